@@ -1,0 +1,66 @@
+//! What is compiled: source files, the functions in them, and what their free names stand for. The command line makes
+//! a [`Program`] from a file alone; Python makes one from live function objects, without running them.
+
+use std::collections::BTreeMap;
+
+/// A file's text, as written.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Shown in messages.
+    pub name: String,
+    pub text: String,
+    /// The line number in the file of the text's first line (1 unless the text is a part of a file).
+    pub first_line: u32,
+}
+
+/// Where in a file a function's source is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Locator {
+    /// A `def` of this name whose `def` or first decorator stands at this line (counted as [`SourceFile::first_line`]).
+    Def { name: String, line: u32 },
+    /// A lambda that starts at this line and UTF-8 byte column (from 0).
+    Lambda { line: u32, column: u32 },
+}
+
+/// A function object.
+#[derive(Clone, Debug)]
+pub struct FunctionSource {
+    pub file: usize,
+    pub locator: Locator,
+    /// What its free names (globals, closure variables) stand for. Built-ins need no entry.
+    pub bindings: BTreeMap<String, Binding>,
+    /// Values of the defaults of its parameters, by name.
+    pub defaults: BTreeMap<String, Binding>,
+}
+
+/// What a free name stands for.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Binding {
+    /// Another function of [`Program::functions`].
+    Function(usize),
+    /// A capture: index into [`Program::captures`].
+    Capture(usize),
+    /// A value fixed for good: only for module-level constants of a file compiled by itself, and for defaults.
+    Constant(ir::Const),
+    /// A module by its full name: `math`, `numpy`, `fuseline`.
+    Module(String),
+    /// A member of a module (`from math import sqrt`): module and name.
+    Member(String, String),
+    /// Something that cannot be compiled; the text says what it is ("an object of class `Foo`").
+    Unsupported(String),
+}
+
+/// A captured global or closure variable with the type its value has now.
+#[derive(Clone, Debug)]
+pub struct CaptureSource {
+    pub name: String,
+    pub ty: ir::Type,
+}
+
+/// Everything the compiler is told.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    pub files: Vec<SourceFile>,
+    pub functions: Vec<FunctionSource>,
+    pub captures: Vec<CaptureSource>,
+}

@@ -1,0 +1,17 @@
+//! Fuseline IR: the one middle between Python source and machine code. Owns the types, the operations and their
+//! meaning, the text form, the verifier, the interpreter, the passes and the wire form. Knows nothing of Python
+//! syntax, LLVM or data engines, and depends on the standard library alone.
+
+pub mod exc;
+pub mod layout;
+pub mod module;
+pub mod prim;
+pub mod text;
+pub mod types;
+
+pub use exc::ExcKind;
+pub use module::{
+    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
+};
+pub use prim::Prim;
+pub use types::{Elem, RecordKind, RecordType, Type};

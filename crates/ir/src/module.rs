@@ -1,0 +1,291 @@
+//! The data structures of Fuseline IR: typed, in SSA form, blocks with parameters. This file is the specification of
+//! what each operation means; `verify` enforces the types, `interp` executes them, codegen translates them.
+//!
+//! **Errors.** Each operation states whether it can raise ([`Op::raises`]). Nothing branches on errors by hand: when an
+//! instruction raises, control goes to its block's `handler`, with the [`Type::Exception`] value as the first argument,
+//! or, when the block has none, out of the function to the caller's instruction, which raises in turn.
+//!
+//! **Memory.** There is no pointer and no unchecked access. Lists and arrays are references; tuples, records, strings
+//! and unions are values.
+
+use std::sync::Arc;
+
+use crate::exc::ExcKind;
+use crate::prim::Prim;
+use crate::types::Type;
+
+macro_rules! index_type {
+    ($(#[$doc:meta])* $name:ident, $letter:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}{}", $letter, self.0)
+            }
+        }
+    };
+}
+
+index_type!(
+    /// A value of a function: a block parameter or the result of an instruction.
+    Value, "v");
+index_type!(
+    /// A block of a function. Block 0 is the entry; its parameters are the function's.
+    BlockId, "b");
+index_type!(
+    /// A function of a module.
+    FuncId, "f");
+index_type!(
+    /// A captured value of a module.
+    CaptureId, "c");
+
+/// A place in the Python source: the file of [`Module::files`], line and column from 1. Line 0 means "no place".
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct Span {
+    pub file: u16,
+    pub line: u32,
+    pub column: u32,
+}
+
+/// A compiled program: the functions that the entry reaches and the values they captured.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Module {
+    /// Names of the source files, for messages.
+    pub files: Vec<String>,
+    pub captures: Vec<Capture>,
+    pub funcs: Vec<Func>,
+    pub entry: FuncId,
+}
+
+/// A global or closure variable the functions read. Its value is a parameter of the kernel, given when it runs.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Capture {
+    pub name: String,
+    pub ty: Type,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Func {
+    pub name: String,
+    /// Names of the parameters; their types are those of the entry block's parameters.
+    pub param_names: Vec<String>,
+    pub result: Type,
+    /// The type of each value, by number.
+    pub values: Vec<Type>,
+    pub blocks: Vec<Block>,
+    /// Where the function is defined.
+    pub span: Span,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Block {
+    pub params: Vec<Value>,
+    pub insts: Vec<Inst>,
+    pub term: Term,
+    /// Where an exception raised in this block goes. The target's first parameter receives the exception and is not
+    /// among `args`; the arguments must be values that dominate the whole block.
+    pub handler: Option<Target>,
+    /// The place of the terminator.
+    pub term_span: Span,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Inst {
+    pub result: Value,
+    pub op: Op,
+    pub args: Vec<Value>,
+    pub span: Span,
+}
+
+/// A jump's destination with the values of its parameters.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Target {
+    pub block: BlockId,
+    pub args: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Const {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// Compared by bits in hashes and the wire form, so that NaN and -0.0 survive.
+    Float(f64),
+    Str(Arc<str>),
+}
+
+/// An operation. Arguments are written as `(name: type)`; `T` is any type.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Op {
+    /// `() -> T`: a constant of a scalar type.
+    Const(Const),
+    /// A row of the primitive table.
+    Prim(Prim),
+    /// `(args..) -> result of the function`. Raises what the callee raises, `RecursionError` when the stack is used up.
+    Call(FuncId),
+    /// `() -> type of the capture`.
+    Capture(CaptureId),
+    /// `(cond: bool, a: T, b: T) -> T`: both are evaluated already.
+    Select,
+
+    /// `(fields..) -> tuple or record`, the result's type says which.
+    Tuple,
+    /// `(tuple or record) -> T`: the field at this position.
+    Field(u32),
+
+    /// `(T) -> union`: a variant or a smaller union into a union that has all its variants.
+    Widen,
+    /// `(union) -> bool`: whether the tag is this position.
+    IsVariant(u32),
+    /// `(union) -> T`: the variant at this position. Raises `TypeError` when the tag is another: the frontend
+    /// tests before, so this guards memory and is never seen.
+    Variant(u32),
+
+    /// `(int or float or bool) -> np scalar`: wraps, truncates or rounds as `numpy.asarray(x).astype` does.
+    ToNp,
+    /// `(np scalar) -> bool, int or float`. A `uint64` beyond 64 signed bits raises `OverflowError`.
+    FromNp,
+
+    /// `(items: T..) -> list[T]`: a new list.
+    ListNew,
+    /// `(list[T]) -> int`.
+    ListLen,
+    /// `(list[T], index: int) -> T`: Python's negative indices; raises `IndexError`.
+    ListGet,
+    /// `(list[T], index: int, value: T) -> none`: raises `IndexError`.
+    ListSet,
+    /// `(list[T], value: T) -> none`.
+    ListAppend,
+    /// `(list[T], start: int, stop: int, step: int) -> list[T]`: bounds as `str.slice`; raises `ValueError` for step 0.
+    ListSlice,
+    /// `(list[T], list[T]) -> list[T]`: a new list.
+    ListConcat,
+    /// `(keys: list[T], reverse: bool) -> list[int]`: the stable permutation that sorts the keys, by CPython's
+    /// algorithm; `T` is bool, int, float, str or a tuple of such.
+    ListArgsort,
+
+    /// `(array) -> int`: the length along the dimension.
+    ArrayShape(u8),
+    /// `(array, indices: int..) -> np scalar`: one index a dimension, negative ones from the end; raises `IndexError`.
+    ArrayGet,
+    /// `(array, indices: int.., value: np scalar of the same element) -> none`: raises `IndexError`.
+    ArraySet,
+    /// `(array of 2 dimensions, index: int) -> array of 1`: a view of the row; raises `IndexError`.
+    ArrayRow,
+    /// `(lengths: int..) -> array`: a new array of zeros; raises `ValueError` for a negative length, `MemoryError`.
+    ArrayZeros,
+
+    /// `(exception) -> bool`: whether its class is this or derives from it.
+    ExceptionIs(ExcKind),
+    /// `(exception) -> str`: `str(e)`.
+    ExceptionMessage,
+}
+
+impl Op {
+    /// Whether the operation itself can raise. A call raises what its callee raises.
+    pub fn can_raise(&self) -> bool {
+        match self {
+            Op::Prim(prim) => prim.can_raise(),
+            Op::Call(_)
+            | Op::Variant(_)
+            | Op::FromNp
+            | Op::ListNew
+            | Op::ListGet
+            | Op::ListSet
+            | Op::ListAppend
+            | Op::ListSlice
+            | Op::ListConcat
+            | Op::ListArgsort
+            | Op::ArrayGet
+            | Op::ArraySet
+            | Op::ArrayRow
+            | Op::ArrayZeros => true,
+            Op::Const(_)
+            | Op::Capture(_)
+            | Op::Select
+            | Op::Tuple
+            | Op::Field(_)
+            | Op::Widen
+            | Op::IsVariant(_)
+            | Op::ToNp
+            | Op::ListLen
+            | Op::ArrayShape(_)
+            | Op::ExceptionIs(_)
+            | Op::ExceptionMessage => false,
+        }
+    }
+
+    /// Whether the operation writes memory that another can read.
+    pub fn writes_memory(&self) -> bool {
+        matches!(self, Op::ListSet | Op::ListAppend | Op::ArraySet)
+    }
+}
+
+/// How a block ends.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Term {
+    Jump(Target),
+    Branch {
+        cond: Value,
+        then: Target,
+        otherwise: Target,
+    },
+    Return(Value),
+    /// `raise Class(message)`; the message is a `str` value.
+    Raise {
+        class: ExcKind,
+        message: Option<Value>,
+    },
+    /// `raise` of a caught exception.
+    Reraise(Value),
+    /// Cannot be reached; if it is all the same, raises `RuntimeError`.
+    Unreachable,
+}
+
+impl Term {
+    /// The blocks control can go to, in order.
+    pub fn targets(&self) -> Vec<&Target> {
+        match self {
+            Term::Jump(target) => vec![target],
+            Term::Branch { then, otherwise, .. } => vec![then, otherwise],
+            Term::Return(_) | Term::Raise { .. } | Term::Reraise(_) | Term::Unreachable => vec![],
+        }
+    }
+}
+
+impl Module {
+    pub fn func(&self, id: FuncId) -> &Func {
+        &self.funcs[id.index()]
+    }
+
+    pub fn entry_func(&self) -> &Func {
+        self.func(self.entry)
+    }
+}
+
+impl Func {
+    pub fn block(&self, id: BlockId) -> &Block {
+        &self.blocks[id.index()]
+    }
+
+    pub fn type_of(&self, value: Value) -> &Type {
+        &self.values[value.index()]
+    }
+
+    /// The function's parameters: those of the entry block.
+    pub fn params(&self) -> &[Value] {
+        self.blocks.first().map_or(&[], |entry| &entry.params)
+    }
+
+    pub fn param_types(&self) -> Vec<Type> {
+        self.params().iter().map(|value| self.type_of(*value).clone()).collect()
+    }
+}

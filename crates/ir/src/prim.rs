@@ -1,0 +1,273 @@
+//! The table of primitives: every operation on scalars and strings is one row here, and only here. A row says how the
+//! text form spells it, its parameter and result types, and which exceptions it can raise. The verifier, the
+//! interpreter, the printer, codegen and the frontend's builtin tables all read this table.
+
+use crate::exc::ExcKind;
+use crate::types::Type;
+
+macro_rules! prims {
+    ($( $(#[$doc:meta])* $name:ident $text:literal ( $($arg:ident)* ) -> $ret:ident $( ! $($exc:ident)+ )? ; )*) => {
+        /// A primitive operation: fixed types, no control flow, no effect but the exception it may raise.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+        #[repr(u16)]
+        pub enum Prim { $( $(#[$doc])* $name, )* }
+
+        impl Prim {
+            /// Every primitive, in table order.
+            pub const ALL: &'static [Prim] = &[ $( Prim::$name, )* ];
+
+            /// The spelling in the text form and the wire form.
+            pub fn name(self) -> &'static str {
+                match self { $( Prim::$name => $text, )* }
+            }
+
+            /// The parameter types.
+            pub fn params(self) -> Vec<Type> {
+                match self { $( Prim::$name => vec![ $( ty!($arg) ),* ], )* }
+            }
+
+            /// The result type.
+            pub fn result(self) -> Type {
+                match self { $( Prim::$name => ty!($ret), )* }
+            }
+
+            /// The exceptions this primitive can raise; empty when it cannot fail.
+            pub fn raises(self) -> &'static [ExcKind] {
+                match self { $( Prim::$name => &[ $( $( ExcKind::$exc ),+ )? ], )* }
+            }
+        }
+    };
+}
+
+macro_rules! ty {
+    (StrList) => {
+        Type::List(Box::new(Type::Str))
+    };
+    (FloatInt) => {
+        Type::Tuple(vec![Type::Float, Type::Int])
+    };
+    (FloatFloat) => {
+        Type::Tuple(vec![Type::Float, Type::Float])
+    };
+    ($name:ident) => {
+        Type::$name
+    };
+}
+
+prims! {
+    // Integers. Python's `int` in 64 bits: a result outside the range raises.
+    IntAdd "int.add" (Int Int) -> Int ! OverflowError;
+    IntSub "int.sub" (Int Int) -> Int ! OverflowError;
+    IntMul "int.mul" (Int Int) -> Int ! OverflowError;
+    IntNeg "int.neg" (Int) -> Int ! OverflowError;
+    IntAbs "int.abs" (Int) -> Int ! OverflowError;
+    /// Floor division by Python's signs.
+    IntFloorDiv "int.floordiv" (Int Int) -> Int ! ZeroDivisionError OverflowError;
+    /// The remainder with the sign of the divisor.
+    IntMod "int.mod" (Int Int) -> Int ! ZeroDivisionError;
+    /// `/` of two ints: the correctly rounded quotient, also beyond 2**53.
+    IntTrueDiv "int.truediv" (Int Int) -> Float ! ZeroDivisionError;
+    /// `**` with an exponent that is not negative; a negative one raises `ValueError` (the frontend branches to
+    /// `float.pow` before).
+    IntPow "int.pow" (Int Int) -> Int ! OverflowError ValueError;
+    IntAnd "int.and" (Int Int) -> Int;
+    IntOr "int.or" (Int Int) -> Int;
+    IntXor "int.xor" (Int Int) -> Int;
+    IntNot "int.not" (Int) -> Int;
+    IntShl "int.shl" (Int Int) -> Int ! ValueError OverflowError;
+    IntShr "int.shr" (Int Int) -> Int ! ValueError;
+    IntEq "int.eq" (Int Int) -> Bool;
+    IntNe "int.ne" (Int Int) -> Bool;
+    IntLt "int.lt" (Int Int) -> Bool;
+    IntLe "int.le" (Int Int) -> Bool;
+    IntGt "int.gt" (Int Int) -> Bool;
+    IntGe "int.ge" (Int Int) -> Bool;
+    // NumPy integers wrap; division by zero gives 0 (NumPy warns and goes on).
+    IntAddWrap "int.add_wrap" (Int Int) -> Int;
+    IntSubWrap "int.sub_wrap" (Int Int) -> Int;
+    IntMulWrap "int.mul_wrap" (Int Int) -> Int;
+    IntFloorDivWrap "int.floordiv_wrap" (Int Int) -> Int;
+    IntModWrap "int.mod_wrap" (Int Int) -> Int;
+
+    // Conversions and mixed comparisons.
+    BoolNot "bool.not" (Bool) -> Bool;
+    BoolToInt "bool.to_int" (Bool) -> Int;
+    IntToFloat "int.to_float" (Int) -> Float;
+    /// `int(x)`: towards zero; `ValueError` for NaN, `OverflowError` for infinities and values outside 64 bits.
+    FloatToInt "float.to_int" (Float) -> Int ! ValueError OverflowError;
+    // `int` against `float` is compared exactly, without rounding the int.
+    IntFloatEq "int.eq_float" (Int Float) -> Bool;
+    IntFloatLt "int.lt_float" (Int Float) -> Bool;
+    IntFloatLe "int.le_float" (Int Float) -> Bool;
+    IntFloatGt "int.gt_float" (Int Float) -> Bool;
+    IntFloatGe "int.ge_float" (Int Float) -> Bool;
+
+    // Floats.
+    FloatAdd "float.add" (Float Float) -> Float;
+    FloatSub "float.sub" (Float Float) -> Float;
+    FloatMul "float.mul" (Float Float) -> Float;
+    FloatDiv "float.div" (Float Float) -> Float ! ZeroDivisionError;
+    FloatFloorDiv "float.floordiv" (Float Float) -> Float ! ZeroDivisionError;
+    FloatMod "float.mod" (Float Float) -> Float ! ZeroDivisionError;
+    /// `**`: `ZeroDivisionError` for 0.0 to a negative power, `OverflowError` when finite arguments give infinity,
+    /// `ValueError` where CPython would give a complex number.
+    FloatPow "float.pow" (Float Float) -> Float ! ZeroDivisionError OverflowError ValueError;
+    FloatNeg "float.neg" (Float) -> Float;
+    FloatAbs "float.abs" (Float) -> Float;
+    FloatEq "float.eq" (Float Float) -> Bool;
+    FloatNe "float.ne" (Float Float) -> Bool;
+    FloatLt "float.lt" (Float Float) -> Bool;
+    FloatLe "float.le" (Float Float) -> Bool;
+    FloatGt "float.gt" (Float Float) -> Bool;
+    FloatGe "float.ge" (Float Float) -> Bool;
+    // NumPy floats follow IEEE 754 without exceptions.
+    FloatDivIeee "float.div_ieee" (Float Float) -> Float;
+    FloatFloorDivIeee "float.floordiv_ieee" (Float Float) -> Float;
+    FloatModIeee "float.mod_ieee" (Float Float) -> Float;
+    FloatPowIeee "float.pow_ieee" (Float Float) -> Float;
+    /// `round(x)`: half to even.
+    FloatRound "float.round" (Float) -> Int ! ValueError OverflowError;
+    /// `round(x, n)`: correctly rounded in decimal, as CPython does it.
+    FloatRoundDigits "float.round_digits" (Float Int) -> Float ! OverflowError;
+    IntRoundDigits "int.round_digits" (Int Int) -> Int ! OverflowError;
+    FloatIsInteger "float.is_integer" (Float) -> Bool;
+
+    // The `math` module. Domain errors raise `ValueError`, finite arguments with an infinite result `OverflowError`.
+    MathSqrt "math.sqrt" (Float) -> Float ! ValueError;
+    MathCbrt "math.cbrt" (Float) -> Float;
+    MathExp "math.exp" (Float) -> Float ! OverflowError;
+    MathExp2 "math.exp2" (Float) -> Float ! OverflowError;
+    MathExpm1 "math.expm1" (Float) -> Float ! OverflowError;
+    MathLog "math.log" (Float) -> Float ! ValueError;
+    MathLog2 "math.log2" (Float) -> Float ! ValueError;
+    MathLog10 "math.log10" (Float) -> Float ! ValueError;
+    MathLog1p "math.log1p" (Float) -> Float ! ValueError;
+    MathSin "math.sin" (Float) -> Float ! ValueError;
+    MathCos "math.cos" (Float) -> Float ! ValueError;
+    MathTan "math.tan" (Float) -> Float ! ValueError;
+    MathAsin "math.asin" (Float) -> Float ! ValueError;
+    MathAcos "math.acos" (Float) -> Float ! ValueError;
+    MathAtan "math.atan" (Float) -> Float;
+    MathAtan2 "math.atan2" (Float Float) -> Float;
+    MathSinh "math.sinh" (Float) -> Float ! OverflowError;
+    MathCosh "math.cosh" (Float) -> Float ! OverflowError;
+    MathTanh "math.tanh" (Float) -> Float;
+    MathAsinh "math.asinh" (Float) -> Float;
+    MathAcosh "math.acosh" (Float) -> Float ! ValueError;
+    MathAtanh "math.atanh" (Float) -> Float ! ValueError;
+    MathPow "math.pow" (Float Float) -> Float ! ValueError OverflowError;
+    MathHypot "math.hypot" (Float Float) -> Float ! OverflowError;
+    MathFmod "math.fmod" (Float Float) -> Float ! ValueError;
+    MathRemainder "math.remainder" (Float Float) -> Float ! ValueError;
+    MathCopysign "math.copysign" (Float Float) -> Float;
+    MathNextafter "math.nextafter" (Float Float) -> Float;
+    MathUlp "math.ulp" (Float) -> Float;
+    MathFloor "math.floor" (Float) -> Int ! ValueError OverflowError;
+    MathCeil "math.ceil" (Float) -> Int ! ValueError OverflowError;
+    MathTrunc "math.trunc" (Float) -> Int ! ValueError OverflowError;
+    MathErf "math.erf" (Float) -> Float;
+    MathErfc "math.erfc" (Float) -> Float;
+    MathGamma "math.gamma" (Float) -> Float ! ValueError OverflowError;
+    MathLgamma "math.lgamma" (Float) -> Float ! ValueError OverflowError;
+    MathDegrees "math.degrees" (Float) -> Float;
+    MathRadians "math.radians" (Float) -> Float;
+    MathIsnan "math.isnan" (Float) -> Bool;
+    MathIsinf "math.isinf" (Float) -> Bool;
+    MathIsfinite "math.isfinite" (Float) -> Bool;
+    /// `math.isclose(a, b, rel_tol=, abs_tol=)`.
+    MathIsclose "math.isclose" (Float Float Float Float) -> Bool ! ValueError;
+    MathLdexp "math.ldexp" (Float Int) -> Float ! OverflowError;
+    MathFrexp "math.frexp" (Float) -> FloatInt;
+    /// `(fractional, integral)`.
+    MathModf "math.modf" (Float) -> FloatFloat;
+    MathGcd "math.gcd" (Int Int) -> Int ! OverflowError;
+    MathLcm "math.lcm" (Int Int) -> Int ! OverflowError;
+    MathIsqrt "math.isqrt" (Int) -> Int ! ValueError;
+    MathFactorial "math.factorial" (Int) -> Int ! ValueError OverflowError;
+    MathComb "math.comb" (Int Int) -> Int ! ValueError OverflowError;
+    MathPerm "math.perm" (Int Int) -> Int ! ValueError OverflowError;
+
+    // Strings. Lengths and positions count code points.
+    StrLen "str.len" (Str) -> Int;
+    StrConcat "str.concat" (Str Str) -> Str;
+    StrRepeat "str.repeat" (Str Int) -> Str ! MemoryError;
+    /// `s[i]` with Python's negative indices.
+    StrIndex "str.index" (Str Int) -> Str ! IndexError;
+    /// `s[start:stop:step]`. A missing bound is `i64::MAX` or `i64::MIN`, whichever lies beyond the end it stands for.
+    StrSlice "str.slice" (Str Int Int Int) -> Str ! ValueError;
+    StrEq "str.eq" (Str Str) -> Bool;
+    StrNe "str.ne" (Str Str) -> Bool;
+    StrLt "str.lt" (Str Str) -> Bool;
+    StrLe "str.le" (Str Str) -> Bool;
+    StrGt "str.gt" (Str Str) -> Bool;
+    StrGe "str.ge" (Str Str) -> Bool;
+    /// `needle in haystack`, in the order (haystack, needle).
+    StrContains "str.contains" (Str Str) -> Bool;
+    StrStartswith "str.startswith" (Str Str) -> Bool;
+    StrEndswith "str.endswith" (Str Str) -> Bool;
+    /// `s.find(sub)`: the first position or -1.
+    StrFind "str.find" (Str Str) -> Int;
+    StrRfind "str.rfind" (Str Str) -> Int;
+    StrCount "str.count" (Str Str) -> Int;
+    /// `s.replace(old, new, count)`; a negative count replaces all.
+    StrReplace "str.replace" (Str Str Str Int) -> Str ! MemoryError;
+    StrLower "str.lower" (Str) -> Str;
+    StrUpper "str.upper" (Str) -> Str;
+    StrStrip "str.strip" (Str) -> Str;
+    StrLstrip "str.lstrip" (Str) -> Str;
+    StrRstrip "str.rstrip" (Str) -> Str;
+    StrStripChars "str.strip_chars" (Str Str) -> Str;
+    StrLstripChars "str.lstrip_chars" (Str Str) -> Str;
+    StrRstripChars "str.rstrip_chars" (Str Str) -> Str;
+    StrIsdigit "str.isdigit" (Str) -> Bool;
+    StrIsalpha "str.isalpha" (Str) -> Bool;
+    StrIsalnum "str.isalnum" (Str) -> Bool;
+    StrIsspace "str.isspace" (Str) -> Bool;
+    StrIsupper "str.isupper" (Str) -> Bool;
+    StrIslower "str.islower" (Str) -> Bool;
+    /// `s.split()`: on runs of white space.
+    StrSplitWhitespace "str.split_whitespace" (Str) -> StrList;
+    /// `s.split(sep, maxsplit)`.
+    StrSplit "str.split" (Str Str Int) -> StrList ! ValueError;
+    /// `sep.join(items)`, in the order (sep, items).
+    StrJoin "str.join" (Str StrList) -> Str ! MemoryError;
+    StrOrd "str.ord" (Str) -> Int ! TypeError;
+    IntChr "int.chr" (Int) -> Str ! ValueError OverflowError;
+
+    // Text to numbers and back.
+    IntToStr "int.to_str" (Int) -> Str;
+    /// `repr(x)`: the shortest digits that give the same float.
+    FloatToStr "float.to_str" (Float) -> Str;
+    StrRepr "str.repr" (Str) -> Str;
+    /// `int(s, base)`; base 10 is `int(s)`.
+    StrToInt "str.to_int" (Str Int) -> Int ! ValueError OverflowError;
+    StrToFloat "str.to_float" (Str) -> Float ! ValueError;
+    // `format(value, spec)` with the format mini-language.
+    IntFormat "int.format" (Int Str) -> Str ! ValueError OverflowError;
+    FloatFormat "float.format" (Float Str) -> Str ! ValueError;
+    StrFormat "str.format" (Str Str) -> Str ! ValueError;
+    /// `hex(n)`, `oct(n)`, `bin(n)`: the base is 16, 8 or 2.
+    IntToBase "int.to_base" (Int Int) -> Str ! ValueError;
+
+    // Ranges.
+    /// `range(start, stop, step)`.
+    RangeNew "range.new" (Int Int Int) -> Range ! ValueError;
+    RangeStart "range.start" (Range) -> Int;
+    RangeStop "range.stop" (Range) -> Int;
+    RangeStep "range.step" (Range) -> Int;
+    RangeLen "range.len" (Range) -> Int ! OverflowError;
+    /// `r[i]` with Python's negative indices.
+    RangeIndex "range.index" (Range Int) -> Int ! IndexError;
+}
+
+impl Prim {
+    /// The primitive with this text-form name.
+    pub fn from_name(name: &str) -> Option<Prim> {
+        Prim::ALL.iter().copied().find(|prim| prim.name() == name)
+    }
+
+    /// True when the primitive can raise.
+    pub fn can_raise(self) -> bool {
+        !self.raises().is_empty()
+    }
+}

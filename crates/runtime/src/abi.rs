@@ -1,0 +1,75 @@
+//! The memory layouts that compiled code, the runtime and the engine share. Every struct here is `repr(C)` and is built
+//! in LLVM by `codegen`; a change here is a change of the ABI. Values cross as slots: see `ir::layout`.
+
+/// A `str`: UTF-8 bytes and the length word (bytes in the low 63 bits, top bit: known to be ASCII).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Str {
+    pub data: *const u8,
+    pub length: u64,
+}
+
+/// A `list`: elements are stored as slots, `slot_count(T)` each.
+#[repr(C)]
+#[derive(Debug)]
+pub struct List {
+    pub data: *mut u64,
+    pub len: i64,
+    pub capacity: i64,
+}
+
+/// What a kernel is handed besides its data. One per running thread; compiled code gets its address as the first
+/// argument of every function that needs it.
+///
+/// ```text
+/// offset  0  arena          *mut Arena        temporaries; reset by whoever runs the kernel, after the results are copied
+///         8  captures       *const u64        slots of the module's captures, in order
+///        16  stack_limit    usize             a call that finds the stack pointer below it raises RecursionError
+///        24  cancel         *const AtomicU8   not 0: stop soon; the kernel returns STATUS_CANCELLED
+///        32  message        Str               text of the exception being raised; null data: the class's default text
+/// ```
+#[repr(C)]
+#[derive(Debug)]
+pub struct Context {
+    pub arena: *mut crate::arena::Arena,
+    pub captures: *const u64,
+    pub stack_limit: usize,
+    pub cancel: *const std::sync::atomic::AtomicU8,
+    pub message: Str,
+}
+
+/// How a call ended: 0, or the exception class number in the low 8 bits and the number of the place (index into the
+/// kernel's table of spans, from 0) above them.
+pub type Status = u64;
+
+/// The function returned.
+pub const STATUS_OK: Status = 0;
+/// The cancel flag was seen. Not an exception: nothing of the program can catch it.
+pub const STATUS_CANCELLED: Status = 0xff;
+
+/// One Arrow column as a kernel reads it. `first_row` is added to every row index, so a slice needs no copy.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnView {
+    /// Values, a bitmap for booleans, the 16-byte views of a view array, the text bytes for `Utf8`; the child's values
+    /// for fixed-size lists.
+    pub values: *const u8,
+    /// Offsets of `Utf8` (i32) and `LargeUtf8` (i64); for view arrays the array of data buffer addresses.
+    pub offsets: *const u8,
+    /// Validity bitmap, or null when every row is valid.
+    pub validity: *const u8,
+    /// The first row's index into `values`, `offsets` and `validity`.
+    pub first_row: i64,
+    /// 1 when all the text of the column is known to be ASCII.
+    pub ascii: i64,
+}
+
+/// One leaf column that a kernel writes. Every row has its own place, so threads may share one output.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct OutputView {
+    /// 1 byte a row for booleans, `size_bytes` for NumPy scalars, 16 bytes (`Str`) for strings, else 8.
+    pub values: *mut u8,
+    /// 1 byte a row, 0 or 1; null when the leaf cannot be null.
+    pub validity: *mut u8,
+}
