@@ -2,6 +2,7 @@
 //! meaning, the text form, the verifier, the interpreter, the passes and the wire form. Knows nothing of Python
 //! syntax, LLVM or data engines, and depends on the standard library alone.
 
+pub mod builder;
 pub mod exc;
 pub mod layout;
 pub mod module;
@@ -9,6 +10,7 @@ pub mod prim;
 pub mod text;
 pub mod types;
 
+pub use builder::{FuncBuilder, ModuleBuilder};
 pub use exc::ExcKind;
 pub use module::{
     Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,

@@ -56,7 +56,7 @@ pub struct Span {
 }
 
 /// A compiled program: the functions that the entry reaches and the values they captured.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Module {
     /// Names of the source files, for messages.
     pub files: Vec<String>,
@@ -72,7 +72,7 @@ pub struct Capture {
     pub ty: Type,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Func {
     pub name: String,
     /// Names of the parameters; their types are those of the entry block's parameters.
@@ -85,7 +85,7 @@ pub struct Func {
     pub span: Span,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Block {
     pub params: Vec<Value>,
     pub insts: Vec<Inst>,
@@ -97,7 +97,7 @@ pub struct Block {
     pub term_span: Span,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Inst {
     pub result: Value,
     pub op: Op,
@@ -112,18 +112,56 @@ pub struct Target {
     pub args: Vec<Value>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+/// A constant. Floats compare by their bits, so that NaN and -0.0 survive every pass and both forms.
+#[derive(Clone, Debug)]
 pub enum Const {
     None,
     Bool(bool),
     Int(i64),
-    /// Compared by bits in hashes and the wire form, so that NaN and -0.0 survive.
     Float(f64),
     Str(Arc<str>),
 }
 
+impl Const {
+    /// The type of the value.
+    pub fn ty(&self) -> Type {
+        match self {
+            Const::None => Type::None,
+            Const::Bool(_) => Type::Bool,
+            Const::Int(_) => Type::Int,
+            Const::Float(_) => Type::Float,
+            Const::Str(_) => Type::Str,
+        }
+    }
+
+    /// What two equal constants share: the kind, the bits and the text.
+    fn key(&self) -> (u8, u64, &str) {
+        match self {
+            Const::None => (0, 0, ""),
+            Const::Bool(value) => (1, u64::from(*value), ""),
+            Const::Int(value) => (2, *value as u64, ""),
+            Const::Float(value) => (3, value.to_bits(), ""),
+            Const::Str(value) => (4, 0, value),
+        }
+    }
+}
+
+impl PartialEq for Const {
+    fn eq(&self, other: &Const) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Const {}
+
+impl std::hash::Hash for Const {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
 /// An operation. Arguments are written as `(name: type)`; `T` is any type.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     /// `() -> T`: a constant of a scalar type.
     Const(Const),
@@ -230,7 +268,7 @@ impl Op {
 }
 
 /// How a block ends.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Term {
     Jump(Target),
     Branch {
