@@ -42,6 +42,8 @@ pub enum Binding {
     Capture(usize),
     /// A value fixed for good: only for module-level constants of a file compiled by itself, and for defaults.
     Constant(ir::Const),
+    /// A tuple of such values: constants and tuples only.
+    Tuple(Vec<Binding>),
     /// A module by its full name: `math`, `numpy`, `fuseline`.
     Module(String),
     /// A member of a module (`from math import sqrt`): module and name.
