@@ -5,7 +5,9 @@
 pub mod builder;
 pub mod exc;
 pub mod layout;
+pub mod limits;
 pub mod module;
+pub mod ops;
 pub mod prim;
 pub mod text;
 pub mod types;

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::text::quote_name;
+
 /// The element type of a NumPy array, and of the NumPy scalar that indexing it gives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Elem {
@@ -239,21 +241,19 @@ impl fmt::Display for Type {
                 f.write_str(match record.kind {
                     RecordKind::Row => "row",
                     RecordKind::Dict => "dict",
-                    RecordKind::NamedTuple => "namedtuple ",
-                    RecordKind::Dataclass => "dataclass ",
+                    RecordKind::NamedTuple => "namedtuple",
+                    RecordKind::Dataclass => "dataclass",
                 })?;
-                f.write_str(&record.name)?;
+                if !record.name.is_empty() {
+                    write!(f, " {}", quote_name(&record.name))?;
+                }
                 f.write_str("{")?;
                 for (index, (name, ty)) in record.fields.iter().enumerate() {
                     if index > 0 {
                         f.write_str(", ")?;
                     }
-                    // Column names are free text, so every name that is not a plain word is quoted.
-                    if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-                        write!(f, "{name}: {ty}")?;
-                    } else {
-                        write!(f, "{}: {ty}", crate::text::quote(name))?;
-                    }
+                    // Column names are free text.
+                    write!(f, "{}: {ty}", quote_name(name))?;
                 }
                 f.write_str("}")
             }
