@@ -1,0 +1,79 @@
+"""What can go wrong: the program (`CompileError`), the data (CPython's own exceptions), the machine (`EngineError`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One problem in a program that Fuseline was asked to compile.
+
+    Attributes:
+        code: A stable name of the kind of problem, such as ``"unsupported-statement"``.
+        message: What is wrong, in one line.
+        file: The source file, or the name of the notebook cell.
+        line: The line, counted from 1; 0 when there is no place to point at.
+        column: The column, counted from 1.
+        help: What to write instead, when there is something to propose.
+        rendered: The whole message with the source line and a caret under the place.
+    """
+
+    code: str
+    message: str
+    file: str
+    line: int
+    column: int
+    help: str | None
+    rendered: str
+
+    def __str__(self) -> str:
+        return self.rendered
+
+
+class CompileError(Exception):
+    """A function cannot be compiled; nothing has been run.
+
+    Attributes:
+        diagnostics: The problems, in source order.
+
+    >>> import fuseline as fl
+    >>> error = fl.CompileError([fl.Diagnostic("no-source", "no source", "f.py", 1, 1, None, "no source")])
+    >>> error.diagnostics[0].code
+    'no-source'
+    """
+
+    diagnostics: list[Diagnostic]
+
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        self.diagnostics = diagnostics
+        super().__init__("\n\n".join(diagnostic.rendered for diagnostic in diagnostics))
+
+    def __reduce__(self) -> tuple[type[CompileError], tuple[list[Diagnostic]]]:
+        return type(self), (self.diagnostics,)
+
+
+class EngineError(Exception):
+    """Fuseline itself or the machine failed: a file that is cut short, a full disk, a bug of ours."""
+
+
+class RowErrorWarning(UserWarning):
+    """Rows failed and were set to null or dropped, as ``on_error="null"`` or ``on_error="drop"`` asked.
+
+    Attributes:
+        failures: How many rows failed, by the name of the exception class.
+    """
+
+    failures: dict[str, int]
+
+    def __init__(self, message: str, failures: dict[str, int] | None = None) -> None:
+        self.failures = failures or {}
+        super().__init__(message)
+
+
+def source_error(code: str, message: str, file: str = "", line: int = 0, help: str | None = None) -> CompileError:
+    """A `CompileError` of one diagnostic that has no source text to show."""
+    place = f"\n  --> {file}:{line}" if line else ""
+    hint = f"\n  = help: {help}" if help else ""
+    rendered = f"error[{code}]: {message}{place}{hint}"
+    return CompileError([Diagnostic(code, message, file, line, 1 if line else 0, help, rendered)])

@@ -1,0 +1,434 @@
+"""From a live function object to the description the compiler takes. Nothing of the user's program is run here.
+
+The source text comes from `linecache`, which knows files, notebook cells, the interactive interpreter of Python 3.13
+and doctests. The function is found in it by its code object, and the text is compiled again to see that it still is
+the text of that code object: a file edited after its import is an error, not another answer.
+"""
+
+from __future__ import annotations
+
+import __future__
+
+import ast
+import builtins
+import dis
+import linecache
+import math
+import sys
+import types
+import typing
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Union
+
+from fuseline._errors import source_error
+
+#: What a free name stands for: ``("function", index)``, ``("value", index)``, ``("module", name)``,
+#: ``("member", (module, name))`` or ``("unsupported", text)``. A built-in has no entry.
+Binding = tuple[str, Any]
+
+#: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
+MODULES: Final = ("math", "numpy", "fuseline")
+MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")
+
+#: In place of an object: the name must be absent.
+ABSENT: Final = object()
+
+_FUTURE_FLAGS: Final = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names})
+_GLOBAL_READS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_GLOBAL_WRITES: Final = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL"})
+_Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
+_Index = tuple[dict[tuple[str, int], list[_Definition]], dict[int, list[ast.Lambda]]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a function's source is: ``name`` of a ``def``, or ``None`` and the UTF-8 byte column of a lambda."""
+
+    file: str
+    text: str
+    name: str | None
+    line: int
+    column: int
+    annotation_names: frozenset[str]
+
+
+@dataclass
+class Reference:
+    """Where a captured value is read from at each call: a globals dict by name, a closure cell, or a fixed object."""
+
+    name: str
+    container: Any
+    key: str | None
+
+    def read(self) -> Any:
+        """The value now; `ABSENT` when there is none."""
+        if isinstance(self.container, types.CellType):
+            try:
+                return self.container.cell_contents
+            except ValueError:
+                return ABSENT
+        if self.key is None:
+            return self.container
+        return self.container.get(self.key, ABSENT)
+
+
+@dataclass
+class FunctionEntry:
+    """One function of a description, as `frontend::program::FunctionSource` wants it."""
+
+    code: types.CodeType
+    file: int
+    name: str | None
+    line: int
+    column: int
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    defaults: dict[str, Binding] = field(default_factory=dict)
+
+
+@dataclass
+class Description:
+    """A program: the entry is function 0.
+
+    ``watches`` are the free names whose meaning was built in: the description holds as long as each still stands for
+    the same object. ``unresolved`` are the names that stand for nothing yet.
+    """
+
+    files: list[tuple[str, str]] = field(default_factory=list)
+    functions: list[FunctionEntry] = field(default_factory=list)
+    references: list[Reference] = field(default_factory=list)
+    watches: list[tuple[Reference, Any]] = field(default_factory=list)
+    unresolved: list[str] = field(default_factory=list)
+
+
+def describe(function: types.FunctionType, *, itself: bool = False) -> Description:
+    """Describe ``function`` and everything it reaches.
+
+    With ``itself`` the function's own name stands for the function, whatever it stands for now: a decorator runs
+    before the name is bound.
+    """
+    return _Describer(function, itself).run()
+
+
+class _Describer:
+    def __init__(self, function: types.FunctionType, itself: bool) -> None:
+        self.entry = function
+        self.itself = itself
+        self.description = Description()
+        self.function_index: dict[int, int] = {}
+        self.reference_index: dict[tuple[int, str | None], int] = {}
+        self.file_index: dict[tuple[str, int], int] = {}
+        self.queue: list[tuple[types.FunctionType, FunctionEntry, Place]] = []
+
+    def run(self) -> Description:
+        self.function(self.entry)
+        while self.queue:
+            function, entry, place = self.queue.pop(0)
+            self.bind(function, entry, place)
+        return self.description
+
+    def function(self, function: types.FunctionType) -> int:
+        """The number of ``function`` in the description, which it enters if it is new."""
+        known = self.function_index.get(id(function))
+        if known is not None:
+            return known
+        place = locate(function)
+        key = (place.file, hash(place.text))
+        if key not in self.file_index:
+            self.file_index[key] = len(self.description.files)
+            self.description.files.append((place.file, place.text))
+        entry = FunctionEntry(function.__code__, self.file_index[key], place.name, place.line, place.column)
+        index = len(self.description.functions)
+        self.function_index[id(function)] = index
+        self.description.functions.append(entry)
+        self.queue.append((function, entry, place))
+        return index
+
+    def bind(self, function: types.FunctionType, entry: FunctionEntry, place: Place) -> None:
+        code = function.__code__
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            self.name(function, entry, Reference(name, cell, None), required=True)
+        for name in sorted(global_names(code)):
+            self.name(function, entry, Reference(name, function.__globals__, name), required=True)
+        for name in sorted(place.annotation_names - entry.bindings.keys()):
+            self.name(function, entry, Reference(name, function.__globals__, name), required=False)
+        for name, value in _defaults(function):
+            reference = Reference(name, value, None)
+            entry.defaults[name] = ("value", self.reference(reference, id(function)))
+
+    def name(self, function: types.FunctionType, entry: FunctionEntry, reference: Reference, *, required: bool) -> None:
+        value = reference.read()
+        name = reference.name
+        if self.itself and function is self.entry and name == function.__name__:
+            entry.bindings[name] = ("function", 0)
+            return
+        if value is ABSENT:
+            self.description.watches.append((reference, ABSENT))
+            known = _builtins_of(function)
+            if reference.key is None or (required and name not in known):
+                self.description.unresolved.append(name)
+            return
+        binding = self.classify(value)
+        if binding is None:
+            binding = ("value", self.reference(reference, id(reference.container)))
+        else:
+            self.description.watches.append((reference, value))
+        entry.bindings[name] = binding
+
+    def classify(self, value: object) -> Binding | None:
+        """What ``value`` stands for when that is more than a value."""
+        wrapped = getattr(value, "__fuseline_function__", None)
+        if isinstance(wrapped, types.FunctionType):
+            return "function", self.function(wrapped)
+        if isinstance(value, types.FunctionType):
+            member = _member(value)
+            return member if member is not None else ("function", self.function(value))
+        if isinstance(value, types.ModuleType):
+            if value.__name__ in MODULES:
+                return "module", value.__name__
+            return "unsupported", f"the module `{value.__name__}`"
+        if isinstance(value, (type, types.BuiltinFunctionType)) or callable(value) or _is_typing_form(value):
+            member = _member(value)
+            if member is not None:
+                return member
+            if isinstance(value, type):
+                return "unsupported", f"the class `{value.__qualname__}`"
+            if isinstance(value, types.BuiltinFunctionType):
+                return "unsupported", f"the function `{value.__qualname__}` of `{value.__module__}`"
+            return "unsupported", f"an object of class `{type(value).__qualname__}`"
+        return None
+
+    def reference(self, reference: Reference, owner: int) -> int:
+        key = (owner, reference.key if reference.key is not None else reference.name)
+        known = self.reference_index.get(key)
+        if known is None:
+            known = self.reference_index[key] = len(self.description.references)
+            self.description.references.append(reference)
+        return known
+
+
+def _defaults(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    code = function.__code__
+    positional = code.co_varnames[: code.co_argcount]
+    values = function.__defaults__ or ()
+    yield from zip(positional[len(positional) - len(values) :], values, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+
+
+def _builtins_of(function: types.FunctionType) -> dict[str, Any]:
+    found = function.__globals__.get("__builtins__", builtins)
+    return found if isinstance(found, dict) else vars(found)
+
+
+def _is_typing_form(value: object) -> bool:
+    return type(value).__module__ == "typing"
+
+
+def _member(value: object) -> Binding | None:
+    """The module member that ``value`` is, by identity."""
+    name = getattr(value, "__name__", None) or getattr(value, "_name", None)
+    if not isinstance(name, str):
+        return None
+    for module in MEMBER_MODULES:
+        loaded = sys.modules.get(module)
+        if loaded is not None and vars(loaded).get(name, ABSENT) is value:
+            return "member", (module, name)
+    return None
+
+
+def global_names(code: types.CodeType) -> set[str]:
+    """The global names that ``code`` and the functions within it read or write."""
+    names = set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in _GLOBAL_READS or instruction.opname in _GLOBAL_WRITES:
+            names.add(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= global_names(constant)
+    return names
+
+
+_places: dict[int, tuple[weakref.ref[types.CodeType], Place]] = {}
+
+
+def locate(function: types.FunctionType) -> Place:
+    """Find the source of ``function``; raise `fuseline.CompileError` when there is none or it has changed."""
+    code = function.__code__
+    known = _places.get(id(code))
+    if known is not None and known[0]() is code:
+        return known[1]
+    place = _locate(function)
+    key = id(code)
+    _places[key] = (weakref.ref(code, lambda _: _places.pop(key, None)), place)
+    return place
+
+
+def _locate(function: types.FunctionType) -> Place:
+    code = function.__code__
+    what = "this lambda" if code.co_name == "<lambda>" else f"`{function.__name__}`"
+    file = code.co_filename
+    seen = False
+    for fresh in (False, True):
+        if fresh:
+            linecache.checkcache(file)
+        lines = linecache.getlines(file, function.__globals__)
+        if not lines:
+            continue
+        seen = True
+        text = "".join(lines)
+        node = _find(code, file, text)
+        if node is not None:
+            return _place(node, file, text)
+    if not seen:
+        raise source_error(
+            "no-source",
+            f"the source of {what} cannot be found: `{file}` is not a file that can be read",
+            file,
+            code.co_firstlineno,
+            "put the function into a file or a notebook cell",
+        )
+    raise source_error(
+        "changed-source",
+        f"the source of {what} is not in `{file}` as it is now",
+        file,
+        code.co_firstlineno,
+        "the file was changed after it was imported, or the function was made by other code: import it again",
+    )
+
+
+def _place(node: _Definition | ast.Lambda, file: str, text: str) -> Place:
+    if isinstance(node, ast.Lambda):
+        return Place(file, text, None, node.lineno, node.col_offset, frozenset())
+    arguments = node.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    annotations = [argument.annotation for argument in every if argument.annotation is not None]
+    if node.returns is not None:
+        annotations.append(node.returns)
+    # Annotations of local variables count as well: `x: Optional[float] = None`.
+    annotations += [inner.annotation for inner in ast.walk(node) if isinstance(inner, ast.AnnAssign)]
+    names = {inner.id for annotation in annotations for inner in ast.walk(annotation) if isinstance(inner, ast.Name)}
+    return Place(file, text, node.name, _first_line(node), node.col_offset, frozenset(names))
+
+
+_indexes: dict[str, tuple[str, _Index]] = {}
+
+
+def _find(code: types.CodeType, file: str, text: str) -> _Definition | ast.Lambda | None:
+    """The node of ``text`` that ``code`` was compiled from."""
+    known = _indexes.get(file)
+    if known is None or known[0] != text:
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError):
+            return None
+        known = _indexes[file] = (text, _index(tree))
+    definitions, lambdas = known[1]
+    if code.co_name != "<lambda>":
+        found = definitions.get((code.co_name, code.co_firstlineno), [])
+        return next((node for node in found if _is_source_of(node, code)), None)
+    candidates = _by_columns(code, lambdas.get(code.co_firstlineno, []))
+    # Candidates that compile to the same code mean the same.
+    return next((node for node in candidates if _is_source_of(node, code)), None)
+
+
+def _index(tree: ast.Module) -> _Index:
+    definitions: dict[tuple[str, int], list[_Definition]] = {}
+    lambdas: dict[int, list[ast.Lambda]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            definitions.setdefault((node.name, _first_line(node)), []).append(node)
+        elif isinstance(node, ast.Lambda):
+            lambdas.setdefault(node.lineno, []).append(node)
+    return definitions, lambdas
+
+
+def _first_line(node: _Definition) -> int:
+    return node.decorator_list[0].lineno if node.decorator_list else node.lineno
+
+
+def _by_columns(code: types.CodeType, candidates: list[ast.Lambda]) -> list[ast.Lambda]:
+    """The lambdas whose body encloses every position of ``code``, innermost first; all of them where there are no
+    columns (Python 3.10, `-X no_debug_ranges`).
+    """
+    positions = getattr(code, "co_positions", None)
+    spans = []
+    for line, end_line, column, end_column in positions() if positions is not None else ():
+        if line is not None and column is not None and (line, column) < (end_line, end_column):
+            spans.append((line, column, end_line, end_column))
+    if not spans:
+        return candidates
+    start = min(span[:2] for span in spans)
+    end = max(span[2:] for span in spans)
+    fitting = [node for node in candidates if _begin(node.body) <= start and end <= _end(node.body)]
+    return sorted(fitting, key=_begin, reverse=True)
+
+
+def _begin(node: ast.expr) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.expr) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
+
+
+def _is_source_of(node: _Definition | ast.Lambda, code: types.CodeType) -> bool:
+    """Whether ``node`` compiles to ``code``."""
+    if any(name.startswith("@py") for name in code.co_names):
+        return True  # pytest rewrote the asserts of this module, so the code is not its source's; name and line agree
+    return any(_same_code(compiled, code) for compiled in _compile_alone(node, code))
+
+
+def _compile_alone(node: _Definition | ast.Lambda, code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code of ``node``, compiled within a function that has the closure variables it had."""
+    if isinstance(node, ast.Lambda):
+        statement: ast.stmt = ast.Expr(node)
+    else:
+        bare = type(node)(**{name: getattr(node, name, None) for name in node._fields})
+        bare.decorator_list = []
+        statement = ast.copy_location(bare, node)
+    body: list[ast.stmt] = [statement]
+    if code.co_freevars:
+        targets: list[ast.expr] = [ast.Name(name, ast.Store()) for name in code.co_freevars]
+        outer = ast.parse("def outer():\n    pass").body[0]
+        assert isinstance(outer, ast.FunctionDef)
+        outer.body = [ast.Assign(targets, ast.Constant(None)), statement]
+        body = [outer]
+    module = ast.fix_missing_locations(ast.Module(body, []))
+    flags = code.co_flags & _FUTURE_FLAGS
+    try:
+        compiled = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return
+    if code.co_freevars:
+        compiled = next(const for const in compiled.co_consts if isinstance(const, types.CodeType))
+    for constant in compiled.co_consts:
+        if isinstance(constant, types.CodeType) and constant.co_name == code.co_name:
+            yield constant
+
+
+def _same_code(one: types.CodeType, other: types.CodeType) -> bool:
+    return (
+        one.co_code == other.co_code
+        and one.co_names == other.co_names
+        and one.co_varnames == other.co_varnames
+        and one.co_freevars == other.co_freevars
+        and one.co_cellvars == other.co_cellvars
+        and one.co_argcount == other.co_argcount
+        and one.co_posonlyargcount == other.co_posonlyargcount
+        and one.co_kwonlyargcount == other.co_kwonlyargcount
+        and len(one.co_consts) == len(other.co_consts)
+        and all(map(_same_constant, one.co_consts, other.co_consts))
+    )
+
+
+def _same_constant(one: object, other: object) -> bool:
+    if isinstance(one, types.CodeType) and isinstance(other, types.CodeType):
+        return _same_code(one, other)
+    if isinstance(one, str) and isinstance(other, str) and ".<locals>." in one and ".<locals>." in other:
+        return True  # Python 3.10 keeps the qualified names of inner functions here; ours was compiled elsewhere
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (tuple, frozenset)):
+        return repr(one) == repr(other) if isinstance(one, tuple) else one == other
+    return repr(one) == repr(other)
