@@ -25,9 +25,14 @@ pub struct List {
 /// offset  0  arena          *mut Arena        temporaries; reset by whoever runs the kernel, after the results are copied
 ///         8  captures       *const u64        slots of the module's captures, in order
 ///        16  stack_limit    usize             a call that finds the stack pointer below it raises RecursionError
-///        24  cancel         *const AtomicU8   not 0: stop soon; the kernel returns STATUS_CANCELLED
+///        24  cancel         *const AtomicU8   not 0: compiled code that sees it asks `poll`
 ///        32  message        Str               text of the exception being raised; null data: the class's default text
+///        48  poll           fn(ctx) -> u8     not 0: the kernel returns STATUS_CANCELLED; 0: it goes on (and `poll` has
+///                                             cleared the flag). Null: STATUS_CANCELLED at once
 /// ```
+///
+/// A call from Python's main thread is interrupted through `poll`: signals are looked at on that very thread, between
+/// two steps of the loop, and a handler that does not raise lets the loop go on where it was.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Context {
@@ -36,7 +41,11 @@ pub struct Context {
     pub stack_limit: usize,
     pub cancel: *const std::sync::atomic::AtomicU8,
     pub message: Str,
+    pub poll: Option<Poll>,
 }
+
+/// See [`Context`].
+pub type Poll = unsafe extern "C" fn(*mut Context) -> u8;
 
 /// How a call ended: 0, or the exception class number in the low 8 bits and the number of the place (index into the
 /// kernel's table of spans, from 0) above them.
