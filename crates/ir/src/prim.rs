@@ -187,14 +187,14 @@ prims! {
     MathComb "math.comb" (Int Int) -> Int ! ValueError OverflowError;
     MathPerm "math.perm" (Int Int) -> Int ! ValueError OverflowError;
 
-    // Strings. Lengths and positions count code points.
+    // Strings. Lengths and positions count code points. What makes a new string or list can run out of memory.
     StrLen "str.len" (Str) -> Int;
-    StrConcat "str.concat" (Str Str) -> Str;
+    StrConcat "str.concat" (Str Str) -> Str ! MemoryError;
     StrRepeat "str.repeat" (Str Int) -> Str ! MemoryError;
     /// `s[i]` with Python's negative indices.
     StrIndex "str.index" (Str Int) -> Str ! IndexError;
     /// `s[start:stop:step]`. A missing bound is `i64::MAX` or `i64::MIN`, whichever lies beyond the end it stands for.
-    StrSlice "str.slice" (Str Int Int Int) -> Str ! ValueError;
+    StrSlice "str.slice" (Str Int Int Int) -> Str ! ValueError MemoryError;
     StrEq "str.eq" (Str Str) -> Bool;
     StrNe "str.ne" (Str Str) -> Bool;
     StrLt "str.lt" (Str Str) -> Bool;
@@ -211,8 +211,8 @@ prims! {
     StrCount "str.count" (Str Str) -> Int;
     /// `s.replace(old, new, count)`; a negative count replaces all.
     StrReplace "str.replace" (Str Str Str Int) -> Str ! MemoryError;
-    StrLower "str.lower" (Str) -> Str;
-    StrUpper "str.upper" (Str) -> Str;
+    StrLower "str.lower" (Str) -> Str ! MemoryError;
+    StrUpper "str.upper" (Str) -> Str ! MemoryError;
     StrStrip "str.strip" (Str) -> Str;
     StrLstrip "str.lstrip" (Str) -> Str;
     StrRstrip "str.rstrip" (Str) -> Str;
@@ -226,28 +226,28 @@ prims! {
     StrIsupper "str.isupper" (Str) -> Bool;
     StrIslower "str.islower" (Str) -> Bool;
     /// `s.split()`: on runs of white space.
-    StrSplitWhitespace "str.split_whitespace" (Str) -> StrList;
+    StrSplitWhitespace "str.split_whitespace" (Str) -> StrList ! MemoryError;
     /// `s.split(sep, maxsplit)`.
-    StrSplit "str.split" (Str Str Int) -> StrList ! ValueError;
+    StrSplit "str.split" (Str Str Int) -> StrList ! ValueError MemoryError;
     /// `sep.join(items)`, in the order (sep, items).
     StrJoin "str.join" (Str StrList) -> Str ! MemoryError;
     StrOrd "str.ord" (Str) -> Int ! TypeError;
-    IntChr "int.chr" (Int) -> Str ! ValueError OverflowError;
+    IntChr "int.chr" (Int) -> Str ! ValueError OverflowError MemoryError;
 
     // Text to numbers and back.
-    IntToStr "int.to_str" (Int) -> Str;
+    IntToStr "int.to_str" (Int) -> Str ! MemoryError;
     /// `repr(x)`: the shortest digits that give the same float.
-    FloatToStr "float.to_str" (Float) -> Str;
-    StrRepr "str.repr" (Str) -> Str;
+    FloatToStr "float.to_str" (Float) -> Str ! MemoryError;
+    StrRepr "str.repr" (Str) -> Str ! MemoryError;
     /// `int(s, base)`; base 10 is `int(s)`.
     StrToInt "str.to_int" (Str Int) -> Int ! ValueError OverflowError;
     StrToFloat "str.to_float" (Str) -> Float ! ValueError;
     // `format(value, spec)` with the format mini-language.
-    IntFormat "int.format" (Int Str) -> Str ! ValueError OverflowError;
-    FloatFormat "float.format" (Float Str) -> Str ! ValueError;
-    StrFormat "str.format" (Str Str) -> Str ! ValueError;
+    IntFormat "int.format" (Int Str) -> Str ! ValueError OverflowError MemoryError;
+    FloatFormat "float.format" (Float Str) -> Str ! ValueError MemoryError;
+    StrFormat "str.format" (Str Str) -> Str ! ValueError MemoryError;
     /// `hex(n)`, `oct(n)`, `bin(n)`: the base is 16, 8 or 2.
-    IntToBase "int.to_base" (Int Int) -> Str ! ValueError;
+    IntToBase "int.to_base" (Int Int) -> Str ! ValueError MemoryError;
 
     // Ranges.
     /// `range(start, stop, step)`.

@@ -1,6 +1,9 @@
 //! The memory layouts that compiled code, the runtime and the engine share. Every struct here is `repr(C)` and is built
 //! in LLVM by `codegen`; a change here is a change of the ABI. Values cross as slots: see `ir::layout`.
 
+/// The bit of a string's length word that says "all ASCII"; when it is clear, nothing is known.
+pub const STR_ASCII_BIT: u64 = 1 << 63;
+
 /// A `str`: UTF-8 bytes and the length word (bytes in the low 63 bits, top bit: known to be ASCII).
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,264 @@
 //! The per-batch arena: everything compiled code allocates lives here until the kernel's results have been copied.
+//! Knows bytes and slots, and nothing of the values in them.
 
-/// A bump allocator.
-#[derive(Debug, Default)]
-pub struct Arena {}
+use std::alloc::Layout;
+use std::ptr::NonNull;
+
+use crate::abi::{STR_ASCII_BIT, Str};
+use crate::exc::{Raised, memory_error};
+
+/// Alignment of every allocation: that of a slot.
+const ALIGN_BYTES: usize = 8;
+/// The first chunk. Small, because a scalar call has an arena of its own.
+const CHUNK_BYTES_MIN: usize = 4 * 1024;
+/// Chunks double up to this size; a single larger allocation gets a chunk of exactly its size.
+const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+
+#[derive(Debug)]
+struct Chunk {
+    data: NonNull<u8>,
+    layout: Layout,
+}
+
+/// A bump allocator over chunks. Nothing is freed before [`Arena::reset`] or drop.
+///
+/// ```text
+/// offset  0  cursor   *mut u8   the next free byte, always a multiple of 8
+///         8  end      *mut u8   the end of the current chunk
+/// ```
+///
+/// Compiled code may bump `cursor` itself as long as it stays below `end` and a multiple of 8.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Arena {
+    cursor: *mut u8,
+    end: *mut u8,
+    chunks: Vec<Chunk>,
+    reserved_bytes: usize,
+    reserved_bytes_peak: usize,
+    limit_bytes: usize,
+    /// Text under construction, kept so that its allocation is used again.
+    scratch: String,
+}
+
+// SAFETY: the chunks are owned by the arena alone; nothing in it refers to the thread that made it.
+unsafe impl Send for Arena {}
+
+impl Default for Arena {
+    fn default() -> Self {
+        Arena::with_limit(usize::MAX)
+    }
+}
+
+impl Arena {
+    /// An arena without a limit. Allocates nothing yet.
+    pub fn new() -> Self {
+        Arena::default()
+    }
+
+    /// An arena that raises `MemoryError` rather than hold more than this many bytes.
+    pub fn with_limit(limit_bytes: usize) -> Self {
+        Arena {
+            cursor: std::ptr::null_mut(),
+            end: std::ptr::null_mut(),
+            chunks: Vec::new(),
+            reserved_bytes: 0,
+            reserved_bytes_peak: 0,
+            limit_bytes,
+            scratch: String::new(),
+        }
+    }
+
+    /// Bytes taken from the system now.
+    pub fn reserved_bytes(&self) -> usize {
+        self.reserved_bytes
+    }
+
+    /// The most bytes that were ever taken from the system at one time.
+    pub fn reserved_bytes_peak(&self) -> usize {
+        self.reserved_bytes_peak
+    }
+
+    /// Changes the limit; what is allocated already stays.
+    pub fn set_limit(&mut self, limit_bytes: usize) {
+        self.limit_bytes = limit_bytes;
+    }
+
+    /// Forgets every allocation. The largest ordinary chunk is kept, so a batch loop does not return to the system for
+    /// memory; chunks made for one large allocation are freed.
+    pub fn reset(&mut self) {
+        let keep = (0..self.chunks.len())
+            .filter(|index| self.chunks.get(*index).is_some_and(|chunk| chunk.layout.size() <= CHUNK_BYTES_MAX))
+            .max_by_key(|index| self.chunks.get(*index).map_or(0, |chunk| chunk.layout.size()));
+        let kept = keep.map(|index| self.chunks.swap_remove(index));
+        self.free_chunks();
+        match kept {
+            Some(chunk) => {
+                self.reserved_bytes = chunk.layout.size();
+                self.make_current(chunk);
+            }
+            None => {
+                self.reserved_bytes = 0;
+                self.cursor = std::ptr::null_mut();
+                self.end = std::ptr::null_mut();
+            }
+        }
+        if self.scratch.capacity() > CHUNK_BYTES_MAX {
+            self.scratch = String::new();
+        }
+    }
+
+    /// `count` uninitialised bytes, aligned to 8.
+    pub fn alloc_bytes(&mut self, count: usize) -> Result<NonNull<u8>, Raised> {
+        let needed = count.checked_next_multiple_of(ALIGN_BYTES).ok_or_else(memory_error)?;
+        let free = (self.end as usize).wrapping_sub(self.cursor as usize);
+        if needed > free || self.cursor.is_null() {
+            self.add_chunk(needed)?;
+        }
+        let start = NonNull::new(self.cursor).ok_or_else(memory_error)?;
+        self.cursor = self.cursor.wrapping_add(needed);
+        Ok(start)
+    }
+
+    /// `count` slots, all zero.
+    pub fn alloc_slots(&mut self, count: usize) -> Result<&mut [u64], Raised> {
+        let bytes = count.checked_mul(8).ok_or_else(memory_error)?;
+        let start = self.alloc_bytes(bytes)?.cast::<u64>();
+        // SAFETY: `alloc_bytes` gave `count * 8` bytes aligned to 8 that nobody else refers to; they are made
+        // zero before the slice exists.
+        unsafe {
+            start.write_bytes(0, count);
+            Ok(std::slice::from_raw_parts_mut(start.as_ptr(), count))
+        }
+    }
+
+    /// A copy of `text` that lives as long as the batch.
+    pub fn alloc_str(&mut self, text: &str) -> Result<Str, Raised> {
+        self.alloc_concat(&[text])
+    }
+
+    /// The texts, one after the other, as one new string.
+    pub fn alloc_concat(&mut self, parts: &[&str]) -> Result<Str, Raised> {
+        let total = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.len())).ok_or_else(memory_error)?;
+        let start = self.alloc_bytes(total)?;
+        let mut ascii = true;
+        let mut offset = 0;
+        for part in parts {
+            ascii &= part.is_ascii();
+            // SAFETY: the lengths sum to `total`, so each copy stays inside the new allocation.
+            unsafe { std::ptr::copy_nonoverlapping(part.as_ptr(), start.as_ptr().add(offset), part.len()) };
+            offset += part.len();
+        }
+        Ok(Str { data: start.as_ptr(), length: total as u64 | if ascii { STR_ASCII_BIT } else { 0 } })
+    }
+
+    /// Runs `write` on an empty string and keeps a copy of what it wrote.
+    pub fn build_str(&mut self, write: impl FnOnce(&mut String) -> Result<(), Raised>) -> Result<Str, Raised> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        let result = write(&mut scratch).and_then(|()| self.alloc_str(&scratch));
+        self.scratch = scratch;
+        result
+    }
+
+    fn add_chunk(&mut self, needed: usize) -> Result<(), Raised> {
+        let next = self.chunks.last().map_or(CHUNK_BYTES_MIN, |chunk| {
+            chunk.layout.size().saturating_mul(2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX)
+        });
+        let room = self.limit_bytes.saturating_sub(self.reserved_bytes);
+        // Close to the limit a smaller chunk may still do.
+        let size = needed.max(next.min(room));
+        if size > room {
+            return Err(memory_error());
+        }
+        let layout = Layout::from_size_align(size.max(ALIGN_BYTES), ALIGN_BYTES).map_err(|_| memory_error())?;
+        self.chunks.try_reserve(1).map_err(|_| memory_error())?;
+        // SAFETY: the layout's size is not zero.
+        let data = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or_else(memory_error)?;
+        self.reserved_bytes = self.reserved_bytes.saturating_add(layout.size());
+        self.reserved_bytes_peak = self.reserved_bytes_peak.max(self.reserved_bytes);
+        self.make_current(Chunk { data, layout });
+        Ok(())
+    }
+
+    fn make_current(&mut self, chunk: Chunk) {
+        self.cursor = chunk.data.as_ptr();
+        self.end = chunk.data.as_ptr().wrapping_add(chunk.layout.size() / ALIGN_BYTES * ALIGN_BYTES);
+        self.chunks.push(chunk);
+    }
+
+    fn free_chunks(&mut self) {
+        for chunk in self.chunks.drain(..) {
+            // SAFETY: allocated in `add_chunk` with this layout; drained, so freed once.
+            unsafe { std::alloc::dealloc(chunk.data.as_ptr(), chunk.layout) };
+        }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        self.free_chunks();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allocations_do_not_overlap_and_are_aligned() {
+        let mut arena = Arena::new();
+        let mut regions = Vec::new();
+        for size in [0usize, 1, 7, 8, 9, 100, 5000, 3, 2_000_000, 1] {
+            let start = arena.alloc_bytes(size).unwrap().as_ptr() as usize;
+            assert_eq!(start % 8, 0);
+            regions.push((start, size));
+        }
+        regions.sort();
+        assert!(regions.windows(2).all(|pair| pair[0].0 + pair[0].1 <= pair[1].0));
+    }
+
+    #[test]
+    fn limit_raises_memory_error_and_reset_makes_room() {
+        let mut arena = Arena::with_limit(10_000);
+        assert!(arena.alloc_bytes(20_000).is_err());
+        arena.alloc_bytes(3_000).unwrap();
+        arena.alloc_bytes(4_000).unwrap();
+        assert_eq!(arena.alloc_bytes(4_000).unwrap_err().0, crate::exc::ExcClass::MemoryError);
+        arena.reset();
+        arena.alloc_bytes(4_000).unwrap();
+        assert!(arena.reserved_bytes() <= 10_000);
+    }
+
+    #[test]
+    fn reset_keeps_one_chunk() {
+        let mut arena = Arena::new();
+        for _ in 0..1000 {
+            arena.alloc_slots(100).unwrap();
+        }
+        arena.alloc_bytes(5_000_000).unwrap();
+        arena.reset();
+        assert_eq!(arena.chunks.len(), 1);
+        assert!(arena.reserved_bytes() <= CHUNK_BYTES_MAX);
+        let before = arena.reserved_bytes();
+        arena.alloc_slots(10).unwrap();
+        assert_eq!(arena.reserved_bytes(), before);
+    }
+
+    #[test]
+    fn slots_are_zero_after_reuse() {
+        let mut arena = Arena::new();
+        arena.alloc_slots(16).unwrap().fill(u64::MAX);
+        arena.reset();
+        assert!(arena.alloc_slots(16).unwrap().iter().all(|slot| *slot == 0));
+    }
+
+    #[test]
+    fn strings_carry_the_ascii_bit() {
+        let mut arena = Arena::new();
+        let plain = arena.alloc_concat(&["ab", "", "c"]).unwrap();
+        assert_eq!(plain.length, 3 | STR_ASCII_BIT);
+        let accented = arena.alloc_str("é").unwrap();
+        assert_eq!(accented.length, 2);
+    }
+}

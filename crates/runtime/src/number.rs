@@ -1,0 +1,155 @@
+//! Arithmetic that is more than one machine instruction: powers, true division, rounding. Pure functions.
+
+use crate::exc::{ExcClass, INT_TOO_LARGE, Raised, overflow_error, raised, value_error};
+
+unsafe extern "C" {
+    // CPython calls the C library's, and Rust's `f64::powf` may be folded at compile time by another.
+    safe fn pow(x: f64, y: f64) -> f64;
+}
+
+/// `base ** exponent` of ints.
+pub fn int_pow(base: i64, exponent: i64) -> Result<i64, Raised> {
+    if exponent < 0 {
+        return Err(value_error("negative exponent gives no int"));
+    }
+    match base {
+        0 => Ok(i64::from(exponent == 0)),
+        1 => Ok(1),
+        -1 => Ok(if exponent % 2 == 0 { 1 } else { -1 }),
+        _ => u32::try_from(exponent)
+            .ok()
+            .and_then(|exponent| base.checked_pow(exponent))
+            .ok_or_else(|| overflow_error(INT_TOO_LARGE)),
+    }
+}
+
+/// `a / b` of ints: the float nearest to the exact quotient.
+pub fn int_truediv(a: i64, b: i64) -> Result<f64, Raised> {
+    if b == 0 {
+        return Err(raised(ExcClass::ZeroDivisionError, "division by zero"));
+    }
+    const EXACT_MAX: u64 = 1 << 53;
+    if a.unsigned_abs() <= EXACT_MAX && b.unsigned_abs() <= EXACT_MAX {
+        return Ok(a as f64 / b as f64);
+    }
+    if a == 0 {
+        return Ok(0.0);
+    }
+    let (dividend, divisor) = (u128::from(a.unsigned_abs()), u128::from(b.unsigned_abs()));
+    // Shift the dividend so that the quotient has 56 bits or more: 53, one to round by, and one that says whether
+    // anything was cut off. The shifted dividend has at most 56 + 64 bits.
+    let shift = (56 + dividend.leading_zeros()).saturating_sub(divisor.leading_zeros());
+    let scaled = dividend << shift;
+    let quotient = scaled / divisor | u128::from(scaled % divisor != 0);
+    // The conversion rounds once, half to even; the division by a power of two is exact.
+    let magnitude = quotient as f64 / (1u128 << shift) as f64;
+    Ok(if (a < 0) == (b < 0) { magnitude } else { -magnitude })
+}
+
+/// `round(n, digits)` of an int: to a multiple of `10**-digits`, half to even.
+pub fn int_round_digits(n: i64, digits: i64) -> Result<i64, Raised> {
+    if digits >= 0 {
+        return Ok(n);
+    }
+    let Some(unit) = u32::try_from(digits.unsigned_abs()).ok().filter(|d| *d <= 20).map(|d| 10i128.pow(d)) else {
+        return Ok(0);
+    };
+    let n = i128::from(n);
+    let (quotient, remainder) = (n.div_euclid(unit), n.rem_euclid(unit));
+    let up = 2 * remainder > unit || (2 * remainder == unit && quotient % 2 != 0);
+    i64::try_from((quotient + i128::from(up)) * unit).map_err(|_| overflow_error(INT_TOO_LARGE))
+}
+
+/// `x ** y` of floats with the special cases of CPython's `float.__pow__`. Where that gives a complex number this is a
+/// `ValueError`.
+pub fn float_pow(x: f64, y: f64) -> Result<f64, Raised> {
+    if y == 0.0 || x == 1.0 {
+        return Ok(1.0);
+    }
+    if x.is_nan() || y.is_nan() {
+        return Ok(f64::NAN);
+    }
+    let odd = y % 2.0 == 1.0 || y % 2.0 == -1.0;
+    if y.is_infinite() {
+        let magnitude = x.abs();
+        return Ok(if magnitude == 1.0 {
+            1.0
+        } else if (y > 0.0) == (magnitude > 1.0) {
+            f64::INFINITY
+        } else {
+            0.0
+        });
+    }
+    if x.is_infinite() {
+        return Ok(match (y > 0.0, odd) {
+            (true, true) => x,
+            (true, false) => f64::INFINITY,
+            (false, true) => 0.0f64.copysign(x),
+            (false, false) => 0.0,
+        });
+    }
+    if x == 0.0 {
+        if y < 0.0 {
+            return Err(raised(ExcClass::ZeroDivisionError, "0.0 cannot be raised to a negative power"));
+        }
+        return Ok(if odd { x } else { 0.0 });
+    }
+    if x < 0.0 && y.floor() != y {
+        return Err(value_error("negative number cannot be raised to a fractional power"));
+    }
+    let magnitude = if x == -1.0 { 1.0 } else { pow(x.abs(), y) };
+    if magnitude.is_infinite() {
+        return Err((ExcClass::OverflowError, "(34, 'Numerical result out of range')".into()));
+    }
+    Ok(if x < 0.0 && odd { -magnitude } else { magnitude })
+}
+
+/// `x ** y` as NumPy has it: the C library's `pow`, without exceptions.
+pub fn float_pow_ieee(x: f64, y: f64) -> f64 {
+    pow(x, y)
+}
+
+/// A float that is integral already as an `int`, with the messages of `int(x)`.
+pub fn float_to_int(x: f64) -> Result<i64, Raised> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if x.is_nan() {
+        return Err(value_error("cannot convert float NaN to integer"));
+    }
+    if x.is_infinite() {
+        return Err(overflow_error("cannot convert float infinity to integer"));
+    }
+    let whole = x.trunc();
+    if (-LIMIT..LIMIT).contains(&whole) { Ok(whole as i64) } else { Err(overflow_error(INT_TOO_LARGE)) }
+}
+
+/// `round(x)`: the nearest int, half to even.
+pub fn float_round(x: f64) -> Result<i64, Raised> {
+    float_to_int(x.round_ties_even())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn int_powers_stop_at_64_bits() {
+        assert_eq!(int_pow(2, 62), Ok(1 << 62));
+        assert_eq!(int_pow(-2, 63), Ok(i64::MIN));
+        assert_eq!(int_pow(2, 63).unwrap_err().0, ExcClass::OverflowError);
+        assert_eq!(int_pow(-1, i64::MAX), Ok(-1));
+        assert_eq!(int_pow(0, 0), Ok(1));
+        assert_eq!(int_pow(10, i64::MAX).unwrap_err().0, ExcClass::OverflowError);
+        assert_eq!(int_pow(2, -1).unwrap_err().0, ExcClass::ValueError);
+    }
+
+    #[test]
+    fn int_rounding_is_half_to_even() {
+        assert_eq!(int_round_digits(25, -1), Ok(20));
+        assert_eq!(int_round_digits(35, -1), Ok(40));
+        assert_eq!(int_round_digits(-25, -1), Ok(-20));
+        assert_eq!(int_round_digits(i64::MAX, -18), Ok(9_000_000_000_000_000_000));
+        assert!(int_round_digits(i64::MAX, -19).is_err());
+        assert_eq!(int_round_digits(4_999_999_999_999_999_999, -19), Ok(0));
+        assert_eq!(int_round_digits(7, i64::MIN), Ok(0));
+    }
+}
