@@ -2,5 +2,8 @@
 //! LLVM; it never fails: text in, `(module, diagnostics)` out.
 
 pub mod diagnostic;
+mod file_constants;
+pub mod file_program;
+pub mod locate;
 pub mod program;
 pub mod render;

@@ -1,0 +1,822 @@
+//! A [`Program`] from the text of a `.py` file alone: its functions, and what their free names stand for. Nothing is
+//! run: a name stands for something only where that is certain for every call made after the module has been loaded.
+//! Knows nothing of types or of what the functions do.
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::file_constants as constants;
+use crate::locate::line_and_byte_column;
+use crate::program::{Binding, FunctionSource, Locator, Program, SourceFile};
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{
+    Alias, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt,
+    StmtFunctionDef, StmtImportFrom,
+};
+use ruff_text_size::{Ranged, TextRange, TextSize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A `.py` file as the command line sees it.
+#[derive(Clone, Debug, Default)]
+pub struct FileProgram {
+    pub program: Program,
+    /// The file's own functions, in source order; the positions are those of [`Program::functions`].
+    pub functions: Vec<FileFunction>,
+    /// Problems of the file as a whole. Those of one function are with it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A top-level `def` or lambda with a name.
+#[derive(Clone, Debug)]
+pub struct FileFunction {
+    pub name: String,
+    /// Its name in the source.
+    pub place: Place,
+    /// Calling the name calls this function: nothing later in the file takes the name.
+    pub callable: bool,
+    /// Every parameter has an annotation.
+    pub annotated: bool,
+    /// The argument of `@fl.compile(signature="...")`.
+    pub signature: Option<String>,
+    /// Why this function cannot be compiled, as far as the file alone shows.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl FileProgram {
+    /// The position of the function that the name stands for after the module has been loaded.
+    pub fn function_named(&self, name: &str) -> Option<usize> {
+        self.functions.iter().position(|function| function.callable && function.name == name)
+    }
+
+    /// What `fuseline compile` without `--function` compiles: functions whose name has no leading underscore and whose
+    /// parameter types are all known.
+    pub fn exported(&self) -> Vec<usize> {
+        let is_exported = |function: &FileFunction| {
+            function.callable && !function.name.starts_with('_') && (function.annotated || function.signature.is_some())
+        };
+        (0..self.functions.len()).filter(|index| is_exported(&self.functions[*index])).collect()
+    }
+}
+
+/// The program of a file whose text has been parsed into `body`.
+pub fn file_program(file: SourceFile, body: &[Stmt]) -> FileProgram {
+    let mut collector = Collector::default();
+    collector.visit_body(body);
+    let mut module = Module {
+        file,
+        definitions: collector.definitions,
+        functions: collector.functions,
+        resolved: BTreeMap::new(),
+        resolving: BTreeSet::new(),
+    };
+    let diagnostics = collector.star_imports.iter().map(|import| module.star_import(import)).collect();
+    let functions: Vec<FileFunction> = (0..module.functions.len()).map(|index| module.file_function(index)).collect();
+    let sources = (0..module.functions.len()).map(|index| module.function_source(index)).collect();
+    let program = Program { files: vec![module.file], functions: sources, captures: vec![] };
+    FileProgram { program, functions, diagnostics }
+}
+
+/// A function of the file, before its names are resolved.
+#[derive(Clone, Copy)]
+enum FileFunctionNode<'a> {
+    Def(&'a StmtFunctionDef),
+    Lambda { name: &'a str, name_range: TextRange, lambda: &'a ExprLambda, compile: Option<&'a ExprCall> },
+}
+
+impl<'a> FileFunctionNode<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            FileFunctionNode::Def(def) => def.name.as_str(),
+            FileFunctionNode::Lambda { name, .. } => name,
+        }
+    }
+
+    fn name_range(self) -> TextRange {
+        match self {
+            FileFunctionNode::Def(def) => def.name.range,
+            FileFunctionNode::Lambda { name_range, .. } => name_range,
+        }
+    }
+
+    fn parameters(self) -> Option<&'a Parameters> {
+        match self {
+            FileFunctionNode::Def(def) => Some(&def.parameters),
+            FileFunctionNode::Lambda { lambda, .. } => lambda.parameters.as_deref(),
+        }
+    }
+
+    /// Where its defaults are evaluated.
+    fn start(self) -> TextSize {
+        match self {
+            FileFunctionNode::Def(def) => def.start(),
+            FileFunctionNode::Lambda { lambda, .. } => lambda.start(),
+        }
+    }
+}
+
+/// One place in which the module gives a name a meaning.
+#[derive(Clone, Copy)]
+struct Definition<'a> {
+    kind: DefinitionKind<'a>,
+    start: TextSize,
+    /// Under `if`, `try`, a loop or `with`: it may not be reached, or reached more than once.
+    conditional: bool,
+}
+
+#[derive(Clone, Copy)]
+enum DefinitionKind<'a> {
+    Function(usize),
+    Value(&'a Expr),
+    Import(&'a Alias),
+    ImportFrom(&'a StmtImportFrom, &'a Alias),
+    /// Something else; the text is what [`Binding::Unsupported`] says.
+    Other(&'static str),
+}
+
+const REASSIGNED: &str = "a name that is assigned in more than one place";
+const CONDITIONAL: &str = "a name that is assigned under a condition or in a loop";
+const GLOBAL: &str = "a global variable that a function assigns";
+const NOT_YET: &str = "a name that has no value yet at this place";
+
+/// Walks the module's own statements, not those of its functions and classes, and records what defines names.
+#[derive(Default)]
+struct Collector<'a> {
+    definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
+    functions: Vec<FileFunctionNode<'a>>,
+    star_imports: Vec<&'a StmtImportFrom>,
+    /// How many `if`, `for`, `try`, ... the walk is inside of.
+    conditions: usize,
+    /// Inside a comprehension, whose targets are names of its own.
+    comprehensions: usize,
+}
+
+impl<'a> Collector<'a> {
+    fn define(&mut self, name: &'a str, kind: DefinitionKind<'a>, start: TextSize) {
+        let conditional = self.conditions > 0;
+        self.definitions.entry(name).or_default().push(Definition { kind, start, conditional });
+    }
+
+    fn function(&mut self, node: FileFunctionNode<'a>) {
+        let index = self.functions.len();
+        self.functions.push(node);
+        self.define(node.name(), DefinitionKind::Function(index), node.start());
+    }
+
+    fn assign(&mut self, target: &'a Expr, value: &'a Expr) {
+        match (target, value) {
+            (Expr::Name(name), value) => match lambda_of(value) {
+                Some((lambda, compile)) => {
+                    let (name, name_range) = (name.id.as_str(), name.range);
+                    self.function(FileFunctionNode::Lambda { name, name_range, lambda, compile });
+                }
+                None => self.define(name.id.as_str(), DefinitionKind::Value(value), target.start()),
+            },
+            (Expr::Tuple(targets), Expr::Tuple(values))
+                if targets.elts.len() == values.elts.len()
+                    && !targets.elts.iter().chain(&values.elts).any(Expr::is_starred_expr) =>
+            {
+                for (target, value) in targets.elts.iter().zip(&values.elts) {
+                    self.assign(target, value);
+                }
+            }
+            _ => self.visit_expr(target),
+        }
+    }
+
+    fn under_condition(&mut self, stmt: &'a Stmt) {
+        self.conditions += 1;
+        visitor::walk_stmt(self, stmt);
+        self.conditions -= 1;
+    }
+}
+
+/// `lambda ...: ...`, also as the first argument of a call that may be `fl.compile`.
+fn lambda_of(value: &Expr) -> Option<(&ExprLambda, Option<&ExprCall>)> {
+    match value {
+        Expr::Lambda(lambda) => Some((lambda, None)),
+        Expr::Call(call) => match call.arguments.args.first() {
+            Some(Expr::Lambda(lambda)) if is_named_compile(&call.func) => Some((lambda, Some(call))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_named_compile(function: &Expr) -> bool {
+    match function {
+        Expr::Name(name) => name.id.as_str() == "compile",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "compile",
+        _ => false,
+    }
+}
+
+impl<'a> Visitor<'a> for Collector<'a> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(def) => {
+                self.function(FileFunctionNode::Def(def));
+                GlobalNames(self).visit_body(&def.body);
+            }
+            Stmt::ClassDef(class) => {
+                self.define(class.name.as_str(), DefinitionKind::Other("a class"), class.start());
+                GlobalNames(self).visit_body(&class.body);
+            }
+            Stmt::Assign(assign) => {
+                self.visit_expr(&assign.value);
+                for target in &assign.targets {
+                    self.assign(target, &assign.value);
+                }
+            }
+            Stmt::AnnAssign(assign) => {
+                if let Some(value) = &assign.value {
+                    self.visit_expr(value);
+                    self.assign(&assign.target, value);
+                }
+            }
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let dotted = alias.name.as_str();
+                    let first = dotted.split('.').next().unwrap_or(dotted);
+                    let name = alias.asname.as_ref().map_or(first, |asname| asname.as_str());
+                    self.define(name, DefinitionKind::Import(alias), alias.start());
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                for alias in &import.names {
+                    if alias.name.as_str() == "*" {
+                        self.star_imports.push(import);
+                        continue;
+                    }
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
+                    self.define(name, DefinitionKind::ImportFrom(import, alias), alias.start());
+                }
+            }
+            Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::Try(_) | Stmt::With(_) | Stmt::Match(_) => {
+                self.under_condition(stmt);
+            }
+            _ => visitor::walk_stmt(self, stmt),
+        }
+    }
+
+    /// Names that are stored to other than by a plain assignment have no certain value.
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(name) if self.comprehensions == 0 && name.ctx != ExprContext::Load => {
+                self.define(name.id.as_str(), DefinitionKind::Other(constants::COMPUTED), name.start());
+            }
+            Expr::Named(named) => {
+                self.visit_expr(&named.value);
+                if let Expr::Name(name) = named.target.as_ref() {
+                    self.define(name.id.as_str(), DefinitionKind::Other(constants::COMPUTED), name.start());
+                }
+            }
+            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
+                self.comprehensions += 1;
+                visitor::walk_expr(self, expr);
+                self.comprehensions -= 1;
+            }
+            Expr::Lambda(_) => {}
+            _ => visitor::walk_expr(self, expr),
+        }
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
+        let ExceptHandler::ExceptHandler(except) = handler;
+        if let Some(name) = &except.name {
+            self.define(name.as_str(), DefinitionKind::Other("a caught exception"), name.start());
+        }
+        visitor::walk_except_handler(self, handler);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        let name = match pattern {
+            Pattern::MatchAs(pattern) => pattern.name.as_ref(),
+            Pattern::MatchStar(pattern) => pattern.name.as_ref(),
+            Pattern::MatchMapping(pattern) => pattern.rest.as_ref(),
+            _ => None,
+        };
+        if let Some(name) = name {
+            self.define(name.as_str(), DefinitionKind::Other(constants::COMPUTED), name.start());
+        }
+        visitor::walk_pattern(self, pattern);
+    }
+}
+
+/// Walks the inside of a function or class for `global` statements: the names in them may change at any time.
+struct GlobalNames<'c, 'a>(&'c mut Collector<'a>);
+
+impl<'a> Visitor<'a> for GlobalNames<'_, 'a> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        if let Stmt::Global(global) = stmt {
+            for name in &global.names {
+                self.0.define(name.as_str(), DefinitionKind::Other(GLOBAL), name.start());
+            }
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
+}
+
+/// The collected module, in which names are looked up.
+struct Module<'a> {
+    file: SourceFile,
+    definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
+    functions: Vec<FileFunctionNode<'a>>,
+    resolved: BTreeMap<&'a str, Binding>,
+    /// Names whose value is being worked out: `A = B; B = A` must end.
+    resolving: BTreeSet<&'a str>,
+}
+
+impl<'a> Module<'a> {
+    fn place(&self, range: TextRange) -> Place {
+        Place { file: 0, start: range.start().to_u32(), end: range.end().to_u32() }
+    }
+
+    fn star_import(&self, import: &StmtImportFrom) -> Diagnostic {
+        let module = import.module.as_ref().map_or(".", |module| module.as_str());
+        Diagnostic {
+            code: "star-import",
+            message: format!("`from {module} import *` hides which names it brings, among them perhaps built-in ones"),
+            place: self.place(import.range),
+            labels: vec![],
+            help: Some(format!("name what is used, as in `from {module} import ...`")),
+        }
+    }
+
+    fn file_function(&mut self, index: usize) -> FileFunction {
+        let node = self.functions[index];
+        let callable = self.resolve(node.name(), None) == Some(Binding::Function(index));
+        let mut signature = None;
+        match node {
+            FileFunctionNode::Def(def) => {
+                for decorator in def.decorator_list.iter().filter(|decorator| self.is_compile(&decorator.expression)) {
+                    signature = signature.or_else(|| signature_option(&decorator.expression));
+                }
+            }
+            FileFunctionNode::Lambda { compile: Some(call), .. } => signature = signature_of_call(call),
+            FileFunctionNode::Lambda { compile: None, .. } => {}
+        }
+        FileFunction {
+            name: String::from(node.name()),
+            place: self.place(node.name_range()),
+            callable,
+            annotated: node.parameters().is_none_or(all_annotated),
+            signature,
+            diagnostics: self.decorator_diagnostics(node),
+        }
+    }
+
+    fn decorator_diagnostics(&mut self, node: FileFunctionNode<'a>) -> Vec<Diagnostic> {
+        let unsupported = self.unsupported_decorators(node);
+        unsupported
+            .into_iter()
+            .map(|decorator| Diagnostic {
+                code: "unsupported-decorator",
+                message: format!("the decorator `@{}` is not supported", self.text_of(decorator.expression.range())),
+                place: self.place(decorator.range),
+                labels: vec![],
+                help: Some(String::from("only `@fuseline.compile` may stand on a function that is compiled")),
+            })
+            .collect()
+    }
+
+    fn unsupported_decorators(&mut self, node: FileFunctionNode<'a>) -> Vec<&'a Decorator> {
+        match node {
+            FileFunctionNode::Def(def) => {
+                def.decorator_list.iter().filter(|decorator| !self.is_compile(&decorator.expression)).collect()
+            }
+            FileFunctionNode::Lambda { .. } => vec![],
+        }
+    }
+
+    fn text_of(&self, range: TextRange) -> &str {
+        self.file.text.get(range.start().to_usize()..range.end().to_usize()).unwrap_or_default()
+    }
+
+    /// `fl.compile`, `fl.compile(...)` or `compile` imported from `fuseline`.
+    fn is_compile(&mut self, expr: &'a Expr) -> bool {
+        match expr {
+            Expr::Call(call) => self.is_compile(&call.func),
+            Expr::Name(name) => {
+                self.resolve(name.id.as_str(), None)
+                    == Some(Binding::Member(String::from("fuseline"), String::from("compile")))
+            }
+            Expr::Attribute(attribute) if attribute.attr.as_str() == "compile" => match attribute.value.as_ref() {
+                Expr::Name(name) => {
+                    self.resolve(name.id.as_str(), None) == Some(Binding::Module(String::from("fuseline")))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    fn function_source(&mut self, index: usize) -> FunctionSource {
+        let node = self.functions[index];
+        let locator = match node {
+            FileFunctionNode::Def(def) => {
+                let (line, _) = line_and_byte_column(&self.file, def.name.start());
+                Locator::Def { name: String::from(node.name()), line }
+            }
+            FileFunctionNode::Lambda { lambda, .. } => {
+                let (line, column) = line_and_byte_column(&self.file, lambda.start());
+                Locator::Lambda { line, column }
+            }
+        };
+        let mut names = UsedNames::default();
+        match node {
+            FileFunctionNode::Def(def) => {
+                names.visit_parameters(&def.parameters);
+                def.returns.iter().for_each(|returns| names.visit_annotation(returns));
+                names.visit_body(&def.body);
+            }
+            FileFunctionNode::Lambda { lambda, .. } => {
+                lambda.parameters.iter().for_each(|parameters| names.visit_parameters(parameters));
+                names.visit_expr(&lambda.body);
+            }
+        }
+        let bindings =
+            names.0.iter().filter_map(|name| Some((name.clone(), self.resolve(name.as_str(), None)?))).collect();
+        let mut defaults = BTreeMap::new();
+        for parameter in node.parameters().into_iter().flat_map(Parameters::iter_non_variadic_params) {
+            if let Some(default) = &parameter.default {
+                let value = self.fold(default, node.start()).unwrap_or_else(Binding::Unsupported);
+                defaults.insert(String::from(parameter.parameter.name.as_str()), value);
+            }
+        }
+        FunctionSource { file: 0, locator, bindings, defaults }
+    }
+
+    /// What a name of the module stands for: once the module has been loaded, or when the code at `before` runs. `None`
+    /// when the module does not define it.
+    fn resolve(&mut self, name: &str, before: Option<TextSize>) -> Option<Binding> {
+        let (name, definitions) = self.definitions.get_key_value(name)?;
+        let name: &'a str = name;
+        let Some(first) = definitions.first().copied() else { return None };
+        if before.is_some_and(|before| before <= first.start) {
+            return Some(Binding::Unsupported(String::from(NOT_YET)));
+        }
+        if let Some(binding) = self.resolved.get(name) {
+            return Some(binding.clone());
+        }
+        if !self.resolving.insert(name) {
+            return Some(Binding::Unsupported(String::from(NOT_YET)));
+        }
+        let definitions = definitions.clone();
+        let binding = self.bind(&definitions);
+        self.resolving.remove(name);
+        self.resolved.insert(name, binding.clone());
+        Some(binding)
+    }
+
+    fn bind(&mut self, definitions: &[Definition<'a>]) -> Binding {
+        let unsupported = |text: &str| Binding::Unsupported(String::from(text));
+        match definitions {
+            [] => unsupported(NOT_YET),
+            [only] => match only.kind {
+                DefinitionKind::Function(index) => self.bind_function(index),
+                DefinitionKind::Value(_) if only.conditional => unsupported(CONDITIONAL),
+                DefinitionKind::Value(value) => self.fold(value, only.start).unwrap_or_else(Binding::Unsupported),
+                DefinitionKind::Import(_) | DefinitionKind::ImportFrom(..) => imported(only.kind),
+                DefinitionKind::Other(text) => unsupported(text),
+            },
+            [.., last] => {
+                let is_plain_function =
+                    |each: &Definition| !each.conditional && matches!(each.kind, DefinitionKind::Function(_));
+                let is_global = |each: &Definition| matches!(each.kind, DefinitionKind::Other(GLOBAL));
+                let first_import = imported(definitions[0].kind);
+                match last.kind {
+                    _ if definitions.iter().any(is_global) => unsupported(GLOBAL),
+                    DefinitionKind::Function(index) if definitions.iter().all(is_plain_function) => {
+                        self.bind_function(index)
+                    }
+                    DefinitionKind::Import(_) | DefinitionKind::ImportFrom(..)
+                        if definitions.iter().all(|each| imported(each.kind) == first_import) =>
+                    {
+                        first_import
+                    }
+                    _ => unsupported(REASSIGNED),
+                }
+            }
+        }
+    }
+
+    fn bind_function(&mut self, index: usize) -> Binding {
+        if let FileFunctionNode::Lambda { compile: Some(call), .. } = self.functions[index]
+            && !self.is_compile(&call.func)
+        {
+            return Binding::Unsupported(String::from(constants::COMPUTED));
+        }
+        match self.unsupported_decorators(self.functions[index]).first() {
+            None => Binding::Function(index),
+            Some(decorator) => {
+                let text = self.text_of(decorator.expression.range());
+                Binding::Unsupported(format!("a function with the decorator `@{text}`"))
+            }
+        }
+    }
+
+    /// The value of an expression that is evaluated at `at` while the module runs.
+    fn fold(&mut self, expr: &'a Expr, at: TextSize) -> constants::Folded {
+        match expr {
+            Expr::NumberLiteral(literal) => constants::number(&literal.value),
+            Expr::StringLiteral(literal) => constants::string(literal.value.to_str()),
+            Expr::BooleanLiteral(literal) => Ok(Binding::Constant(ir::Const::Bool(literal.value))),
+            Expr::NoneLiteral(_) => Ok(Binding::Constant(ir::Const::None)),
+            Expr::Tuple(tuple) => self.fold_tuple(&tuple.elts, at),
+            Expr::UnaryOp(unary) => self.fold_unary(unary, at),
+            Expr::BinOp(binary) => {
+                constants::binary(binary.op, &self.fold(&binary.left, at)?, &self.fold(&binary.right, at)?)
+            }
+            Expr::Name(name) => match self.resolve(name.id.as_str(), Some(at)) {
+                Some(Binding::Member(module, member)) => match constants::module_member(&module, &member) {
+                    Some(value) => Ok(Binding::Constant(value)),
+                    None => Ok(Binding::Member(module, member)),
+                },
+                Some(Binding::Unsupported(text)) => Err(text),
+                Some(binding) => Ok(binding),
+                None => Err(format!("the value of `{}`", name.id)),
+            },
+            Expr::Attribute(attribute) => self.fold_attribute(&attribute.value, attribute.attr.as_str(), at),
+            Expr::Call(call) => self.fold_call(call, at),
+            Expr::List(_) | Expr::ListComp(_) => Err(String::from("a `list`, which can change at any time")),
+            Expr::Dict(_) | Expr::DictComp(_) => Err(String::from("a `dict`, which can change at any time")),
+            Expr::Set(_) | Expr::SetComp(_) => Err(String::from("a `set`, which can change at any time")),
+            _ => Err(String::from(constants::COMPUTED)),
+        }
+    }
+
+    fn fold_tuple(&mut self, items: &'a [Expr], at: TextSize) -> constants::Folded {
+        let mut values = Vec::with_capacity(items.len());
+        for item in items {
+            match self.fold(item, at)? {
+                value @ (Binding::Constant(_) | Binding::Tuple(_)) => values.push(value),
+                _ => return Err(String::from("a tuple of other things than constants")),
+            }
+        }
+        Ok(Binding::Tuple(values))
+    }
+
+    fn fold_unary(&mut self, unary: &'a ruff_python_ast::ExprUnaryOp, at: TextSize) -> constants::Folded {
+        // `-9223372036854775808` is in range although the literal behind the sign is not.
+        if let (ruff_python_ast::UnaryOp::USub, Expr::NumberLiteral(literal)) = (unary.op, unary.operand.as_ref())
+            && let ruff_python_ast::Number::Int(int) = &literal.value
+            && int.as_u64() == Some(i64::MIN.unsigned_abs())
+        {
+            return Ok(Binding::Constant(ir::Const::Int(i64::MIN)));
+        }
+        constants::unary(unary.op, &self.fold(&unary.operand, at)?)
+    }
+
+    fn fold_attribute(&mut self, value: &'a Expr, member: &str, at: TextSize) -> constants::Folded {
+        let Expr::Name(name) = value else { return Err(String::from(constants::COMPUTED)) };
+        match self.resolve(name.id.as_str(), Some(at)) {
+            Some(Binding::Module(module)) => match constants::module_member(&module, member) {
+                Some(value) => Ok(Binding::Constant(value)),
+                None => Ok(Binding::Member(module, String::from(member))),
+            },
+            _ => Err(String::from(constants::COMPUTED)),
+        }
+    }
+
+    /// `float("inf")` and its like, and `fl.compile(function)`.
+    fn fold_call(&mut self, call: &'a ExprCall, at: TextSize) -> constants::Folded {
+        if self.is_compile(&call.func)
+            && let Some(function @ Expr::Name(_)) = call.arguments.args.first()
+        {
+            return self.fold(function, at);
+        }
+        match (call.func.as_ref(), call.arguments.args.as_ref()) {
+            (Expr::Name(name), [Expr::StringLiteral(text)])
+                if name.id.as_str() == "float"
+                    && call.arguments.keywords.is_empty()
+                    && !self.definitions.contains_key("float") =>
+            {
+                constants::float_of_text(text.value.to_str())
+            }
+            _ => Err(String::from(constants::COMPUTED)),
+        }
+    }
+}
+
+/// What an import binds its name to.
+fn imported(kind: DefinitionKind) -> Binding {
+    match kind {
+        DefinitionKind::Import(alias) => {
+            let dotted = alias.name.as_str();
+            // `import a.b` binds `a`; `import a.b as c` binds `a.b`.
+            let bound = if alias.asname.is_some() { dotted } else { dotted.split('.').next().unwrap_or(dotted) };
+            Binding::Module(String::from(bound))
+        }
+        DefinitionKind::ImportFrom(import, alias) => match (&import.module, import.level) {
+            (Some(module), 0) => Binding::Member(String::from(module.as_str()), String::from(alias.name.as_str())),
+            _ => Binding::Unsupported(String::from("imported from another file of the package")),
+        },
+        DefinitionKind::Function(_) | DefinitionKind::Value(_) | DefinitionKind::Other(_) => {
+            Binding::Unsupported(String::from(REASSIGNED))
+        }
+    }
+}
+
+fn all_annotated(parameters: &Parameters) -> bool {
+    parameters.vararg.is_none()
+        && parameters.kwarg.is_none()
+        && parameters.iter_non_variadic_params().all(|parameter| parameter.parameter.annotation.is_some())
+}
+
+fn signature_option(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Call(call) => signature_of_call(call),
+        _ => None,
+    }
+}
+
+fn signature_of_call(call: &ExprCall) -> Option<String> {
+    match &call.arguments.find_keyword("signature")?.value {
+        Expr::StringLiteral(text) => Some(String::from(text.value.to_str())),
+        _ => None,
+    }
+}
+
+/// Every name that a function's source mentions, also in annotations that are strings.
+#[derive(Default)]
+struct UsedNames(BTreeSet<String>);
+
+impl<'a> Visitor<'a> for UsedNames {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr {
+            self.0.insert(String::from(name.id.as_str()));
+        }
+        visitor::walk_expr(self, expr);
+    }
+
+    fn visit_annotation(&mut self, annotation: &'a Expr) {
+        AnnotationNames(self).visit_expr(annotation);
+        visitor::walk_annotation(self, annotation);
+    }
+}
+
+/// The names inside string annotations such as `"np.ndarray"`.
+struct AnnotationNames<'n>(&'n mut UsedNames);
+
+impl<'a> Visitor<'a> for AnnotationNames<'_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::StringLiteral(text) = expr {
+            let words = text.value.to_str().split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            self.0.0.extend(words.filter(|word| !word.is_empty()).map(String::from));
+        }
+        visitor::walk_expr(self, expr);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ir::Const;
+    use ruff_python_parser::parse_module;
+
+    fn read(text: &str) -> FileProgram {
+        let file = SourceFile { name: String::from("f.py"), text: String::from(text), first_line: 1 };
+        file_program(file, &parse_module(text).unwrap().syntax().body)
+    }
+
+    /// What `name` stands for in the function `f` of the text.
+    fn binding(text: &str, name: &str) -> Option<Binding> {
+        let file = read(text);
+        let index = file.function_named("f").unwrap();
+        file.program.functions[index].bindings.get(name).cloned()
+    }
+
+    /// As [`binding`], of the name `x` that `f` returns.
+    fn x(module: &str) -> Option<Binding> {
+        binding(&format!("{module}\ndef f(): return x\n"), "x")
+    }
+
+    fn member(module: &str, name: &str) -> Option<Binding> {
+        Some(Binding::Member(String::from(module), String::from(name)))
+    }
+
+    fn int(value: i64) -> Option<Binding> {
+        Some(Binding::Constant(Const::Int(value)))
+    }
+
+    fn unsupported(text: &str) -> Option<Binding> {
+        Some(Binding::Unsupported(String::from(text)))
+    }
+
+    #[test]
+    fn imports() {
+        let module = |name: &str| Some(Binding::Module(String::from(name)));
+        assert_eq!(x("import numpy as x"), module("numpy"));
+        assert_eq!(x("import x.path"), module("x"));
+        assert_eq!(x("import os.path as x"), module("os.path"));
+        assert_eq!(x("from math import sqrt as x"), member("math", "sqrt"));
+        assert_eq!(x("from . import x"), unsupported("imported from another file of the package"));
+        assert_eq!(x("if slow:\n    import math as x\nelse:\n    import math as x"), module("math"));
+        assert_eq!(x("try:\n    import numpy as x\nexcept ImportError:\n    x = None"), unsupported(REASSIGNED));
+        assert_eq!(x("y = 1"), None);
+        assert_eq!(read("from numpy import *\n").diagnostics[0].code, "star-import");
+    }
+
+    #[test]
+    fn constants_of_the_module() {
+        assert_eq!(x("x = -3"), int(-3));
+        assert_eq!(x("x: int = 60 * 60"), int(3600));
+        assert_eq!(x("x = -9223372036854775808"), int(i64::MIN));
+        assert_eq!(x("a, x = 1, 2"), int(2));
+        assert_eq!(x("a = 2\nx = a + 1"), int(3));
+        assert_eq!(x("import math\nx = 2 * math.pi"), Some(Binding::Constant(Const::Float(std::f64::consts::TAU))));
+        assert_eq!(x("from math import inf\nx = -inf"), Some(Binding::Constant(Const::Float(f64::NEG_INFINITY))));
+        assert_eq!(x("x = float('inf')"), Some(Binding::Constant(Const::Float(f64::INFINITY))));
+        assert_eq!(x("x = 'a' 'b'"), Some(Binding::Constant(Const::Str("ab".into()))));
+        let pair = vec![int(1).unwrap(), Binding::Constant(Const::None)];
+        assert_eq!(x("x = (1, None)"), Some(Binding::Tuple(pair)));
+        assert_eq!(x("[i for x in y]\nx = 1"), int(1));
+    }
+
+    #[test]
+    fn what_may_change_stands_for_nothing() {
+        assert_eq!(x("x = 1\nx = 2"), unsupported(REASSIGNED));
+        assert_eq!(x("x = 1\nx += 1"), unsupported(REASSIGNED));
+        assert_eq!(x("x = 1\ndel x"), unsupported(REASSIGNED));
+        assert_eq!(x("if y:\n    x = 1"), unsupported(CONDITIONAL));
+        assert_eq!(x("for x in y: pass"), unsupported(constants::COMPUTED));
+        assert_eq!(x("x = 1\ndef g():\n    global x\n    x = 2"), unsupported(GLOBAL));
+        assert_eq!(x("x = 1\nclass A:\n    def g():\n        if y:\n            global x"), unsupported(GLOBAL));
+        assert_eq!(x("print(x := 3)"), unsupported(constants::COMPUTED));
+        assert_eq!(x("x = [1]"), unsupported("a `list`, which can change at any time"));
+        assert_eq!(x("x = 10 ** 19"), unsupported("an `int` outside 64 bits"));
+        assert_eq!(x("class x: pass"), unsupported("a class"));
+        assert_eq!(x("x = y\ny = x"), unsupported(NOT_YET));
+        assert_eq!(x("x = x"), unsupported(NOT_YET));
+        assert_eq!(x("def float(s): return 1\nx = float('inf')"), unsupported(constants::COMPUTED));
+        assert_eq!(x("match y:\n    case {'a': 1, **x}: pass"), unsupported(constants::COMPUTED));
+    }
+
+    #[test]
+    fn functions_are_found_under_their_names() {
+        let text = "def g(a: int): return a\ng2 = g\nh = lambda: g(1)\ndef f(): return g(1) + g2(2) + h()\n";
+        assert_eq!(binding(text, "g"), Some(Binding::Function(0)));
+        assert_eq!(binding(text, "g2"), Some(Binding::Function(0)));
+        assert_eq!(binding(text, "h"), Some(Binding::Function(1)));
+        let file = read(text);
+        assert_eq!(file.program.functions[0].locator, Locator::Def { name: String::from("g"), line: 1 });
+        assert_eq!(file.program.functions[1].locator, Locator::Lambda { line: 3, column: 4 });
+        let twice = read("def f(): return 1\ndef f(): return 2\n");
+        assert_eq!((twice.functions[0].callable, twice.functions[1].callable), (false, true));
+        assert_eq!(x("def x(): return 1\nx = other(x)"), unsupported(REASSIGNED));
+    }
+
+    #[test]
+    fn decorators() {
+        let text = "import fuseline as fl\nfrom fuseline import compile\nfrom functools import cache\n\
+            @fl.compile\ndef a(x): return x\n\
+            @fl.compile(signature='(int) -> int')\ndef b(x): return x\n\
+            @compile\n@cache\ndef c(x): return x\n\
+            d = fl.compile(lambda x: x, signature='(float) -> float')\n\
+            e = re.compile(lambda x: x)\n\
+            def f(): return a(1) + b(1) + c(1) + d(1) + e(1)\n";
+        assert_eq!(binding(text, "a"), Some(Binding::Function(0)));
+        assert_eq!(binding(text, "b"), Some(Binding::Function(1)));
+        assert_eq!(binding(text, "c"), unsupported("a function with the decorator `@cache`"));
+        assert_eq!(binding(text, "d"), Some(Binding::Function(3)));
+        assert_eq!(binding(text, "e"), unsupported(constants::COMPUTED));
+        let file = read(text);
+        assert_eq!(file.functions[1].signature.as_deref(), Some("(int) -> int"));
+        assert_eq!(file.functions[3].signature.as_deref(), Some("(float) -> float"));
+        let found = &file.functions[2].diagnostics;
+        assert_eq!((found.len(), found[0].code), (1, "unsupported-decorator"));
+        assert_eq!(&text[found[0].place.start as usize..found[0].place.end as usize], "@cache");
+        // A decorated function is found by its `def` line.
+        assert_eq!(file.program.functions[0].locator, Locator::Def { name: String::from("a"), line: 5 });
+    }
+
+    #[test]
+    fn exported_functions_have_known_parameter_types() {
+        let file = read(
+            "def a(x: int, *, y: float = 1.0): return x\ndef b(x): return x\ndef _c(x: int): return x\n\
+             def d(): return 1\ndef e(*xs: int): return 1\ndef a2(x: int): return x\na2 = 1\n",
+        );
+        let names: Vec<&str> = file.exported().into_iter().map(|index| file.functions[index].name.as_str()).collect();
+        assert_eq!(names, ["a", "d"]);
+    }
+
+    #[test]
+    fn defaults_have_the_value_of_the_moment_of_the_def() {
+        let text = "n = 4\ndef f(a=n, b=-1.5, *, c='x', d=later, e=[]): pass\nlater = 2\n";
+        let file = read(text);
+        let default = |name: &str| file.program.functions[0].defaults.get(name).cloned();
+        assert_eq!(default("a"), int(4));
+        assert_eq!(default("b"), Some(Binding::Constant(Const::Float(-1.5))));
+        assert_eq!(default("c"), Some(Binding::Constant(Const::Str("x".into()))));
+        assert_eq!(default("d"), unsupported(NOT_YET));
+        assert_eq!(default("e"), unsupported("a `list`, which can change at any time"));
+    }
+
+    #[test]
+    fn names_in_string_annotations_are_bound() {
+        assert_eq!(
+            binding("import numpy as np\ndef f(a: 'np.ndarray', b: list['int']): pass\n", "np"),
+            Some(Binding::Module(String::from("numpy")))
+        );
+    }
+}
