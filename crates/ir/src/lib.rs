@@ -3,6 +3,7 @@
 //! syntax, LLVM or data engines, and depends on the standard library alone.
 
 pub mod builder;
+pub mod cfg;
 pub mod exc;
 pub mod layout;
 pub mod limits;
@@ -11,6 +12,7 @@ pub mod ops;
 pub mod prim;
 pub mod text;
 pub mod types;
+pub mod verify;
 
 pub use builder::{FuncBuilder, ModuleBuilder};
 pub use exc::ExcKind;
@@ -19,3 +21,4 @@ pub use module::{
 };
 pub use prim::Prim;
 pub use types::{Elem, RecordKind, RecordType, Type};
+pub use verify::{VerifyError, verify};

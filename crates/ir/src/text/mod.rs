@@ -1,5 +1,5 @@
-//! The text form of the IR. `parse(print(module)) == module` for every module, spans and dead values included. Owns the
-//! grammar; knows nothing of what the operations mean.
+//! The text form of the IR. `parse(print(module)) == module` for every module, well formed or not, spans and dead values
+//! included (unions must be flat: the text form has no parentheses for them). Owns the grammar; knows nothing of what the operations mean.
 //!
 //! ```text
 //! file "trips.py"                        source files, in order

@@ -1,0 +1,104 @@
+//! The IR corpus, `tests/ir/*.txt`. A file is a list of cases:
+//!
+//! ```text
+//! == name of the case
+//! verify
+//! the text form of a module
+//! ----
+//! what is expected
+//! ```
+//!
+//! The second line is the stage: `verify` (expected: `ok`, or the errors). Lines that start with `#` before the first
+//! case are comments. With `FUSELINE_BLESS=1` the expected parts are written anew; look at the difference before you
+//! commit it. A file without cases fails, and so does a case that expects nothing.
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ir::Module;
+use ir::text::parse;
+
+struct Case {
+    name: String,
+    stage: String,
+    input: String,
+    expected: String,
+}
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/ir")
+}
+
+/// The comment at the top of a file and its cases.
+fn read_cases(text: &str) -> (String, Vec<Case>) {
+    let mut parts = text.split("\n== ");
+    let head = parts.next().unwrap_or("").to_string();
+    let cases = parts.map(|part| {
+        let (name, rest) = part.split_once('\n').unwrap_or((part, ""));
+        let (stage, rest) = rest.split_once('\n').unwrap_or((rest, ""));
+        let (input, expected) = rest.split_once("----\n").unwrap_or((rest, ""));
+        Case { name: name.into(), stage: stage.into(), input: input.into(), expected: expected.trim_end().into() }
+    });
+    (head, cases.collect())
+}
+
+fn write_cases(head: &str, cases: &[(Case, String)]) -> String {
+    let mut out = format!("{}\n", head.trim_end());
+    for (case, actual) in cases {
+        out += &format!("\n== {}\n{}\n{}----\n{}\n", case.name, case.stage, case.input, actual);
+    }
+    out
+}
+
+/// What the case gives now.
+fn actual(case: &Case) -> String {
+    let module = match parse(&case.input) {
+        Ok(module) => module,
+        Err(error) => return format!("does not parse: {error}"),
+    };
+    assert_eq!(parse(&ir::text::print(&module)).as_ref(), Ok(&module), "{}", case.name);
+    match case.stage.as_str() {
+        "verify" => verdict(&module),
+        other => panic!("case `{}` has the unknown stage `{other}`", case.name),
+    }
+}
+
+fn verdict(module: &Module) -> String {
+    match ir::verify(module) {
+        Ok(()) => "ok".to_string(),
+        Err(errors) => errors.iter().map(|error| error.to_string()).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+#[test]
+fn every_case_gives_what_it_expects() {
+    let bless = std::env::var_os("FUSELINE_BLESS").is_some();
+    let mut files: Vec<PathBuf> = fs::read_dir(corpus()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    files.sort();
+    assert!(!files.is_empty(), "the corpus is empty");
+    let mut failures = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        let (head, cases) = read_cases(&text);
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        if cases.is_empty() {
+            failures.push(format!("{file} has no cases"));
+        }
+        let mut blessed = Vec::new();
+        for case in cases {
+            let actual = actual(&case);
+            if !bless && case.expected.is_empty() {
+                failures.push(format!("{file}: `{}` expects nothing", case.name));
+            } else if !bless && actual != case.expected {
+                failures.push(format!("{file}: `{}` gives\n{actual}\ninstead of\n{}", case.name, case.expected));
+            }
+            blessed.push((case, actual));
+        }
+        if bless {
+            fs::write(&path, write_cases(&head, &blessed)).unwrap();
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
