@@ -1,9 +1,15 @@
 //! Python text to verified Fuseline IR. Owns every diagnostic a user sees about a program. Pure: no I/O, no Python, no
 //! LLVM; it never fails: text in, `(module, diagnostics)` out.
 
+pub mod annotation;
+pub mod compile;
 pub mod diagnostic;
 mod file_constants;
 pub mod file_program;
 pub mod locate;
+pub mod parse;
 pub mod program;
 pub mod render;
+
+pub use annotation::{Signature, parse_signature};
+pub use compile::{Compiled, Request, compile};

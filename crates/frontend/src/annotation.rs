@@ -1,0 +1,130 @@
+//! Annotations and signatures: the types people write. Knows nothing of values or of inference.
+
+use crate::parse::{ast, parse_expression};
+
+/// A signature such as `(float, int | None) -> float`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signature {
+    pub params: Vec<ir::Type>,
+    pub result: Option<ir::Type>,
+}
+
+/// Reads a signature: types in parentheses, then, if wanted, `->` and the result's type.
+pub fn parse_signature(text: &str) -> Result<Signature, String> {
+    let text = text.trim();
+    let (params, result) = match text.rsplit_once("->") {
+        Some((params, result)) => (params.trim(), Some(result.trim())),
+        None => (text, None),
+    };
+    let inner = params
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+        .ok_or_else(|| format!("`{text}` is not a signature such as `(float, int) -> float`"))?;
+    // The parentheses make it one expression: a tuple of types. A lone `()` has no parameters.
+    let params = match parse_expression(&format!("({inner},)")) {
+        Some(ast::Expr::Tuple(tuple)) => tuple.elts.iter().map(|item| annotation_type(item)).collect(),
+        _ if inner.trim().is_empty() => Ok(Vec::new()),
+        _ => match parse_expression(&format!("({inner})")) {
+            Some(ast::Expr::Tuple(tuple)) => tuple.elts.iter().map(|item| annotation_type(item)).collect(),
+            _ => Err(format!("`{inner}` is not a list of types")),
+        },
+    }?;
+    let result = match result {
+        Some(result) => Some(type_of_text(result)?),
+        None => None,
+    };
+    Ok(Signature { params, result })
+}
+
+/// The type that a text such as `tuple[int, float] | None` names.
+pub fn type_of_text(text: &str) -> Result<ir::Type, String> {
+    match parse_expression(text) {
+        Some(expr) => annotation_type(&expr),
+        None => Err(format!("`{text}` is not a type")),
+    }
+}
+
+/// The type that an annotation stands for; the error is a message for the person who wrote it.
+pub fn annotation_type(expr: &ast::Expr) -> Result<ir::Type, String> {
+    match expr {
+        ast::Expr::Name(name) => named_type(name.id.as_str()),
+        ast::Expr::Attribute(attribute) => named_type(attribute.attr.as_str()),
+        ast::Expr::NoneLiteral(_) => Ok(ir::Type::None),
+        ast::Expr::StringLiteral(text) => type_of_text(text.value.to_str()),
+        ast::Expr::BinOp(union) if union.op == ast::Operator::BitOr => {
+            Ok(ir::Type::union([annotation_type(&union.left)?, annotation_type(&union.right)?]))
+        }
+        ast::Expr::Subscript(subscript) => generic_type(subscript),
+        _ => Err("this annotation is not a type that can be compiled".to_owned()),
+    }
+}
+
+fn named_type(name: &str) -> Result<ir::Type, String> {
+    match name {
+        "int" => Ok(ir::Type::Int),
+        "float" => Ok(ir::Type::Float),
+        "bool" => Ok(ir::Type::Bool),
+        "str" => Ok(ir::Type::Str),
+        "None" => Ok(ir::Type::None),
+        "range" => Ok(ir::Type::Range),
+        // The names of NumPy's scalar types, `numpy.bool_` included.
+        other => ir::Elem::from_name(other.strip_suffix('_').unwrap_or(other))
+            .map(ir::Type::Np)
+            .ok_or_else(|| format!("`{other}` is not a type that can be compiled")),
+    }
+}
+
+fn generic_type(subscript: &ast::ExprSubscript) -> Result<ir::Type, String> {
+    let name = match &*subscript.value {
+        ast::Expr::Name(name) => name.id.as_str(),
+        ast::Expr::Attribute(attribute) => attribute.attr.as_str(),
+        _ => "",
+    };
+    let items: Vec<&ast::Expr> = match &*subscript.slice {
+        ast::Expr::Tuple(tuple) => tuple.elts.iter().collect(),
+        single => vec![single],
+    };
+    match (name, items.as_slice()) {
+        ("Optional", [item]) => Ok(annotation_type(item)?.optional()),
+        ("Union", items) if !items.is_empty() => {
+            let types: Result<Vec<_>, _> = items.iter().map(|item| annotation_type(item)).collect();
+            Ok(ir::Type::union(types?))
+        }
+        ("list" | "List", [item]) => Ok(ir::Type::List(Box::new(annotation_type(item)?))),
+        ("tuple" | "Tuple", [_, ast::Expr::EllipsisLiteral(_)]) => {
+            Err("a tuple of any length cannot be compiled: say how many items it has".to_owned())
+        }
+        ("tuple" | "Tuple", [ast::Expr::Tuple(empty)]) if empty.elts.is_empty() => Ok(ir::Type::Tuple(Vec::new())),
+        ("tuple" | "Tuple", items) => {
+            let types: Result<Vec<_>, _> = items.iter().map(|item| annotation_type(item)).collect();
+            Ok(ir::Type::Tuple(types?))
+        }
+        ("Final" | "ClassVar", [item]) => annotation_type(item),
+        ("Annotated", [item, ..]) => annotation_type(item),
+        _ => Err("this annotation is not a type that can be compiled".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_signature;
+
+    #[test]
+    fn signatures() {
+        for (text, shown) in [
+            ("(float, float) -> float", "float, float -> float"),
+            ("()", " -> ?"),
+            ("( int | None , ) -> Optional[str]", "none|int -> none|str"),
+            ("(tuple[int, float], list[str]) -> tuple[()]", "(int, float), list[str] -> ()"),
+            ("(np.float32) -> None", "np.float32 -> none"),
+        ] {
+            let signature = parse_signature(text).unwrap();
+            let params: Vec<String> = signature.params.iter().map(|ty| ty.to_string()).collect();
+            let result = signature.result.map_or("?".to_owned(), |ty| ty.to_string());
+            assert_eq!(format!("{} -> {result}", params.join(", ")), shown, "{text}");
+        }
+        for text in ["", "float", "(float", "(decimal)", "(int) -> 3", "(tuple[int, ...])"] {
+            assert!(parse_signature(text).is_err(), "{text}");
+        }
+    }
+}
