@@ -1,9 +1,9 @@
 //! Arithmetic on the constants of a module, as CPython would do it when it runs the module. Whatever is not certain to
 //! come out the same is refused, never guessed. Knows values only; names are looked up by `file_program`.
 
+use crate::parse::ast::{Number, Operator, UnaryOp};
 use crate::program::Binding;
 use ir::Const;
-use ruff_python_ast::{Number, Operator, UnaryOp};
 
 /// What an expression that cannot be folded is called in messages.
 pub const COMPUTED: &str = "a value that is computed when the module runs";

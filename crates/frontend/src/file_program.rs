@@ -5,13 +5,13 @@
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file_constants as constants;
 use crate::locate::line_and_byte_column;
-use crate::program::{Binding, FunctionSource, Locator, Program, SourceFile};
-use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{
-    Alias, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, ExprLambda, Parameters, Pattern, Stmt,
-    StmtFunctionDef, StmtImportFrom,
+use crate::parse::Parsed;
+use crate::parse::ast::visitor::{self, Visitor};
+use crate::parse::ast::{
+    Alias, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, ExprLambda, ExprUnaryOp, Number, Parameters, Pattern,
+    Ranged, Stmt, StmtFunctionDef, StmtImportFrom, TextRange, TextSize, UnaryOp,
 };
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use crate::program::{Binding, FunctionSource, Locator, Program, SourceFile};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A `.py` file as the command line sees it.
@@ -34,10 +34,22 @@ pub struct FileFunction {
     pub callable: bool,
     /// Every parameter has an annotation.
     pub annotated: bool,
+    /// `@fl.compile` or `fl.compile(...)` says that it is to be compiled.
+    pub marked: bool,
+    /// It works with datasets instead of rows: it has no parameters, or it uses other parts of the `fuseline` module
+    /// than `compile`. Nobody wants it compiled unless it is marked.
+    pub drives: bool,
     /// The argument of `@fl.compile(signature="...")`.
     pub signature: Option<String>,
     /// Why this function cannot be compiled, as far as the file alone shows.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl FileFunction {
+    /// Whether it is meant to be compiled, as far as one can see.
+    pub fn is_candidate(&self) -> bool {
+        self.marked || !self.drives
+    }
 }
 
 impl FileProgram {
@@ -46,18 +58,29 @@ impl FileProgram {
         self.functions.iter().position(|function| function.callable && function.name == name)
     }
 
-    /// What `fuseline compile` without `--function` compiles: functions whose name has no leading underscore and whose
-    /// parameter types are all known.
+    /// What `fuseline compile` without `--function` compiles: functions that rows are given to, whose name has no
+    /// leading underscore and whose parameter types are all known.
     pub fn exported(&self) -> Vec<usize> {
         let is_exported = |function: &FileFunction| {
-            function.callable && !function.name.starts_with('_') && (function.annotated || function.signature.is_some())
+            let has_types = function.annotated || function.signature.is_some();
+            function.is_candidate() && function.callable && !function.name.starts_with('_') && has_types
         };
         (0..self.functions.len()).filter(|index| is_exported(&self.functions[*index])).collect()
     }
 }
 
-/// The program of a file whose text has been parsed into `body`.
-pub fn file_program(file: SourceFile, body: &[Stmt]) -> FileProgram {
+/// The program of a file.
+pub fn file_program(file: SourceFile) -> FileProgram {
+    match Parsed::new(0, &file) {
+        Ok(parsed) => program_of(file, parsed.body()),
+        Err(diagnostics) => {
+            let program = Program { files: vec![file], ..Program::default() };
+            FileProgram { program, functions: vec![], diagnostics }
+        }
+    }
+}
+
+fn program_of(file: SourceFile, body: &[Stmt]) -> FileProgram {
     let mut collector = Collector::default();
     collector.visit_body(body);
     let mut module = Module {
@@ -345,24 +368,40 @@ impl<'a> Module<'a> {
     fn file_function(&mut self, index: usize) -> FileFunction {
         let node = self.functions[index];
         let callable = self.resolve(node.name(), None) == Some(Binding::Function(index));
-        let mut signature = None;
-        match node {
-            FileFunctionNode::Def(def) => {
-                for decorator in def.decorator_list.iter().filter(|decorator| self.is_compile(&decorator.expression)) {
-                    signature = signature.or_else(|| signature_option(&decorator.expression));
-                }
-            }
-            FileFunctionNode::Lambda { compile: Some(call), .. } => signature = signature_of_call(call),
-            FileFunctionNode::Lambda { compile: None, .. } => {}
-        }
+        let marks: Vec<&Expr> = match node {
+            FileFunctionNode::Def(def) => def.decorator_list.iter().map(|decorator| &decorator.expression).collect(),
+            FileFunctionNode::Lambda { compile, .. } => compile.iter().map(|call| call.func.as_ref()).collect(),
+        };
+        let marked = marks.iter().any(|mark| self.is_compile(mark));
+        let signature = match node {
+            FileFunctionNode::Lambda { compile, .. } => compile.and_then(signature_of_call),
+            FileFunctionNode::Def(_) => marks.iter().find_map(|mark| signature_option(mark)),
+        };
         FileFunction {
             name: String::from(node.name()),
             place: self.place(node.name_range()),
             callable,
             annotated: node.parameters().is_none_or(all_annotated),
-            signature,
+            marked,
+            drives: self.drives(node),
+            signature: signature.filter(|_| marked),
             diagnostics: self.decorator_diagnostics(node),
         }
+    }
+
+    fn drives(&mut self, node: FileFunctionNode<'a>) -> bool {
+        let mut uses = LibraryUses::default();
+        if let FileFunctionNode::Def(def) = node {
+            uses.visit_parameters(&def.parameters);
+            uses.visit_body(&def.body);
+        }
+        let is_fuseline = |binding: Option<Binding>| match binding {
+            Some(Binding::Module(module)) => module == "fuseline",
+            Some(Binding::Member(module, member)) => module == "fuseline" && member != "compile",
+            _ => false,
+        };
+        let has_parameters = node.parameters().is_some_and(|parameters| parameters.iter().next().is_some());
+        !has_parameters || uses.0.into_iter().any(|name| is_fuseline(self.resolve(name, None)))
     }
 
     fn decorator_diagnostics(&mut self, node: FileFunctionNode<'a>) -> Vec<Diagnostic> {
@@ -556,10 +595,10 @@ impl<'a> Module<'a> {
         Ok(Binding::Tuple(values))
     }
 
-    fn fold_unary(&mut self, unary: &'a ruff_python_ast::ExprUnaryOp, at: TextSize) -> constants::Folded {
+    fn fold_unary(&mut self, unary: &'a ExprUnaryOp, at: TextSize) -> constants::Folded {
         // `-9223372036854775808` is in range although the literal behind the sign is not.
-        if let (ruff_python_ast::UnaryOp::USub, Expr::NumberLiteral(literal)) = (unary.op, unary.operand.as_ref())
-            && let ruff_python_ast::Number::Int(int) = &literal.value
+        if let (UnaryOp::USub, Expr::NumberLiteral(literal)) = (unary.op, unary.operand.as_ref())
+            && let Number::Int(int) = &literal.value
             && int.as_u64() == Some(i64::MIN.unsigned_abs())
         {
             return Ok(Binding::Constant(ir::Const::Int(i64::MIN)));
@@ -655,6 +694,31 @@ impl<'a> Visitor<'a> for UsedNames {
     }
 }
 
+/// The names that may stand for the library in a function's code: those whose attributes it uses, and plain ones.
+/// `fl.compile` and annotations do not count, except for the annotations `fl.Dataset` and `fl.Session`.
+#[derive(Default)]
+struct LibraryUses<'a>(BTreeSet<&'a str>);
+
+impl<'a> Visitor<'a> for LibraryUses<'a> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Attribute(attribute) if attribute.attr.as_str() == "compile" => {}
+            Expr::Name(name) => {
+                self.0.insert(name.id.as_str());
+            }
+            _ => visitor::walk_expr(self, expr),
+        }
+    }
+
+    fn visit_annotation(&mut self, annotation: &'a Expr) {
+        if let Expr::Attribute(attribute) = annotation
+            && matches!(attribute.attr.as_str(), "Dataset" | "Session")
+        {
+            self.visit_expr(annotation);
+        }
+    }
+}
+
 /// The names inside string annotations such as `"np.ndarray"`.
 struct AnnotationNames<'n>(&'n mut UsedNames);
 
@@ -672,11 +736,10 @@ impl<'a> Visitor<'a> for AnnotationNames<'_> {
 mod tests {
     use super::*;
     use ir::Const;
-    use ruff_python_parser::parse_module;
 
     fn read(text: &str) -> FileProgram {
         let file = SourceFile { name: String::from("f.py"), text: String::from(text), first_line: 1 };
-        file_program(file, &parse_module(text).unwrap().syntax().body)
+        file_program(file)
     }
 
     /// What `name` stands for in the function `f` of the text.
@@ -797,7 +860,24 @@ mod tests {
              def d(): return 1\ndef e(*xs: int): return 1\ndef a2(x: int): return x\na2 = 1\n",
         );
         let names: Vec<&str> = file.exported().into_iter().map(|index| file.functions[index].name.as_str()).collect();
-        assert_eq!(names, ["a", "d"]);
+        assert_eq!(names, ["a"]);
+    }
+
+    #[test]
+    fn functions_that_work_with_datasets_are_no_candidates() {
+        let file = read(
+            "import fuseline as fl\nfrom fuseline import read_csv\n\
+             def main(): pass\n\
+             def load(path: str): return fl.read_csv(path)\n\
+             def load2(path: str): return read_csv(path)\n\
+             def show(data: fl.Dataset): print(data)\n\
+             def row(x: int): return fl.compile(x)\n\
+             @fl.compile\ndef constant(): return 1\n",
+        );
+        let candidates: Vec<bool> = file.functions.iter().map(FileFunction::is_candidate).collect();
+        assert_eq!(candidates, [false, false, false, false, true, true]);
+        let names: Vec<&str> = file.exported().into_iter().map(|index| file.functions[index].name.as_str()).collect();
+        assert_eq!(names, ["row", "constant"]);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Finds the syntax of a function: the `def` or lambda that a [`Locator`] names in a parsed file. Knows nothing of what
 //! the function means.
 
+use crate::parse::ast::visitor::{self, Visitor};
+use crate::parse::ast::{Expr, ExprLambda, Ranged, Stmt, StmtFunctionDef, TextSize};
 use crate::program::{Locator, SourceFile};
-use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{Expr, ExprLambda, Stmt, StmtFunctionDef};
-use ruff_text_size::{Ranged, TextSize};
 
 /// The syntax of a function.
 #[derive(Clone, Copy, Debug)]
@@ -85,13 +84,13 @@ impl<'a> Visitor<'a> for Finder<'a, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ruff_python_parser::parse_module;
+    use crate::parse::Parsed;
 
     /// The source text of what a locator finds.
     fn found(text: &str, first_line: u32, locator: Locator) -> Option<String> {
         let file = SourceFile { name: String::from("f.py"), text: String::from(text), first_line };
-        let parsed = parse_module(text).unwrap();
-        let range = match find_function(&file, &parsed.syntax().body, &locator)? {
+        let parsed = Parsed::new(0, &file).unwrap();
+        let range = match find_function(&file, parsed.body(), &locator)? {
             FunctionNode::Def(def) => def.range,
             FunctionNode::Lambda(lambda) => lambda.range,
         };
