@@ -22,3 +22,7 @@ pub struct Diagnostic {
     /// What to write instead.
     pub help: Option<String>,
 }
+
+/// The code for a parameter whose type nothing tells: no annotation, no signature, no argument. Checking a file shows it
+/// as a note, because the calls may tell it later.
+pub const NEEDS_TYPE: &str = "needs-type";
