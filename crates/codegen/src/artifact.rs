@@ -1,4 +1,4 @@
-//! Artifacts: the entry function as LLVM text, bitcode, assembly, object file, and its C header. Owns the C face of a
+//! Artifacts: entry functions as LLVM text, bitcode, assembly, object file, and their C header. Owns the C face of a
 //! compiled function; writes no files.
 
 use crate::error::CodegenError;
@@ -13,18 +13,18 @@ pub enum Artifact {
     Assembly,
     /// A relocatable object; it needs the runtime's static library to link.
     Object,
-    /// The C declarations of the exported function and its types.
+    /// The C declarations of the exported functions and their types.
     Header,
 }
 
-/// Makes the artifact of the module's entry function for a target triple (`None`: this machine and its processor). The
-/// same module, target and options give the same bytes.
+/// Makes one artifact that exports the entry function of each module under its name, for a target triple (`None`: this
+/// machine and its processor). The names must differ. The same modules, target and options give the same bytes.
 pub fn emit(
-    module: &ir::Module,
+    modules: &[ir::Module],
     artifact: Artifact,
     target: Option<&str>,
     options: &Options,
 ) -> Result<Vec<u8>, CodegenError> {
-    let _ = (module, artifact, target, options);
+    let _ = (modules, artifact, target, options);
     Err(CodegenError::new("not built yet"))
 }
