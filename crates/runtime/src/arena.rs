@@ -6,6 +6,8 @@ use std::ptr::NonNull;
 
 use crate::abi::{STR_ASCII_BIT, Str};
 use crate::exc::{Raised, memory_error};
+use crate::string::TEXT_BYTES_MAX;
+use crate::text::Text;
 
 /// Alignment of every allocation: that of a slot.
 const ALIGN_BYTES: usize = 8;
@@ -134,22 +136,40 @@ impl Arena {
 
     /// A copy of `text` that lives as long as the batch.
     pub fn alloc_str(&mut self, text: &str) -> Result<Str, Raised> {
-        self.alloc_concat(&[text])
+        self.alloc_concat(std::iter::once(Text::new(text)))
     }
 
     /// The texts, one after the other, as one new string.
-    pub fn alloc_concat(&mut self, parts: &[&str]) -> Result<Str, Raised> {
-        let total = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.len())).ok_or_else(memory_error)?;
+    pub fn alloc_concat<'a>(&mut self, parts: impl Iterator<Item = Text<'a>> + Clone) -> Result<Str, Raised> {
+        let mut lengths = parts.clone().map(|part| part.len());
+        let total = lengths.try_fold(0usize, usize::checked_add).filter(|total| *total <= TEXT_BYTES_MAX);
+        let total = total.ok_or_else(memory_error)?;
         let start = self.alloc_bytes(total)?;
-        let mut ascii = true;
-        let mut offset = 0;
+        let (mut ascii, mut offset) = (true, 0);
         for part in parts {
-            ascii &= part.is_ascii();
+            ascii &= part.is_known_ascii() || part.is_ascii();
             // SAFETY: the lengths sum to `total`, so each copy stays inside the new allocation.
             unsafe { std::ptr::copy_nonoverlapping(part.as_ptr(), start.as_ptr().add(offset), part.len()) };
             offset += part.len();
         }
         Ok(Str { data: start.as_ptr(), length: total as u64 | if ascii { STR_ASCII_BIT } else { 0 } })
+    }
+
+    /// `text` over and over; `total_bytes` is a multiple of its length.
+    pub(crate) fn alloc_repeat(&mut self, text: Text<'_>, total_bytes: usize) -> Result<Str, Raised> {
+        let start = self.alloc_bytes(total_bytes)?.as_ptr();
+        let mut filled = text.len().min(total_bytes);
+        // SAFETY: every copy ends at `total_bytes` or before, and reads what was filled before it.
+        unsafe {
+            std::ptr::copy_nonoverlapping(text.as_ptr(), start, filled);
+            while filled > 0 && filled < total_bytes {
+                let more = filled.min(total_bytes - filled);
+                std::ptr::copy_nonoverlapping(start, start.add(filled), more);
+                filled += more;
+            }
+        }
+        let ascii_bit = if text.is_known_ascii() || text.is_ascii() { STR_ASCII_BIT } else { 0 };
+        Ok(Str { data: start, length: total_bytes as u64 | ascii_bit })
     }
 
     /// Runs `write` on an empty string and keeps a copy of what it wrote.
@@ -256,7 +276,7 @@ mod tests {
     #[test]
     fn strings_carry_the_ascii_bit() {
         let mut arena = Arena::new();
-        let plain = arena.alloc_concat(&["ab", "", "c"]).unwrap();
+        let plain = arena.alloc_concat(["ab", "", "c"].into_iter().map(Text::new)).unwrap();
         assert_eq!(plain.length, 3 | STR_ASCII_BIT);
         let accented = arena.alloc_str("é").unwrap();
         assert_eq!(accented.length, 2);

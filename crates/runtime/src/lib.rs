@@ -1,15 +1,24 @@
 //! What compiled code calls, and the memory layouts it shares with its callers. Knows nothing of the compiler.
 //!
 //! [`table`] lists every function with its C signature. The work is done by ordinary safe functions (`string`,
-//! `number`, `format`, `math`, `list`, `sort`) that need no context, so that an interpreter can call them; the modules
+//! `case`, `parse`, `format`, `number`, `math`, `list`, `sort`) that need no context, so that an interpreter can call them; the modules
 //! under `export` only translate between the C calling convention and those.
 
 pub mod abi;
 pub mod arena;
+pub mod case;
+mod decimal;
 pub mod exc;
 mod export;
+pub mod format;
+mod format_spec;
 pub mod list;
 pub mod number;
+pub mod parse;
 pub mod sort;
+pub mod string;
 pub mod table;
 pub mod text;
+pub mod unicode;
+#[rustfmt::skip]
+mod unicode_tables;

@@ -1,5 +1,6 @@
 //! Arithmetic that is more than one machine instruction: powers, true division, rounding. Pure functions.
 
+use crate::decimal::Decimal;
 use crate::exc::{ExcClass, INT_TOO_LARGE, Raised, overflow_error, raised, value_error};
 
 unsafe extern "C" {
@@ -120,6 +121,24 @@ pub fn float_to_int(x: f64) -> Result<i64, Raised> {
     }
     let whole = x.trunc();
     if (-LIMIT..LIMIT).contains(&whole) { Ok(whole as i64) } else { Err(overflow_error(INT_TOO_LARGE)) }
+}
+
+/// `round(x, digits)`: the float nearest to the decimal rounding of the exact value, half to even.
+pub fn float_round_digits(x: f64, digits: i64) -> Result<f64, Raised> {
+    // Beyond these a float has no digits that rounding could touch, or none that it would leave.
+    const DIGITS_MAX: i64 = 323;
+    const DIGITS_MIN: i64 = -308;
+    if !x.is_finite() || digits > DIGITS_MAX {
+        return Ok(x);
+    }
+    if digits < DIGITS_MIN {
+        return Ok(0.0f64.copysign(x));
+    }
+    let magnitude = Decimal::fixed(x, digits).to_float();
+    if magnitude.is_infinite() {
+        return Err(overflow_error("rounded value too large to represent"));
+    }
+    Ok(magnitude.copysign(x))
 }
 
 /// `round(x)`: the nearest int, half to even.

@@ -64,6 +64,42 @@ fn new_list(arena: &mut Arena, capacity: i64, slots: i64) -> Result<*mut List, R
     Ok(header.as_ptr())
 }
 
+/// A new list of strings.
+pub(super) fn list_of_texts<'a>(
+    arena: &mut Arena,
+    texts: impl ExactSizeIterator<Item = Text<'a>>,
+) -> Result<*mut List, Raised> {
+    let count = i64::try_from(texts.len()).map_err(|_| memory_error())?;
+    let list = new_list(arena, count, 2)?;
+    // SAFETY: the new list has room for two slots a text.
+    unsafe {
+        for (place, text) in texts.map(Text::to_abi).enumerate() {
+            (*list).data.add(2 * place).write(text.data as u64);
+            (*list).data.add(2 * place + 1).write(text.length);
+        }
+        (*list).len = count;
+    }
+    Ok(list)
+}
+
+/// The items of a list of strings.
+///
+/// # Safety
+/// The items are strings that live for `'a`.
+pub(super) unsafe fn texts_of<'a>(list: &'a List) -> impl Iterator<Item = Text<'a>> + Clone {
+    let slots: &[u64] = if list.len <= 0 {
+        &[]
+    } else {
+        // SAFETY: `len` items of two slots.
+        unsafe { std::slice::from_raw_parts(list.data, 2 * list.len as usize) }
+    };
+    slots.chunks_exact(2).map(|pair| match pair {
+        // SAFETY: promised by the caller.
+        [data, length] => unsafe { Text::from_abi(*data as *const u8, *length) },
+        _ => Text::new(""),
+    })
+}
+
 fn reserve(arena: &mut Arena, list: &mut List, additional: i64, slots: i64) -> Result<(), Raised> {
     let needed = list.len.checked_add(additional.max(0)).ok_or_else(memory_error)?;
     if needed <= list.capacity {

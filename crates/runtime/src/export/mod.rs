@@ -9,10 +9,11 @@ use crate::text::Text;
 
 mod memory;
 mod number;
+mod string;
 
 /// Every row.
 pub(crate) fn symbols() -> Vec<Symbol> {
-    [memory::symbols(), number::symbols()].concat()
+    [memory::symbols(), number::symbols(), string::symbols()].concat()
 }
 
 /// Defines exported functions: name, convention, typed parameters, result kinds, and the call that does the work. A

@@ -1,7 +1,7 @@
-//! Primitives of `int` and `float`.
+//! Primitives of `int` and `float`, and their conversions from and to text.
 
 use crate::export::exports;
-use crate::number;
+use crate::{format, number, parse, string};
 
 exports! {
     status fl_int_pow(base: Int, exponent: Int) -> [Int] = number::int_pow(base, exponent);
@@ -10,4 +10,23 @@ exports! {
     status fl_float_pow(x: Float, y: Float) -> [Float] = number::float_pow(x, y);
     direct fl_float_pow_ieee(x: Float, y: Float) -> Float = number::float_pow_ieee(x, y);
     status fl_float_round(x: Float) -> [Int] = number::float_round(x);
+    status fl_float_round_digits(x: Float, digits: Int) -> [Float] = number::float_round_digits(x, digits);
+    status fl_float_to_int(x: Float) -> [Int] = number::float_to_int(x);
+
+    status fl_int_to_str(n: Int) -> [Str] with arena = arena.build_str(|out| {
+        format::int_to_str(n, out);
+        Ok(())
+    });
+    status fl_float_to_str(x: Float) -> [Str] with arena = arena.build_str(|out| {
+        format::float_to_str(x, out);
+        Ok(())
+    });
+    status fl_int_to_base(n: Int, base: Int) -> [Str] with arena = arena.build_str(|out| format::int_to_base(n, base, out));
+    status fl_int_format(n: Int, spec: Str) -> [Str] with arena = arena.build_str(|out| format::format_int(n, &spec, out));
+    status fl_float_format(x: Float, spec: Str) -> [Str] with arena =
+        arena.build_str(|out| format::format_float(x, &spec, out));
+    status fl_int_chr(code_point: Int) -> [Str] with arena =
+        string::chr(code_point).and_then(|character| arena.alloc_str(character.encode_utf8(&mut [0; 4])));
+    status fl_str_to_int(s: Str, base: Int) -> [Int] = parse::to_int(&s, base);
+    status fl_str_to_float(s: Str) -> [Float] = parse::to_float(&s);
 }

@@ -1,0 +1,90 @@
+//! Primitives of `str`.
+
+use crate::abi::{List, Str};
+use crate::arena::Arena;
+use crate::exc::Raised;
+use crate::export::exports;
+use crate::export::memory::{list_of_texts, texts_of};
+use crate::text::Text;
+use crate::{case, format, string};
+
+exports! {
+    direct fl_str_len(s: Str) -> Int = string::len(s);
+    status fl_str_concat(s: Str, t: Str) -> [Str] with arena = arena.alloc_concat([s, t].into_iter());
+    status fl_str_repeat(s: Str, count: Int) -> [Str] with arena = repeat(arena, s, count);
+    status fl_str_index(s: Str, index: Int) -> [Str] = string::index(s, index);
+    status fl_str_slice(s: Str, start: Int, stop: Int, step: Int) -> [Str] with arena = {
+        match string::slice(s, start, stop, step)? {
+            std::borrow::Cow::Borrowed(view) => Ok(s.part(view).to_abi()),
+            std::borrow::Cow::Owned(text) => arena.alloc_str(&text),
+        }
+    };
+    direct fl_str_eq(s: Str, t: Str) -> Bool = s.as_str() == t.as_str();
+    direct fl_str_ne(s: Str, t: Str) -> Bool = s.as_str() != t.as_str();
+    // The order of UTF-8 bytes is that of code points.
+    direct fl_str_lt(s: Str, t: Str) -> Bool = s.as_str() < t.as_str();
+    direct fl_str_le(s: Str, t: Str) -> Bool = s.as_str() <= t.as_str();
+    direct fl_str_gt(s: Str, t: Str) -> Bool = s.as_str() > t.as_str();
+    direct fl_str_ge(s: Str, t: Str) -> Bool = s.as_str() >= t.as_str();
+    direct fl_str_contains(s: Str, needle: Str) -> Bool = s.contains(needle.as_str());
+    direct fl_str_startswith(s: Str, prefix: Str) -> Bool = s.starts_with(prefix.as_str());
+    direct fl_str_endswith(s: Str, suffix: Str) -> Bool = s.ends_with(suffix.as_str());
+    direct fl_str_find(s: Str, needle: Str) -> Int = string::find(s, &needle);
+    direct fl_str_rfind(s: Str, needle: Str) -> Int = string::rfind(s, &needle);
+    direct fl_str_count(s: Str, needle: Str) -> Int = string::count(s, &needle);
+    status fl_str_replace(s: Str, old: Str, new: Str, limit: Int) -> [Str] with arena =
+        arena.build_str(|out| string::replace(s, &old, &new, limit, out));
+    status fl_str_lower(s: Str) -> [Str] with arena = arena.build_str(|out| case::lower(&s, out));
+    status fl_str_upper(s: Str) -> [Str] with arena = arena.build_str(|out| case::upper(&s, out));
+    status fl_str_strip(s: Str) -> [Str] = view(s, string::strip(s.as_str()));
+    status fl_str_lstrip(s: Str) -> [Str] = view(s, string::lstrip(s.as_str()));
+    status fl_str_rstrip(s: Str) -> [Str] = view(s, string::rstrip(s.as_str()));
+    status fl_str_strip_chars(s: Str, characters: Str) -> [Str] = view(s, string::strip_chars(s.as_str(), &characters));
+    status fl_str_lstrip_chars(s: Str, characters: Str) -> [Str] = view(s, string::lstrip_chars(s.as_str(), &characters));
+    status fl_str_rstrip_chars(s: Str, characters: Str) -> [Str] = view(s, string::rstrip_chars(s.as_str(), &characters));
+    direct fl_str_isdigit(s: Str) -> Bool = case::isdigit(&s);
+    direct fl_str_isalpha(s: Str) -> Bool = case::isalpha(&s);
+    direct fl_str_isalnum(s: Str) -> Bool = case::isalnum(&s);
+    direct fl_str_isspace(s: Str) -> Bool = case::isspace(&s);
+    direct fl_str_isupper(s: Str) -> Bool = case::isupper(&s);
+    direct fl_str_islower(s: Str) -> Bool = case::islower(&s);
+    status fl_str_split_whitespace(s: Str) -> [List] with arena = split(arena, s, string::split_whitespace(s.as_str()));
+    status fl_str_split(s: Str, separator: Str, limit: Int) -> [List] with arena =
+        string::split(s.as_str(), &separator, limit).and_then(|parts| split(arena, s, parts));
+    status fl_str_join(separator: Str, items: List) -> [Str] with arena = {
+        // SAFETY: a list of strings of the program.
+        join(arena, separator, unsafe { texts_of(&*items) })
+    };
+    status fl_str_ord(s: Str) -> [Int] = string::ord(&s);
+    status fl_str_repr(s: Str) -> [Str] with arena = arena.build_str(|out| string::repr(&s, out));
+    status fl_str_format(s: Str, spec: Str) -> [Str] with arena =
+        arena.build_str(|out| format::format_str(&s, &spec, out));
+}
+
+fn view<'a>(s: Text<'a>, part: &'a str) -> Result<Text<'a>, Raised> {
+    Ok(s.part(part))
+}
+
+fn repeat(arena: &mut Arena, s: Text<'_>, count: i64) -> Result<Str, Raised> {
+    let total = string::repeated_bytes(&s, count)?;
+    if total == s.len() {
+        return Ok(s.to_abi());
+    }
+    arena.alloc_repeat(s, total)
+}
+
+fn split(arena: &mut Arena, s: Text<'_>, parts: Vec<&str>) -> Result<*mut List, Raised> {
+    list_of_texts(arena, parts.into_iter().map(|part| s.part(part)))
+}
+
+fn join<'a>(
+    arena: &mut Arena,
+    separator: Text<'a>,
+    items: impl Iterator<Item = Text<'a>> + Clone,
+) -> Result<Str, Raised> {
+    let parts = items.enumerate().flat_map(move |(place, item)| {
+        let before = if place == 0 { Text::new("") } else { separator };
+        [before, item]
+    });
+    arena.alloc_concat(parts)
+}

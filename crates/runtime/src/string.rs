@@ -1,0 +1,319 @@
+//! The methods of `str` that look for, cut and join text. Pure functions: views where the answer is a part of the
+//! argument, otherwise the result is appended to `out`. Case is in `case`, conversions are in `parse` and `format`.
+
+use std::borrow::Cow;
+
+use crate::exc::{ExcClass, Raised, memory_error, overflow_error, raised, value_error};
+use crate::list::{normalize_index, slice_positions};
+use crate::text::Text;
+use crate::unicode::{is_printable, is_space};
+
+/// The longest string the runtime makes: what a 32-bit Arrow offset can address.
+pub const TEXT_BYTES_MAX: usize = i32::MAX as usize;
+
+/// Makes room for `additional` more bytes, or raises `MemoryError`.
+pub(crate) fn reserve(out: &mut String, additional: usize) -> Result<(), Raised> {
+    match out.len().checked_add(additional) {
+        Some(total) if total <= TEXT_BYTES_MAX => out.try_reserve(additional).map_err(|_| memory_error()),
+        _ => Err(memory_error()),
+    }
+}
+
+/// `len(s)`.
+pub fn len(s: Text<'_>) -> i64 {
+    if s.is_known_ascii() { s.len() as i64 } else { s.chars().count() as i64 }
+}
+
+/// The byte offset of the character at `position`, or of the end.
+fn byte_offset(s: Text<'_>, position: usize) -> usize {
+    if s.is_known_ascii() {
+        return position.min(s.len());
+    }
+    s.char_indices().nth(position).map_or(s.len(), |(offset, _)| offset)
+}
+
+/// The position of the character that starts at byte `offset`.
+fn position_of(s: Text<'_>, offset: usize) -> i64 {
+    if s.is_known_ascii() { offset as i64 } else { s.get(..offset).map_or(0, |before| before.chars().count() as i64) }
+}
+
+/// `s[index]`: one character.
+pub fn index(s: Text<'_>, index: i64) -> Result<Text<'_>, Raised> {
+    let position = normalize_index(index, len(s) as usize);
+    let found = position.and_then(|position| {
+        let start = byte_offset(s, position);
+        let rest = s.as_str().get(start..)?;
+        rest.get(..rest.chars().next()?.len_utf8())
+    });
+    found.map(|text| s.part(text)).ok_or_else(|| raised(ExcClass::IndexError, "string index out of range"))
+}
+
+/// `s[start:stop:step]`: a view for step 1. A missing bound is `i64::MAX` or `i64::MIN`, whichever lies beyond the end
+/// it stands for.
+pub fn slice(s: Text<'_>, start: i64, stop: i64, step: i64) -> Result<Cow<'_, str>, Raised> {
+    let positions = slice_positions(len(s) as usize, start, stop, step)?;
+    if positions.count == 0 {
+        return Ok(Cow::Borrowed(""));
+    }
+    if positions.step == 1 || positions.count == 1 {
+        let first = byte_offset(s, positions.start);
+        let rest = s.as_str().get(first..).unwrap_or("");
+        let length = byte_offset(s.part(rest), positions.count);
+        return Ok(Cow::Borrowed(rest.get(..length).unwrap_or("")));
+    }
+    let mut out = String::new();
+    if s.is_known_ascii() {
+        out.extend(positions.iter().filter_map(|at| s.as_bytes().get(at)).map(|byte| char::from(*byte)));
+        return Ok(Cow::Owned(out));
+    }
+    let skip = usize::try_from(positions.step.unsigned_abs()).unwrap_or(usize::MAX) - 1;
+    let mut chars: Box<dyn Iterator<Item = char>> = if positions.step > 0 {
+        Box::new(s.chars().skip(positions.start))
+    } else {
+        Box::new(s.chars().rev().skip(len(s) as usize - 1 - positions.start))
+    };
+    for _ in 0..positions.count {
+        out.extend(chars.next());
+        if skip > 0 {
+            chars.nth(skip - 1);
+        }
+    }
+    Ok(Cow::Owned(out))
+}
+
+/// `s + t`.
+pub fn concat(s: &str, t: &str, out: &mut String) -> Result<(), Raised> {
+    reserve(out, s.len().saturating_add(t.len()))?;
+    out.push_str(s);
+    out.push_str(t);
+    Ok(())
+}
+
+/// The bytes of `s * count`, when a string can be that long.
+pub(crate) fn repeated_bytes(s: &str, count: i64) -> Result<usize, Raised> {
+    let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
+    s.len().checked_mul(count).filter(|total| *total <= TEXT_BYTES_MAX).ok_or_else(memory_error)
+}
+
+/// `s * count`.
+pub fn repeat(s: &str, count: i64, out: &mut String) -> Result<(), Raised> {
+    let total = repeated_bytes(s, count)?;
+    reserve(out, total)?;
+    let end = out.len() + total;
+    while !s.is_empty() && out.len() < end {
+        out.push_str(s);
+    }
+    Ok(())
+}
+
+/// `s.find(needle)`: the first position or -1.
+pub fn find(s: Text<'_>, needle: &str) -> i64 {
+    s.find(needle).map_or(-1, |offset| position_of(s, offset))
+}
+
+/// `s.rfind(needle)`: the last position or -1.
+pub fn rfind(s: Text<'_>, needle: &str) -> i64 {
+    s.rfind(needle).map_or(-1, |offset| position_of(s, offset))
+}
+
+/// `s.count(needle)`: occurrences that do not overlap; an empty needle is found between all characters.
+pub fn count(s: Text<'_>, needle: &str) -> i64 {
+    if needle.is_empty() { len(s) + 1 } else { s.matches(needle).count() as i64 }
+}
+
+/// `s.replace(old, new, limit)`; a negative limit replaces all.
+pub fn replace(s: Text<'_>, old: &str, new: &str, limit: i64, out: &mut String) -> Result<(), Raised> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if old.is_empty() {
+        let hits = limit.min(len(s) as usize + 1);
+        reserve(out, hits.saturating_mul(new.len()).saturating_add(s.len()))?;
+        let mut characters = s.chars();
+        for _ in 0..hits {
+            out.push_str(new);
+            out.extend(characters.next());
+        }
+        out.push_str(characters.as_str());
+        return Ok(());
+    }
+    let hits = if new.len() > old.len() { s.matches(old).take(limit).count() } else { 0 };
+    reserve(out, hits.saturating_mul(new.len()).saturating_add(s.len()))?;
+    let mut copied = 0;
+    for (start, _) in s.match_indices(old).take(limit) {
+        out.push_str(s.get(copied..start).unwrap_or(""));
+        out.push_str(new);
+        copied = start + old.len();
+    }
+    out.push_str(s.get(copied..).unwrap_or(""));
+    Ok(())
+}
+
+/// `s.strip()`.
+pub fn strip(s: &str) -> &str {
+    s.trim_matches(is_space)
+}
+
+/// `s.lstrip()`.
+pub fn lstrip(s: &str) -> &str {
+    s.trim_start_matches(is_space)
+}
+
+/// `s.rstrip()`.
+pub fn rstrip(s: &str) -> &str {
+    s.trim_end_matches(is_space)
+}
+
+/// `s.strip(characters)`.
+pub fn strip_chars<'a>(s: &'a str, characters: &str) -> &'a str {
+    s.trim_matches(|c| characters.contains(c))
+}
+
+/// `s.lstrip(characters)`.
+pub fn lstrip_chars<'a>(s: &'a str, characters: &str) -> &'a str {
+    s.trim_start_matches(|c| characters.contains(c))
+}
+
+/// `s.rstrip(characters)`.
+pub fn rstrip_chars<'a>(s: &'a str, characters: &str) -> &'a str {
+    s.trim_end_matches(|c| characters.contains(c))
+}
+
+/// `s.split()`: the words between runs of white space.
+pub fn split_whitespace(s: &str) -> Vec<&str> {
+    s.split(is_space).filter(|word| !word.is_empty()).collect()
+}
+
+/// `s.split(separator, limit)`; a negative limit splits everywhere.
+pub fn split<'a>(s: &'a str, separator: &str, limit: i64) -> Result<Vec<&'a str>, Raised> {
+    if separator.is_empty() {
+        return Err(value_error("empty separator"));
+    }
+    let pieces = usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_add(1));
+    Ok(s.splitn(pieces, separator).collect())
+}
+
+/// `separator.join(items)`.
+pub fn join<'a>(separator: &str, items: impl Iterator<Item = &'a str> + Clone, out: &mut String) -> Result<(), Raised> {
+    let total = items.clone().fold(0usize, |sum, item| sum.saturating_add(item.len()).saturating_add(separator.len()));
+    reserve(out, total)?;
+    for (place, item) in items.enumerate() {
+        if place > 0 {
+            out.push_str(separator);
+        }
+        out.push_str(item);
+    }
+    Ok(())
+}
+
+/// `ord(s)`.
+pub fn ord(s: &str) -> Result<i64, Raised> {
+    let mut characters = s.chars();
+    match (characters.next(), characters.next()) {
+        (Some(character), None) => Ok(i64::from(u32::from(character))),
+        _ => {
+            let length = s.chars().count();
+            let message = format!("ord() expected a character, but string of length {length} found");
+            Err((ExcClass::TypeError, message.into()))
+        }
+    }
+}
+
+/// `chr(code_point)`. A surrogate, which CPython would give as a string that is not text, is a `ValueError`.
+pub fn chr(code_point: i64) -> Result<char, Raised> {
+    if i32::try_from(code_point).is_err() {
+        return Err(overflow_error("Python int too large to convert to C int"));
+    }
+    match u32::try_from(code_point).ok().filter(|code| *code < 0x110000) {
+        None => Err(value_error("chr() arg not in range(0x110000)")),
+        Some(code) => char::from_u32(code).ok_or_else(|| value_error("chr() of a surrogate is not text")),
+    }
+}
+
+/// `repr(s)`.
+pub fn repr(s: &str, out: &mut String) -> Result<(), Raised> {
+    // The longest escape, `\U0001f600`, stands for four bytes of text, `\x00` for one.
+    reserve(out, s.len().saturating_mul(4).saturating_add(2))?;
+    let quote = if s.contains('\'') && !s.contains('"') { '"' } else { '\'' };
+    out.push(quote);
+    for character in s.chars() {
+        push_escaped(character, quote, out);
+    }
+    out.push(quote);
+    Ok(())
+}
+
+fn push_escaped(character: char, quote: char, out: &mut String) {
+    match character {
+        '\\' => out.push_str("\\\\"),
+        '\t' => out.push_str("\\t"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        _ if character == quote => {
+            out.push('\\');
+            out.push(quote);
+        }
+        _ if is_printable(character) => out.push(character),
+        _ => {
+            let code_point = u32::from(character);
+            let (letter, digits) = match code_point {
+                0..=0xff => ('x', 2),
+                0x100..=0xffff => ('u', 4),
+                _ => ('U', 8),
+            };
+            out.push('\\');
+            out.push(letter);
+            for digit in (0..digits).rev() {
+                out.push(char::from_digit(code_point >> (4 * digit) & 15, 16).unwrap_or('0'));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut String) -> Result<(), Raised>) -> String {
+        let mut out = String::new();
+        write(&mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn positions_count_code_points() {
+        let s = Text::new("a\u{e9}\u{1f600}b");
+        assert_eq!(len(s), 4);
+        assert_eq!(index(s, -2).unwrap().as_str(), "\u{1f600}");
+        assert_eq!(slice(s, 1, 3, 1).unwrap(), "\u{e9}\u{1f600}");
+        assert_eq!(slice(s, i64::MAX, i64::MIN, -1).unwrap(), "b\u{1f600}\u{e9}a");
+        assert_eq!(slice(s, i64::MIN, i64::MAX, 2).unwrap(), "a\u{1f600}");
+        assert_eq!(find(s, "b"), 3);
+        assert_eq!(index(s, 4).unwrap_err(), (ExcClass::IndexError, "string index out of range".into()));
+    }
+
+    #[test]
+    fn huge_results_are_memory_errors() {
+        let mut out = String::new();
+        assert_eq!(repeat("ab", i64::MAX, &mut out), Err(memory_error()));
+        let long = "a".repeat(100_000);
+        assert_eq!(replace(Text::new(&long), "a", &long, -1, &mut out), Err(memory_error()));
+        assert_eq!(out.capacity(), 0);
+    }
+
+    #[test]
+    fn replace_of_nothing_inserts() {
+        assert_eq!(text(|out| replace(Text::new("ab"), "", "-", -1, out)), "-a-b-");
+        assert_eq!(text(|out| replace(Text::new("ab"), "", "-", 2, out)), "-a-b");
+        assert_eq!(text(|out| replace(Text::new(""), "", "-", -1, out)), "-");
+        assert_eq!(text(|out| replace(Text::new("aXbX"), "X", "yy", 1, out)), "ayybX");
+    }
+
+    #[test]
+    fn repr_chooses_quotes_and_escapes() {
+        assert_eq!(text(|out| repr("it's", out)), "\"it's\"");
+        assert_eq!(text(|out| repr("it's \"so\"", out)), "'it\\'s \"so\"'");
+        assert_eq!(
+            text(|out| repr("\0\u{7f}\u{ad}\u{200b}\u{e0001}\n\u{e9}", out)),
+            "'\\x00\\x7f\\xad\\u200b\\U000e0001\\n\u{e9}'"
+        );
+    }
+}
