@@ -5,8 +5,10 @@
 pub mod builder;
 pub mod cfg;
 pub mod exc;
+pub mod interp;
 pub mod layout;
 pub mod limits;
+pub mod messages;
 pub mod module;
 pub mod ops;
 pub mod prim;

@@ -187,7 +187,9 @@ pub enum Op {
     /// tests before, so this guards memory and is never seen.
     Variant(u32),
 
-    /// `(int or float or bool) -> np scalar`: wraps, truncates or rounds as `numpy.asarray(x).astype` does.
+    /// `(int or float or bool) -> np scalar`: wraps, truncates or rounds as `numpy.asarray(x).astype` does on x86-64. A
+    /// float that its integer type cannot hold: types of up to 32 bits (`uint32` not among them) go through a 32-bit
+    /// signed integer, the rest through a 64-bit one, each the least of its kind for what it cannot hold.
     ToNp,
     /// `(np scalar) -> bool, int or float`. A `uint64` beyond 64 signed bits raises `OverflowError`.
     FromNp,

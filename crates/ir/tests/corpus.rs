@@ -8,8 +8,13 @@
 //! what is expected
 //! ```
 //!
-//! The second line is the stage: `verify` (expected: `ok`, or the errors). Lines that start with `#` before the first
-//! case are comments. With `FUSELINE_BLESS=1` the expected parts are written anew; look at the difference before you
+//! The second line is the stage:
+//! - `verify`: expected are `ok`, or the errors.
+//! - `run`: expected are lines such as `(1, 2.5) -> 3` or `(1, 0) -> ZeroDivisionError: message @line:column`: calls of
+//!   the entry with the values of `support`. `[5] (1) -> 2` gives the module's captures first. Where an argument is
+//!   changed, ` args (..)` shows all of them afterwards. The module must verify.
+//!
+//! Lines that start with `#` before the first case are comments. With `FUSELINE_BLESS=1` the expected parts are written anew; look at the difference before you
 //! commit it. A file without cases fails, and so does a case that expects nothing.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
@@ -17,7 +22,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ir::Module;
+use ir::interp::{self, Limits, NoHost, Stop, Value};
 use ir::text::parse;
+
+mod support;
 
 struct Case {
     name: String,
@@ -60,6 +68,7 @@ fn actual(case: &Case) -> String {
     assert_eq!(parse(&ir::text::print(&module)).as_ref(), Ok(&module), "{}", case.name);
     match case.stage.as_str() {
         "verify" => verdict(&module),
+        "run" => case.expected.lines().map(|line| run_line(&module, line)).collect::<Vec<_>>().join("\n"),
         other => panic!("case `{}` has the unknown stage `{other}`", case.name),
     }
 }
@@ -69,6 +78,47 @@ fn verdict(module: &Module) -> String {
         Ok(()) => "ok".to_string(),
         Err(errors) => errors.iter().map(|error| error.to_string()).collect::<Vec<_>>().join("\n"),
     }
+}
+
+/// The line with what its call gives now.
+fn run_line(module: &Module, line: &str) -> String {
+    let call = line.split(" -> ").next().unwrap_or(line);
+    match run_call(module, call) {
+        Ok(result) => format!("{call} -> {result}"),
+        Err(message) => format!("{call} -> cannot be run: {message}"),
+    }
+}
+
+fn run_call(module: &Module, call: &str) -> Result<String, String> {
+    if verdict(module) != "ok" {
+        return Err(verdict(module));
+    }
+    let capture_types: Vec<ir::Type> = module.captures.iter().map(|capture| capture.ty.clone()).collect();
+    let (captures, rest) = match call.strip_prefix('[') {
+        Some(rest) => support::read_values(rest, &capture_types, ']')?,
+        None => (vec![], call),
+    };
+    let rest = rest.strip_prefix('(').ok_or("expected `(`")?;
+    let (args, rest) = support::read_values(rest, &module.entry_func().param_types(), ')')?;
+    if !rest.is_empty() {
+        return Err(format!("`{rest}` follows"));
+    }
+    let shown = |args: &[Value]| args.iter().map(Value::repr).collect::<Vec<_>>().join(", ");
+    let before = shown(&args);
+    let limits = Limits { steps: 1_000_000, depth: 100 };
+    let mut result = match interp::run(module, module.entry, &args, &captures, &mut NoHost, limits) {
+        Ok(value) => value.repr(),
+        Err(Stop::Raised(raised)) => {
+            let (class, place) = (raised.class.name(), raised.span);
+            format!("{class}: {} @{}:{}", raised.message, place.line, place.column)
+        }
+        Err(stop) => stop.to_string(),
+    };
+    let after = shown(&args);
+    if after != before {
+        result += &format!(" args ({after})");
+    }
+    Ok(result)
 }
 
 #[test]
