@@ -5,6 +5,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use codegen::state::StateLayout;
+
+use crate::error::{Error, Result};
+
 /// Keeps alive what slots point to (NumPy arrays, strings).
 pub type Keepalive = Arc<dyn Any + Send + Sync>;
 
@@ -100,10 +104,56 @@ impl std::fmt::Debug for CompiledFunction {
     }
 }
 
-/// A value of a fold's state as slots. Arrays in it lie behind the slots in the same area: an array's address slot then
-/// holds the byte offset of its elements from the start of the area.
+/// A value of a fold's state, copied: it owns the elements of its arrays.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StateValue {
-    pub ty: ir::Type,
-    pub area: Vec<u64>,
+    ty: ir::Type,
+    layout: StateLayout,
+    area: Vec<u64>,
+}
+
+impl StateValue {
+    /// A copy of the value with these slots (`ir::layout`). Fails when values of the type cannot be a state.
+    ///
+    /// # Safety
+    /// The arrays that `slots` describes are alive.
+    pub unsafe fn new(ty: ir::Type, slots: &[u64]) -> Result<StateValue> {
+        let layout = StateLayout::new(&ty, slots).map_err(|error| Error::plan(error.message))?;
+        let mut area = vec![0; layout.slots()];
+        // SAFETY: the caller's.
+        unsafe { layout.pack(slots, &mut area) }.map_err(|error| Error::plan(error.message))?;
+        Ok(StateValue { ty, layout, area })
+    }
+
+    /// From an area in the stored form of the same layout.
+    pub(crate) fn from_area(like: &StateValue, area: Vec<u64>) -> StateValue {
+        StateValue { ty: like.ty.clone(), layout: like.layout.clone(), area }
+    }
+
+    pub fn ty(&self) -> &ir::Type {
+        &self.ty
+    }
+
+    pub fn layout(&self) -> &StateLayout {
+        &self.layout
+    }
+
+    /// The stored form: slots, then the elements of the arrays.
+    pub fn area(&self) -> &[u64] {
+        &self.area
+    }
+
+    /// The value's slots. Addresses in them point into this `StateValue`.
+    pub fn slots(&self) -> Vec<u64> {
+        let mut slots = vec![0; self.layout.value_slots()];
+        self.layout.unpack(&self.area, &mut slots);
+        slots
+    }
+}
+
+impl std::hash::Hash for StateValue {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ty.hash(state);
+        self.area.hash(state);
+    }
 }
