@@ -156,7 +156,7 @@ prims! {
     MathAcosh "math.acosh" (Float) -> Float ! ValueError;
     MathAtanh "math.atanh" (Float) -> Float ! ValueError;
     MathPow "math.pow" (Float Float) -> Float ! ValueError OverflowError;
-    MathHypot "math.hypot" (Float Float) -> Float ! OverflowError;
+    MathHypot "math.hypot" (Float Float) -> Float;
     MathFmod "math.fmod" (Float Float) -> Float ! ValueError;
     MathRemainder "math.remainder" (Float Float) -> Float ! ValueError;
     MathCopysign "math.copysign" (Float Float) -> Float;

@@ -153,7 +153,7 @@ impl Spec {
     fn parse_grouping(&mut self, rest: &mut Peekable<Chars<'_>>) -> Result<(), Raised> {
         let comma = rest.next_if_eq(&',').is_some();
         let underscore = rest.next_if_eq(&'_').is_some();
-        if (comma && underscore) || (underscore && rest.peek() == Some(&',')) {
+        if underscore && (comma || rest.peek() == Some(&',')) {
             return Err(value_error("Cannot specify both ',' and '_'."));
         }
         self.grouping = match (comma, underscore) {

@@ -2,11 +2,7 @@
 
 use crate::decimal::Decimal;
 use crate::exc::{ExcClass, INT_TOO_LARGE, Raised, overflow_error, raised, value_error};
-
-unsafe extern "C" {
-    // CPython calls the C library's, and Rust's `f64::powf` may be folded at compile time by another.
-    safe fn pow(x: f64, y: f64) -> f64;
-}
+use crate::math::libm::{fmod, pow};
 
 /// `base ** exponent` of ints.
 pub fn int_pow(base: i64, exponent: i64) -> Result<i64, Raised> {
@@ -41,7 +37,7 @@ pub fn int_truediv(a: i64, b: i64) -> Result<f64, Raised> {
     // anything was cut off. The shifted dividend has at most 56 + 64 bits.
     let shift = (56 + dividend.leading_zeros()).saturating_sub(divisor.leading_zeros());
     let scaled = dividend << shift;
-    let quotient = scaled / divisor | u128::from(scaled % divisor != 0);
+    let quotient = (scaled / divisor) | u128::from(scaled % divisor != 0);
     // The conversion rounds once, half to even; the division by a power of two is exact.
     let magnitude = quotient as f64 / (1u128 << shift) as f64;
     Ok(if (a < 0) == (b < 0) { magnitude } else { -magnitude })
@@ -108,6 +104,52 @@ pub fn float_pow(x: f64, y: f64) -> Result<f64, Raised> {
 /// `x ** y` as NumPy has it: the C library's `pow`, without exceptions.
 pub fn float_pow_ieee(x: f64, y: f64) -> f64 {
     pow(x, y)
+}
+
+/// Python's `divmod` of floats with a divisor that is not zero.
+fn float_divmod(x: f64, y: f64) -> (f64, f64) {
+    let mut remainder = fmod(x, y);
+    let mut quotient = (x - remainder) / y;
+    if remainder == 0.0 {
+        remainder = 0.0f64.copysign(y);
+    } else if (remainder < 0.0) != (y < 0.0) {
+        remainder += y;
+        quotient -= 1.0;
+    }
+    // The quotient is integral but for rounding.
+    let whole = if quotient == 0.0 {
+        0.0f64.copysign(x / y)
+    } else {
+        let floor = quotient.floor();
+        if quotient - floor > 0.5 { floor + 1.0 } else { floor }
+    };
+    (whole, remainder)
+}
+
+/// `x // y` of floats.
+pub fn float_floordiv(x: f64, y: f64) -> Result<f64, Raised> {
+    if y == 0.0 {
+        return Err(raised(ExcClass::ZeroDivisionError, "float floor division by zero"));
+    }
+    Ok(float_divmod(x, y).0)
+}
+
+/// `x % y` of floats.
+pub fn float_mod(x: f64, y: f64) -> Result<f64, Raised> {
+    if y == 0.0 {
+        return Err(raised(ExcClass::ZeroDivisionError, "float modulo"));
+    }
+    Ok(float_divmod(x, y).1)
+}
+
+/// `x // y` of NumPy floats.
+pub fn float_floordiv_ieee(x: f64, y: f64) -> f64 {
+    if y == 0.0 { x / y } else { float_divmod(x, y).0 }
+}
+
+/// `x % y` of NumPy floats.
+pub fn float_mod_ieee(x: f64, y: f64) -> f64 {
+    if y == 0.0 { fmod(x, y) } else { float_divmod(x, y).1 }
 }
 
 /// A float that is integral already as an `int`, with the messages of `int(x)`.

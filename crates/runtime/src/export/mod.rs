@@ -1,19 +1,22 @@
 //! The C face of the runtime. `exports!` makes a function and its table row from one description, so the two cannot
 //! disagree. The functions of this module and below hold no logic of their own.
 
+use std::borrow::Cow;
+
 use crate::abi::{Context, List, STATUS_OK, Status, Str};
 use crate::arena::Arena;
 use crate::exc::Raised;
 use crate::table::Symbol;
 use crate::text::Text;
 
+mod math;
 mod memory;
 mod number;
 mod string;
 
 /// Every row.
 pub(crate) fn symbols() -> Vec<Symbol> {
-    [memory::symbols(), number::symbols(), string::symbols()].concat()
+    [math::symbols(), memory::symbols(), number::symbols(), string::symbols()].concat()
 }
 
 /// Defines exported functions: name, convention, typed parameters, result kinds, and the call that does the work. A
@@ -202,18 +205,18 @@ unsafe fn call<R: Results>(
             STATUS_OK
         }
         Err((class, message)) => {
-            context.message = message_str(arena, &message);
+            context.message = message_str(arena, message);
             class as Status
         }
     }
 }
 
 /// The message as a string that outlives the call. Without room for it only the class is told.
-fn message_str(arena: &mut Arena, message: &std::borrow::Cow<'static, str>) -> Str {
+fn message_str(arena: &mut Arena, message: Cow<'static, str>) -> Str {
     match message {
-        std::borrow::Cow::Borrowed(text) => Text::new(text).to_abi(),
-        std::borrow::Cow::Owned(text) => {
-            arena.alloc_str(text).unwrap_or(Str { data: std::ptr::null(), length: crate::abi::STR_ASCII_BIT })
+        Cow::Borrowed(text) => Text::new(text).to_abi(),
+        Cow::Owned(text) => {
+            arena.alloc_str(&text).unwrap_or(Str { data: std::ptr::null(), length: crate::abi::STR_ASCII_BIT })
         }
     }
 }

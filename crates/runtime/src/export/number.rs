@@ -9,6 +9,10 @@ exports! {
     status fl_int_round_digits(n: Int, digits: Int) -> [Int] = number::int_round_digits(n, digits);
     status fl_float_pow(x: Float, y: Float) -> [Float] = number::float_pow(x, y);
     direct fl_float_pow_ieee(x: Float, y: Float) -> Float = number::float_pow_ieee(x, y);
+    status fl_float_floordiv(x: Float, y: Float) -> [Float] = number::float_floordiv(x, y);
+    status fl_float_mod(x: Float, y: Float) -> [Float] = number::float_mod(x, y);
+    direct fl_float_floordiv_ieee(x: Float, y: Float) -> Float = number::float_floordiv_ieee(x, y);
+    direct fl_float_mod_ieee(x: Float, y: Float) -> Float = number::float_mod_ieee(x, y);
     status fl_float_round(x: Float) -> [Int] = number::float_round(x);
     status fl_float_round_digits(x: Float, digits: Int) -> [Float] = number::float_round_digits(x, digits);
     status fl_float_to_int(x: Float) -> [Int] = number::float_to_int(x);
