@@ -12,9 +12,11 @@ pub mod messages;
 pub mod module;
 pub mod ops;
 pub mod prim;
+mod sha256;
 pub mod text;
 pub mod types;
 pub mod verify;
+pub mod wire;
 
 pub use builder::{FuncBuilder, ModuleBuilder};
 pub use exc::ExcKind;

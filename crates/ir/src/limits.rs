@@ -5,8 +5,8 @@
 pub const TYPE_DEPTH_MAX: usize = 32;
 /// How many type nodes one type may have.
 pub const TYPE_SIZE_MAX: usize = 4_096;
-/// How many type nodes all the types of a function may have together.
-pub const FUNC_TYPE_NODES_MAX: usize = 4 << 20;
+/// How many type nodes all the types of a module's values may have together.
+pub const MODULE_TYPE_NODES_MAX: usize = 4 << 20;
 /// How many functions a module may have.
 pub const FUNCS_MAX: usize = 10_000;
 /// How many captures a module may have.

@@ -68,7 +68,7 @@ impl std::error::Error for VerifyError {}
 
 /// Checks the whole module; no errors means that it is well formed.
 pub fn verify(module: &Module) -> Result<(), Vec<VerifyError>> {
-    let mut verifier = Verifier { module, errors: Vec::new() };
+    let mut verifier = Verifier { module, errors: Vec::new(), type_nodes: 0 };
     verifier.module();
     if verifier.errors.is_empty() { Ok(()) } else { Err(verifier.errors) }
 }
@@ -76,6 +76,8 @@ pub fn verify(module: &Module) -> Result<(), Vec<VerifyError>> {
 struct Verifier<'a> {
     module: &'a Module,
     errors: Vec<VerifyError>,
+    /// The nodes of the types of all values so far.
+    type_nodes: usize,
 }
 
 impl Verifier<'_> {
@@ -167,15 +169,14 @@ impl Verifier<'_> {
     }
 
     fn value_types(&mut self, place: Place, func: &Func) {
-        let mut nodes = 0;
         for (index, ty) in func.values.iter().chain([&func.result]).enumerate() {
             match types::check(ty) {
-                Ok(size) => nodes += size,
+                Ok(nodes) => self.type_nodes += nodes,
                 Err(message) if index == func.values.len() => self.error(place, format!("the result: {message}")),
                 Err(message) => self.error(place, format!("the type of `v{index}`: {message}")),
             }
-            if nodes > limits::FUNC_TYPE_NODES_MAX {
-                self.error(place, "the types of the values are too large together");
+            if self.type_nodes > limits::MODULE_TYPE_NODES_MAX {
+                self.error(place, "the types of the module are too large together");
                 return;
             }
         }
