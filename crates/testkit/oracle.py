@@ -1,0 +1,319 @@
+"""CPython as the oracle: runs blocks of Python and answers with typed JSON, one request and one reply a line.
+
+Request `{"requests": [{"source": "...", "calls": [{"call": "f(7, 2)", "expected": "..."}], "checked": false}, ...]}`;
+the reply is a list with one entry a request: `{"error": text}` when the block itself fails, else `{"calls": [...]}`.
+The block is run anew for every call, so calls cannot see each other's effects. A call's entry holds
+
+    functions   what each function of the block is and what its free names stand for (the same the Python package says)
+    captures    the global values that functions read: [name, value]
+    function    the index of the called function
+    args        the arguments, bound to the parameters in order, defaults filled in
+    outcome     {"value": value} or {"raises": class, "line": n, "message": text}
+    after       arguments and captures after the call, for functions that store in place
+    repr        how CPython shows the outcome
+    expected    `expected` evaluated, in the form of `outcome`
+
+A value is a list whose head names its exact type: ["none"], ["bool", true], ["int", "7"], ["float", "bits as hex"],
+["str", "text"], ["np", "int64", "7"], ["np", "float64", "bits"], ["tuple", [..]], ["list", [..]], ["range", "0", "3", "1"],
+["array", "float64", [2, 3], [items..]], ["row" | "dict", "", [[name, value]..]], ["namedtuple" | "dataclass", class name,
+fields], ["other", text]. Integers are text because JSON readers stop at 64 bits; floats are the bits of the double.
+"""
+
+import ast
+import builtins
+import dataclasses
+import inspect
+import json
+import struct
+import sys
+import types
+
+import numpy as np
+
+BLOCK = "<block>"
+
+
+class Row:
+    """A row of a dataset: fields by attribute and by key."""
+
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+    def __getitem__(self, name):
+        return self.__dict__[name]
+
+    def __eq__(self, other):
+        return isinstance(other, Row) and self.__dict__ == other.__dict__
+
+    def __repr__(self):
+        return "row(" + ", ".join(f"{name}={value!r}" for name, value in self.__dict__.items()) + ")"
+
+
+def float_bits(value):
+    return struct.pack(">d", value).hex()
+
+
+def encode_text(text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return ["other", f"text with lone surrogates: {ascii(text)}"]
+    return ["str", text]
+
+
+def encode_fields(kind, name, fields):
+    return [kind, name, [[field, encode(value)] for field, value in fields]]
+
+
+def encode_np_scalar(value):
+    name = value.dtype.name
+    if name.startswith("float"):
+        return ["np", name, float_bits(float(value))]
+    return ["np", name, str(int(value))]
+
+
+def encode_container(value):
+    kind = type(value)
+    if kind is tuple:
+        return ["tuple", [encode(item) for item in value]]
+    if kind is list:
+        return ["list", [encode(item) for item in value]]
+    if kind is dict and all(type(key) is str for key in value):
+        return encode_fields("dict", "", value.items())
+    if kind is Row:
+        return encode_fields("row", "", value.__dict__.items())
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        return encode_fields("namedtuple", kind.__name__, zip(kind._fields, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return encode_fields("dataclass", kind.__name__, fields)
+    return ["other", f"{kind.__name__}: {value!r}"]
+
+
+def encode(value):
+    kind = type(value)
+    if value is None:
+        return ["none"]
+    if kind is bool:
+        return ["bool", value]
+    if kind is int:
+        return ["int", str(value)]
+    if kind is float:
+        return ["float", float_bits(value)]
+    if kind is str:
+        return encode_text(value)
+    if kind is range:
+        return ["range", str(value.start), str(value.stop), str(value.step)]
+    if kind is np.ndarray:
+        return ["array", value.dtype.name, list(value.shape), [encode_np_scalar(item)[2] for item in value.flat]]
+    if isinstance(value, np.generic):
+        return encode_np_scalar(value)
+    return encode_container(value)
+
+
+def is_value(encoded):
+    """Whether the whole value could be encoded."""
+    if encoded[0] == "other":
+        return False
+    if encoded[0] in ("tuple", "list"):
+        return all(is_value(item) for item in encoded[1])
+    if encoded[0] in ("row", "dict", "namedtuple", "dataclass"):
+        return all(is_value(item) for _, item in encoded[2])
+    return True
+
+
+# The checked oracle: CPython with integers held to 64 bits, as the contract says.
+
+
+def checked_value(value):
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise OverflowError("integer result does not fit in 64 bits")
+    return value
+
+
+def checked_sum(values, start=0):
+    total = start
+    for value in values:
+        total = checked_value(total + value)
+    return total
+
+
+class CheckEveryInteger(ast.NodeTransformer):
+    """Wraps each operation that can give an integer, so that one outside 64 bits raises where it arises."""
+
+    def wrap(self, node):
+        self.generic_visit(node)
+        name = ast.copy_location(ast.Name("_checked_value", ast.Load()), node)
+        return ast.copy_location(ast.Call(name, [node], []), node)
+
+    visit_BinOp = visit_UnaryOp = visit_Call = wrap
+
+    def visit_AugAssign(self, node):
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        read = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
+        value = self.wrap(ast.copy_location(ast.BinOp(read, node.op, node.value), node))
+        return ast.copy_location(ast.Assign([node.target], value), node)
+
+
+def parse_block(source, checked):
+    tree = ast.parse(source, BLOCK)
+    if checked:
+        tree = ast.fix_missing_locations(CheckEveryInteger().visit(tree))
+    return compile(tree, BLOCK, "exec")
+
+
+def fresh_namespace(code, checked):
+    namespace = {"__name__": "block", "row": Row, "np": np}
+    if checked:
+        namespace |= {"_checked_value": checked_value, "sum": checked_sum}
+    exec(code, namespace)
+    return namespace
+
+
+class Describer:
+    """Says what functions are and what their free names stand for, as the Python package does for the compiler."""
+
+    def __init__(self, source):
+        self.lambdas = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Lambda)]
+        self.functions = []
+        self.numbers = {}
+        self.captures = []
+
+    def function(self, function):
+        if function in self.numbers:
+            return self.numbers[function]
+        number = self.numbers[function] = len(self.functions)
+        code = function.__code__
+        description = {"name": function.__name__, "line": code.co_firstlineno, "bindings": {}, "defaults": {}}
+        self.functions.append(description)
+        if function.__name__ == "<lambda>":
+            description["column"] = self.lambda_column(code)
+        for name, value in self.free_values(function, code):
+            description["bindings"][name] = self.binding(name, value)
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.default is not parameter.empty:
+                description["defaults"][parameter.name] = encode(parameter.default)
+        return number
+
+    def lambda_column(self, code):
+        columns = [node.col_offset for node in self.lambdas if node.lineno == code.co_firstlineno]
+        if len(columns) != 1:
+            raise ValueError("a block may hold one lambda a line")
+        return columns[0]
+
+    def free_values(self, function, code):
+        names = set()
+        pending = [code]
+        while pending:
+            current = pending.pop()
+            names.update(current.co_names)
+            pending.extend(const for const in current.co_consts if isinstance(const, types.CodeType))
+        # Annotations are evaluated away by then; the compiler reads them in the source, so their names count too.
+        for annotation in inspect.get_annotations(function).values():
+            names.update(name for name, value in function.__globals__.items() if value is annotation)
+        names.update(name for name, value in function.__globals__.items() if isinstance(value, types.ModuleType))
+        for name in sorted(names):
+            if name in function.__globals__ and not name.startswith("_checked"):
+                yield name, function.__globals__[name]
+        for name, cell in zip(code.co_freevars, function.__closure__ or ()):
+            yield name, cell.cell_contents
+
+    def binding(self, name, value):
+        if isinstance(value, types.FunctionType) and value.__code__.co_filename == BLOCK:
+            return ["function", self.function(value)]
+        if isinstance(value, types.ModuleType):
+            return ["module", value.__name__]
+        if isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)) or callable(value):
+            if getattr(builtins, getattr(value, "__name__", ""), None) is value:
+                return ["member", "builtins", value.__name__]
+            module = getattr(value, "__module__", None) or "numpy"
+            return ["member", module, getattr(value, "__name__", repr(value))]
+        encoded = encode(value)
+        if not is_value(encoded):
+            return ["unsupported", f"an object of class `{type(value).__name__}`"]
+        for number, (known, _) in enumerate(self.captures):
+            if known == name:
+                return ["capture", number]
+        self.captures.append([name, encoded])
+        return ["capture", len(self.captures) - 1]
+
+
+def outcome_of(function, args):
+    try:
+        value = function(*args)
+    except BaseException as error:
+        line = 0
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == BLOCK:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return {"raises": type(error).__name__, "line": line, "message": str(error)}, type(error).__name__
+    return {"value": encode(value)}, repr(value)
+
+
+def expected_outcome(text, namespace):
+    """`OverflowError`, `OverflowError line 3` or a Python expression."""
+    words = text.split()
+    kind = getattr(builtins, words[0], None)
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        return {"raises": words[0], "line": int(words[2]) if len(words) == 3 else 0, "message": ""}
+    return {"value": encode(eval(text, dict(namespace)))}
+
+
+def run_call(source, code, request, checked):
+    namespace = fresh_namespace(code, checked)
+    call = ast.parse(request["call"].strip(), mode="eval").body
+    function = namespace[call.func.id]
+    args, kwargs = [], {}
+    for node in call.args:
+        args.append(eval(compile(ast.Expression(node), "<call>", "eval"), namespace))
+    for keyword in call.keywords:
+        kwargs[keyword.arg] = eval(compile(ast.Expression(keyword.value), "<call>", "eval"), namespace)
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    # Keyword-only parameters come in order like the others, so that every function is called by position.
+    parameters = inspect.signature(function).parameters
+    values = [bound.arguments[name] for name in parameters]
+    describer = Describer(source)
+    reply = {"function": describer.function(function), "args": [encode(value) for value in values]}
+    captures = [name for name, _ in describer.captures]
+    reply |= {"functions": describer.functions, "captures": describer.captures}
+    reply["outcome"], reply["repr"] = outcome_of(lambda *_: function(*bound.args, **bound.kwargs), values)
+    reply["after"] = {
+        "args": [encode(value) for value in values],
+        "captures": [encode(namespace[name]) for name in captures],
+    }
+    if request.get("expected") is not None:
+        reply["expected"] = expected_outcome(request["expected"], namespace)
+    return reply
+
+
+def answer(request):
+    checked = request.get("checked", False)
+    try:
+        code = parse_block(request["source"], checked)
+    except SyntaxError as error:
+        return {"error": f"SyntaxError: {error}"}
+    calls = []
+    for call in request["calls"]:
+        try:
+            calls.append(run_call(request["source"], code, call, checked))
+        except Exception as error:
+            calls.append({"error": f"{type(error).__name__}: {error}"})
+    return {"calls": calls}
+
+
+def main():
+    np.seterr(all="ignore")
+    replies = sys.stdout
+    sys.stdout = sys.stderr
+    sys.set_int_max_str_digits(0)
+    for line in sys.stdin:
+        print(json.dumps([answer(request) for request in json.loads(line)["requests"]]), file=replies, flush=True)
+
+
+if __name__ == "__main__":
+    main()
