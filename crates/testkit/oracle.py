@@ -7,6 +7,7 @@ The block is run anew for every call, so calls cannot see each other's effects. 
     functions   what each function of the block is and what its free names stand for (the same the Python package says)
     captures    the global values that functions read: [name, value]
     function    the index of the called function
+    annotated   for each of its parameters, whether it has an annotation
     args        the arguments, bound to the parameters in order, defaults filled in
     outcome     {"value": value} or {"raises": class, "line": n, "message": text}
     after       arguments and captures after the call, for functions that store in place
@@ -281,6 +282,7 @@ def run_call(source, code, request, checked):
     reply = {"function": describer.function(function), "args": [encode(value) for value in values]}
     captures = [name for name, _ in describer.captures]
     reply |= {"functions": describer.functions, "captures": describer.captures}
+    reply["annotated"] = [parameter.annotation is not parameter.empty for parameter in parameters.values()]
     reply["outcome"], reply["repr"] = outcome_of(lambda *_: function(*bound.args, **bound.kwargs), values)
     reply["after"] = {
         "args": [encode(value) for value in values],

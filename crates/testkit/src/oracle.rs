@@ -32,6 +32,8 @@ pub struct Request<'a> {
 pub struct Answer {
     pub program: Json,
     pub function: usize,
+    /// For each parameter of the function, whether it has an annotation.
+    pub annotated: Vec<bool>,
     pub captures: Vec<(String, Value)>,
     pub args: Vec<Value>,
     pub outcome: Outcome,
@@ -112,6 +114,7 @@ fn call_answer(entry: &Json) -> Result<Answer, String> {
     Ok(Answer {
         program: field("functions")?.clone(),
         function: field("function")?.as_u64().unwrap_or(0) as usize,
+        annotated: field("annotated")?.as_array().into_iter().flatten().filter_map(Json::as_bool).collect(),
         captures,
         args: read_list(field("args")?)?,
         outcome: Outcome::from_json(field("outcome")?)?,
