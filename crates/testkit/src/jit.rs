@@ -65,8 +65,11 @@ impl Jit {
             // SAFETY: the call succeeded, and the arena is alive.
             Outcome::Value(unsafe { slots::read(&mut out.as_slice(), &self.result) }?)
         } else {
-            let (class, span) =
-                self.kernel.spans().class_and_span(status).ok_or_else(|| format!("a call ended with status {status:#x}"))?;
+            let (class, span) = self
+                .kernel
+                .spans()
+                .class_and_span(status)
+                .ok_or_else(|| format!("a call ended with status {status:#x}"))?;
             Outcome::Raises { class: class.name().to_string(), line: span.line }
         };
         // SAFETY: both still hold the values they were given, with what the call stored in place.

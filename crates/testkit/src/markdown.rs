@@ -190,7 +190,12 @@ fn parse_call(number: usize, line: &str) -> CallLine {
         },
         None => (None, None),
     };
-    CallLine { line: number, call: call.trim().to_string(), stated: stated.map(|text| text.trim().to_string()), fuseline }
+    CallLine {
+        line: number,
+        call: call.trim().to_string(),
+        stated: stated.map(|text| text.trim().to_string()),
+        fuseline,
+    }
 }
 
 #[cfg(test)]
@@ -226,8 +231,7 @@ mod tests {
     fn diagnostics_are_asserted_at_their_line() {
         let page = "## One\nProse.\n```python\ndef f(a):\n    eval(a)  # error[unsupported-call]: `eval`\n```\n";
         let sections = parse(page).unwrap();
-        let expected =
-            ErrorAssertion { line: 2, code: "unsupported-call".to_string(), part: "`eval`".to_string() };
+        let expected = ErrorAssertion { line: 2, code: "unsupported-call".to_string(), part: "`eval`".to_string() };
         assert_eq!(sections[0].errors, [expected]);
     }
 }

@@ -61,7 +61,10 @@ impl Oracle {
     }
 
     /// Asks all at once: one round trip. The reply has one entry a request, each with one entry a call.
-    pub fn ask(&mut self, requests: &[Request<'_>]) -> Result<Vec<Result<Vec<Result<Answer, String>>, String>>, String> {
+    pub fn ask(
+        &mut self,
+        requests: &[Request<'_>],
+    ) -> Result<Vec<Result<Vec<Result<Answer, String>>, String>>, String> {
         let requests: Vec<Json> = requests.iter().map(request_json).collect();
         let line = json!({ "requests": requests }).to_string();
         writeln!(self.requests, "{line}").map_err(|error| format!("the oracle does not listen: {error}"))?;

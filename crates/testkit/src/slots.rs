@@ -80,8 +80,7 @@ impl Slots {
             inner.push(value, item)?;
         }
         let mut data = inner.slots;
-        let header =
-            abi::List { data: data.as_mut_ptr(), len: items.len() as i64, capacity: items.len() as i64 };
+        let header = abi::List { data: data.as_mut_ptr(), len: items.len() as i64, capacity: items.len() as i64 };
         self.lists.push(Box::new(header));
         self.slots.push(self.lists.last().map_or(0, |list| std::ptr::from_ref::<abi::List>(list) as u64));
         self.arrays.push(data);

@@ -24,7 +24,11 @@ pub enum Value {
     List(Vec<Value>),
     Record(RecordKind, String, Vec<(String, Value)>),
     /// Elements in row-major order, each as its slot.
-    Array { elem: Elem, shape: Vec<usize>, items: Vec<u64> },
+    Array {
+        elem: Elem,
+        shape: Vec<usize>,
+        items: Vec<u64>,
+    },
     /// Something that fuseline has no value for.
     Other(String),
 }
@@ -65,10 +69,11 @@ impl Value {
                 Type::List(Box::new(Type::union(types)))
             }
             Value::Record(kind, name, fields) => {
-                let fields = fields
-                    .iter()
-                    .map(|(name, value)| Ok((name.clone(), value.type_of()?)))
-                    .collect::<Result<_, String>>()?;
+                let fields = fields.iter().map(|(name, value)| Ok((name.clone(), value.type_of()?))).collect::<Result<
+                    _,
+                    String,
+                >>(
+                )?;
                 Type::Record(Arc::new(RecordType { kind: *kind, name: name.clone(), fields }))
             }
             Value::Array { elem, shape, .. } => Type::Array { elem: *elem, ndim: shape.len() as u8 },
@@ -98,9 +103,7 @@ impl Value {
             (
                 Value::Array { elem: elem_a, shape: shape_a, items: a },
                 Value::Array { elem: elem_b, shape: shape_b, items: b },
-            ) => {
-                elem_a == elem_b && shape_a == shape_b && a.iter().zip(b).all(|(x, y)| same_slot(*elem_a, *x, *y))
-            }
+            ) => elem_a == elem_b && shape_a == shape_b && a.iter().zip(b).all(|(x, y)| same_slot(*elem_a, *x, *y)),
             _ => false,
         }
     }
