@@ -3,6 +3,8 @@
 
 pub mod compile;
 pub mod corpus;
+pub mod host;
+pub mod interpret;
 pub mod jit;
 pub mod markdown;
 pub mod oracle;

@@ -1,0 +1,91 @@
+//! Runs a module's entry function in the IR's interpreter. Owns the translation between its values and the oracle's.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ir::interp::{self, Limits, Stop};
+use ir::{ExcKind, Type};
+
+use crate::host::RuntimeHost;
+use crate::jit::Ran;
+use crate::slots::fits;
+use crate::value::{Outcome, Value};
+
+/// Calls the entry function.
+pub fn call(module: &ir::Module, args: &[Value], captures: &[Value]) -> Result<Ran, String> {
+    let capture_types: Vec<Type> = module.captures.iter().map(|capture| capture.ty.clone()).collect();
+    let arguments = to_interp_all(args, &module.entry_func().param_types())?;
+    let captured = to_interp_all(captures, &capture_types)?;
+    let ended = interp::run(module, module.entry, &arguments, &captured, &mut RuntimeHost, Limits::default());
+    let outcome = match ended {
+        Ok(value) => Outcome::Value(from_interp(&value)?),
+        Err(Stop::Raised(raised)) if raised.class == ExcKind::BaseException => return Err(raised.message),
+        Err(Stop::Raised(raised)) => Outcome::Raises { class: raised.class.name().to_string(), line: raised.span.line },
+        Err(stop) => return Err(stop.to_string()),
+    };
+    let read = |values: &[interp::Value]| values.iter().map(from_interp).collect::<Result<Vec<_>, _>>();
+    Ok(Ran { outcome, args_after: read(&arguments)?, captures_after: read(&captured)? })
+}
+
+fn to_interp_all(values: &[Value], types: &[Type]) -> Result<Vec<interp::Value>, String> {
+    if values.len() != types.len() {
+        return Err(format!("{} values for {} parameters", values.len(), types.len()));
+    }
+    values.iter().zip(types).map(|(value, ty)| to_interp(value, ty)).collect()
+}
+
+fn to_interp(value: &Value, ty: &Type) -> Result<interp::Value, String> {
+    let mismatch = || format!("{value} is not a `{ty}`");
+    Ok(match (value, ty) {
+        (value, Type::Union(variants)) => {
+            let tag = variants.iter().position(|variant| fits(value, variant)).ok_or_else(mismatch)?;
+            interp::Value::Union(tag as u32, Rc::new(to_interp(value, &variants[tag])?))
+        }
+        (Value::None, Type::None) => interp::Value::None,
+        (Value::Bool(value), Type::Bool) => interp::Value::Bool(*value),
+        (Value::Int(value), Type::Int) => interp::Value::Int(*value),
+        (Value::Float(value), Type::Float) => interp::Value::Float(*value),
+        (Value::Str(text), Type::Str) => interp::Value::str(text),
+        (Value::Range(start, stop, step), Type::Range) => {
+            interp::Value::Range { start: *start, stop: *stop, step: *step }
+        }
+        (Value::Np(elem, slot), Type::Np(expected)) if elem == expected => interp::Value::Np(*elem, *slot),
+        (Value::Tuple(items), Type::Tuple(types)) => interp::Value::Tuple(to_interp_all(items, types)?.into()),
+        (Value::Record(_, _, fields), Type::Record(record)) => {
+            let values: Vec<Value> = fields.iter().map(|(_, value)| value.clone()).collect();
+            let types = ty.field_types().ok_or_else(mismatch)?;
+            interp::Value::Record(record.clone(), to_interp_all(&values, &types)?.into())
+        }
+        (Value::List(items), Type::List(item)) => {
+            let items = items.iter().map(|value| to_interp(value, item)).collect::<Result<Vec<_>, _>>()?;
+            interp::Value::List(Rc::new(RefCell::new(items)))
+        }
+        (Value::Array { elem, shape, items }, Type::Array { elem: expected, .. }) if elem == expected => {
+            interp::Value::Array(interp::Array::new(*elem, shape.clone(), items.clone()))
+        }
+        _ => return Err(mismatch()),
+    })
+}
+
+fn from_interp(value: &interp::Value) -> Result<Value, String> {
+    let all = |items: &[interp::Value]| items.iter().map(from_interp).collect::<Result<Vec<_>, _>>();
+    Ok(match value.untagged() {
+        interp::Value::None => Value::None,
+        interp::Value::Bool(value) => Value::Bool(*value),
+        interp::Value::Int(value) => Value::Int(*value),
+        interp::Value::Float(value) => Value::Float(*value),
+        interp::Value::Str(text) => Value::Str(text.to_string()),
+        interp::Value::Range { start, stop, step } => Value::Range(*start, *stop, *step),
+        interp::Value::Np(elem, slot) => Value::Np(*elem, *slot),
+        interp::Value::Tuple(items) => Value::Tuple(all(items)?),
+        interp::Value::Record(record, items) => {
+            let names = record.fields.iter().map(|(name, _)| name.clone());
+            Value::Record(record.kind, record.name.clone(), names.zip(all(items)?).collect())
+        }
+        interp::Value::List(items) => Value::List(all(&items.borrow())?),
+        interp::Value::Array(array) => {
+            Value::Array { elem: array.elem, shape: array.shape.clone(), items: array.elements() }
+        }
+        interp::Value::Union(..) | interp::Value::Exception(_) => return Err("not a value".to_string()),
+    })
+}
