@@ -4,7 +4,8 @@
 use ir::interp::{Host, Outcome, Value};
 use ir::{ExcKind, Prim};
 use runtime::exc::Raised;
-use runtime::{case, format, number, parse, string};
+use runtime::math::libm;
+use runtime::{case, format, gamma, math, number, parse, string};
 
 /// The host over `runtime`.
 pub struct RuntimeHost;
@@ -30,11 +31,39 @@ impl Host for RuntimeHost {
                 filled(|out| format::format_float(*x, spec, out))
             }
             [Value::Float(x), Value::Int(digits)] if prim == Prim::FloatRoundDigits => {
-                number::float_round_digits(*x, *digits).map(Value::Float).map_err(raise)
+                float_result(number::float_round_digits(*x, *digits))
+            }
+            [Value::Float(x)] => of_float(prim, *x),
+            [Value::Float(x), Value::Float(y)] => match prim {
+                // It overflows without raising, as in CPython.
+                Prim::MathHypot => Ok(Value::Float(math::hypot(*x, *y))),
+                Prim::MathRemainder => float_result(math::remainder(*x, *y)),
+                _ => missing(prim),
+            },
+            [Value::Float(x), Value::Int(exponent)] if prim == Prim::MathLdexp => {
+                float_result(math::ldexp(*x, *exponent))
             }
             _ => missing(prim),
         }
     }
+}
+
+fn of_float(prim: Prim, x: f64) -> Outcome {
+    match prim {
+        Prim::MathAsinh => Ok(Value::Float(libm::asinh(x))),
+        Prim::MathAcosh => float_result(math::acosh(x)),
+        Prim::MathAtanh => float_result(math::atanh(x)),
+        Prim::MathCbrt => Ok(Value::Float(libm::cbrt(x))),
+        Prim::MathErf => Ok(Value::Float(libm::erf(x))),
+        Prim::MathErfc => Ok(Value::Float(libm::erfc(x))),
+        Prim::MathGamma => float_result(gamma::gamma(x)),
+        Prim::MathLgamma => float_result(gamma::lgamma(x)),
+        _ => missing(prim),
+    }
+}
+
+fn float_result(result: Result<f64, Raised>) -> Outcome {
+    result.map(Value::Float).map_err(raise)
 }
 
 fn of_text(prim: Prim, a: &str) -> Outcome {
@@ -102,15 +131,17 @@ mod tests {
     /// A primitive that neither the interpreter nor the host knows would be a hole in the second oracle.
     #[test]
     fn every_primitive_runs_in_the_interpreter() {
+        let mut unknown = Vec::new();
         for prim in Prim::ALL {
             let args: Vec<Value> = prim.params().iter().map(sample).collect();
             if ir::interp::scalar::eval(*prim, &args).is_some() {
                 continue;
             }
-            if let Err((ExcKind::BaseException, message)) = RuntimeHost.prim(*prim, &args) {
-                panic!("{message}");
+            if let Err((ExcKind::BaseException, _)) = RuntimeHost.prim(*prim, &args) {
+                unknown.push(prim.name());
             }
         }
+        assert!(unknown.is_empty(), "unknown: {unknown:?}");
     }
 
     fn sample(ty: &ir::Type) -> Value {
