@@ -4,5 +4,6 @@ The contract: the same answer as CPython, or an error; never a silently differen
 """
 
 from fuseline._errors import CompileError, Diagnostic, EngineError, RowErrorWarning
+from fuseline._types import Array
 
-__all__ = ["CompileError", "Diagnostic", "EngineError", "RowErrorWarning"]
+__all__ = ["Array", "CompileError", "Diagnostic", "EngineError", "RowErrorWarning"]

@@ -67,6 +67,7 @@ fn named_type(name: &str) -> Result<ir::Type, String> {
         "str" => Ok(ir::Type::Str),
         "None" => Ok(ir::Type::None),
         "range" => Ok(ir::Type::Range),
+        "Array" | "ndarray" | "NDArray" => Err(ARRAY_HELP.to_owned()),
         // The names of NumPy's scalar types, `numpy.bool_` included.
         other => ir::Elem::from_name(other.strip_suffix('_').unwrap_or(other))
             .map(ir::Type::Np)
@@ -99,9 +100,34 @@ fn generic_type(subscript: &ast::ExprSubscript) -> Result<ir::Type, String> {
             let types: Result<Vec<_>, _> = items.iter().map(|item| annotation_type(item)).collect();
             Ok(ir::Type::Tuple(types?))
         }
+        ("Array", [item]) => array_type(item, 1),
+        ("Array", [item, ast::Expr::NumberLiteral(dimensions)]) => match &dimensions.value {
+            ast::Number::Int(count) => array_type(item, count.as_u8().unwrap_or(0)),
+            _ => Err(ARRAY_HELP.to_owned()),
+        },
+        ("Array", _) => Err(ARRAY_HELP.to_owned()),
+        ("NDArray" | "ndarray", _) => Err(ARRAY_HELP.to_owned()),
         ("Final" | "ClassVar", [item]) => annotation_type(item),
         ("Annotated", [item, ..]) => annotation_type(item),
         _ => Err("this annotation is not a type that can be compiled".to_owned()),
+    }
+}
+
+/// NumPy's own annotations do not say how many dimensions there are.
+const ARRAY_HELP: &str = "an array is written `fl.Array[float]` or, with two dimensions, `fl.Array[float, 2]`";
+
+/// `Array[elem, dimensions]`: Python's number types stand for NumPy's of 64 bits.
+fn array_type(elem: &ast::Expr, dimensions: u8) -> Result<ir::Type, String> {
+    let elem = match annotation_type(elem)? {
+        ir::Type::Bool => ir::Elem::Bool,
+        ir::Type::Int => ir::Elem::I64,
+        ir::Type::Float => ir::Elem::F64,
+        ir::Type::Np(elem) => elem,
+        other => return Err(format!("an array cannot hold `{other}`")),
+    };
+    match dimensions {
+        1 | 2 => Ok(ir::Type::Array { elem, ndim: dimensions }),
+        _ => Err("an array has one or two dimensions".to_owned()),
     }
 }
 
@@ -117,13 +143,14 @@ mod tests {
             ("( int | None , ) -> Optional[str]", "none|int -> none|str"),
             ("(tuple[int, float], list[str]) -> tuple[()]", "(int, float), list[str] -> ()"),
             ("(np.float32) -> None", "np.float32 -> none"),
+            ("(fl.Array[float, 2], Array[np.int32]) -> float", "array[float64, 2], array[int32, 1] -> float"),
         ] {
             let signature = parse_signature(text).unwrap();
             let params: Vec<String> = signature.params.iter().map(|ty| ty.to_string()).collect();
             let result = signature.result.map_or("?".to_owned(), |ty| ty.to_string());
             assert_eq!(format!("{} -> {result}", params.join(", ")), shown, "{text}");
         }
-        for text in ["", "float", "(float", "(decimal)", "(int) -> 3", "(tuple[int, ...])"] {
+        for text in ["", "float", "(float", "(decimal)", "(int) -> 3", "(tuple[int, ...])", "(fl.Array[str])", "(fl.Array[int, 3])", "(np.ndarray)"] {
             assert!(parse_signature(text).is_err(), "{text}");
         }
     }
