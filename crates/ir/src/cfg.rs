@@ -3,6 +3,7 @@
 //! parameters are defined and from where its handler is reached) and its end (where its instructions are done and from
 //! where its terminator's targets are reached). Needs block numbers in range, nothing else.
 
+use crate::graph;
 use crate::module::{BlockId, Func, Value};
 
 /// Where a value is defined.
@@ -66,6 +67,20 @@ pub fn reverse_postorder(func: &Func) -> Vec<BlockId> {
     }
     postorder.reverse();
     postorder
+}
+
+/// For each block, whether it is reached and leads back to itself.
+pub fn blocks_in_cycles(func: &Func) -> Vec<bool> {
+    let mut edges = vec![Vec::new(); func.blocks.len()];
+    for block in reverse_postorder(func) {
+        edges[block.index()] = successors(func, block).into_iter().map(BlockId::index).collect();
+    }
+    let mut in_cycle = vec![false; func.blocks.len()];
+    for component in graph::components(&edges) {
+        let is_cycle = component.len() > 1 || component.iter().any(|block| edges[*block].contains(block));
+        component.iter().for_each(|block| in_cycle[*block] = is_cycle);
+    }
+    in_cycle
 }
 
 /// Who dominates whom.

@@ -5,7 +5,9 @@
 pub mod builder;
 pub mod cfg;
 pub mod exc;
+mod graph;
 pub mod interp;
+pub mod introspect;
 pub mod layout;
 pub mod limits;
 pub mod messages;

@@ -301,6 +301,20 @@ impl Term {
     }
 }
 
+impl Term {
+    /// The values the terminator uses, those of its targets' arguments included.
+    pub fn uses(&self) -> Vec<Value> {
+        let mut uses = match self {
+            Term::Branch { cond, .. } => vec![*cond],
+            Term::Return(value) | Term::Reraise(value) => vec![*value],
+            Term::Raise { message, .. } => message.iter().copied().collect(),
+            Term::Jump(_) | Term::Unreachable => Vec::new(),
+        };
+        uses.extend(self.targets().into_iter().flat_map(|target| target.args.iter().copied()));
+        uses
+    }
+}
+
 impl Module {
     pub fn func(&self, id: FuncId) -> &Func {
         &self.funcs[id.index()]

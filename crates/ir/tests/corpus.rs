@@ -14,6 +14,8 @@
 //!   the entry with the values of `support`. `[5] (1) -> 2` gives the module's captures first. Where an argument is
 //!   changed, ` args (..)` shows all of them afterwards. The module must verify.
 //!
+//! - `facts`: expected are what `introspect` says of each function, and the columns read of each record parameter.
+//!
 //! Lines that start with `#` before the first case are comments. With `FUSELINE_BLESS=1` the expected parts are written anew; look at the difference before you
 //! commit it. A file without cases fails, and so does a case that expects nothing.
 #![expect(clippy::panic, reason = "a test fails by panicking")]
@@ -68,6 +70,8 @@ fn actual(case: &Case) -> String {
     assert_eq!(parse(&ir::text::print(&module)).as_ref(), Ok(&module), "{}", case.name);
     match case.stage.as_str() {
         "verify" => verdict(&module),
+        "facts" if verdict(&module) == "ok" => facts(&module),
+        "facts" => verdict(&module),
         "run" => case.expected.lines().map(|line| run_line(&module, line)).collect::<Vec<_>>().join("\n"),
         other => panic!("case `{}` has the unknown stage `{other}`", case.name),
     }
@@ -78,6 +82,37 @@ fn verdict(module: &Module) -> String {
         Ok(()) => "ok".to_string(),
         Err(errors) => errors.iter().map(|error| error.to_string()).collect::<Vec<_>>().join("\n"),
     }
+}
+
+/// What is known of each function, a line each.
+fn facts(module: &Module) -> String {
+    let facts = ir::introspect::Facts::new(module);
+    let mut lines = Vec::new();
+    for (index, func) in module.funcs.iter().enumerate() {
+        let id = ir::FuncId(index as u32);
+        let known = facts.func(id);
+        let flags = [
+            (known.can_raise, "raises"),
+            (facts.is_pure(id), "pure"),
+            (known.reads_memory, "reads"),
+            (known.writes.is_elsewhere(), "writes-elsewhere"),
+            (known.is_recursive, "recursive"),
+            (known.has_loops, "loops"),
+            (known.terminates, "terminates"),
+        ];
+        let mut words: Vec<String> = flags.iter().filter(|(set, _)| *set).map(|(_, word)| word.to_string()).collect();
+        for (param, ty) in func.param_types().iter().enumerate() {
+            if facts.writes_param(id, param) && !known.writes.is_elsewhere() {
+                words.push(format!("writes({param})"));
+            }
+            if let ir::Type::Record(_) = ty {
+                let columns = ir::introspect::columns_read(module, id, param);
+                words.push(format!("columns({param})={columns:?}"));
+            }
+        }
+        lines.push(format!("{}: {} cost={}", func.name, words.join(" "), known.cost));
+    }
+    lines.join("\n")
 }
 
 /// The line with what its call gives now.

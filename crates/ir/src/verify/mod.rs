@@ -28,7 +28,7 @@ use std::fmt;
 
 use crate::cfg::{self, Definition, Dominators};
 use crate::limits;
-use crate::module::{Block, BlockId, Func, FuncId, Module, Span, Target, Term, Value};
+use crate::module::{Block, BlockId, Func, FuncId, Module, Span, Target, Value};
 use crate::types::Type;
 
 /// How many errors are reported; what comes after them is not looked at.
@@ -231,7 +231,7 @@ impl Verifier<'_> {
             }
         }
         let handler_args = block.handler.iter().flat_map(|target| target.args.iter().copied());
-        for value in term_uses(&block.term).into_iter().chain(handler_args) {
+        for value in block.term.uses().into_iter().chain(handler_args) {
             check(Place::Block(id, block_id), value);
         }
     }
@@ -271,7 +271,7 @@ impl Verifier<'_> {
                 let bad = inst.args.iter().filter(|arg| !dominated(**arg, position));
                 wrong.extend(bad.map(|arg| (Place::Inst(id, block_id, inst.result), *arg)));
             }
-            let uses = term_uses(&block.term);
+            let uses = block.term.uses();
             let bad = uses.into_iter().filter(|value| !dominated(*value, block.insts.len()));
             wrong.extend(bad.map(|value| (Place::Block(id, block_id), value)));
             let handler_args = block.handler.iter().flat_map(|target| target.args.iter());
@@ -282,18 +282,6 @@ impl Verifier<'_> {
             }
         }
     }
-}
-
-/// The values that a terminator uses.
-fn term_uses(term: &Term) -> Vec<Value> {
-    let mut uses = match term {
-        Term::Branch { cond, .. } => vec![*cond],
-        Term::Return(value) | Term::Reraise(value) => vec![*value],
-        Term::Raise { message, .. } => message.iter().copied().collect(),
-        Term::Jump(_) | Term::Unreachable => Vec::new(),
-    };
-    uses.extend(term.targets().into_iter().flat_map(|target| target.args.iter().copied()));
-    uses
 }
 
 /// Whether the arguments of a jump are what the parameters take.
