@@ -13,6 +13,8 @@ export PYO3_CONFIG_FILE="$CARGO_TARGET_DIR/fuseline-pyo3.txt"
 
 LLVM_PREFIX="${LLVM_SYS_191_PREFIX:-/usr/lib/llvm-19}"
 VENV="$PWD/.venv"
+# The CPython that the corpora are compared with.
+export FUSELINE_PYTHON="${FUSELINE_PYTHON:-$VENV/bin/python}"
 
 say() { printf '== %s\n' "$*"; }
 

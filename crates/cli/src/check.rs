@@ -7,7 +7,7 @@ use frontend::diagnostic::{Diagnostic, NEEDS_TYPE};
 use frontend::file_program::{FileProgram, file_program};
 use frontend::program::SourceFile;
 use frontend::render::{self, Severity};
-use frontend::{Request, parse_signature};
+use frontend::{Request, Signature};
 
 /// Checks every file; true when none has an error.
 pub fn run(request: &CheckRequest) -> Result<bool, Failure> {
@@ -30,12 +30,7 @@ pub fn problems(file: &FileProgram) -> Vec<Diagnostic> {
     let mut found = file.diagnostics.clone();
     for (index, function) in file.functions.iter().enumerate().filter(|(_, function)| function.is_candidate()) {
         found.extend(function.diagnostics.iter().cloned());
-        let mut request = Request::default();
-        match function.signature.as_deref().map(parse_signature) {
-            None => {}
-            Some(Ok(signature)) => request.params = signature.params.into_iter().map(Some).collect(),
-            Some(Err(message)) => found.push(bad_signature(function.place, message)),
-        }
+        let request = request_of(function.signature.as_ref());
         found.extend(frontend::compile(&file.program, index, &request).diagnostics);
     }
     found.sort_by_key(|diagnostic| (diagnostic.place, diagnostic.code));
@@ -43,9 +38,16 @@ pub fn problems(file: &FileProgram) -> Vec<Diagnostic> {
     found
 }
 
-/// A signature in the source that is not one.
-pub fn bad_signature(place: frontend::diagnostic::Place, message: String) -> Diagnostic {
-    Diagnostic { code: "bad-signature", message, place, labels: vec![], help: None }
+/// What is asked of the compiler for a function with this signature; annotations count where there is none.
+pub fn request_of(signature: Option<&Signature>) -> Request {
+    match signature {
+        None => Request::default(),
+        Some(signature) => Request {
+            params: signature.params.iter().cloned().map(Some).collect(),
+            expected_result: signature.result.clone(),
+            ..Request::default()
+        },
+    }
 }
 
 /// The text of all messages, in the form asked for.

@@ -1,14 +1,14 @@
 //! `fuseline compile`: functions of one Python file as native code, in the form asked for.
 
 use crate::args::{CompileRequest, Emit};
-use crate::check::bad_signature;
+use crate::check::request_of;
 use crate::failure::Failure;
 use crate::{link, output, source};
 use codegen::{Artifact, Options};
 use frontend::diagnostic::Diagnostic;
 use frontend::file_program::{FileProgram, file_program};
 use frontend::render::{self, Severity};
-use frontend::{Request, Signature, parse_signature};
+use frontend::{Signature, parse_signature};
 
 /// Compiles; false when the program has errors, which are then on standard error.
 pub fn run(request: &CompileRequest) -> Result<bool, Failure> {
@@ -53,16 +53,7 @@ fn modules(request: &CompileRequest, file: &FileProgram) -> Result<Result<Vec<ir
     }
     diagnostics.sort_by_key(|diagnostic: &Diagnostic| (diagnostic.place, diagnostic.code));
     diagnostics.dedup();
-    if !diagnostics.is_empty() {
-        return Ok(Err(diagnostics));
-    }
-    for module in &modules {
-        if let Err(errors) = ir::verify(module) {
-            let text: Vec<String> = errors.iter().map(|error| error.to_string()).collect();
-            return Err(Failure::new(format!("a mistake of the compiler, please report it: {}", text.join("; "))));
-        }
-    }
-    Ok(Ok(modules))
+    Ok(if diagnostics.is_empty() { Ok(modules) } else { Err(diagnostics) })
 }
 
 /// The functions to compile, by position.
@@ -106,19 +97,7 @@ fn names(file: &FileProgram, indices: &[usize]) -> String {
 fn module(file: &FileProgram, index: usize, given: Option<&Signature>) -> Result<ir::Module, Vec<Diagnostic>> {
     let function = &file.functions[index];
     let mut diagnostics = function.diagnostics.clone();
-    let in_source = match function.signature.as_deref().map(parse_signature) {
-        Some(Ok(signature)) => Some(signature),
-        Some(Err(message)) => {
-            diagnostics.push(bad_signature(function.place, message));
-            None
-        }
-        None => None,
-    };
-    let mut request = Request::default();
-    if let Some(signature) = given.or(in_source.as_ref()) {
-        request.params = signature.params.iter().cloned().map(Some).collect();
-        request.expected_result = signature.result.clone();
-    }
+    let request = request_of(given.or(function.signature.as_ref()));
     let compiled = frontend::compile(&file.program, index, &request);
     diagnostics.extend(compiled.diagnostics);
     match compiled.module {

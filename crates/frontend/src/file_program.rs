@@ -2,6 +2,7 @@
 //! run: a name stands for something only where that is certain for every call made after the module has been loaded.
 //! Knows nothing of types or of what the functions do.
 
+use crate::annotation::{Signature, parse_signature};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file_constants as constants;
 use crate::locate::line_and_byte_column;
@@ -40,7 +41,7 @@ pub struct FileFunction {
     /// than `compile`. Nobody wants it compiled unless it is marked.
     pub drives: bool,
     /// The argument of `@fl.compile(signature="...")`.
-    pub signature: Option<String>,
+    pub signature: Option<Signature>,
     /// Why this function cannot be compiled, as far as the file alone shows.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -373,9 +374,18 @@ impl<'a> Module<'a> {
             FileFunctionNode::Lambda { compile, .. } => compile.iter().map(|call| call.func.as_ref()).collect(),
         };
         let marked = marks.iter().any(|mark| self.is_compile(mark));
-        let signature = match node {
+        let mut diagnostics = self.decorator_diagnostics(node);
+        let text = match node {
             FileFunctionNode::Lambda { compile, .. } => compile.and_then(signature_of_call),
             FileFunctionNode::Def(_) => marks.iter().find_map(|mark| signature_option(mark)),
+        };
+        let signature = match text.filter(|_| marked).map(|text| parse_signature(&text)) {
+            None => None,
+            Some(Ok(signature)) => Some(signature),
+            Some(Err(message)) => {
+                diagnostics.push(self.bad_signature(node, message));
+                None
+            }
         };
         FileFunction {
             name: String::from(node.name()),
@@ -384,9 +394,14 @@ impl<'a> Module<'a> {
             annotated: node.parameters().is_none_or(all_annotated),
             marked,
             drives: self.drives(node),
-            signature: signature.filter(|_| marked),
-            diagnostics: self.decorator_diagnostics(node),
+            signature,
+            diagnostics,
         }
+    }
+
+    fn bad_signature(&self, node: FileFunctionNode<'a>, message: String) -> Diagnostic {
+        let help = Some(String::from("write it like `(float, int) -> float`"));
+        Diagnostic { code: "bad-signature", message, place: self.place(node.name_range()), labels: vec![], help }
     }
 
     fn drives(&mut self, node: FileFunctionNode<'a>) -> bool {
@@ -844,13 +859,20 @@ mod tests {
         assert_eq!(binding(text, "d"), Some(Binding::Function(3)));
         assert_eq!(binding(text, "e"), unsupported(constants::COMPUTED));
         let file = read(text);
-        assert_eq!(file.functions[1].signature.as_deref(), Some("(int) -> int"));
-        assert_eq!(file.functions[3].signature.as_deref(), Some("(float) -> float"));
+        assert_eq!(file.functions[1].signature, parse_signature("(int) -> int").ok());
+        assert_eq!(file.functions[3].signature, parse_signature("(float) -> float").ok());
         let found = &file.functions[2].diagnostics;
         assert_eq!((found.len(), found[0].code), (1, "unsupported-decorator"));
         assert_eq!(&text[found[0].place.start as usize..found[0].place.end as usize], "@cache");
         // A decorated function is found by its `def` line.
         assert_eq!(file.program.functions[0].locator, Locator::Def { name: String::from("a"), line: 5 });
+    }
+
+    #[test]
+    fn a_signature_that_is_none_is_reported_at_the_function() {
+        let file = read("import fuseline as fl\n@fl.compile(signature='int')\ndef f(x): return x\n");
+        let codes: Vec<&str> = file.functions[0].diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!((codes, file.functions[0].signature.clone()), (vec!["bad-signature"], None));
     }
 
     #[test]
