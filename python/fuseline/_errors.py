@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import math
+import os
+import sys
 from dataclasses import dataclass
+
+_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class EngineError(Exception):
     """Fuseline itself or the machine failed: a file that is cut short, a full disk, a bug of ours."""
 
 
+class MissingFileError(EngineError, FileNotFoundError):
+    """A file to read is not there."""
+
+
 class RowErrorWarning(UserWarning):
     """Rows failed and were set to null or dropped, as ``on_error="null"`` or ``on_error="drop"`` asked.
 
@@ -69,6 +79,22 @@ class RowErrorWarning(UserWarning):
     def __init__(self, message: str, failures: dict[str, int] | None = None) -> None:
         self.failures = failures or {}
         super().__init__(message)
+
+
+def literal(text: str) -> object:
+    """The value that ``text`` shows; the text itself where it is no literal, such as ``nan``."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.get(text, text)
+
+
+def usage_error(code: str, message: str, help: str | None = None) -> CompileError:
+    """A `CompileError` whose place is the user's call into Fuseline that is running."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return source_error(code, message, frame.f_code.co_filename, frame.f_lineno, help)
 
 
 def source_error(code: str, message: str, file: str = "", line: int = 0, help: str | None = None) -> CompileError:

@@ -6,21 +6,19 @@ the text of that code object: a file edited after its import is an error, not an
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast
 import builtins
+import copy
 import dis
 import linecache
-import math
 import sys
 import types
-import typing
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Union
+from typing import Any, Final, Literal
 
 from fuseline._errors import source_error
 
@@ -38,8 +36,17 @@ ABSENT: Final = object()
 _FUTURE_FLAGS: Final = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names})
 _GLOBAL_READS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _GLOBAL_WRITES: Final = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL"})
-_Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef]
-_Index = tuple[dict[tuple[str, int], list[_Definition]], dict[int, list[ast.Lambda]]]
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass
+class _Index:
+    """The functions of one text."""
+
+    definitions: dict[tuple[str, int], list[_Definition]] = field(default_factory=dict)
+    lambdas: dict[int, list[ast.Lambda]] = field(default_factory=dict)
+    #: Names that the module itself imports: CPython compiles a call of their members in another way.
+    imported: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -58,20 +65,20 @@ class Place:
 class Reference:
     """Where a captured value is read from at each call: a globals dict by name, a closure cell, or a fixed object."""
 
+    kind: Literal["global", "cell", "fixed"]
     name: str
-    container: Any
-    key: str | None
+    container: Any = field(repr=False)
 
     def read(self) -> Any:
         """The value now; `ABSENT` when there is none."""
-        if isinstance(self.container, types.CellType):
-            try:
-                return self.container.cell_contents
-            except ValueError:
-                return ABSENT
-        if self.key is None:
+        if self.kind == "global":
+            return self.container.get(self.name, ABSENT)
+        if self.kind == "fixed":
             return self.container
-        return self.container.get(self.key, ABSENT)
+        try:
+            return self.container.cell_contents
+        except ValueError:
+            return ABSENT
 
 
 @dataclass
@@ -117,7 +124,7 @@ class _Describer:
         self.itself = itself
         self.description = Description()
         self.function_index: dict[int, int] = {}
-        self.reference_index: dict[tuple[int, str | None], int] = {}
+        self.reference_index: dict[tuple[int, str], int] = {}
         self.file_index: dict[tuple[str, int], int] = {}
         self.queue: list[tuple[types.FunctionType, FunctionEntry, Place]] = []
 
@@ -148,13 +155,13 @@ class _Describer:
     def bind(self, function: types.FunctionType, entry: FunctionEntry, place: Place) -> None:
         code = function.__code__
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            self.name(function, entry, Reference(name, cell, None), required=True)
+            self.name(function, entry, Reference("cell", name, cell), required=True)
         for name in sorted(global_names(code)):
-            self.name(function, entry, Reference(name, function.__globals__, name), required=True)
+            self.name(function, entry, Reference("global", name, function.__globals__), required=True)
         for name in sorted(place.annotation_names - entry.bindings.keys()):
-            self.name(function, entry, Reference(name, function.__globals__, name), required=False)
+            self.name(function, entry, Reference("global", name, function.__globals__), required=False)
         for name, value in _defaults(function):
-            reference = Reference(name, value, None)
+            reference = Reference("fixed", name, value)
             entry.defaults[name] = ("value", self.reference(reference, id(function)))
 
     def name(self, function: types.FunctionType, entry: FunctionEntry, reference: Reference, *, required: bool) -> None:
@@ -166,7 +173,7 @@ class _Describer:
         if value is ABSENT:
             self.description.watches.append((reference, ABSENT))
             known = _builtins_of(function)
-            if reference.key is None or (required and name not in known):
+            if reference.kind == "cell" or (required and name not in known):
                 self.description.unresolved.append(name)
             return
         binding = self.classify(value)
@@ -200,7 +207,7 @@ class _Describer:
         return None
 
     def reference(self, reference: Reference, owner: int) -> int:
-        key = (owner, reference.key if reference.key is not None else reference.name)
+        key = (owner, reference.name)
         known = self.reference_index.get(key)
         if known is None:
             known = self.reference_index[key] = len(self.description.references)
@@ -264,6 +271,14 @@ def locate(function: types.FunctionType) -> Place:
     return place
 
 
+def parse(function: types.FunctionType) -> _Definition | ast.Lambda:
+    """The syntax tree of ``function``."""
+    place = locate(function)
+    node = _find(function.__code__, place.file, place.text)
+    assert node is not None  # `locate` found it in this very text
+    return node
+
+
 def _locate(function: types.FunctionType) -> Place:
     code = function.__code__
     what = "this lambda" if code.co_name == "<lambda>" else f"`{function.__name__}`"
@@ -323,24 +338,36 @@ def _find(code: types.CodeType, file: str, text: str) -> _Definition | ast.Lambd
         except (SyntaxError, ValueError):
             return None
         known = _indexes[file] = (text, _index(tree))
-    definitions, lambdas = known[1]
+    index = known[1]
     if code.co_name != "<lambda>":
-        found = definitions.get((code.co_name, code.co_firstlineno), [])
-        return next((node for node in found if _is_source_of(node, code)), None)
-    candidates = _by_columns(code, lambdas.get(code.co_firstlineno, []))
-    # Candidates that compile to the same code mean the same.
-    return next((node for node in candidates if _is_source_of(node, code)), None)
+        candidates: Sequence[_Definition | ast.Lambda] = index.definitions.get((code.co_name, code.co_firstlineno), [])
+    else:
+        candidates = _by_columns(code, index.lambdas.get(code.co_firstlineno, []))
+    # Lambdas that compile to the same code mean the same, so the first will do.
+    for node in candidates:
+        if _is_source_of(node, code, index.imported):
+            return node
+    # What surrounds a function can change its code in ways not known here; compiling all of it settles the matter.
+    if len(candidates) == 1 and any(_same_code(one, code) for one in _compile_all(code, text)):
+        return candidates[0]
+    return None
 
 
 def _index(tree: ast.Module) -> _Index:
-    definitions: dict[tuple[str, int], list[_Definition]] = {}
-    lambdas: dict[int, list[ast.Lambda]] = {}
+    index = _Index()
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            definitions.setdefault((node.name, _first_line(node)), []).append(node)
+            index.definitions.setdefault((node.name, _first_line(node)), []).append(node)
         elif isinstance(node, ast.Lambda):
-            lambdas.setdefault(node.lineno, []).append(node)
-    return definitions, lambdas
+            index.lambdas.setdefault(node.lineno, []).append(node)
+    open_nodes: list[ast.AST] = [tree]
+    while open_nodes:
+        node = open_nodes.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            index.imported += [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            open_nodes.extend(ast.iter_child_nodes(node))
+    return index
 
 
 def _first_line(node: _Definition) -> int:
@@ -372,39 +399,64 @@ def _end(node: ast.expr) -> tuple[int, int]:
     return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
 
 
-def _is_source_of(node: _Definition | ast.Lambda, code: types.CodeType) -> bool:
+def _is_source_of(node: _Definition | ast.Lambda, code: types.CodeType, imported: list[str]) -> bool:
     """Whether ``node`` compiles to ``code``."""
     if any(name.startswith("@py") for name in code.co_names):
         return True  # pytest rewrote the asserts of this module, so the code is not its source's; name and line agree
-    return any(_same_code(compiled, code) for compiled in _compile_alone(node, code))
+    return any(_same_code(compiled, code) for compiled in _compile_alone(node, code, imported))
 
 
-def _compile_alone(node: _Definition | ast.Lambda, code: types.CodeType) -> Iterator[types.CodeType]:
-    """The code of ``node``, compiled within a function that has the closure variables it had."""
+def _compile_alone(
+    node: _Definition | ast.Lambda, code: types.CodeType, imported: list[str]
+) -> Iterator[types.CodeType]:
+    """The code of ``node``, compiled after the module's imports and in a function that has the closure variables."""
+    statement: ast.stmt
     if isinstance(node, ast.Lambda):
-        statement: ast.stmt = ast.Expr(node)
+        statement = ast.Expr(node)
     else:
-        bare = type(node)(**{name: getattr(node, name, None) for name in node._fields})
+        bare = copy.copy(node)
         bare.decorator_list = []
-        statement = ast.copy_location(bare, node)
-    body: list[ast.stmt] = [statement]
+        statement = bare
     if code.co_freevars:
         targets: list[ast.expr] = [ast.Name(name, ast.Store()) for name in code.co_freevars]
         outer = ast.parse("def outer():\n    pass").body[0]
         assert isinstance(outer, ast.FunctionDef)
         outer.body = [ast.Assign(targets, ast.Constant(None)), statement]
-        body = [outer]
-    module = ast.fix_missing_locations(ast.Module(body, []))
-    flags = code.co_flags & _FUTURE_FLAGS
-    try:
-        compiled = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
-    except (SyntaxError, ValueError):
+        statement = outer
+    body: list[ast.stmt] = [statement]
+    used = [ast.alias(name) for name in imported if name in code.co_names and name != "*"]
+    if used:
+        body.insert(0, ast.Import(used))
+    compiled = _compile(ast.fix_missing_locations(ast.Module(body, [])), code)
+    if compiled is None:
         return
     if code.co_freevars:
-        compiled = next(const for const in compiled.co_consts if isinstance(const, types.CodeType))
-    for constant in compiled.co_consts:
-        if isinstance(constant, types.CodeType) and constant.co_name == code.co_name:
-            yield constant
+        compiled = next(_codes_in(compiled))
+    yield from (one for one in _codes_in(compiled) if one.co_name == code.co_name)
+
+
+def _compile_all(code: types.CodeType, text: str) -> Iterator[types.CodeType]:
+    """The functions of the whole text at the line of ``code``."""
+    compiled = _compile(text, code)
+    open_codes = [] if compiled is None else [compiled]
+    while open_codes:
+        inner = list(_codes_in(open_codes.pop()))
+        open_codes += inner
+        yield from (one for one in inner if one.co_firstlineno == code.co_firstlineno)
+
+
+def _compile(source: ast.Module | str, code: types.CodeType) -> types.CodeType | None:
+    try:
+        compiled = compile(source, code.co_filename, "exec", flags=code.co_flags & _FUTURE_FLAGS, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return None
+    assert isinstance(compiled, types.CodeType)
+    return compiled
+
+
+def _codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The functions directly in ``code``."""
+    return (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
 
 
 def _same_code(one: types.CodeType, other: types.CodeType) -> bool:
@@ -432,3 +484,24 @@ def _same_constant(one: object, other: object) -> bool:
     if isinstance(one, (tuple, frozenset)):
         return repr(one) == repr(other) if isinstance(one, tuple) else one == other
     return repr(one) == repr(other)
+
+
+def without_body(function: types.FunctionType) -> types.FunctionType:
+    """A function with the signature of ``function`` that does nothing: calling it raises what a bad call raises."""
+    empty = compile("def empty(): pass", "<fuseline>", "exec").co_consts[0]
+    code = function.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    stub = empty.replace(
+        co_argcount=code.co_argcount,
+        co_posonlyargcount=code.co_posonlyargcount,
+        co_kwonlyargcount=code.co_kwonlyargcount,
+        co_varnames=code.co_varnames[:count],
+        co_nlocals=count,
+        co_name=code.co_name,
+        # Python 3.11 and later have it.
+        **({"co_qualname": function.__qualname__} if hasattr(code, "co_qualname") else {}),
+    )
+    made = types.FunctionType(stub, {}, function.__name__, function.__defaults__)
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__qualname__ = function.__qualname__
+    return made

@@ -1,1 +1,47 @@
-//! placeholder
+//! The Python module `fuseline._core`: Python objects to the compiler and the engine, and back. Thin: what a value means
+//! is decided in `frontend`, what a plan does in `engine`; what users touch is the package in `python/fuseline`.
+
+mod arrow_io;
+mod dataset;
+mod elementwise;
+mod errors;
+mod fold;
+mod function;
+mod interrupt;
+mod program;
+mod query;
+mod read;
+mod scalar;
+mod specialise;
+mod types;
+mod write;
+
+use pyo3::prelude::*;
+
+/// How many kernels this process has compiled so far.
+#[pyfunction]
+fn compile_count() -> u64 {
+    codegen::compile_count()
+}
+
+/// The IR type of a Python object, as the IR spells it; `None` when it has none.
+#[pyfunction]
+fn type_name(object: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    Ok(types::type_of(object)?.ok().map(|ty| ty.to_string()))
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<function::Function>()?;
+    module.add_class::<dataset::Session>()?;
+    module.add_class::<dataset::Dataset>()?;
+    module.add_class::<dataset::Stream>()?;
+    module.add_class::<arrow_io::ArrowArray>()?;
+    module.add_class::<arrow_io::ArrowBatches>()?;
+    module.add_class::<arrow_io::ArrowSchema>()?;
+    module.add_function(wrap_pyfunction!(elementwise::elementwise, module)?)?;
+    module.add_function(wrap_pyfunction!(elementwise::column_type_name, module)?)?;
+    module.add_function(wrap_pyfunction!(compile_count, module)?)?;
+    module.add_function(wrap_pyfunction!(type_name, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Arrow data in and out of Python without a copy, through the Arrow C interface in capsules. Knows no library by name:
+//! whatever offers `__arrow_c_array__` or `__arrow_c_stream__` will do.
+
+use std::ffi::CStr;
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader, make_array};
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
+use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyTuple};
+
+use crate::errors::engine_error;
+
+const SCHEMA: &CStr = c"arrow_schema";
+const ARRAY: &CStr = c"arrow_array";
+const STREAM: &CStr = c"arrow_array_stream";
+
+fn failed(error: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(format!("this Arrow data cannot be taken: {error}"))
+}
+
+/// The array that `object` offers.
+pub fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
+    let pair = object.call_method0(intern!(object.py(), "__arrow_c_array__"))?;
+    let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = pair.cast::<PyTuple>()?.extract()?;
+    let schema = schema.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
+    let array = array.pointer_checked(Some(ARRAY))?.cast::<FFI_ArrowArray>();
+    // SAFETY: capsules of these names hold these structures (the Arrow PyCapsule interface); `from_raw` moves the
+    // contents out and leaves an empty structure for the capsule's destructor.
+    let data = unsafe {
+        let array = FFI_ArrowArray::from_raw(array.as_ptr());
+        let schema = FFI_ArrowSchema::from_raw(schema.as_ptr());
+        from_ffi(array, &schema)
+    };
+    Ok(make_array(data.map_err(failed)?))
+}
+
+/// The batches that `object` offers.
+pub fn import_stream(object: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Vec<RecordBatch>)> {
+    let capsule = object.call_method0(intern!(object.py(), "__arrow_c_stream__"))?;
+    let stream = capsule.cast::<PyCapsule>()?.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
+    // SAFETY: as in `import_array`.
+    let reader = unsafe { ArrowArrayStreamReader::from_raw(stream.as_ptr()) }.map_err(failed)?;
+    let schema = reader.schema();
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    Ok((schema, batches))
+}
+
+/// The type that an object such as `pyarrow.DataType` stands for.
+pub fn import_type(object: &Bound<'_, PyAny>) -> PyResult<DataType> {
+    let capsule = object.call_method0(intern!(object.py(), "__arrow_c_schema__"))?;
+    let schema = capsule.cast::<PyCapsule>()?.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
+    // SAFETY: as in `import_array`; here the structure stays where it is.
+    DataType::try_from(unsafe { schema.as_ref() }).map_err(failed)
+}
+
+/// An array for Python to take.
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct ArrowArray(pub ArrayRef);
+
+#[pymethods]
+impl ArrowArray {
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
+        let _ = requested_schema;
+        let (array, schema) = to_ffi(&self.0.to_data()).map_err(|error| engine_error(py, &error.to_string()))?;
+        Ok((PyCapsule::new_with_value(py, schema, SCHEMA)?, PyCapsule::new_with_value(py, array, ARRAY)?))
+    }
+}
+
+/// A schema for Python to take.
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct ArrowSchema(pub SchemaRef);
+
+#[pymethods]
+impl ArrowSchema {
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        let schema =
+            FFI_ArrowSchema::try_from(self.0.as_ref()).map_err(|error| engine_error(py, &error.to_string()))?;
+        PyCapsule::new_with_value(py, schema, SCHEMA)
+    }
+}
+
+/// Batches for Python to take, once.
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct ArrowBatches {
+    schema: SchemaRef,
+    batches: Mutex<Vec<RecordBatch>>,
+}
+
+impl ArrowBatches {
+    pub fn new(schema: SchemaRef, batches: Vec<RecordBatch>) -> ArrowBatches {
+        ArrowBatches { schema, batches: Mutex::new(batches) }
+    }
+}
+
+#[pymethods]
+impl ArrowBatches {
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        let batches = std::mem::take(&mut *self.batches.lock().unwrap_or_else(PoisonError::into_inner));
+        let batches = batches.into_iter().map(Ok);
+        let reader: Box<dyn RecordBatchReader + Send> =
+            Box::new(RecordBatchIterator::new(batches, self.schema.clone()));
+        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(reader), STREAM)
+    }
+}

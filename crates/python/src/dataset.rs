@@ -1,0 +1,305 @@
+//! Sessions and datasets as the Python package sees them. One line for each operation of the engine: names, defaults
+//! and forms of arguments are the package's matter.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use engine::{Aggregate, AggregateKind, BatchStream, Column, CsvOptions, JoinKind, OnError, SessionOptions, SortKey};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::arrow_io::{ArrowBatches, ArrowSchema, import_stream, import_type};
+use crate::errors::{dataset_error, guard};
+use crate::fold::{self, Functions};
+use crate::function::Function;
+use crate::query::{self, report_dict};
+use crate::specialise::Request;
+
+/// Threads, memory and configuration.
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct Session(engine::Session);
+
+impl Session {
+    pub fn engine(&self) -> &engine::Session {
+        &self.0
+    }
+}
+
+#[pymethods]
+impl Session {
+    #[new]
+    #[pyo3(signature = (threads=None, memory_bytes_max=None))]
+    fn new(py: Python<'_>, threads: Option<usize>, memory_bytes_max: Option<usize>) -> PyResult<Session> {
+        guard(py, || {
+            let options = SessionOptions { threads, memory_bytes_max };
+            Ok(Session(engine::Session::new(options).map_err(|error| dataset_error(py, error))?))
+        })
+    }
+
+    #[getter]
+    fn threads(&self) -> usize {
+        self.0.threads()
+    }
+
+    fn read_csv(
+        &self,
+        py: Python<'_>,
+        paths: Vec<String>,
+        delimiter: u8,
+        header: bool,
+        null_values: Vec<String>,
+        types: &Bound<'_, PyDict>,
+        infer_rows: usize,
+    ) -> PyResult<Dataset> {
+        guard(py, || {
+            let types = types
+                .iter()
+                .map(|(name, ty)| Ok((name.extract::<String>()?, import_type(&ty)?)))
+                .collect::<PyResult<Vec<_>>>()?;
+            let options = CsvOptions { delimiter, header, null_values, types, infer_rows };
+            finish(py, py.detach(|| self.0.read_csv(&paths, &options)))
+        })
+    }
+
+    fn read_parquet(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<Dataset> {
+        guard(py, || finish(py, py.detach(|| self.0.read_parquet(&paths))))
+    }
+
+    fn read_json(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<Dataset> {
+        guard(py, || finish(py, py.detach(|| self.0.read_json(&paths))))
+    }
+
+    fn from_arrow(&self, table: &Bound<'_, PyAny>) -> PyResult<Dataset> {
+        let py = table.py();
+        guard(py, || {
+            let (schema, batches) = import_stream(table)?;
+            finish(py, self.0.from_arrow(schema, batches))
+        })
+    }
+}
+
+/// A lazy table.
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct Dataset(engine::Dataset);
+
+fn finish(py: Python<'_>, made: engine::Result<engine::Dataset>) -> PyResult<Dataset> {
+    made.map(Dataset).map_err(|error| dataset_error(py, error))
+}
+
+fn on_error(text: &str) -> PyResult<OnError> {
+    match text {
+        "raise" => Ok(OnError::Raise),
+        "null" => Ok(OnError::Null),
+        "drop" => Ok(OnError::Drop),
+        _ => Err(PyValueError::new_err(format!("on_error is \"raise\", \"null\" or \"drop\", not {text:?}"))),
+    }
+}
+
+impl Dataset {
+    fn function(&self, function: &Bound<'_, Function>, row_result: bool) -> PyResult<engine::CompiledFunction> {
+        let params = vec![Some(self.0.row_type().record)];
+        function.get().for_engine(function.py(), Request { params, row_result, expected_result: None })
+    }
+
+    /// A column name or a function of the row.
+    fn column(&self, object: &Bound<'_, PyAny>) -> PyResult<Column> {
+        if let Ok(name) = object.cast::<PyString>() {
+            return Ok(Column::Name(name.to_str()?.to_owned()));
+        }
+        Ok(Column::Function(self.function(object.cast::<Function>()?, false)?))
+    }
+
+    fn columns(&self, pairs: &[(String, Bound<'_, PyAny>)]) -> PyResult<Vec<(String, Column)>> {
+        pairs.iter().map(|(name, object)| Ok((name.clone(), self.column(object)?))).collect()
+    }
+
+    /// `("rows",)`, `("sum", column)`, `("quantile", column, fraction)` or `("fold", init, step, merge, finish)`.
+    fn aggregate_of(&self, spec: &Bound<'_, PyTuple>) -> PyResult<Aggregate> {
+        let name: String = spec.get_item(0)?.extract()?;
+        let kind = match name.as_str() {
+            "rows" => return Ok(Aggregate::Rows),
+            "fold" => {
+                let step = spec.get_item(2)?.cast_into::<Function>()?;
+                let (merge, finish) = (spec.get_item(3)?, spec.get_item(4)?);
+                let functions = Functions { step: &step, merge: merge.cast().ok(), finish: finish.cast().ok() };
+                let row = self.0.row_type().record;
+                return Ok(Aggregate::Fold(fold::compile(spec.py(), &row, &spec.get_item(1)?, &functions)?));
+            }
+            "count" => AggregateKind::Count,
+            "sum" => AggregateKind::Sum,
+            "mean" => AggregateKind::Mean,
+            "min" => AggregateKind::Min,
+            "max" => AggregateKind::Max,
+            "var" => AggregateKind::Var,
+            "std" => AggregateKind::Std,
+            "median" => AggregateKind::Median,
+            "quantile" => AggregateKind::Quantile(spec.get_item(2)?.extract()?),
+            "n_unique" => AggregateKind::NUnique,
+            "first" => AggregateKind::First,
+            "last" => AggregateKind::Last,
+            _ => return Err(PyValueError::new_err(format!("no aggregate is called `{name}`"))),
+        };
+        Ok(Aggregate::Builtin { kind, of: self.column(&spec.get_item(1)?)? })
+    }
+}
+
+#[pymethods]
+impl Dataset {
+    fn schema(&self) -> ArrowSchema {
+        ArrowSchema(self.0.schema())
+    }
+
+    /// Columns that no function can read yet: name and Arrow type.
+    fn unreadable(&self) -> Vec<(String, String)> {
+        self.0.row_type().unreadable
+    }
+
+    fn select(&self, py: Python<'_>, columns: Vec<String>) -> PyResult<Dataset> {
+        guard(py, || finish(py, self.0.select(&columns)))
+    }
+
+    fn with_columns(
+        &self,
+        py: Python<'_>,
+        columns: Vec<(String, Bound<'_, PyAny>)>,
+        on_error_text: &str,
+    ) -> PyResult<Dataset> {
+        guard(py, || finish(py, self.0.with_columns(&self.columns(&columns)?, on_error(on_error_text)?)))
+    }
+
+    fn map(&self, py: Python<'_>, function: &Bound<'_, Function>, on_error_text: &str) -> PyResult<Dataset> {
+        guard(py, || finish(py, self.0.map(&self.function(function, true)?, on_error(on_error_text)?)))
+    }
+
+    fn filter(&self, py: Python<'_>, function: &Bound<'_, Function>, on_error_text: &str) -> PyResult<Dataset> {
+        guard(py, || finish(py, self.0.filter(&self.function(function, false)?, on_error(on_error_text)?)))
+    }
+
+    fn aggregate(
+        &self,
+        py: Python<'_>,
+        keys: Vec<(String, Bound<'_, PyAny>)>,
+        aggregates: Vec<(String, Bound<'_, PyTuple>)>,
+        on_error_text: &str,
+    ) -> PyResult<Dataset> {
+        guard(py, || {
+            let keys = self.columns(&keys)?;
+            let aggregates = aggregates
+                .iter()
+                .map(|(name, spec)| Ok((name.clone(), self.aggregate_of(spec)?)))
+                .collect::<PyResult<Vec<_>>>()?;
+            finish(py, self.0.aggregate(&keys, &aggregates, on_error(on_error_text)?))
+        })
+    }
+
+    #[pyo3(signature = (step, init, merge, on_error_text, bar))]
+    fn reduce<'py>(
+        &self,
+        py: Python<'py>,
+        step: &Bound<'py, Function>,
+        init: &Bound<'py, PyAny>,
+        merge: Option<&Bound<'py, Function>>,
+        on_error_text: &str,
+        bar: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
+        guard(py, || {
+            let functions = Functions { step, merge, finish: None };
+            let fold = fold::compile(py, &self.0.row_type().record, init, &functions)?;
+            let on_error = on_error(on_error_text)?;
+            let result = query::run(py, bar, |watch| self.0.reduce(&fold, on_error, watch))?;
+            Ok((fold::value(py, &result.value)?, report_dict(py, &result.report)?))
+        })
+    }
+
+    fn join(
+        &self,
+        py: Python<'_>,
+        other: &Bound<'_, Dataset>,
+        on: Vec<(String, String)>,
+        how: &str,
+        suffix: &str,
+    ) -> PyResult<Dataset> {
+        guard(py, || {
+            let kind = match how {
+                "inner" => JoinKind::Inner,
+                "left" => JoinKind::Left,
+                _ => return Err(PyValueError::new_err(format!("how is \"inner\" or \"left\", not {how:?}"))),
+            };
+            finish(py, self.0.join(&other.get().0, &on, kind, suffix))
+        })
+    }
+
+    fn sort(&self, py: Python<'_>, keys: Vec<(String, bool)>) -> PyResult<Dataset> {
+        guard(py, || {
+            let keys: Vec<SortKey> =
+                keys.into_iter().map(|(column, descending)| SortKey { column, descending }).collect();
+            finish(py, self.0.sort(&keys))
+        })
+    }
+
+    fn limit(&self, py: Python<'_>, rows: usize, offset: usize) -> PyResult<Dataset> {
+        guard(py, || finish(py, self.0.limit(rows, offset)))
+    }
+
+    fn explain(&self, py: Python<'_>, analyze: bool, bar: &Bound<'_, PyAny>) -> PyResult<String> {
+        guard(py, || query::run(py, bar, |watch| self.0.explain(analyze, watch)))
+    }
+
+    fn count<'py>(&self, py: Python<'py>, bar: &Bound<'py, PyAny>) -> PyResult<(u64, Bound<'py, PyDict>)> {
+        guard(py, || {
+            let (rows, report) = query::run(py, bar, |watch| self.0.count(watch))?;
+            Ok((rows, report_dict(py, &report)?))
+        })
+    }
+
+    fn collect<'py>(&self, py: Python<'py>, bar: &Bound<'py, PyAny>) -> PyResult<(ArrowBatches, Bound<'py, PyDict>)> {
+        guard(py, || {
+            let (batches, report) = query::run(py, bar, |watch| self.0.collect(watch))?;
+            Ok((ArrowBatches::new(self.0.schema(), batches), report_dict(py, &report)?))
+        })
+    }
+
+    fn stream(&self, py: Python<'_>) -> PyResult<Stream> {
+        guard(py, || match py.detach(|| self.0.stream()) {
+            Ok(stream) => Ok(Stream(Mutex::new(stream))),
+            Err(error) => Err(dataset_error(py, error)),
+        })
+    }
+
+    fn write_parquet<'py>(
+        &self,
+        py: Python<'py>,
+        path: PathBuf,
+        bar: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_parquet(&path, watch))?))
+    }
+
+    fn write_csv<'py>(&self, py: Python<'py>, path: PathBuf, bar: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_csv(&path, watch))?))
+    }
+}
+
+/// The batches of a running query.
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct Stream(Mutex<BatchStream>);
+
+#[pymethods]
+impl Stream {
+    /// The next batch as a stream of one; `None` at the end.
+    fn next(&self, py: Python<'_>, bar: &Bound<'_, PyAny>) -> PyResult<Option<ArrowBatches>> {
+        guard(py, || {
+            let batch = query::run(py, bar, |watch| {
+                let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                stream.next(watch)
+            })?;
+            Ok(batch.map(|batch| ArrowBatches::new(batch.schema(), vec![batch])))
+        })
+    }
+
+    /// The report so far.
+    fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        report_dict(py, &self.0.lock().unwrap_or_else(PoisonError::into_inner).report())
+    }
+}

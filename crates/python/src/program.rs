@@ -1,0 +1,209 @@
+//! A description made by `fuseline._source` as the compiler takes it, with the places its captured values are read from
+//! and the names that must still mean what they meant. Runs nothing of the user's.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use frontend::program::{Binding, CaptureSource, FunctionSource, Locator, Program, SourceFile};
+use ir::Type;
+use pyo3::exceptions::{PyNameError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::types::type_of;
+
+/// Where a value is read from at each call.
+enum Place {
+    Global(Py<PyDict>, Py<PyString>),
+    Cell(Py<PyAny>),
+    Fixed(Py<PyAny>),
+}
+
+/// A free name or a default.
+struct Reference {
+    name: String,
+    place: Place,
+}
+
+impl Reference {
+    fn extract(object: &Bound<'_, PyAny>) -> PyResult<Reference> {
+        let py = object.py();
+        let name: String = object.getattr(intern!(py, "name"))?.extract()?;
+        let container = object.getattr(intern!(py, "container"))?;
+        let key = PyString::intern(py, &name);
+        let kind: String = object.getattr(intern!(py, "kind"))?.extract()?;
+        let place = match kind.as_str() {
+            "global" => Place::Global(container.cast_into()?.unbind(), key.unbind()),
+            "cell" => Place::Cell(container.unbind()),
+            _ => Place::Fixed(container.unbind()),
+        };
+        Ok(Reference { name, place })
+    }
+
+    /// The value now; `None` when the name is not bound.
+    fn read<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match &self.place {
+            Place::Global(globals, name) => globals.bind(py).get_item(name.bind(py)),
+            Place::Cell(cell) => match cell.bind(py).getattr(intern!(py, "cell_contents")) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(None),
+                Err(error) => Err(error),
+            },
+            Place::Fixed(value) => Ok(Some(value.bind(py).clone())),
+        }
+    }
+}
+
+/// What a name was when the description was made.
+struct Watched {
+    reference: Reference,
+    /// `None`: not bound.
+    expected: Option<Py<PyAny>>,
+}
+
+/// A described program: everything but the types of its arguments.
+pub struct Described {
+    pub program: Program,
+    /// The values of `program.captures`, in order.
+    captures: Vec<Reference>,
+    watched: Vec<Watched>,
+    /// Names that stand for nothing yet.
+    pub unresolved: Vec<String>,
+    /// The same for two descriptions that compile to the same module, whatever the captured values.
+    pub key: String,
+    /// The code objects whose addresses are in `key`.
+    pub codes: Vec<Py<PyAny>>,
+}
+
+impl Described {
+    pub fn extract(description: &Bound<'_, PyAny>) -> PyResult<Described> {
+        let py = description.py();
+        let mut described = Described {
+            program: Program::default(),
+            captures: Vec::new(),
+            watched: Vec::new(),
+            unresolved: description.getattr("unresolved")?.extract()?,
+            key: String::new(),
+            codes: Vec::new(),
+        };
+        for file in description.getattr("files")?.try_iter()? {
+            let (name, text) = file?.extract()?;
+            described.program.files.push(SourceFile { name, text, first_line: 1 });
+        }
+        let values = described.add_values(&description.getattr("references")?)?;
+        for entry in description.getattr("functions")?.try_iter()? {
+            described.add_function(&entry?, &values)?;
+        }
+        let absent = py.import("fuseline._source")?.getattr("ABSENT")?;
+        for pair in description.getattr("watches")?.try_iter()? {
+            let (reference, expected): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+            let expected = (!expected.is(&absent)).then(|| expected.unbind());
+            described.watched.push(Watched { reference: Reference::extract(&reference)?, expected });
+        }
+        Ok(described)
+    }
+
+    /// Makes captures of the values that have an IR type; gives each value's binding.
+    fn add_values(&mut self, references: &Bound<'_, PyAny>) -> PyResult<Vec<Binding>> {
+        let py = references.py();
+        let mut bindings = Vec::new();
+        for reference in references.try_iter()? {
+            let reference = Reference::extract(&reference?)?;
+            let Some(value) = reference.read(py)? else {
+                return Err(PyNameError::new_err(format!("name '{}' is not defined", reference.name)));
+            };
+            bindings.push(match type_of(&value)? {
+                Ok(ty) => {
+                    let _ = write!(self.key, "c{}:{ty};", self.captures.len());
+                    self.program.captures.push(CaptureSource { name: reference.name.clone(), ty });
+                    self.captures.push(reference);
+                    Binding::Capture(self.captures.len() - 1)
+                }
+                Err(reason) => {
+                    self.watched.push(Watched { reference, expected: Some(value.unbind()) });
+                    Binding::Unsupported(reason)
+                }
+            });
+        }
+        Ok(bindings)
+    }
+
+    fn add_function(&mut self, entry: &Bound<'_, PyAny>, values: &[Binding]) -> PyResult<()> {
+        let name: Option<String> = entry.getattr("name")?.extract()?;
+        let line: u32 = entry.getattr("line")?.extract()?;
+        let column: u32 = entry.getattr("column")?.extract()?;
+        let locator = match name {
+            Some(name) => Locator::Def { name, line },
+            None => Locator::Lambda { line, column },
+        };
+        let code = entry.getattr("code")?;
+        let _ = write!(self.key, "f{:x}(", code.as_ptr() as usize);
+        self.codes.push(code.unbind());
+        let bindings = self.bindings(&entry.getattr("bindings")?, values)?;
+        self.key.push('|');
+        let defaults = self.bindings(&entry.getattr("defaults")?, values)?;
+        self.key.push(')');
+        self.program.functions.push(FunctionSource {
+            file: entry.getattr("file")?.extract()?,
+            locator,
+            bindings,
+            defaults,
+        });
+        Ok(())
+    }
+
+    fn bindings(&mut self, map: &Bound<'_, PyAny>, values: &[Binding]) -> PyResult<BTreeMap<String, Binding>> {
+        let mut bindings = BTreeMap::new();
+        for (name, binding) in map.cast::<PyDict>()?.iter() {
+            let name: String = name.extract()?;
+            let binding = extract_binding(binding.cast::<PyTuple>()?, values)?;
+            let _ = write!(self.key, "{name}={binding:?};");
+            bindings.insert(name, binding);
+        }
+        Ok(bindings)
+    }
+
+    /// Whether every name still stands for what it stood for.
+    pub fn holds(&self, py: Python<'_>) -> PyResult<bool> {
+        for watched in &self.watched {
+            let same = match (watched.reference.read(py)?, &watched.expected) {
+                (None, None) => true,
+                (Some(value), Some(expected)) => value.is(expected.bind(py)),
+                _ => false,
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The captured values now; `None` when a name has become unbound.
+    pub fn read_captures<'py>(&self, py: Python<'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        self.captures.iter().map(|reference| reference.read(py)).collect()
+    }
+
+    /// The types the captured values had.
+    pub fn capture_types(&self) -> impl ExactSizeIterator<Item = &Type> {
+        self.program.captures.iter().map(|capture| &capture.ty)
+    }
+}
+
+fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Binding> {
+    let kind: String = pair.get_item(0)?.extract()?;
+    let payload = pair.get_item(1)?;
+    Ok(match kind.as_str() {
+        "function" => Binding::Function(payload.extract()?),
+        "value" => {
+            let index: usize = payload.extract()?;
+            values.get(index).cloned().ok_or_else(|| PyValueError::new_err("a description names no such value"))?
+        }
+        "module" => Binding::Module(payload.extract()?),
+        "member" => {
+            let (module, name) = payload.extract()?;
+            Binding::Member(module, name)
+        }
+        _ => Binding::Unsupported(payload.extract()?),
+    })
+}

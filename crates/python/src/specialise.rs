@@ -1,0 +1,88 @@
+//! Compiled programs, one per description and argument types, kept for the process: new captured values, new function
+//! objects of the same code and repeated calls compile nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use codegen::{CallKernel, Options};
+use ir::{Module, Type};
+use pyo3::prelude::*;
+
+use crate::errors::{compile_error, engine_error};
+use crate::program::Described;
+
+/// One function for given types of arguments and captured values.
+pub struct Specialisation {
+    pub module: Arc<Module>,
+    pub params: Vec<Type>,
+    pub captures: Vec<Type>,
+    pub result: Type,
+    /// By parameter: the function may store into it.
+    pub writes: Vec<bool>,
+    /// It may store into a captured value.
+    pub writes_elsewhere: bool,
+    /// Holds a loop or a recursion: the only ways to take long.
+    pub can_run_long: bool,
+    call: OnceLock<CallKernel>,
+    /// The addresses of these objects are in the cache's key.
+    _codes: Vec<Py<PyAny>>,
+}
+
+/// What a function is compiled for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `None`: as annotated.
+    pub params: Vec<Option<Type>>,
+    pub row_result: bool,
+    pub expected_result: Option<Type>,
+}
+
+static CACHE: Mutex<Option<HashMap<String, Arc<Specialisation>>>> = Mutex::new(None);
+
+/// Compiles the entry function of `described`, or finds it compiled.
+pub fn specialise(py: Python<'_>, described: &Described, request: Request) -> PyResult<Arc<Specialisation>> {
+    let key = format!("{}{request:?}", described.key);
+    if let Some(found) = CACHE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|cache| cache.get(&key))
+    {
+        return Ok(found.clone());
+    }
+    let made = Arc::new(compile(py, described, request)?);
+    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(cache.get_or_insert_default().entry(key).or_insert(made).clone())
+}
+
+fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<Specialisation> {
+    let Request { params, row_result, expected_result } = request;
+    let asked = frontend::Request { params, row_result, expected_result };
+    let compiled = frontend::compile(&described.program, 0, &asked);
+    let Some(module) = compiled.module else {
+        return Err(compile_error(py, &described.program.files, &compiled.diagnostics));
+    };
+    let facts = ir::introspect::Facts::new(&module);
+    let entry = module.entry_func();
+    let params = entry.param_types();
+    let every = (0..module.funcs.len() as u32).map(ir::FuncId);
+    Ok(Specialisation {
+        writes: (0..params.len()).map(|index| facts.writes_param(module.entry, index)).collect(),
+        writes_elsewhere: facts.func(module.entry).writes.is_elsewhere(),
+        can_run_long: every.into_iter().any(|id| facts.has_loops(id) || facts.is_recursive(id)),
+        captures: module.captures.iter().map(|capture| capture.ty.clone()).collect(),
+        result: entry.result.clone(),
+        params,
+        call: OnceLock::new(),
+        _codes: described.codes.iter().map(|code| code.clone_ref(py)).collect(),
+        module: Arc::new(module),
+    })
+}
+
+impl Specialisation {
+    /// The machine code, made at first use.
+    pub fn call_kernel(&self, py: Python<'_>) -> PyResult<&CallKernel> {
+        if let Some(kernel) = self.call.get() {
+            return Ok(kernel);
+        }
+        let kernel = codegen::compile_call(&self.module, &Options::default())
+            .map_err(|error| engine_error(py, &error.message))?;
+        Ok(self.call.get_or_init(|| kernel))
+    }
+}

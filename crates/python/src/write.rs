@@ -1,0 +1,209 @@
+//! From Python objects to slots (`ir::layout`). Strings and arrays are referred to where they lie, so the objects must
+//! outlive the slots: the caller keeps them alive. Lists are copied into a [`Frame`].
+
+use ir::layout::{STR_ASCII_BIT, slot_count, variant_slot};
+use ir::{Elem, Type};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyOverflowError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyRange, PyString, PyTuple};
+use runtime::abi;
+
+use crate::types::{NumpyTypes, elem_of_array, row_fields};
+
+/// What the slots point to besides Python's own objects.
+#[derive(Default)]
+pub struct Frame {
+    lists: Vec<ListCopy>,
+}
+
+/// A list's elements as slots, and its header, at addresses that stay.
+struct ListCopy {
+    header: Box<abi::List>,
+    elements: Vec<u64>,
+}
+
+// SAFETY: the addresses in the header point into `elements`, which the frame owns.
+unsafe impl Send for Frame {}
+// SAFETY: a frame is only read once it is filled.
+unsafe impl Sync for Frame {}
+
+impl Frame {
+    pub fn clear(&mut self) {
+        self.lists.clear();
+    }
+
+    fn add_list(&mut self, mut elements: Vec<u64>, len: usize) -> u64 {
+        let data = elements.as_mut_ptr();
+        let mut header = Box::new(abi::List { data, len: len as i64, capacity: len as i64 });
+        let address = std::ptr::from_mut(header.as_mut()) as u64;
+        self.lists.push(ListCopy { header, elements });
+        address
+    }
+}
+
+impl Drop for ListCopy {
+    fn drop(&mut self) {
+        // Compiled code may have moved the list's elements into its arena; ours are freed with `elements`.
+        self.header.data = std::ptr::null_mut();
+        self.elements.clear();
+    }
+}
+
+/// Appends the slots of `object` as a value of type `ty`. False when the object is of another type; some slots may have
+/// been appended then.
+pub fn write(object: &Bound<'_, PyAny>, ty: &Type, out: &mut Vec<u64>, frame: &mut Frame) -> PyResult<bool> {
+    match ty {
+        Type::Float => {
+            let Ok(value) = object.cast_exact::<PyFloat>() else { return Ok(false) };
+            out.push(value.value().to_bits());
+        }
+        Type::Int => {
+            if !object.is_exact_instance_of::<PyInt>() {
+                return Ok(false);
+            }
+            out.push(int_value(object)? as u64);
+        }
+        Type::Bool => {
+            let Ok(value) = object.cast_exact::<PyBool>() else { return Ok(false) };
+            out.push(u64::from(value.is_true()));
+        }
+        Type::Str => {
+            let Ok(value) = object.cast_exact::<PyString>() else { return Ok(false) };
+            write_str(value, out)?;
+        }
+        Type::None => return Ok(object.is_none()),
+        Type::Tuple(items) => {
+            let Ok(tuple) = object.cast_exact::<PyTuple>() else { return Ok(false) };
+            if tuple.len() != items.len() {
+                return Ok(false);
+            }
+            for (item, ty) in tuple.iter_borrowed().zip(items) {
+                if !write(&item, ty, out, frame)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Type::Union(variants) => return write_union(object, variants, out, frame),
+        Type::Np(elem) => return write_np(object, *elem, out),
+        Type::Array { elem, ndim } => return write_array(object, *elem, *ndim, out),
+        Type::List(item) => return write_list(object, item, out, frame),
+        Type::Range => {
+            let Ok(range) = object.cast_exact::<PyRange>() else { return Ok(false) };
+            for name in ["start", "stop", "step"] {
+                out.push(int_value(&range.getattr(name)?)? as u64);
+            }
+        }
+        Type::Record(record) => {
+            let Some(fields) = row_fields(object)? else { return Ok(false) };
+            if fields.len() != record.fields.len() {
+                return Ok(false);
+            }
+            for ((name, value), (expected, ty)) in fields.iter().zip(&record.fields) {
+                if name != expected || !write(value, ty, out, frame)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Type::Exception => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// An `int` in 64 bits; `OverflowError` beyond.
+pub fn int_value(object: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let mut overflow = 0;
+    // SAFETY: `object` is a live object; an error is taken up below.
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &mut overflow) };
+    if overflow != 0 {
+        return Err(PyOverflowError::new_err("an int outside 64 bits: Fuseline's `int` has 64"));
+    }
+    if value == -1
+        && let Some(error) = PyErr::take(object.py())
+    {
+        return Err(error);
+    }
+    Ok(value)
+}
+
+fn write_str(value: &Bound<'_, PyString>, out: &mut Vec<u64>) -> PyResult<()> {
+    // Python caches the UTF-8 form in the string, so the address holds as long as the object lives.
+    let text = value.to_str()?;
+    // SAFETY: `value` is a live `str`.
+    let code_points = unsafe { ffi::PyUnicode_GetLength(value.as_ptr()) };
+    let ascii = if code_points as usize == text.len() { STR_ASCII_BIT } else { 0 };
+    out.push(text.as_ptr() as u64);
+    out.push(text.len() as u64 | ascii);
+    Ok(())
+}
+
+fn write_union(object: &Bound<'_, PyAny>, variants: &[Type], out: &mut Vec<u64>, frame: &mut Frame) -> PyResult<bool> {
+    let start = out.len();
+    for (tag, variant) in variants.iter().enumerate() {
+        out.push(tag as u64);
+        out.resize(start + variant_slot(variants, tag), 0);
+        if write(object, variant, out, frame)? {
+            out.resize(start + variant_slot(variants, variants.len()), 0);
+            return Ok(true);
+        }
+        out.truncate(start);
+    }
+    Ok(false)
+}
+
+fn write_np(object: &Bound<'_, PyAny>, elem: Elem, out: &mut Vec<u64>) -> PyResult<bool> {
+    if NumpyTypes::get(object.py())?.elem_of(object) != Some(elem) {
+        return Ok(false);
+    }
+    out.push(match elem {
+        Elem::Bool => u64::from(object.is_truthy()?),
+        Elem::F32 | Elem::F64 => object.extract::<f64>()?.to_bits(),
+        Elem::U64 => object.call_method0("__int__")?.extract::<u64>()?,
+        _ => object.call_method0("__int__")?.extract::<i64>()? as u64,
+    });
+    Ok(true)
+}
+
+fn write_array(object: &Bound<'_, PyAny>, elem: Elem, ndim: u8, out: &mut Vec<u64>) -> PyResult<bool> {
+    let Some(array) = NumpyTypes::get(object.py())?.plain_array(object) else { return Ok(false) };
+    if elem_of_array(array) != Some(elem) || array.ndim() != ndim as usize || !array.is_aligned() {
+        return Ok(false);
+    }
+    out.push(array_address(array));
+    out.extend(array.shape().iter().map(|length| *length as u64));
+    out.extend(array.strides().iter().map(|stride| *stride as u64));
+    Ok(true)
+}
+
+/// The address of the first element.
+pub fn array_address(array: &Bound<'_, PyUntypedArray>) -> u64 {
+    // SAFETY: the array is alive.
+    unsafe { (*array.as_array_ptr()).fields.data as u64 }
+}
+
+/// Whether Python may store into the array.
+pub fn is_writeable(array: &Bound<'_, PyUntypedArray>) -> bool {
+    // SAFETY: the array is alive.
+    unsafe { (*array.as_array_ptr()).fields.flags & numpy::npyffi::NPY_ARRAY_WRITEABLE != 0 }
+}
+
+/// `ValueError` as NumPy raises it when `object` is an array that Python may not store into.
+pub fn check_writeable(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    match object.cast::<PyUntypedArray>() {
+        Ok(array) if !is_writeable(array) => Err(PyValueError::new_err("assignment destination is read-only")),
+        _ => Ok(()),
+    }
+}
+
+fn write_list(object: &Bound<'_, PyAny>, item: &Type, out: &mut Vec<u64>, frame: &mut Frame) -> PyResult<bool> {
+    let Ok(list) = object.cast_exact::<PyList>() else { return Ok(false) };
+    let mut elements = Vec::with_capacity(list.len() * slot_count(item) + 1);
+    for value in list.iter() {
+        if !write(&value, item, &mut elements, frame)? {
+            return Ok(false);
+        }
+    }
+    out.push(frame.add_list(elements, list.len()));
+    Ok(true)
+}

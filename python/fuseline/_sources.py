@@ -1,0 +1,170 @@
+"""Where datasets begin. Each function is the same method of the current session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fuseline._columns import NumpyArray
+from fuseline._dataset import Dataset
+from fuseline._session import Path, current_session
+
+
+def read_csv(
+    path: Path | Sequence[Path],
+    *,
+    delimiter: str = ",",
+    header: bool = True,
+    null_values: Sequence[str] = (),
+    types: Mapping[str, Any] | None = None,
+    infer_rows: int = 10_000,
+) -> Dataset:
+    """CSV files. An empty field is null.
+
+    Args:
+        path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
+        delimiter: One ASCII character.
+        header: The first line names the columns; otherwise they are ``column_1``, ``column_2`` and so on.
+        null_values: Further texts that mean null, such as ``"NA"``.
+        types: Types of columns by name (`bool`, `int`, `float`, `str` or an Arrow type) instead of inferred ones.
+        infer_rows: How many rows types are inferred from.
+
+    Raises:
+        EngineError: The file is not there (a `FileNotFoundError` as well), empty, or not a CSV file.
+
+    >>> import fuseline as fl, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "trips.csv")
+    ...     _ = open(path, "w").write("zone,fare\\nTS,3.5\\nTS,NA\\n")
+    ...     fl.read_csv(path, null_values=["NA"]).to_rows()
+    [Row(zone='TS', fare=3.5), Row(zone='TS', fare=None)]
+    """
+    return current_session().read_csv(
+        path, delimiter=delimiter, header=header, null_values=null_values, types=types, infer_rows=infer_rows
+    )
+
+
+def read_parquet(path: Path | Sequence[Path]) -> Dataset:
+    """Parquet files. Only the columns that are needed are read.
+
+    Args:
+        path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
+
+    Raises:
+        EngineError: The file is not there (a `FileNotFoundError` as well), cut short, or not a Parquet file.
+
+    >>> import fuseline as fl, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "trips.parquet")
+    ...     fl.from_rows([{"fare": 3.5}]).write_parquet(path)
+    ...     fl.read_parquet(path).to_rows()
+    [Row(fare=3.5)]
+    """
+    return current_session().read_parquet(path)
+
+
+def read_json(path: Path | Sequence[Path]) -> Dataset:
+    """JSON files: one object a line, or one array of objects.
+
+    Args:
+        path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
+
+    Raises:
+        EngineError: The file is not there (a `FileNotFoundError` as well), empty, or not such a JSON file.
+
+    >>> import fuseline as fl, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "trips.json")
+    ...     _ = open(path, "w").write('{"fare": 3.5}\\n{"fare": null}\\n')
+    ...     fl.read_json(path).to_rows()
+    [Row(fare=3.5), Row(fare=None)]
+    """
+    return current_session().read_json(path)
+
+
+def from_arrow(data: Any) -> Dataset:
+    """Arrow data in memory, without a copy.
+
+    Args:
+        data: A table, record batch, reader, or anything with ``__arrow_c_stream__``.
+
+    Raises:
+        TypeError: The object has no Arrow data.
+
+    >>> import fuseline as fl, pyarrow as pa
+    >>> fl.from_arrow(pa.table({"x": [1, 2]})).count()
+    2
+    """
+    return current_session().from_arrow(data)
+
+
+def from_numpy(data: Mapping[str, NumpyArray] | NumpyArray, *, columns: Sequence[str] | None = None) -> Dataset:
+    """NumPy arrays, without a copy where they lie in one piece.
+
+    Args:
+        data: Columns by name (one of two dimensions becomes a column of arrays), a structured array, or an array of two
+            dimensions, one column for each of its own.
+        columns: Names for the columns of an array of two dimensions.
+
+    Raises:
+        TypeError: A dtype cannot be a column.
+        ValueError: Lengths or dimensions do not fit.
+
+    >>> import fuseline as fl, numpy as np
+    >>> fl.from_numpy({"x": np.arange(3)}).aggregate(total=fl.sum("x")).to_rows()
+    [Row(total=3)]
+    """
+    return current_session().from_numpy(data, columns=columns)
+
+
+def from_pandas(frame: Any) -> Dataset:
+    """A pandas DataFrame; the index is left out.
+
+    Missing values are null, but a NaN in a column of plain floats stays NaN, as a row function in Python sees it.
+
+    Args:
+        frame: The DataFrame.
+
+    Raises:
+        TypeError: A column's type cannot be taken.
+
+    >>> import fuseline as fl, pandas as pd
+    >>> fl.from_pandas(pd.DataFrame({"x": [1, 2]})).count()
+    2
+    """
+    return current_session().from_pandas(frame)
+
+
+def from_polars(frame: Any) -> Dataset:
+    """A Polars DataFrame, without a copy; a LazyFrame is collected.
+
+    Args:
+        frame: The DataFrame.
+
+    Raises:
+        TypeError: The object is no Polars frame.
+
+    >>> import fuseline as fl, polars as pl
+    >>> fl.from_polars(pl.DataFrame({"x": [1, 2]})).count()
+    2
+    """
+    return current_session().from_polars(frame)
+
+
+def from_rows(rows: Iterable[Any], *, columns: Sequence[str] | None = None) -> Dataset:
+    """Python values: one row each.
+
+    Args:
+        rows: Dicts, named tuples, dataclasses, or tuples with ``columns``. `None` is null. A column holds values of one
+            type (ints among floats become floats).
+        columns: The names of the columns.
+
+    Raises:
+        TypeError: A column holds values of several types, or rows have no names.
+        ValueError: A row has the wrong number of values.
+
+    >>> import fuseline as fl
+    >>> fl.from_rows([("TS", 3.5), ("QN", None)], columns=["zone", "fare"]).to_rows()
+    [Row(zone='TS', fare=3.5), Row(zone='QN', fare=None)]
+    """
+    return current_session().from_rows(rows, columns=columns)

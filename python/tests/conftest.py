@@ -1,0 +1,61 @@
+"""Helpers of the tests: the oracle is CPython itself."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fuseline as fl
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Equal in value and exactly in type; NaN equals NaN, and 0.0 is not -0.0."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (tuple, list)):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray):
+        return (
+            one.dtype == other.dtype and one.shape == other.shape and bool(np.array_equal(one, other, equal_nan=True))
+        )
+    if isinstance(one, (float, np.floating)):
+        return bool(
+            (math.isnan(one) and math.isnan(other))
+            or (one == other and math.copysign(1, one) == math.copysign(1, other))
+        )
+    return bool(one == other)
+
+
+def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[str, Any]:
+    """What calling the function comes to: its value, or the class and text of the exception."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return "value", function(*args, **kwargs)
+    except fl.CompileError:
+        raise
+    except Exception as error:
+        return "error", (type(error), str(error))
+
+
+class Oracle:
+    """Asserts that a function gives in CPython what it gives compiled."""
+
+    def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        compiled = function if isinstance(function, fl.CompiledFunction) else fl.compile(function)
+        expected = outcome(compiled.__wrapped__, *args, **kwargs)
+        found = outcome(compiled, *args, **kwargs)
+        assert found[0] == expected[0] and equal(found[1], expected[1]), (args, kwargs, found, expected)
+        return found[1]
+
+
+@pytest.fixture
+def same() -> Oracle:
+    return Oracle()
