@@ -213,6 +213,10 @@ prims! {
     StrReplace "str.replace" (Str Str Str Int) -> Str ! MemoryError;
     StrLower "str.lower" (Str) -> Str ! MemoryError;
     StrUpper "str.upper" (Str) -> Str ! MemoryError;
+    StrCasefold "str.casefold" (Str) -> Str ! MemoryError;
+    StrCapitalize "str.capitalize" (Str) -> Str ! MemoryError;
+    StrSwapcase "str.swapcase" (Str) -> Str ! MemoryError;
+    StrTitle "str.title" (Str) -> Str ! MemoryError;
     StrStrip "str.strip" (Str) -> Str;
     StrLstrip "str.lstrip" (Str) -> Str;
     StrRstrip "str.rstrip" (Str) -> Str;
@@ -220,11 +224,17 @@ prims! {
     StrLstripChars "str.lstrip_chars" (Str Str) -> Str;
     StrRstripChars "str.rstrip_chars" (Str Str) -> Str;
     StrIsdigit "str.isdigit" (Str) -> Bool;
+    StrIsdecimal "str.isdecimal" (Str) -> Bool;
+    StrIsnumeric "str.isnumeric" (Str) -> Bool;
     StrIsalpha "str.isalpha" (Str) -> Bool;
     StrIsalnum "str.isalnum" (Str) -> Bool;
     StrIsspace "str.isspace" (Str) -> Bool;
     StrIsupper "str.isupper" (Str) -> Bool;
     StrIslower "str.islower" (Str) -> Bool;
+    StrIstitle "str.istitle" (Str) -> Bool;
+    StrIsascii "str.isascii" (Str) -> Bool;
+    StrIsprintable "str.isprintable" (Str) -> Bool;
+    StrIsidentifier "str.isidentifier" (Str) -> Bool;
     /// `s.split()`: on runs of white space.
     StrSplitWhitespace "str.split_whitespace" (Str) -> StrList ! MemoryError;
     /// `s.split(sep, maxsplit)`.

@@ -125,11 +125,6 @@ pub fn isprintable(s: &str) -> bool {
     s.chars().all(unicode::is_printable)
 }
 
-/// `s.isascii()`; true of the empty string.
-pub fn isascii(s: &str) -> bool {
-    s.is_ascii()
-}
-
 /// `s.isidentifier()`.
 pub fn isidentifier(s: &str) -> bool {
     let mut characters = s.chars();

@@ -62,7 +62,17 @@ impl Decimal {
 
     /// The fewest digits that read back as `x`, which is finite; its sign is not looked at.
     pub(crate) fn shortest(x: f64) -> Decimal {
-        Decimal::written(format_args!("{:e}", x.abs()))
+        let shortest = Decimal::written(format_args!("{:e}", x.abs()));
+        // Where the value lies exactly between two candidates the standard library takes the upper one and CPython
+        // the even one. Such a value has one decimal place more than the candidates.
+        let places = shortest.digits.length as i64 - shortest.point;
+        if decimal_places(x) == places + 1 {
+            let even = Decimal::significant(x, shortest.digits.length);
+            if even.to_float() == x.abs() {
+                return even;
+            }
+        }
+        shortest
     }
 
     /// `count` significant digits, at least one.
@@ -173,6 +183,21 @@ impl Decimal {
         let parsed = written.ok().and_then(|()| std::str::from_utf8(text.as_bytes()).ok()?.parse().ok());
         parsed.unwrap_or(0.0)
     }
+}
+
+/// How many digits after the decimal point the exact value of a finite float has.
+fn decimal_places(x: f64) -> i64 {
+    const FRACTION_BITS: u32 = 52;
+    let bits = x.to_bits();
+    let biased = (bits >> FRACTION_BITS & 0x7ff) as i64;
+    let fraction = bits & ((1 << FRACTION_BITS) - 1);
+    let mantissa = if biased == 0 { fraction } else { fraction | 1 << FRACTION_BITS };
+    if mantissa == 0 {
+        return 0;
+    }
+    // x is an odd number times this power of two; each halving takes one more decimal place.
+    let exponent = biased.max(1) - 1075 + i64::from(mantissa.trailing_zeros());
+    (-exponent).max(0)
 }
 
 #[cfg(test)]

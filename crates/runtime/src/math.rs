@@ -8,9 +8,13 @@ use crate::exc::{INT_TOO_LARGE, Raised, overflow_error, value_error};
 /// The C library's functions, under their C names.
 pub mod libm {
     macro_rules! libm {
-        ($( $name:ident ( $($arg:ident : $kind:ident),* ); )*) => {
+        ($( $(#[$attribute:meta])* $name:ident ( $($arg:ident : $kind:ident),* ); )*) => {
             unsafe extern "C" {
-                $( #[doc = concat!("C's `", stringify!($name), "`.")] pub safe fn $name($($arg: f64),*) -> f64; )*
+                $(
+                    #[doc = concat!("C's `", stringify!($name), "`.")]
+                    $(#[$attribute])*
+                    pub safe fn $name($($arg: f64),*) -> f64;
+                )*
             }
 
             /// Name, address and signature of each, for callers that have dealt with the special cases themselves.
@@ -40,6 +44,8 @@ pub mod libm {
         atan(x: Float);
         atan2(y: Float, x: Float);
         atanh(x: Float);
+        // Rust's own support library has a `cbrt` too, with other last bits, and the linker would take that one.
+        #[cfg_attr(target_env = "gnu", link_name = "cbrtf64")]
         cbrt(x: Float);
         cos(x: Float);
         cosh(x: Float);

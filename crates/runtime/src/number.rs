@@ -30,7 +30,7 @@ pub fn int_truediv(a: i64, b: i64) -> Result<f64, Raised> {
         return Ok(a as f64 / b as f64);
     }
     if a == 0 {
-        return Ok(0.0);
+        return Ok(if b < 0 { -0.0 } else { 0.0 });
     }
     let (dividend, divisor) = (u128::from(a.unsigned_abs()), u128::from(b.unsigned_abs()));
     // Shift the dividend so that the quotient has 56 bits or more: 53, one to round by, and one that says whether
@@ -91,10 +91,14 @@ pub fn float_pow(x: f64, y: f64) -> Result<f64, Raised> {
         }
         return Ok(if odd { x } else { 0.0 });
     }
-    if x < 0.0 && y.floor() != y {
-        return Err(value_error("negative number cannot be raised to a fractional power"));
-    }
     let magnitude = if x == -1.0 { 1.0 } else { pow(x.abs(), y) };
+    if x < 0.0 && y.floor() != y {
+        return Err(if magnitude.is_infinite() {
+            overflow_error("complex exponentiation")
+        } else {
+            value_error("negative number cannot be raised to a fractional power")
+        });
+    }
     if magnitude.is_infinite() {
         return Err((ExcClass::OverflowError, "(34, 'Numerical result out of range')".into()));
     }

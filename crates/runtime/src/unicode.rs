@@ -9,9 +9,9 @@ pub(crate) type Properties = u16;
 /// The properties of a character.
 pub(crate) fn properties(character: char) -> Properties {
     let code_point = u32::from(character);
-    // A run is stored as its first code point times 32 plus its record, so the largest key of this code point finds it.
-    let after = tables::RUNS.partition_point(|run| *run <= code_point << 5 | 31);
-    let record = after.checked_sub(1).and_then(|at| tables::RUNS.get(at)).map_or(0, |run| (run & 31) as usize);
+    // A run is stored as its first code point times 64 plus its record, so the largest key of this code point finds it.
+    let after = tables::RUNS.partition_point(|run| *run <= code_point << 6 | 63);
+    let record = after.checked_sub(1).and_then(|at| tables::RUNS.get(at)).map_or(0, |run| (run & 63) as usize);
     tables::RECORDS.get(record).copied().unwrap_or(0)
 }
 

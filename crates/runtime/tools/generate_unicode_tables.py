@@ -13,18 +13,16 @@ CODE_POINTS = range(0x110000)
 LINE_CHARACTERS_MAX = 116
 
 
-def is_final_after(text):
-    """Whether a capital sigma at the end of `text` + sigma is lowered to the final form."""
-    return (text + "\u03a3").lower()[-1] == "\u03c2"
-
-
-# A cased character makes a following sigma final; a case-ignorable one is looked through.
 def is_cased(c):
-    return is_final_after(c)
+    """A letter after a cased character is put in lower case by `str.title`."""
+    return (c + "a").title()[-1] == "a"
 
 
 def is_case_ignorable(c):
-    return is_final_after("A" + c) and not is_final_after(c)
+    """Looked through in the search for the cased character that makes a sigma the final form."""
+    final_after_letter = ("A" + c + "\u03a3").lower()[-1] == "\u03c2"
+    final_after_character = (c + "\u03a3").lower()[-1] == "\u03c2"
+    return final_after_letter and not final_after_character
 
 
 PROPERTIES = [
@@ -116,11 +114,11 @@ def main():
     print("#[rustfmt::skip]")
     print(f"pub(crate) static RECORDS: [u16; {len(records)}] = [")
     print_items([f"{bits:#x}" for bits in records])
-    print("\n/// Runs of code points with the same properties: the first code point times 32, plus the position in `RECORDS`.")
-    assert len(records) <= 32
+    print("\n/// Runs of code points with the same properties: the first code point times 64, plus the position in `RECORDS`.")
+    assert len(records) <= 64
     print("#[rustfmt::skip]")
     print(f"pub(crate) static RUNS: [u32; {len(runs)}] = [")
-    print_items([f"{first * 32 + records.index(bits):#x}" for first, bits in runs])
+    print_items([f"{first * 64 + records.index(bits):#x}" for first, bits in runs])
     zeros = [c for c in CODE_POINTS if chr(c).isdecimal() and unicodedata.decimal(chr(c)) == 0]
     assert all(unicodedata.decimal(chr(zero + n)) == n for zero in zeros for n in range(10))
     assert sum(chr(c).isdecimal() for c in CODE_POINTS) == 10 * len(zeros)

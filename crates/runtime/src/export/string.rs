@@ -42,6 +42,16 @@ exports! {
     status fl_str_strip_chars(s: Str, characters: Str) -> [Str] = view(s, string::strip_chars(s.as_str(), &characters));
     status fl_str_lstrip_chars(s: Str, characters: Str) -> [Str] = view(s, string::lstrip_chars(s.as_str(), &characters));
     status fl_str_rstrip_chars(s: Str, characters: Str) -> [Str] = view(s, string::rstrip_chars(s.as_str(), &characters));
+    status fl_str_casefold(s: Str) -> [Str] with arena = arena.build_str(|out| case::casefold(&s, out));
+    status fl_str_capitalize(s: Str) -> [Str] with arena = arena.build_str(|out| case::capitalize(&s, out));
+    status fl_str_swapcase(s: Str) -> [Str] with arena = arena.build_str(|out| case::swapcase(&s, out));
+    status fl_str_title(s: Str) -> [Str] with arena = arena.build_str(|out| case::title(&s, out));
+    direct fl_str_isdecimal(s: Str) -> Bool = case::isdecimal(&s);
+    direct fl_str_isnumeric(s: Str) -> Bool = case::isnumeric(&s);
+    direct fl_str_isprintable(s: Str) -> Bool = case::isprintable(&s);
+    direct fl_str_isidentifier(s: Str) -> Bool = case::isidentifier(&s);
+    direct fl_str_isascii(s: Str) -> Bool = s.is_known_ascii() || s.is_ascii();
+    direct fl_str_istitle(s: Str) -> Bool = case::istitle(&s);
     direct fl_str_isdigit(s: Str) -> Bool = case::isdigit(&s);
     direct fl_str_isalpha(s: Str) -> Bool = case::isalpha(&s);
     direct fl_str_isalnum(s: Str) -> Bool = case::isalnum(&s);
