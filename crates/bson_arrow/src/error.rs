@@ -1,0 +1,179 @@
+//! What can be wrong with documents: the bytes ([`Malformed`]), a value that does not fit its column ([`Mismatch`]), or
+//! the schema itself.
+
+use std::fmt;
+
+use crate::element::{DEPTH_MAX, ElementType};
+
+/// Bytes that are not BSON.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Malformed {
+    /// Byte position in the buffer handed in.
+    pub offset: usize,
+    pub reason: Reason,
+}
+
+/// What is wrong with the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    Truncated,
+    Length,
+    Terminator,
+    Utf8,
+    Boolean,
+    Depth,
+    ElementType(u8),
+}
+
+impl Malformed {
+    pub fn new(offset: usize, reason: Reason) -> Malformed {
+        Malformed { offset, reason }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Truncated => f.write_str("the bytes end inside a value"),
+            Reason::Length => f.write_str("a length does not agree with what follows"),
+            Reason::Terminator => f.write_str("the terminating zero byte is missing"),
+            Reason::Utf8 => f.write_str("text is not valid UTF-8"),
+            Reason::Boolean => f.write_str("a boolean is neither 0 nor 1"),
+            Reason::Depth => write!(f, "documents are nested deeper than {DEPTH_MAX}"),
+            Reason::ElementType(byte) => write!(f, "there is no element type 0x{byte:02x}"),
+        }
+    }
+}
+
+/// A value that its column cannot hold without changing it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mismatch {
+    /// The number of the document, from 0, over the decoder's life.
+    pub document: u64,
+    /// Where in the document: `a.b[3]`.
+    pub path: String,
+    /// What the column holds, in Arrow's words.
+    pub expected: String,
+    /// The BSON type that came, with the value where that is what does not fit; "nothing" for a missing field.
+    pub found: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "document {}, {}: expected {}, found {}", self.document, self.path, self.expected, self.found)
+    }
+}
+
+/// Why a document was not decoded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DecodeError {
+    Malformed {
+        document: u64,
+        path: String,
+        malformed: Malformed,
+    },
+    Mismatch(Mismatch),
+    /// A buffer beyond what one Arrow view can address; split it.
+    TooLarge {
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecodeError::Malformed { document, path, malformed } => {
+                write!(f, "document {document}")?;
+                if !path.is_empty() {
+                    write!(f, ", {path}")?;
+                }
+                write!(f, ": not valid BSON at byte {}: {}", malformed.offset, malformed.reason)
+            }
+            DecodeError::Mismatch(mismatch) => mismatch.fmt(f),
+            DecodeError::TooLarge { bytes } => write!(f, "a buffer of {bytes} bytes is too large to decode at once"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// A schema with a type that BSON has no values for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SchemaError {
+    pub path: String,
+    pub message: String,
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "field `{}`: {}", self.path, self.message)
+    }
+}
+
+impl std::error::Error for SchemaError {}
+
+/// A failure on its way out of nested values: the path grows from the innermost field outwards.
+pub(crate) struct Failure {
+    pub what: What,
+    pub path: Vec<PathPart>,
+}
+
+pub(crate) enum What {
+    Malformed(Malformed),
+    Mismatch { expected: String, found: String },
+}
+
+pub(crate) enum PathPart {
+    Field(String),
+    Item(usize),
+}
+
+impl From<Malformed> for Box<Failure> {
+    #[cold]
+    fn from(malformed: Malformed) -> Box<Failure> {
+        Box::new(Failure { what: What::Malformed(malformed), path: Vec::new() })
+    }
+}
+
+impl Failure {
+    #[cold]
+    pub fn mismatch(expected: String, found: impl fmt::Display) -> Box<Failure> {
+        Box::new(Failure { what: What::Mismatch { expected, found: found.to_string() }, path: Vec::new() })
+    }
+
+    /// A value of a type the column does not take.
+    #[cold]
+    pub fn wrong_type(expected: String, found: ElementType) -> Box<Failure> {
+        Failure::mismatch(expected, found)
+    }
+
+    #[cold]
+    pub fn within(mut self: Box<Failure>, part: PathPart) -> Box<Failure> {
+        self.path.push(part);
+        self
+    }
+
+    /// The path in the form `a.b[3]`.
+    pub fn path_text(&self) -> String {
+        let mut text = String::new();
+        for part in self.path.iter().rev() {
+            match part {
+                PathPart::Field(name) if text.is_empty() => text.push_str(name),
+                PathPart::Field(name) => {
+                    text.push('.');
+                    text.push_str(name);
+                }
+                PathPart::Item(index) => text.push_str(&format!("[{index}]")),
+            }
+        }
+        text
+    }
+
+    pub fn into_error(self, document: u64) -> DecodeError {
+        let path = self.path_text();
+        match self.what {
+            What::Malformed(malformed) => DecodeError::Malformed { document, path, malformed },
+            What::Mismatch { expected, found } => DecodeError::Mismatch(Mismatch { document, path, expected, found }),
+        }
+    }
+}

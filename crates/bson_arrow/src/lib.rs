@@ -1,0 +1,16 @@
+//! BSON bytes to Arrow record batches. Bytes in, batches out: no driver, no I/O, no Python. Every byte is checked before
+//! it is used, and every failure says which document and which field: `document 42, a.b[3]: expected int32, found string`.
+
+pub mod decode;
+pub mod error;
+pub mod schema;
+
+mod bytes;
+mod column;
+mod document;
+mod element;
+mod numeric;
+
+pub use decode::{Decoder, OnMismatch, Options};
+pub use element::ElementType;
+pub use error::{DecodeError, Mismatch, SchemaError};

@@ -1,0 +1,336 @@
+//! Decoding: types, coercions, nesting, messages, and bytes that lie.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType, UInt32Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_buffer::Buffer;
+use arrow_schema::{DataType, Field, Schema};
+use bson_arrow::{DecodeError, Decoder, OnMismatch, Options, schema};
+
+/// Writes one document from `(type byte, key, value bytes)`.
+fn doc(elements: &[(u8, &str, Vec<u8>)]) -> Vec<u8> {
+    let mut out = vec![0; 4];
+    for (kind, key, value) in elements {
+        out.push(*kind);
+        out.extend(key.as_bytes());
+        out.push(0);
+        out.extend(value);
+    }
+    out.push(0);
+    let length = out.len() as i32;
+    out[..4].copy_from_slice(&length.to_le_bytes());
+    out
+}
+
+fn text(value: &str) -> Vec<u8> {
+    let mut out = (value.len() as i32 + 1).to_le_bytes().to_vec();
+    out.extend(value.as_bytes());
+    out.push(0);
+    out
+}
+
+fn int(value: i32) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+fn long(value: i64) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+fn double(value: f64) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+fn decode_with(fields: Vec<Field>, documents: &[Vec<u8>], options: Options) -> Result<RecordBatch, DecodeError> {
+    let mut decoder = Decoder::new(Arc::new(Schema::new(fields)), options).expect("a schema BSON has values for");
+    decoder.append(&Buffer::from_vec(documents.concat()))?;
+    Ok(decoder.finish().expect("a batch Arrow can count"))
+}
+
+fn decode(fields: Vec<Field>, documents: &[Vec<u8>]) -> Result<RecordBatch, DecodeError> {
+    decode_with(fields, documents, Options::default())
+}
+
+fn message(fields: Vec<Field>, documents: &[Vec<u8>]) -> String {
+    decode(fields, documents).expect_err("a mismatch").to_string()
+}
+
+fn field(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, true)
+}
+
+#[test]
+fn numbers_are_widened_only_when_the_value_stays() {
+    let documents = [
+        doc(&[(0x10, "a", int(-7))]),
+        doc(&[(0x12, "a", long(1 << 40))]),
+        doc(&[(0x01, "a", double(3.0))]),
+        doc(&[(0x0a, "a", vec![])]),
+        doc(&[]),
+    ];
+    let batch = decode(vec![field("a", DataType::Int64)], &documents).unwrap();
+    let column = batch.column(0).as_primitive::<Int64Type>();
+    assert_eq!(column.iter().collect::<Vec<_>>(), [Some(-7), Some(1 << 40), Some(3), None, None]);
+
+    let fields = || vec![field("a", DataType::Int64)];
+    assert_eq!(
+        message(fields(), &[doc(&[(0x01, "a", double(1.9))])]),
+        "document 0, a: expected Int64, found double 1.9"
+    );
+    assert_eq!(message(fields(), &[doc(&[(0x02, "a", text("7"))])]), "document 0, a: expected Int64, found string");
+    let narrow = [doc(&[(0x10, "a", int(1))]), doc(&[(0x10, "a", int(128))])];
+    assert_eq!(message(vec![field("a", DataType::Int8)], &narrow), "document 1, a: expected Int8, found int 128");
+    let exact = [doc(&[(0x12, "a", long((1 << 53) + 1))])];
+    let found = message(vec![field("a", DataType::Float64)], &exact);
+    assert_eq!(found, "document 0, a: expected Float64, found long 9007199254740993");
+}
+
+#[test]
+fn doubles_keep_nan_and_signed_zero() {
+    let documents = [f64::NAN, -0.0, f64::INFINITY].map(|value| doc(&[(0x01, "a", double(value))]));
+    let batch = decode(vec![field("a", DataType::Float64)], &documents).unwrap();
+    let column = batch.column(0).as_primitive::<Float64Type>();
+    assert_eq!(column.null_count(), 0);
+    assert!(column.value(0).is_nan());
+    assert_eq!(column.value(1).to_bits(), (-0.0_f64).to_bits());
+    assert_eq!(column.value(2), f64::INFINITY);
+}
+
+#[test]
+fn text_long_and_short_in_every_layout() {
+    let texts = ["", "short", "twelve bytes", "thirteen bytes", "ein längerer Text mit ß und 漢字"];
+    let documents: Vec<_> = texts.iter().map(|value| doc(&[(0x02, "s", text(value))])).collect();
+    for data_type in [DataType::Utf8View, DataType::Utf8, DataType::LargeUtf8] {
+        let batch = decode(vec![field("s", data_type.clone())], &documents).unwrap();
+        let found: Vec<String> = match data_type {
+            DataType::Utf8View => batch.column(0).as_string_view().iter().flatten().map(str::to_string).collect(),
+            DataType::Utf8 => batch.column(0).as_string::<i32>().iter().flatten().map(str::to_string).collect(),
+            _ => batch.column(0).as_string::<i64>().iter().flatten().map(str::to_string).collect(),
+        };
+        assert_eq!(found, texts);
+    }
+    let mut bad = doc(&[(0x02, "s", text("xx"))]);
+    bad[11] = 0xff;
+    let error = decode(vec![field("s", DataType::Utf8View)], std::slice::from_ref(&bad)).unwrap_err().to_string();
+    assert_eq!(error, "document 0, s: not valid BSON at byte 11: text is not valid UTF-8");
+    // The same where nobody reads the field.
+    let error = decode(vec![], &[bad]).unwrap_err().to_string();
+    assert_eq!(error, "document 0: not valid BSON at byte 11: text is not valid UTF-8");
+}
+
+#[test]
+fn keys_in_any_order_unknown_and_twice() {
+    let documents = [
+        doc(&[(0x10, "a", int(1)), (0x10, "a_longer_name", int(2))]),
+        doc(&[(0x10, "a_longer_name", int(4)), (0x02, "extra", text("x")), (0x10, "a", int(3))]),
+        doc(&[(0x10, "a", int(5)), (0x10, "a", int(6))]),
+        doc(&[(0x10, "a_longer_nama", int(8)), (0x10, "a", int(7))]),
+    ];
+    let batch = decode(vec![field("a", DataType::Int64), field("a_longer_name", DataType::Int64)], &documents).unwrap();
+    let column = |index: usize| batch.column(index).as_primitive::<Int64Type>().iter().collect::<Vec<_>>();
+    assert_eq!(column(0), [Some(1), Some(3), Some(6), Some(7)]);
+    assert_eq!(column(1), [Some(2), Some(4), None, None]);
+}
+
+#[test]
+fn nested_documents_and_arrays() {
+    let inner = DataType::Struct(vec![field("b", DataType::List(Arc::new(field("item", DataType::Float64))))].into());
+    let items = doc(&[(0x01, "0", double(1.5)), (0x10, "1", int(2)), (0x0a, "2", vec![])]);
+    let documents = [
+        doc(&[(0x03, "a", doc(&[(0x04, "b", items)]))]),
+        doc(&[(0x03, "a", doc(&[]))]),
+        doc(&[(0x0a, "a", vec![])]),
+        doc(&[(0x03, "a", doc(&[(0x04, "b", doc(&[]))]))]),
+    ];
+    let batch = decode(vec![field("a", inner.clone())], &documents).unwrap();
+    let a = batch.column(0).as_struct();
+    assert_eq!((0..4).map(|row| a.is_valid(row)).collect::<Vec<_>>(), [true, true, false, true]);
+    let b = a.column(0).as_list::<i32>();
+    assert_eq!((0..4).map(|row| b.is_valid(row)).collect::<Vec<_>>(), [true, false, false, true]);
+    let first = b.value(0);
+    let first = first.as_primitive::<Float64Type>();
+    assert_eq!(first.iter().collect::<Vec<_>>(), [Some(1.5), Some(2.0), None]);
+    assert_eq!(b.value(3).len(), 0);
+
+    let wrong = doc(&[(0x01, "0", double(0.0)), (0x02, "1", text("x"))]);
+    let wrong = doc(&[(0x03, "a", doc(&[(0x04, "b", wrong)]))]);
+    assert_eq!(message(vec![field("a", inner)], &[wrong]), "document 0, a.b[1]: expected Float64, found string");
+}
+
+#[test]
+fn arrays_of_one_length() {
+    let pair = DataType::FixedSizeList(Arc::new(field("item", DataType::Float64)), 2);
+    let of = |values: &[f64]| {
+        let keys = ["0", "1", "2"];
+        let items: Vec<_> = values.iter().zip(keys).map(|(value, key)| (0x01, key, double(*value))).collect();
+        doc(&[(0x04, "xy", doc(&items))])
+    };
+    let batch = decode(vec![field("xy", pair.clone())], &[of(&[1.0, 2.0]), doc(&[]), of(&[3.0, 4.0])]).unwrap();
+    let list = batch.column(0).as_fixed_size_list();
+    assert_eq!(list.value(2).as_primitive::<Float64Type>().values(), &[3.0, 4.0]);
+    assert!(list.is_null(1));
+    let found = message(vec![field("xy", pair)], &[of(&[1.0, 2.0, 3.0])]);
+    assert_eq!(found, "document 0, xy: expected an array of 2, found an array of 3");
+}
+
+#[test]
+fn the_rarer_types() {
+    let fields = vec![
+        schema::object_id("oid"),
+        schema::decimal128("dec"),
+        schema::uuid("uuid"),
+        schema::binary("bin", 0),
+        schema::code("js"),
+        schema::timestamp("ts"),
+        schema::regex("re"),
+        schema::date("at"),
+        field("ok", DataType::Boolean),
+        schema::raw("any"),
+    ];
+    let document = doc(&[
+        (0x07, "oid", (0..12).collect()),
+        (0x13, "dec", (0..16).collect()),
+        (0x05, "uuid", [vec![16, 0, 0, 0, 4], vec![9; 16]].concat()),
+        (0x05, "bin", vec![2, 0, 0, 0, 0, 7, 8]),
+        (0x0d, "js", text("x => x")),
+        (0x11, "ts", vec![5, 0, 0, 0, 6, 0, 0, 0]),
+        (0x0b, "re", b"^a.*\0im\0".to_vec()),
+        (0x09, "at", long(-1)),
+        (0x08, "ok", vec![1]),
+        (0x10, "any", int(3)),
+    ]);
+    let batch = decode(fields, &[document, doc(&[(0x0a, "any", vec![])])]).unwrap();
+    assert_eq!(batch.column(0).as_fixed_size_binary().value(0), (0..12).collect::<Vec<u8>>());
+    assert_eq!(batch.column(1).as_fixed_size_binary().value(0), (0..16).collect::<Vec<u8>>());
+    assert_eq!(batch.column(2).as_fixed_size_binary().value(0), [9; 16]);
+    assert_eq!(batch.column(3).as_binary::<i32>().value(0), [7, 8]);
+    assert_eq!(batch.column(4).as_string::<i32>().value(0), "x => x");
+    let timestamp = batch.column(5).as_struct();
+    assert_eq!(timestamp.column(0).as_primitive::<UInt32Type>().value(0), 6);
+    assert_eq!(timestamp.column(1).as_primitive::<UInt32Type>().value(0), 5);
+    let regex = batch.column(6).as_struct();
+    assert_eq!(regex.column(0).as_string_view().value(0), "^a.*");
+    assert_eq!(regex.column(1).as_string_view().value(0), "im");
+    assert_eq!(batch.column(7).as_primitive::<TimestampMillisecondType>().value(0), -1);
+    assert!(batch.column(8).as_boolean().value(0));
+    assert_eq!(batch.column(9).as_binary::<i32>().value(0), [0x10, 3, 0, 0, 0]);
+    // Null is a value of a raw column, and null in every other.
+    assert_eq!(batch.column(9).as_binary::<i32>().value(1), [0x0a]);
+    assert!((0..9).all(|index| batch.column(index).is_null(1)));
+}
+
+#[test]
+fn a_field_that_must_be_there() {
+    let fields = || vec![Field::new("a", DataType::Int64, false)];
+    assert_eq!(message(fields(), &[doc(&[])]), "document 0, a: expected Int64, found nothing");
+    assert_eq!(message(fields(), &[doc(&[(0x0a, "a", vec![])])]), "document 0, a: expected Int64, found null");
+}
+
+#[test]
+fn documents_that_do_not_fit_are_dropped_and_counted() {
+    let documents = [
+        doc(&[(0x10, "a", int(1)), (0x10, "b", int(1))]),
+        doc(&[(0x10, "a", int(2)), (0x02, "b", text("x"))]),
+        doc(&[(0x10, "a", int(3)), (0x10, "b", int(3))]),
+        doc(&[(0x02, "a", text("y")), (0x10, "b", int(4))]),
+    ];
+    let schema = Arc::new(Schema::new(vec![field("a", DataType::Int64), field("b", DataType::Int64)]));
+    let mut decoder = Decoder::new(schema, Options { on_mismatch: OnMismatch::Drop }).unwrap();
+    assert_eq!(decoder.append(&Buffer::from_vec(documents.concat())), Ok(4));
+    let batch = decoder.finish().unwrap();
+    assert_eq!(batch.column(0).as_primitive::<Int64Type>().values(), &[1, 3]);
+    assert_eq!(batch.column(1).as_primitive::<Int64Type>().values(), &[1, 3]);
+    let (dropped, first) = decoder.dropped();
+    assert_eq!(dropped, 2);
+    assert_eq!(first.unwrap().to_string(), "document 1, b: expected Int64, found string");
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    let mut document = doc(&[]);
+    for _ in 0..1000 {
+        document = doc(&[(0x03, "a", document)]);
+    }
+    let error = decode(vec![field("a", DataType::Null)], std::slice::from_ref(&document)).unwrap_err().to_string();
+    assert!(error.starts_with("document 0, a: expected Null, found object"), "{error}");
+    let error = decode(vec![], &[document]).unwrap_err().to_string();
+    assert!(error.ends_with("documents are nested deeper than 200"), "{error}");
+}
+
+/// A document with a value of every type, and the schema that reads them all.
+fn everything() -> (Vec<Field>, Vec<u8>) {
+    let fields = vec![
+        field("d", DataType::Float64),
+        field("s", DataType::Utf8View),
+        field("o", DataType::Struct(vec![field("x", DataType::Int64)].into())),
+        field("l", DataType::List(Arc::new(field("item", DataType::Utf8)))),
+        schema::binary("b", 0),
+        schema::object_id("i"),
+        field("t", DataType::Boolean),
+        schema::date("at"),
+        schema::regex("r"),
+        schema::raw("any"),
+        schema::timestamp("ts"),
+    ];
+    let scope = doc(&[(0x10, "q", int(1))]);
+    let body = [text("return q"), scope].concat();
+    let code = [int(body.len() as i32 + 4), body].concat();
+    let document = doc(&[
+        (0x01, "d", double(1.0)),
+        (0x02, "s", text("a text that is long enough for a view")),
+        (0x03, "o", doc(&[(0x12, "x", long(1))])),
+        (0x04, "l", doc(&[(0x02, "0", text("p")), (0x02, "1", text("q"))])),
+        (0x05, "b", vec![1, 0, 0, 0, 0, 7]),
+        (0x07, "i", vec![0; 12]),
+        (0x08, "t", vec![0]),
+        (0x09, "at", long(0)),
+        (0x0b, "r", b"a\0b\0".to_vec()),
+        (0x0f, "any", code),
+        (0x11, "ts", long(1)),
+        (0x0c, "unread", [text("db.coll"), vec![0; 12]].concat()),
+        (0xff, "min", vec![]),
+    ]);
+    (fields, document)
+}
+
+/// What is accepted is well formed all the way down.
+fn assert_valid(batch: &RecordBatch) {
+    batch.columns().iter().for_each(|column| column.to_data().validate_full().unwrap());
+}
+
+#[test]
+fn a_document_cut_at_any_byte_is_an_error() {
+    let (fields, document) = everything();
+    assert_eq!(decode(fields.clone(), std::slice::from_ref(&document)).unwrap().num_rows(), 1);
+    for length in 1..document.len() {
+        // Cut, and cut with the outer length made to agree.
+        let cut = document[..length].to_vec();
+        assert!(decode(fields.clone(), std::slice::from_ref(&cut)).is_err(), "cut at {length}");
+        if length >= 5 {
+            let mut lying = cut;
+            lying[..4].copy_from_slice(&(length as i32).to_le_bytes());
+            lying[length - 1] = 0;
+            // Cut between two fields that is a document again; anywhere else it is not.
+            if let Ok(batch) = decode(fields.clone(), &[lying]) {
+                assert_valid(&batch);
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_bytes_never_panic() {
+    let (fields, document) = everything();
+    for at in 0..document.len() {
+        for value in [0, 1, 2, 3, 4, 5, 0x0f, 0x10, 0x7f, 0x80, 0xff] {
+            let mut damaged = document.clone();
+            damaged[at] = value;
+            if let Ok(batch) = decode(fields.clone(), &[damaged]) {
+                assert_valid(&batch);
+            }
+        }
+    }
+}
