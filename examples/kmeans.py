@@ -1,0 +1,58 @@
+"""k-means clustering: each round is one `reduce` over the points, with the centres as a captured value.
+
+The centres change every round; the code is compiled once.
+"""
+
+import math
+
+import numpy as np
+
+import fuseline as fl
+
+
+@fl.compile
+def nearest(point: fl.Array[float], centres: fl.Array[float, 2]) -> int:
+    """The number of the centre that is nearest to the point."""
+    best = math.inf
+    label = 0
+    for k in range(centres.shape[0]):
+        distance = 0.0
+        for j in range(centres.shape[1]):
+            distance += float((point[j] - centres[k, j]) ** 2)
+        if distance < best:
+            best = distance
+            label = k
+    return label
+
+
+def kmeans(points: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray:
+    """Move the centres to the means of their nearest points, so many times."""
+    data = fl.from_numpy({"p": points})
+    clusters, dimensions = centres.shape
+
+    def step(state, t):
+        sums, counts = state
+        k = nearest(t.p, centres)
+        for j in range(dimensions):
+            sums[k, j] += t.p[j]
+        counts[k] += 1
+        return state
+
+    def merge(a, b):
+        for k in range(clusters):
+            for j in range(dimensions):
+                a[0][k, j] += b[0][k, j]
+            a[1][k] += b[1][k]
+        return a
+
+    for _ in range(rounds):
+        sums, counts = data.reduce(step, (np.zeros((clusters, dimensions)), np.zeros(clusters)), merge)
+        centres = sums / np.maximum(counts, 1.0)[:, None]
+    return centres
+
+
+if __name__ == "__main__":
+    random = np.random.default_rng(0)
+    true_centres = np.array([[0.0, 0.0], [5.0, 5.0], [0.0, 6.0]])
+    cloud = np.concatenate([centre + random.normal(size=(100_000, 2)) for centre in true_centres])
+    print(kmeans(cloud, cloud[[0, 100_000, 200_000]], rounds=10))
