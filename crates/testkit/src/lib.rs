@@ -3,11 +3,14 @@
 
 pub mod compile;
 pub mod corpus;
+pub mod fuzz;
+pub mod generate;
 pub mod host;
 pub mod interpret;
 pub mod jit;
 pub mod markdown;
 pub mod oracle;
 pub mod program;
+pub mod random;
 pub mod slots;
 pub mod value;

@@ -1,0 +1,27 @@
+//! Generated programs with fixed seeds: interpreter == machine code == CPython. `FUSELINE_PROGRAMS` sets how many,
+//! `FUSELINE_SEED` the first; `scripts/fuzz` runs without end.
+
+use testkit::fuzz;
+use testkit::oracle::Oracle;
+
+const PROGRAMS: u64 = 2_000;
+const FAILURES_SHOWN: usize = 10;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn generated_programs_give_the_answers_of_cpython() {
+    let (first, count) = (number("FUSELINE_SEED", 0), number("FUSELINE_PROGRAMS", PROGRAMS));
+    let mut oracle = Oracle::start().expect("CPython starts");
+    let report = fuzz::run(&mut oracle, first..first + count, FAILURES_SHOWN).expect("the oracle answers");
+    println!("{} programs, {} calls; refused: {:?}", report.programs, report.calls, report.refused);
+    for failure in &report.failures {
+        println!("\n{failure}");
+    }
+    assert!(report.failures.is_empty(), "{} of {} programs differ", report.failures.len(), report.programs);
+    // Refusals are honest, but a generator whose programs are refused tests nothing.
+    let refused: u64 = report.refused.values().sum();
+    assert!(refused * 20 <= report.programs, "{refused} of {} programs were refused", report.programs);
+}
