@@ -91,7 +91,7 @@ impl Decoder {
                 Ok(end) => end,
                 Err(failure) => {
                     self.root.truncate(row);
-                    self.settle(failure, bytes, position)?
+                    self.settle(*failure, bytes, position)?
                 }
             };
             self.documents += 1;
@@ -102,7 +102,7 @@ impl Decoder {
 
     /// What a failing document leads to: an error, or the position behind it when it is left out.
     #[cold]
-    fn settle(&mut self, failure: Box<Failure>, bytes: &[u8], start: usize) -> Result<usize, DecodeError> {
+    fn settle(&mut self, failure: Failure, bytes: &[u8], start: usize) -> Result<usize, DecodeError> {
         let drop = self.options.on_mismatch == OnMismatch::Drop && matches!(failure.what, What::Mismatch { .. });
         let error = failure.into_error(self.documents);
         if !drop {

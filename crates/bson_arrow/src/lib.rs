@@ -3,6 +3,7 @@
 
 pub mod decode;
 pub mod error;
+pub mod infer;
 pub mod schema;
 
 mod bytes;
@@ -14,3 +15,4 @@ mod numeric;
 pub use decode::{Decoder, OnMismatch, Options};
 pub use element::ElementType;
 pub use error::{DecodeError, Mismatch, SchemaError};
+pub use infer::{FieldReport, Inference};

@@ -8,7 +8,7 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType, UInt3
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType, Field, Schema};
-use bson_arrow::{DecodeError, Decoder, OnMismatch, Options, schema};
+use bson_arrow::{DecodeError, Decoder, ElementType, Inference, OnMismatch, Options, schema};
 
 /// Writes one document from `(type byte, key, value bytes)`.
 fn doc(elements: &[(u8, &str, Vec<u8>)]) -> Vec<u8> {
@@ -333,4 +333,55 @@ fn damaged_bytes_never_panic() {
             }
         }
     }
+}
+
+/// The schema of documents that each have a field `a` of one of these values.
+fn inferred(values: &[(u8, Vec<u8>)]) -> Field {
+    let mut inference = Inference::default();
+    for (kind, value) in values {
+        inference.observe(&doc(&[(*kind, "a", value.clone())])).unwrap();
+    }
+    inference.schema().field(0).clone()
+}
+
+#[test]
+fn inference_widens_only_without_loss() {
+    let big = (0x12, long((1 << 53) + 1));
+    let cases = [
+        (vec![(0x10, int(1))], field("a", DataType::Int32)),
+        (vec![(0x10, int(1)), (0x12, long(2))], field("a", DataType::Int64)),
+        (vec![(0x10, int(1)), (0x01, double(0.5))], field("a", DataType::Float64)),
+        (vec![(0x12, long(1)), (0x01, double(0.5))], field("a", DataType::Float64)),
+        (vec![big, (0x01, double(0.5))], schema::raw("a")),
+        (vec![(0x12, long(i64::MAX)), (0x01, double(0.5))], schema::raw("a")),
+        (vec![(0x10, int(1)), (0x02, text("x"))], schema::raw("a")),
+        (vec![(0x0a, vec![]), (0x02, text("x"))], field("a", DataType::Utf8View)),
+        (vec![(0x0a, vec![])], field("a", DataType::Null)),
+        (vec![(0x05, [vec![16, 0, 0, 0, 4], vec![0; 16]].concat())], schema::uuid("a")),
+        (vec![(0x05, vec![1, 0, 0, 0, 0, 7]), (0x05, vec![1, 0, 0, 0, 5, 7])], schema::raw("a")),
+        (vec![(0x03, doc(&[(0x10, "b", int(1))]))], {
+            field("a", DataType::Struct(vec![field("b", DataType::Int32)].into()))
+        }),
+        (vec![(0x04, doc(&[(0x10, "0", int(1)), (0x01, "1", double(0.5))]))], {
+            field("a", DataType::List(Arc::new(field("item", DataType::Float64))))
+        }),
+    ];
+    for (values, expected) in cases {
+        assert_eq!(inferred(&values), expected);
+        // What was inferred from documents decodes them.
+        let documents: Vec<_> = values.iter().map(|(kind, value)| doc(&[(*kind, "a", value.clone())])).collect();
+        assert_valid(&decode(vec![expected], &documents).unwrap());
+    }
+}
+
+#[test]
+fn the_report_counts_types_and_absence() {
+    let mut inference = Inference::default();
+    inference.observe(&doc(&[(0x10, "a", int(1)), (0x03, "b", doc(&[(0x08, "c", vec![1])]))])).unwrap();
+    inference.observe(&doc(&[(0x0a, "a", vec![])])).unwrap();
+    inference.observe(&doc(&[(0x10, "a", int(1)), (0x10, "a", int(2)), (0x03, "b", doc(&[]))])).unwrap();
+    let report = inference.report();
+    let found: Vec<_> = report.iter().map(|row| (row.path.as_str(), row.missing, row.documents)).collect();
+    assert_eq!(found, [("a", 0, 3), ("b", 1, 3), ("b.c", 1, 2)]);
+    assert_eq!(report[0].types, [(ElementType::Null, 1), (ElementType::Int32, 3)]);
 }

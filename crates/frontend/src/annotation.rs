@@ -150,7 +150,17 @@ mod tests {
             let result = signature.result.map_or("?".to_owned(), |ty| ty.to_string());
             assert_eq!(format!("{} -> {result}", params.join(", ")), shown, "{text}");
         }
-        for text in ["", "float", "(float", "(decimal)", "(int) -> 3", "(tuple[int, ...])", "(fl.Array[str])", "(fl.Array[int, 3])", "(np.ndarray)"] {
+        for text in [
+            "",
+            "float",
+            "(float",
+            "(decimal)",
+            "(int) -> 3",
+            "(tuple[int, ...])",
+            "(fl.Array[str])",
+            "(fl.Array[int, 3])",
+            "(np.ndarray)",
+        ] {
             assert!(parse_signature(text).is_err(), "{text}");
         }
     }
