@@ -1,0 +1,210 @@
+"""The benchmarks: for each, sides that do the same work and how to compare their answers."""
+
+import ctypes
+import dataclasses
+import linecache
+import os
+import pathlib
+import subprocess
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import fuseline as fl
+import kernels
+
+HERE = pathlib.Path(__file__).resolve().parent
+POINTER = ctypes.POINTER(ctypes.c_double)
+LONGS = ctypes.POINTER(ctypes.c_int64)
+LONG = ctypes.c_int64
+
+
+def close(a, b):
+    return np.allclose(a, b, rtol=1e-12)
+
+
+@dataclasses.dataclass
+class Benchmark:
+    name: str
+    what: str
+    sides: Callable[[], dict[str, Callable[[], Any]]]
+    #: The side that the others are compared with.
+    base: str
+    same: Callable[[Any, Any], bool] = close
+    #: How many units of work one run does; figures are for one unit.
+    per: int = 1
+    show: Callable[[float], str] = lambda seconds: f"{seconds * 1e3:.2f} ms"
+
+
+def nanoseconds(seconds):
+    return f"{seconds * 1e9:.1f} ns"
+
+
+def c_twins():
+    """The C kernels, compiled for this machine."""
+    library = pathlib.Path(tempfile.gettempdir()) / f"fuseline-bench-{os.getuid()}-kernels.so"
+    flags = ["-O3", "-march=native", "-fPIC", "-shared"]
+    subprocess.run(["clang-19", *flags, str(HERE / "c" / "kernels.c"), "-o", str(library), "-lm"], check=True)
+    loaded = ctypes.CDLL(str(library))
+    loaded.fib.argtypes, loaded.fib.restype = [LONG], LONG
+    loaded.assign.argtypes = [POINTER, LONG, LONG, POINTER, LONG, LONGS]
+    loaded.gradient.argtypes = [POINTER, LONG, LONG, POINTER, POINTER, POINTER]
+    loaded.elementwise.argtypes = [POINTER, POINTER, LONG, POINTER]
+    loaded.assign.restype = loaded.gradient.restype = ctypes.c_double
+    loaded.elementwise.restype = None
+    return loaded
+
+
+def doubles(array):
+    return array.ctypes.data_as(POINTER)
+
+
+def fib():
+    twin = c_twins()
+    return {"clang -O3": lambda: twin.fib(35), "fuseline": lambda: kernels.fib(35)}
+
+
+def assign(dimensions, clusters, rows):
+    def sides():
+        random = np.random.default_rng(0)
+        points, centres = random.normal(size=(rows, dimensions)), random.normal(size=(clusters, dimensions))
+        labels = {side: np.zeros(rows, dtype=np.int64) for side in ("clang -O3", "fuseline")}
+        twin = c_twins()
+
+        def in_c():
+            out = labels["clang -O3"]
+            total = twin.assign(doubles(points), rows, dimensions, doubles(centres), clusters, out.ctypes.data_as(LONGS))
+            return total, out[0], out[-1], out[:: rows // 100].sum()
+
+        def native():
+            out = labels["fuseline"]
+            total = kernels.assign(points, centres, out)
+            return total, out[0], out[-1], out[:: rows // 100].sum()
+
+        return {"clang -O3": in_c, "fuseline": native}
+
+    return sides
+
+
+def gradient(features, rows):
+    def sides():
+        random = np.random.default_rng(0)
+        x, weights = random.normal(size=(rows, features)), random.normal(size=features + 1)
+        y = (random.random(rows) < 0.5).astype(float)
+        twin = c_twins()
+
+        def in_c():
+            out = np.zeros(features + 1)
+            loss = twin.gradient(doubles(x), rows, features, doubles(y), doubles(weights), doubles(out))
+            return [loss, *out]
+
+        def native():
+            out = np.zeros(features + 1)
+            return [kernels.gradient(x, y, weights, out), *out]
+
+        return {"clang -O3": in_c, "fuseline": native}
+
+    return sides
+
+
+def elementwise():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=10_000_000), random.normal(size=10_000_000)
+    ends = lambda result: (result[0], result[-1], result[12345], len(result))
+    sides = {
+        "numpy": lambda: ends(x * x + 3.0 * y - 1.0),
+        "fuseline": lambda: ends(kernels.elementwise(x, y)),
+    }
+    try:
+        import numba
+    except ImportError:
+        return sides
+    types = ["float64(float64, float64)"]
+    for target in ("cpu", "parallel"):
+        compiled = numba.vectorize(types, target=target)(kernels.elementwise.__wrapped__)
+        sides[f"numba ({target})"] = lambda compiled=compiled: ends(compiled(x, y))
+    return sides
+
+
+CALLS = 100_000
+
+
+def scalar_calls(function, *args):
+    def sides():
+        def calls(callee):
+            def run():
+                for _ in range(CALLS):
+                    result = callee(*args)
+                return result
+
+            return run
+
+        return {"CPython": calls(function.__wrapped__), "fuseline": calls(function)}
+
+    return sides
+
+
+SMALL = """def price{n}(distance: float, minutes: float, zone: str) -> float:
+    if zone == "zone {n}":
+        return distance * {n}.5
+    total = distance / (minutes / 60) + {n}
+    return total if total > {n} else 0.0
+"""
+FUNCTIONS = 20
+
+
+def compile_latency():
+    """A new function each time, so that no cache helps; the text is already in Python's hands, as after an import."""
+    number = iter(range(10**9))
+
+    def fresh():
+        functions = []
+        for _ in range(FUNCTIONS):
+            n = next(number)
+            text, name = SMALL.format(n=n), f"<bench {n}>"
+            linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+            namespace = {}
+            exec(compile(text, name, "exec"), namespace)
+            functions.append(namespace[f"price{n}"])
+        return functions
+
+    def run():
+        for function in fresh():
+            compiled = fl.compile(function)
+        return compiled(60.0, 60.0, "") > 0
+
+    return {"fuseline": run}
+
+
+def flights_job():
+    import flights
+
+    folder = pathlib.Path(os.environ.get("FUSELINE_DATA", pathlib.Path.home() / ".cache/fuseline/data")) / "nycflights13"
+    tables = flights.load(folder, 336_776)
+    unclocked = lambda name, stage: stage()
+    weights = lambda result: result["weights"]
+    return {
+        "CPython": lambda: weights(flights.by_cpython(unclocked, *tables[:2])),
+        "fuseline": lambda: weights(flights.native(unclocked, *tables)),
+    }
+
+
+BENCHMARKS = [
+    Benchmark("fib", "fib(35), recursive, checked integers", fib, "clang -O3"),
+    Benchmark("kmeans-2", "nearest of 8 centres in 2 dimensions, 500,000 points", assign(2, 8, 500_000), "clang -O3"),
+    Benchmark("kmeans-16", "nearest of 16 centres in 16 dimensions, 100,000 points", assign(16, 16, 100_000), "clang -O3"),
+    Benchmark("logistic-10", "gradient over 10 features, 500,000 rows", gradient(10, 500_000), "clang -O3"),
+    Benchmark("elementwise", "x * x + 3 * y - 1 over 10,000,000 rows, all cores where a side uses them", elementwise, "numpy"),
+    Benchmark(
+        "call-float", "one scalar call (float, float) -> float", scalar_calls(kernels.speed, 3.0, 10.0), "CPython",
+        per=CALLS, show=nanoseconds,
+    ),
+    Benchmark(
+        "call-text", "one scalar call that returns a str and a float", scalar_calls(kernels.label, 3.0, 7.0), "CPython",
+        per=CALLS, show=nanoseconds, same=lambda a, b: a == b,
+    ),
+    Benchmark("compile", "a small new function, source to callable", compile_latency, "fuseline", per=FUNCTIONS),
+    Benchmark("flights", "the main job without reading the files", flights_job, "CPython"),
+]
