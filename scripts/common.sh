@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Sourced by the scripts beside it: messages, places and the environment of the build. Changes to the project's folder.
 
 set -euo pipefail
