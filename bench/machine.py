@@ -18,7 +18,11 @@ def describe(project):
     """The processor, the memory, the versions and the commit."""
     import numpy
 
-    cpu = [line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
+    cpu = [
+        line.split(":")[1].strip()
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
     memory = pathlib.Path("/proc/meminfo").read_text().split("\n")[0].split()[1]
     return {
         "date": datetime.date.today().isoformat(),

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+import kernels
 import numpy as np
 
 import fuseline as fl
-import kernels
 
 HERE = pathlib.Path(__file__).resolve().parent
 POINTER = ctypes.POINTER(ctypes.c_double)
@@ -75,7 +75,9 @@ def assign(dimensions, clusters, rows):
 
         def in_c():
             out = labels["clang -O3"]
-            total = twin.assign(doubles(points), rows, dimensions, doubles(centres), clusters, out.ctypes.data_as(LONGS))
+            total = twin.assign(
+                doubles(points), rows, dimensions, doubles(centres), clusters, out.ctypes.data_as(LONGS)
+            )
             return total, out[0], out[-1], out[:: rows // 100].sum()
 
         def native():
@@ -181,7 +183,9 @@ def compile_latency():
 def flights_job():
     import flights
 
-    folder = pathlib.Path(os.environ.get("FUSELINE_DATA", pathlib.Path.home() / ".cache/fuseline/data")) / "nycflights13"
+    folder = (
+        pathlib.Path(os.environ.get("FUSELINE_DATA", pathlib.Path.home() / ".cache/fuseline/data")) / "nycflights13"
+    )
     tables = flights.load(folder, 336_776)
     unclocked = lambda name, stage: stage()
     weights = lambda result: result["weights"]
@@ -194,16 +198,29 @@ def flights_job():
 BENCHMARKS = [
     Benchmark("fib", "fib(35), recursive, checked integers", fib, "clang -O3"),
     Benchmark("kmeans-2", "nearest of 8 centres in 2 dimensions, 500,000 points", assign(2, 8, 500_000), "clang -O3"),
-    Benchmark("kmeans-16", "nearest of 16 centres in 16 dimensions, 100,000 points", assign(16, 16, 100_000), "clang -O3"),
-    Benchmark("logistic-10", "gradient over 10 features, 500,000 rows", gradient(10, 500_000), "clang -O3"),
-    Benchmark("elementwise", "x * x + 3 * y - 1 over 10,000,000 rows, all cores where a side uses them", elementwise, "numpy"),
     Benchmark(
-        "call-float", "one scalar call (float, float) -> float", scalar_calls(kernels.speed, 3.0, 10.0), "CPython",
-        per=CALLS, show=nanoseconds,
+        "kmeans-16", "nearest of 16 centres in 16 dimensions, 100,000 points", assign(16, 16, 100_000), "clang -O3"
+    ),
+    Benchmark("logistic-10", "gradient over 10 features, 500,000 rows", gradient(10, 500_000), "clang -O3"),
+    Benchmark(
+        "elementwise", "x * x + 3 * y - 1 over 10,000,000 rows, all cores where a side uses them", elementwise, "numpy"
     ),
     Benchmark(
-        "call-text", "one scalar call that returns a str and a float", scalar_calls(kernels.label, 3.0, 7.0), "CPython",
-        per=CALLS, show=nanoseconds, same=lambda a, b: a == b,
+        "call-float",
+        "one scalar call (float, float) -> float",
+        scalar_calls(kernels.speed, 3.0, 10.0),
+        "CPython",
+        per=CALLS,
+        show=nanoseconds,
+    ),
+    Benchmark(
+        "call-text",
+        "one scalar call that returns a str and a float",
+        scalar_calls(kernels.label, 3.0, 7.0),
+        "CPython",
+        per=CALLS,
+        show=nanoseconds,
+        same=lambda a, b: a == b,
     ),
     Benchmark("compile", "a small new function, source to callable", compile_latency, "fuseline", per=FUNCTIONS),
     Benchmark("flights", "the main job without reading the files", flights_job, "CPython"),

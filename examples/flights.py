@@ -101,7 +101,13 @@ def score(t):
 def gradient(state, t):
     g, delay, far, evening, winter = state
     error = 1 / (1 + math.exp(-score(t))) - t.late
-    return g + error, delay + error * t.delay, far + error * t.far, evening + error * t.evening, winter + error * t.winter
+    return (
+        g + error,
+        delay + error * t.delay,
+        far + error * t.far,
+        evening + error * t.evening,
+        winter + error * t.winter,
+    )
 
 
 def add_gradients(a, b):
@@ -123,7 +129,19 @@ def add_judgements(a, b):
 
 ROUNDS = 20
 RATE = 2.0
-COLUMNS = ("month", "dep_time", "dep_delay", "arr_delay", "carrier", "flight", "origin", "dest", "air_time", "distance", "hour")
+COLUMNS = (
+    "month",
+    "dep_time",
+    "dep_delay",
+    "arr_delay",
+    "carrier",
+    "flight",
+    "origin",
+    "dest",
+    "air_time",
+    "distance",
+    "hour",
+)
 
 
 def descend(total, rows):
@@ -154,24 +172,24 @@ def native(clock, flights, airports, airlines):
     joined = clock(
         "join, distance",
         lambda: held(
-            derived.join(home, on="origin")
-            .join(airports, on={"dest": "faa"}, how="left")
-            .with_columns(km=kilometres)
+            derived.join(home, on="origin").join(airports, on={"dest": "faa"}, how="left").with_columns(km=kilometres)
         ),
     )
     carriers = clock(
         "group by carrier",
-        lambda: joined.group_by("carrier")
-        .agg(
-            flights=fl.count(),
-            delay=fl.mean("arr_delay"),
-            mph=fl.mean("mph"),
-            longest=fl.max("km"),
-            recovered=fl.aggregate((0, 0), recovered_step, recovered_merge, recovered_finish),
-        )
-        .join(airlines, on="carrier")
-        .sort("flights", descending=True)
-        .to_rows(),
+        lambda: (
+            joined.group_by("carrier")
+            .agg(
+                flights=fl.count(),
+                delay=fl.mean("arr_delay"),
+                mph=fl.mean("mph"),
+                longest=fl.max("km"),
+                recovered=fl.aggregate((0, 0), recovered_step, recovered_merge, recovered_finish),
+            )
+            .join(airlines, on="carrier")
+            .sort("flights", descending=True)
+            .to_rows()
+        ),
     )
     known = clock("features", lambda: held(derived.map(features)))
 

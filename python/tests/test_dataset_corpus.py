@@ -1,4 +1,4 @@
-"""The dataset corpus: `tests/dataset/*.md`. Each section is a pipeline, the same in plain Python, and the answer of both.
+"""The dataset corpus: `tests/dataset/*.md`. A section is a pipeline, the same in plain Python, and the answer of both.
 
 A section has prose, a `python` block with tables (lists of dicts) and functions, a `pipeline` block (one expression in
 which each table's name is a dataset), a `cpython` block (one expression in which it is a list of rows) and an `answer`

@@ -43,6 +43,9 @@ pub struct Answer {
     pub expected: Option<Outcome>,
 }
 
+/// The answers to a block's calls, one each; or why the block cannot be run.
+pub type BlockAnswers = Result<Vec<Result<Answer, String>>, String>;
+
 impl Oracle {
     /// Starts the interpreter.
     pub fn start() -> Result<Oracle, String> {
@@ -61,10 +64,7 @@ impl Oracle {
     }
 
     /// Asks all at once: one round trip. The reply has one entry a request, each with one entry a call.
-    pub fn ask(
-        &mut self,
-        requests: &[Request<'_>],
-    ) -> Result<Vec<Result<Vec<Result<Answer, String>>, String>>, String> {
+    pub fn ask(&mut self, requests: &[Request<'_>]) -> Result<Vec<BlockAnswers>, String> {
         let requests: Vec<Json> = requests.iter().map(request_json).collect();
         let line = json!({ "requests": requests }).to_string();
         writeln!(self.requests, "{line}").map_err(|error| format!("the oracle does not listen: {error}"))?;
@@ -93,7 +93,7 @@ fn request_json(request: &Request<'_>) -> Json {
     json!({ "source": request.source, "calls": calls, "checked": request.checked })
 }
 
-fn block_answers(entry: &Json) -> Result<Vec<Result<Answer, String>>, String> {
+fn block_answers(entry: &Json) -> BlockAnswers {
     if let Some(error) = entry.get("error").and_then(Json::as_str) {
         return Err(error.to_string());
     }

@@ -10,7 +10,8 @@ impl Random {
         Random(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -19,7 +20,7 @@ impl Random {
 
     /// A number from 0 to `count`.
     pub fn below(&mut self, count: usize) -> usize {
-        ((self.next() >> 32) as usize) % count.max(1)
+        ((self.draw() >> 32) as usize) % count.max(1)
     }
 
     /// True once in so many times.

@@ -13,6 +13,7 @@ pub struct Slots {
     pub slots: Vec<u64>,
     texts: Vec<Box<[u8]>>,
     arrays: Vec<Vec<u64>>,
+    #[expect(clippy::vec_box, reason = "slots hold the headers' addresses, which must not move")]
     lists: Vec<Box<abi::List>>,
 }
 
