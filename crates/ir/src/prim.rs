@@ -43,6 +43,9 @@ macro_rules! ty {
     (StrList) => {
         Type::List(Box::new(Type::Str))
     };
+    (StrStrStr) => {
+        Type::Tuple(vec![Type::Str, Type::Str, Type::Str])
+    };
     (FloatInt) => {
         Type::Tuple(vec![Type::Float, Type::Int])
     };
@@ -239,6 +242,29 @@ prims! {
     StrSplitWhitespace "str.split_whitespace" (Str) -> StrList ! MemoryError;
     /// `s.split(sep, maxsplit)`.
     StrSplit "str.split" (Str Str Int) -> StrList ! ValueError MemoryError;
+    /// `s.split(None, maxsplit)`.
+    StrSplitWhitespaceMax "str.split_whitespace_max" (Str Int) -> StrList ! MemoryError;
+    /// `s.rsplit(None, maxsplit)`.
+    StrRsplitWhitespace "str.rsplit_whitespace" (Str Int) -> StrList ! MemoryError;
+    StrRsplit "str.rsplit" (Str Str Int) -> StrList ! ValueError MemoryError;
+    /// `s.splitlines(keepends)`.
+    StrSplitlines "str.splitlines" (Str Bool) -> StrList ! MemoryError;
+    StrPartition "str.partition" (Str Str) -> StrStrStr ! ValueError;
+    StrRpartition "str.rpartition" (Str Str) -> StrStrStr ! ValueError;
+    StrRemoveprefix "str.removeprefix" (Str Str) -> Str;
+    StrRemovesuffix "str.removesuffix" (Str Str) -> Str;
+    // Searches in a part: a missing start is `i64::MIN`, a missing end `i64::MAX`.
+    StrFindBetween "str.find_between" (Str Str Int Int) -> Int;
+    StrRfindBetween "str.rfind_between" (Str Str Int Int) -> Int;
+    StrCountBetween "str.count_between" (Str Str Int Int) -> Int;
+    StrStartswithBetween "str.startswith_between" (Str Str Int Int) -> Bool;
+    StrEndswithBetween "str.endswith_between" (Str Str Int Int) -> Bool;
+    /// `s.ljust(width, fill)`.
+    StrLjust "str.ljust" (Str Int Str) -> Str ! TypeError MemoryError;
+    StrRjust "str.rjust" (Str Int Str) -> Str ! TypeError MemoryError;
+    StrCenter "str.center" (Str Int Str) -> Str ! TypeError MemoryError;
+    StrZfill "str.zfill" (Str Int) -> Str ! MemoryError;
+    StrExpandtabs "str.expandtabs" (Str Int) -> Str ! MemoryError;
     /// `sep.join(items)`, in the order (sep, items).
     StrJoin "str.join" (Str StrList) -> Str ! MemoryError;
     StrOrd "str.ord" (Str) -> Int ! TypeError;

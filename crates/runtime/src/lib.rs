@@ -1,7 +1,7 @@
 //! What compiled code calls, and the memory layouts it shares with its callers. Knows nothing of the compiler.
 //!
 //! [`table`] lists every function with its C signature. The work is done by ordinary safe functions (`string`,
-//! `case`, `parse`, `format`, `number`, `math`, `list`, `sort`) that need no context, so that an interpreter can call them; the modules
+//! `case`, `pad`, `parse`, `format`, `number`, `math`, `list`, `sort`) that need no context, so that an interpreter can call them; the modules
 //! under `export` only translate between the C calling convention and those.
 
 pub mod abi;
@@ -16,6 +16,7 @@ pub mod gamma;
 pub mod list;
 pub mod math;
 pub mod number;
+pub mod pad;
 pub mod parse;
 pub mod range;
 pub mod sort;

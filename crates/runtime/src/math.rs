@@ -61,7 +61,6 @@ pub mod libm {
         log2(x: Float);
         nextafter(x: Float, y: Float);
         pow(x: Float, y: Float);
-        remainder(x: Float, y: Float);
         sin(x: Float);
         sinh(x: Float);
         tan(x: Float);
@@ -152,10 +151,30 @@ pub fn fmod(x: f64, y: f64) -> Result<f64, Raised> {
     if r.is_nan() && !x.is_nan() && !y.is_nan() { Err(domain_error()) } else { Ok(r) }
 }
 
-/// `math.remainder(x, y)`.
+/// `math.remainder(x, y)`: x minus the nearest multiple of y, ties to the even one. Not the C library's, which loses the
+/// sign of a zero for tiny divisors.
 pub fn remainder(x: f64, y: f64) -> Result<f64, Raised> {
-    let r = libm::remainder(x, y);
-    if r.is_nan() && !x.is_nan() && !y.is_nan() { Err(domain_error()) } else { Ok(r) }
+    if x.is_nan() || y.is_nan() {
+        return Ok(f64::NAN);
+    }
+    if x.is_infinite() || y == 0.0 {
+        return Err(domain_error());
+    }
+    if y.is_infinite() {
+        return Ok(x);
+    }
+    let (magnitude, divisor) = (x.abs(), y.abs());
+    let below = libm::fmod(magnitude, divisor);
+    let above = divisor - below;
+    let r = if below < above {
+        below
+    } else if below > above {
+        -above
+    } else {
+        // Half-way: the quotient's parity decides, which a division by twice the divisor shows.
+        below - 2.0 * libm::fmod(0.5 * (magnitude - below), divisor)
+    };
+    Ok(r * 1.0f64.copysign(x))
 }
 
 /// A float as a number of pieces whose squares and products are exact: the upper half of the bits and the rest.

@@ -191,6 +191,137 @@ pub fn split<'a>(s: &'a str, separator: &str, limit: i64) -> Result<Vec<&'a str>
     Ok(s.splitn(pieces, separator).collect())
 }
 
+/// `s.split(None, limit)`; a negative limit splits everywhere. The rest keeps its trailing white space.
+pub fn split_whitespace_max(s: &str, limit: i64) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = lstrip(s);
+    while !rest.is_empty() {
+        let full = usize::try_from(limit).is_ok_and(|limit| words.len() >= limit);
+        let end = if full { rest.len() } else { rest.find(is_space).unwrap_or(rest.len()) };
+        let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        words.push(word);
+        rest = lstrip(after);
+    }
+    words
+}
+
+/// `s.rsplit(None, limit)`: as [`split_whitespace_max`], from the end.
+pub fn rsplit_whitespace(s: &str, limit: i64) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = rstrip(s);
+    while !rest.is_empty() {
+        let full = usize::try_from(limit).is_ok_and(|limit| words.len() >= limit);
+        let space = if full { None } else { rest.char_indices().rev().find(|(_, c)| is_space(*c)) };
+        let start = space.map_or(0, |(offset, c)| offset + c.len_utf8());
+        let (before, word) = rest.split_at_checked(start).unwrap_or(("", rest));
+        words.push(word);
+        rest = rstrip(before);
+    }
+    words.reverse();
+    words
+}
+
+/// `s.rsplit(separator, limit)`: as [`split`], from the end.
+pub fn rsplit<'a>(s: &'a str, separator: &str, limit: i64) -> Result<Vec<&'a str>, Raised> {
+    if separator.is_empty() {
+        return Err(value_error("empty separator"));
+    }
+    let pieces = usize::try_from(limit).map_or(usize::MAX, |limit| limit.saturating_add(1));
+    let mut parts: Vec<&str> = s.rsplitn(pieces, separator).collect();
+    parts.reverse();
+    Ok(parts)
+}
+
+/// `s.splitlines(keep_ends)`.
+pub fn splitlines(s: &str, keep_ends: bool) -> Vec<&str> {
+    let is_end =
+        |c: char| matches!(c, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let mut lines = Vec::new();
+    let mut rest = s;
+    while !rest.is_empty() {
+        let text_end = rest.find(is_end).unwrap_or(rest.len());
+        let (text, after) = rest.split_at_checked(text_end).unwrap_or((rest, ""));
+        let end_bytes = if after.starts_with("\r\n") { 2 } else { after.chars().next().map_or(0, char::len_utf8) };
+        lines.push(if keep_ends { rest.get(..text_end + end_bytes).unwrap_or(text) } else { text });
+        rest = after.get(end_bytes..).unwrap_or("");
+    }
+    lines
+}
+
+/// `s.partition(separator)`: before the first one, it, and after it; all of `s` first when there is none.
+pub fn partition<'a>(s: &'a str, separator: &str) -> Result<[&'a str; 3], Raised> {
+    if separator.is_empty() {
+        return Err(value_error("empty separator"));
+    }
+    Ok(s.find(separator).map_or([s, "", ""], |at| cut_out(s, at, separator.len())))
+}
+
+/// `s.rpartition(separator)`: as [`partition`] at the last one; all of `s` last when there is none.
+pub fn rpartition<'a>(s: &'a str, separator: &str) -> Result<[&'a str; 3], Raised> {
+    if separator.is_empty() {
+        return Err(value_error("empty separator"));
+    }
+    Ok(s.rfind(separator).map_or(["", "", s], |at| cut_out(s, at, separator.len())))
+}
+
+fn cut_out(s: &str, start: usize, length: usize) -> [&str; 3] {
+    let end = start + length;
+    [s.get(..start), s.get(start..end), s.get(end..)].map(Option::unwrap_or_default)
+}
+
+/// `s.removeprefix(prefix)`.
+pub fn removeprefix<'a>(s: &'a str, prefix: &str) -> &'a str {
+    s.strip_prefix(prefix).unwrap_or(s)
+}
+
+/// `s.removesuffix(suffix)`.
+pub fn removesuffix<'a>(s: &'a str, suffix: &str) -> &'a str {
+    s.strip_suffix(suffix).unwrap_or(s)
+}
+
+/// The part `s[start:end]` with the position where it starts; `None` when the start lies beyond the end of `s`, where
+/// not even the empty string is found.
+fn between(s: Text<'_>, start: i64, end: i64) -> Option<(i64, Text<'_>)> {
+    let length = len(s);
+    let clamp = |bound: i64| if bound < 0 { bound.saturating_add(length).max(0) } else { bound };
+    let (start, end) = (clamp(start), clamp(end).min(length));
+    if start > end {
+        return None;
+    }
+    let from = byte_offset(s, usize::try_from(start).ok()?);
+    let to = byte_offset(s, usize::try_from(end).ok()?);
+    Some((start, s.part(s.as_str().get(from..to)?)))
+}
+
+/// `s.find(needle, start, end)`; missing bounds are `i64::MIN` and `i64::MAX`, here and below.
+pub fn find_between(s: Text<'_>, needle: &str, start: i64, end: i64) -> i64 {
+    between(s, start, end).map_or(-1, |(start, part)| after_start(start, find(part, needle)))
+}
+
+/// `s.rfind(needle, start, end)`.
+pub fn rfind_between(s: Text<'_>, needle: &str, start: i64, end: i64) -> i64 {
+    between(s, start, end).map_or(-1, |(start, part)| after_start(start, rfind(part, needle)))
+}
+
+fn after_start(start: i64, position: i64) -> i64 {
+    if position < 0 { -1 } else { start + position }
+}
+
+/// `s.count(needle, start, end)`.
+pub fn count_between(s: Text<'_>, needle: &str, start: i64, end: i64) -> i64 {
+    between(s, start, end).map_or(0, |(_, part)| count(part, needle))
+}
+
+/// `s.startswith(prefix, start, end)`.
+pub fn startswith_between(s: Text<'_>, prefix: &str, start: i64, end: i64) -> bool {
+    between(s, start, end).is_some_and(|(_, part)| part.starts_with(prefix))
+}
+
+/// `s.endswith(suffix, start, end)`.
+pub fn endswith_between(s: Text<'_>, suffix: &str, start: i64, end: i64) -> bool {
+    between(s, start, end).is_some_and(|(_, part)| part.ends_with(suffix))
+}
+
 /// `separator.join(items)`.
 pub fn join<'a>(separator: &str, items: impl Iterator<Item = &'a str> + Clone, out: &mut String) -> Result<(), Raised> {
     let total = items.clone().fold(0usize, |sum, item| sum.saturating_add(item.len()).saturating_add(separator.len()));

@@ -6,7 +6,7 @@ use crate::exc::Raised;
 use crate::export::exports;
 use crate::export::memory::{list_of_texts, texts_of};
 use crate::text::Text;
-use crate::{case, format, string};
+use crate::{case, format, pad, string};
 
 exports! {
     direct fl_str_len(s: Str) -> Int = string::len(s);
@@ -61,6 +61,39 @@ exports! {
     status fl_str_split_whitespace(s: Str) -> [List] with arena = split(arena, s, string::split_whitespace(s.as_str()));
     status fl_str_split(s: Str, separator: Str, limit: Int) -> [List] with arena =
         string::split(s.as_str(), &separator, limit).and_then(|parts| split(arena, s, parts));
+    status fl_str_split_whitespace_max(s: Str, limit: Int) -> [List] with arena =
+        split(arena, s, string::split_whitespace_max(s.as_str(), limit));
+    status fl_str_rsplit_whitespace(s: Str, limit: Int) -> [List] with arena =
+        split(arena, s, string::rsplit_whitespace(s.as_str(), limit));
+    status fl_str_rsplit(s: Str, separator: Str, limit: Int) -> [List] with arena =
+        string::rsplit(s.as_str(), &separator, limit).and_then(|parts| split(arena, s, parts));
+    status fl_str_splitlines(s: Str, keep_ends: Bool) -> [List] with arena =
+        split(arena, s, string::splitlines(s.as_str(), keep_ends));
+    status fl_str_partition(s: Str, separator: Str) -> [Str, Str, Str] =
+        string::partition(s.as_str(), &separator).map(|parts| three_views(s, parts));
+    status fl_str_rpartition(s: Str, separator: Str) -> [Str, Str, Str] =
+        string::rpartition(s.as_str(), &separator).map(|parts| three_views(s, parts));
+    status fl_str_removeprefix(s: Str, prefix: Str) -> [Str] = view(s, string::removeprefix(s.as_str(), &prefix));
+    status fl_str_removesuffix(s: Str, suffix: Str) -> [Str] = view(s, string::removesuffix(s.as_str(), &suffix));
+    direct fl_str_find_between(s: Str, needle: Str, start: Int, end: Int) -> Int =
+        string::find_between(s, &needle, start, end);
+    direct fl_str_rfind_between(s: Str, needle: Str, start: Int, end: Int) -> Int =
+        string::rfind_between(s, &needle, start, end);
+    direct fl_str_count_between(s: Str, needle: Str, start: Int, end: Int) -> Int =
+        string::count_between(s, &needle, start, end);
+    direct fl_str_startswith_between(s: Str, prefix: Str, start: Int, end: Int) -> Bool =
+        string::startswith_between(s, &prefix, start, end);
+    direct fl_str_endswith_between(s: Str, suffix: Str, start: Int, end: Int) -> Bool =
+        string::endswith_between(s, &suffix, start, end);
+    status fl_str_ljust(s: Str, width: Int, fill: Str) -> [Str] with arena =
+        arena.build_str(|out| pad::ljust(s, width, &fill, out));
+    status fl_str_rjust(s: Str, width: Int, fill: Str) -> [Str] with arena =
+        arena.build_str(|out| pad::rjust(s, width, &fill, out));
+    status fl_str_center(s: Str, width: Int, fill: Str) -> [Str] with arena =
+        arena.build_str(|out| pad::center(s, width, &fill, out));
+    status fl_str_zfill(s: Str, width: Int) -> [Str] with arena = arena.build_str(|out| pad::zfill(s, width, out));
+    status fl_str_expandtabs(s: Str, size: Int) -> [Str] with arena =
+        arena.build_str(|out| pad::expandtabs(s, size, out));
     status fl_str_join(separator: Str, items: List) -> [Str] with arena = {
         // SAFETY: a list of strings of the program.
         join(arena, separator, unsafe { texts_of(&*items) })
@@ -73,6 +106,11 @@ exports! {
 
 fn view<'a>(s: Text<'a>, part: &'a str) -> Result<Text<'a>, Raised> {
     Ok(s.part(part))
+}
+
+fn three_views<'a>(s: Text<'a>, parts: [&'a str; 3]) -> (Text<'a>, (Text<'a>, Text<'a>)) {
+    let [first, second, third] = parts.map(|part| s.part(part));
+    (first, (second, third))
 }
 
 fn repeat(arena: &mut Arena, s: Text<'_>, count: i64) -> Result<Str, Raised> {

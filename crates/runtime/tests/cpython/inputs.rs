@@ -48,6 +48,11 @@ pub enum Domain {
     NumberText,
     SpecText,
     Texts,
+    /// One character, mostly.
+    Fill,
+    Tabbed,
+    Lines,
+    Flag,
     /// -25 to 20.
     Width,
 }
@@ -451,6 +456,16 @@ pub fn value(noise: &mut Noise, domain: Domain) -> Value {
         Domain::NumberText => Value::Str(number_text(noise)),
         Domain::SpecText => Value::Str(spec_text(noise)),
         Domain::Texts => Value::Strings((0..noise.below(5)).map(|_| random_text(noise, LETTERS, 4)).collect()),
+        Domain::Fill => Value::Str(noise.pick(&[" ", " ", "*", "0", "\u{e9}", "\u{1f600}", "", "ab"]).to_owned()),
+        Domain::Tabbed => Value::Str(random_text(noise, &["\t", "a", "bc", "\u{e9}", "\n", "\r"], 12)),
+        Domain::Lines => {
+            let pieces = [
+                "\n", "\r", "\r\n", "a", "\u{e9}b", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f", "\u{85}",
+                "\u{2028}", "\u{2029}",
+            ];
+            Value::Str(random_text(noise, &pieces, 8))
+        }
+        Domain::Flag => Value::Bool(noise.below(2) == 0),
         Domain::Width => bounded(noise, -25, 20),
     }
 }
