@@ -5,7 +5,8 @@ use ir::interp::{Host, Outcome, Value};
 use ir::{ExcKind, Prim};
 use runtime::exc::Raised;
 use runtime::math::libm;
-use runtime::{case, format, gamma, math, number, parse, string};
+use runtime::text::Text;
+use runtime::{case, format, gamma, math, number, pad, parse, sort, string};
 
 /// The host over `runtime`.
 pub struct RuntimeHost;
@@ -18,8 +19,14 @@ impl Host for RuntimeHost {
             [Value::Str(a), Value::Str(b), Value::Int(n)] if prim == Prim::StrSplit => {
                 string::split(a, b, *n).map(|parts| texts(&parts)).map_err(raise)
             }
-            [Value::Str(a), Value::Int(base)] if prim == Prim::StrToInt => {
-                parse::to_int(a, *base).map(Value::Int).map_err(raise)
+            [Value::Str(a), Value::Int(n)] => of_text_and_int(prim, a, *n),
+            [Value::Str(a), Value::Int(width), Value::Str(fill)] => of_padding(prim, a, *width, fill),
+            [Value::Str(a), Value::Str(b), Value::Int(n)] if prim == Prim::StrRsplit => {
+                string::rsplit(a, b, *n).map(|parts| texts(&parts)).map_err(raise)
+            }
+            [Value::Str(a), Value::Str(b), Value::Int(start), Value::Int(end)] => of_between(prim, a, b, *start, *end),
+            [Value::Str(a), Value::Bool(keep_ends)] if prim == Prim::StrSplitlines => {
+                Ok(texts(&string::splitlines(a, *keep_ends)))
             }
             [Value::Int(n), Value::Int(base)] if prim == Prim::IntToBase => {
                 filled(|out| format::int_to_base(*n, *base, out))
@@ -46,6 +53,11 @@ impl Host for RuntimeHost {
             _ => missing(prim),
         }
     }
+
+    fn argsort(&mut self, keys: &[Value], reverse: bool) -> Vec<usize> {
+        let positions: Vec<usize> = (0..keys.len()).collect();
+        sort::argsort(&positions, reverse, |a, b| ir::interp::less(&keys[*a], &keys[*b]))
+    }
 }
 
 fn of_float(prim: Prim, x: f64) -> Outcome {
@@ -70,6 +82,16 @@ fn of_text(prim: Prim, a: &str) -> Outcome {
     Ok(match prim {
         Prim::StrLower => return filled(|out| case::lower(a, out)),
         Prim::StrUpper => return filled(|out| case::upper(a, out)),
+        Prim::StrCasefold => return filled(|out| case::casefold(a, out)),
+        Prim::StrCapitalize => return filled(|out| case::capitalize(a, out)),
+        Prim::StrSwapcase => return filled(|out| case::swapcase(a, out)),
+        Prim::StrTitle => return filled(|out| case::title(a, out)),
+        Prim::StrIsdecimal => Value::Bool(case::isdecimal(a)),
+        Prim::StrIsnumeric => Value::Bool(case::isnumeric(a)),
+        Prim::StrIstitle => Value::Bool(case::istitle(a)),
+        Prim::StrIsascii => Value::Bool(a.is_ascii()),
+        Prim::StrIsprintable => Value::Bool(case::isprintable(a)),
+        Prim::StrIsidentifier => Value::Bool(case::isidentifier(a)),
         Prim::StrRepr => return filled(|out| string::repr(a, out)),
         Prim::StrStrip => Value::str(string::strip(a)),
         Prim::StrLstrip => Value::str(string::lstrip(a)),
@@ -91,9 +113,49 @@ fn of_two_texts(prim: Prim, a: &str, b: &str) -> Outcome {
         Prim::StrStripChars => Value::str(string::strip_chars(a, b)),
         Prim::StrLstripChars => Value::str(string::lstrip_chars(a, b)),
         Prim::StrRstripChars => Value::str(string::rstrip_chars(a, b)),
+        Prim::StrRemoveprefix => Value::str(string::removeprefix(a, b)),
+        Prim::StrRemovesuffix => Value::str(string::removesuffix(a, b)),
+        Prim::StrPartition => return string::partition(a, b).map(three).map_err(raise),
+        Prim::StrRpartition => return string::rpartition(a, b).map(three).map_err(raise),
         Prim::StrFormat => return filled(|out| format::format_str(a, b, out)),
         _ => return missing(prim),
     })
+}
+
+fn of_text_and_int(prim: Prim, a: &str, n: i64) -> Outcome {
+    match prim {
+        Prim::StrSplitWhitespaceMax => Ok(texts(&string::split_whitespace_max(a, n))),
+        Prim::StrRsplitWhitespace => Ok(texts(&string::rsplit_whitespace(a, n))),
+        Prim::StrZfill => filled(|out| pad::zfill(Text::new(a), n, out)),
+        Prim::StrExpandtabs => filled(|out| pad::expandtabs(Text::new(a), n, out)),
+        Prim::StrToInt => parse::to_int(a, n).map(Value::Int).map_err(raise),
+        _ => missing(prim),
+    }
+}
+
+fn of_padding(prim: Prim, a: &str, width: i64, fill: &str) -> Outcome {
+    match prim {
+        Prim::StrLjust => filled(|out| pad::ljust(Text::new(a), width, fill, out)),
+        Prim::StrRjust => filled(|out| pad::rjust(Text::new(a), width, fill, out)),
+        Prim::StrCenter => filled(|out| pad::center(Text::new(a), width, fill, out)),
+        _ => missing(prim),
+    }
+}
+
+fn of_between(prim: Prim, a: &str, b: &str, start: i64, end: i64) -> Outcome {
+    let a = Text::new(a);
+    Ok(match prim {
+        Prim::StrFindBetween => Value::Int(string::find_between(a, b, start, end)),
+        Prim::StrRfindBetween => Value::Int(string::rfind_between(a, b, start, end)),
+        Prim::StrCountBetween => Value::Int(string::count_between(a, b, start, end)),
+        Prim::StrStartswithBetween => Value::Bool(string::startswith_between(a, b, start, end)),
+        Prim::StrEndswithBetween => Value::Bool(string::endswith_between(a, b, start, end)),
+        _ => return missing(prim),
+    })
+}
+
+fn three(parts: [&str; 3]) -> Value {
+    Value::Tuple(parts.into_iter().map(Value::str).collect())
 }
 
 fn filled(fill: impl FnOnce(&mut String) -> Result<(), Raised>) -> Outcome {

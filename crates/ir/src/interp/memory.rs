@@ -95,7 +95,7 @@ pub fn argsort(keys: &[Value], reverse: bool) -> Vec<usize> {
 }
 
 /// Python's `a < b` of two values of one sortable type.
-fn less(a: &Value, b: &Value) -> bool {
+pub fn less(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => !a & b,
         (Value::Int(a), Value::Int(b)) => a < b,

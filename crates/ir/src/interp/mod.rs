@@ -13,7 +13,7 @@ mod value;
 use std::fmt;
 use std::rc::Rc;
 
-pub use memory::to_np;
+pub use memory::{less, to_np};
 pub use scalar::{Outcome, Raise};
 pub use value::{Array, Exception, Value, float_repr};
 
