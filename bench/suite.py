@@ -182,6 +182,7 @@ def compile_latency():
 
 def flights_job():
     import flights
+    import flights_twin
 
     folder = (
         pathlib.Path(os.environ.get("FUSELINE_DATA", pathlib.Path.home() / ".cache/fuseline/data")) / "nycflights13"
@@ -190,7 +191,7 @@ def flights_job():
     unclocked = lambda name, stage: stage()
     weights = lambda result: result["weights"]
     return {
-        "CPython": lambda: weights(flights.by_cpython(unclocked, *tables[:2])),
+        "CPython": lambda: weights(flights_twin.by_cpython(flights, unclocked, *tables[:2])),
         "fuseline": lambda: weights(flights.native(unclocked, *tables)),
     }
 

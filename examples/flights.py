@@ -1,7 +1,7 @@
-"""The flights that left New York City in 2013: cleaning, features, groups and a learner, as native code and by CPython.
+"""The flights that left New York City in 2013: cleaning, features, groups and a learner.
 
-Every function below is plain Python. Fuseline compiles it and runs it over all rows; afterwards CPython runs the very same
-functions over the very same rows, and the two are compared: each value of each row, and the time.
+Every function below is plain Python. Fuseline compiles it and runs it over all rows; afterwards CPython runs the very
+same functions over the very same rows (flights_twin.py), and the two are compared: each value of each row, and the time.
 
     python examples/flights.py [--data FOLDER] [--rows N]
 """
@@ -10,9 +10,10 @@ import argparse
 import math
 import os
 import pathlib
+import sys
 import time
-from collections import defaultdict, namedtuple
 
+import flights_twin
 import report
 
 import fuseline as fl
@@ -205,111 +206,7 @@ def native(clock, flights, airports, airlines):
     return {"joined": joined, "features": known, "carriers": carriers, "weights": weights, "judged": judged}
 
 
-# ---- The same by CPython, over lists of rows. Dates and rows are read before the clock starts.
-
-
-def as_tuples(data):
-    """Rows as named tuples: CPython's quickest way to read a field by name."""
-    Record = namedtuple("Record", data.columns)
-    return [Record(*row.values()) for row in data.to_rows()]
-
-
-def extended(rows, **functions):
-    """What `with_columns` does."""
-    if not rows:
-        return rows
-    Record = namedtuple("Record", (*rows[0]._fields, *functions))
-    return [Record(*t, *[function(t) for function in functions.values()]) for t in rows]
-
-
-def by_cpython(clock, flights, airports):
-    global weights
-    flights, airports = as_tuples(flights), as_tuples(airports)
-    clean = clock("clean", lambda: [t for t in flights if flown(t)])
-    derived = clock(
-        "derive columns",
-        lambda: extended(clean, mph=miles_per_hour, part=part_of_day, made_up=made_up, route=route),
-    )
-
-    def join():
-        place = {airport.faa: airport for airport in airports}
-        nowhere = airports[0]._replace(lat=None, lon=None)
-        with_places = extended(
-            [t for t in derived if t.origin in place],
-            from_lat=lambda t: place[t.origin].lat,
-            from_lon=lambda t: place[t.origin].lon,
-            lat=lambda t: place.get(t.dest, nowhere).lat,
-            lon=lambda t: place.get(t.dest, nowhere).lon,
-        )
-        return extended(with_places, km=kilometres)
-
-    joined = clock("join, distance", join)
-
-    def group():
-        groups = defaultdict(list)
-        for t in joined:
-            groups[t.carrier].append(t)
-        result = {}
-        for carrier, rows in groups.items():
-            state = (0, 0)
-            for t in rows:
-                state = recovered_step(state, t)
-            known = [t.km for t in rows if t.km is not None]
-            result[carrier] = (
-                len(rows),
-                sum(t.arr_delay for t in rows) / len(rows),
-                sum(t.mph for t in rows) / len(rows),
-                max(known) if known else None,
-                recovered_finish(state),
-            )
-        return result
-
-    carriers = clock("group by carrier", group)
-
-    def learn_from():
-        Features = namedtuple("Features", ("late", "delay", "far", "evening", "winter"))
-        return [Features(**features(t)) for t in derived]
-
-    known = clock("features", learn_from)
-
-    def train():
-        global weights
-        for _ in range(ROUNDS):
-            total = (0.0,) * 5
-            for t in known:
-                total = gradient(total, t)
-            weights = descend(total, len(known))
-
-    weights = (0.0,) * 5
-    clock(f"{ROUNDS} rounds of learning", train)
-
-    def judge_all():
-        state = (0, 0.0)
-        for t in known:
-            state = judge(state, t)
-        return state
-
-    judged = clock("accuracy, log-loss", judge_all)
-    return {"joined": joined, "features": known, "carriers": carriers, "weights": weights, "judged": judged}
-
-
-# ---- Comparison: computed, not claimed.
-
-
-def compare(ours, theirs):
-    """How many rows are identical, value by value and type by type, and how far the folds are apart."""
-    identical = total = 0
-    for name in ("joined", "features"):
-        fields = theirs[name][0]._fields
-        native_rows = zip(*(ours[name].collect()[field].to_pylist() for field in fields))
-        for mine, other in zip(native_rows, theirs[name], strict=True):
-            total += 1
-            identical += all(a == b and type(a) is type(b) for a, b in zip(mine, other))
-    folds = list(zip(ours["weights"], theirs["weights"])) + list(zip(ours["judged"], theirs["judged"]))
-    for row in ours["carriers"]:
-        values = (row.flights, row.delay, row.mph, row.longest, row.recovered)
-        folds += [(a, b) for a, b in zip(values, theirs["carriers"][row.carrier]) if a is not None and b is not None]
-    return identical, total, max(abs(a - b) / max(abs(b), 1e-300) for a, b in folds)
+# ---- The command.
 
 
 def main():
@@ -333,9 +230,9 @@ def main():
 
     print("the same functions by CPython, over the same rows; this takes its time")
     with report.stages("by CPython") as clock:
-        theirs = by_cpython(clock, flights, airports)
+        theirs = flights_twin.by_cpython(sys.modules[__name__], clock, flights, airports)
     report.times(native_times, clock.seconds)
-    identical, total, difference = compare(ours, theirs)
+    identical, total, difference = flights_twin.compare(ours, theirs)
     print(f"rows identical: {identical:,} of {total:,}")
     print(f"largest relative difference of the folds: {difference:.1e}")
 
