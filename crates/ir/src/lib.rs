@@ -13,6 +13,7 @@ pub mod limits;
 pub mod messages;
 pub mod module;
 pub mod ops;
+pub mod passes;
 pub mod prim;
 mod sha256;
 pub mod text;

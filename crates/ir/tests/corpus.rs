@@ -15,6 +15,7 @@
 //!   changed, ` args (..)` shows all of them afterwards. The module must verify.
 //!
 //! - `facts`: expected are what `introspect` says of each function, and the columns read of each record parameter.
+//! - `pass NAME` or `optimize`: expected is the module after the pass, or after all of them.
 //!
 //! Lines that start with `#` before the first case are comments. With `FUSELINE_BLESS=1` the expected parts are written anew; look at the difference before you
 //! commit it. A file without cases fails, and so does a case that expects nothing.
@@ -73,7 +74,22 @@ fn actual(case: &Case) -> String {
         "facts" if verdict(&module) == "ok" => facts(&module),
         "facts" => verdict(&module),
         "run" => case.expected.lines().map(|line| run_line(&module, line)).collect::<Vec<_>>().join("\n"),
+        _ if verdict(&module) != "ok" => verdict(&module),
+        "optimize" => after(module, |module| ir::passes::optimize(module)),
+        stage if stage.starts_with("pass ") => match ir::passes::Pass::from_name(&stage[5..]) {
+            Some(pass) => after(module, |module| pass.run(module)),
+            None => panic!("case `{}` names the unknown pass `{}`", case.name, &stage[5..]),
+        },
         other => panic!("case `{}` has the unknown stage `{other}`", case.name),
+    }
+}
+
+/// The module once it is changed; it must still verify.
+fn after(mut module: Module, change: impl Fn(&mut Module)) -> String {
+    change(&mut module);
+    match verdict(&module).as_str() {
+        "ok" => ir::text::print(&module).trim_end().to_string(),
+        errors => format!("does not verify any more: {errors}\n{}", ir::text::print(&module)),
     }
 }
 
@@ -154,6 +170,24 @@ fn run_call(module: &Module, call: &str) -> Result<String, String> {
         result += &format!(" args ({after})");
     }
     Ok(result)
+}
+
+/// Optimised modules give what they gave before, value or exception with its place; only a call depth may differ.
+#[test]
+fn passes_change_no_result() {
+    let mut calls = 0;
+    for (name, module, lines) in support::corpus_runs() {
+        let mut optimized = module.clone();
+        if let Err((pass, errors)) = ir::passes::optimize_checked(&mut optimized) {
+            panic!("`{name}` does not verify after `{pass}`: {errors:?}\n{}", ir::text::print(&optimized));
+        }
+        for line in lines {
+            let (before, after) = (run_line(&module, &line), run_line(&optimized, &line));
+            assert_eq!(before, after, "`{name}` after the passes:\n{}", ir::text::print(&optimized));
+            calls += 1;
+        }
+    }
+    assert!(calls > 30, "the corpus runs too little");
 }
 
 #[test]

@@ -11,8 +11,9 @@ use crate::cfg;
 use crate::module::{BlockId, Func, FuncId, Module, Op, Term};
 use crate::types::Type;
 
+pub use calls::groups as call_groups;
 pub use columns::columns_read;
-pub use effects::Origins;
+pub use effects::{Origins, holds_reference};
 
 /// What is known of each function of a module.
 #[derive(Clone, PartialEq, Eq, Debug)]
