@@ -1,29 +1,45 @@
-//! The compiled kernels and how they are called. Owns the Rust faces of machine code; knows nothing of how it is made.
+//! The compiled kernels and how they are called. Owns the Rust faces of machine code; how the code is made is
+//! `kernels`' business.
 
-use ir::Type;
 use runtime::abi;
 
+use crate::emit::Emitter;
 use crate::error::CodegenError;
 use crate::input::{MapInput, Options, ParamInput};
-use crate::leaf::Leaf;
+use crate::kernels::rows::{self, Run, Work};
+use crate::kernels::{self, call, fresh_symbol, states};
+use crate::leaf::{self, Leaf};
+use crate::llvm::jit::Code;
 use crate::spans::SpanTable;
+
+pub use crate::kernels::compile_count;
 
 /// One call of the entry function.
 #[derive(Debug)]
 pub struct CallKernel {
+    code: Code,
     spans: SpanTable,
 }
+
+type CallFn = unsafe extern "C" fn(*mut abi::Context, *const u64, *mut u64) -> abi::Status;
+type RowsFn = unsafe extern "C" fn(*mut abi::Context, *mut Run) -> abi::Status;
+type MergeFn = unsafe extern "C" fn(*mut abi::Context, *mut u64, *mut u64) -> abi::Status;
 
 impl CallKernel {
     /// Calls the function. On a status other than 0 nothing is written to `out`.
     ///
     /// # Safety
-    /// `args` points to the slots of all parameters, one after the other, `out` to room for the slots of the result
-    /// (never null, not even for no slots); strings, arrays and lists in `args` and in `ctx.captures` are alive and as
-    /// their types say; `ctx` has an arena and a cancel flag.
+    /// `args` points to the slots of all parameters, one after the other, `out` to room for the slots of the result;
+    /// strings, arrays and lists in `args` and in `ctx.captures` are alive and as their types say; `ctx` has an arena
+    /// and a cancel flag.
     pub unsafe fn call(&self, ctx: &mut abi::Context, args: *const u64, out: *mut u64) -> abi::Status {
-        let _ = (ctx, args, out);
-        abi::STATUS_CANCELLED
+        // SAFETY: the code was compiled with this signature and lives as long as `self`; the rest is the caller's.
+        unsafe { self.function()(ctx, args, out) }
+    }
+
+    fn function(&self) -> CallFn {
+        // SAFETY: the address is that of the kernel's function, which has this type.
+        unsafe { std::mem::transmute::<usize, CallFn>(self.code.address(0)) }
     }
 
     /// Turns a status into an exception.
@@ -43,9 +59,51 @@ pub enum MapOutcome {
     Cancelled,
 }
 
+/// Calls a kernel over rows.
+///
+/// # Safety
+/// As [`MapKernel::run`] says.
+unsafe fn run_rows(
+    address: usize,
+    ctx: &mut abi::Context,
+    run: &mut Run,
+    statuses: Option<&mut [abi::Status]>,
+) -> MapOutcome {
+    if let Some(statuses) = statuses {
+        statuses.fill(abi::STATUS_OK);
+        run.statuses = statuses.as_mut_ptr();
+    }
+    // SAFETY: the address is that of a kernel over rows; the rest is the caller's.
+    let status = unsafe { std::mem::transmute::<usize, RowsFn>(address)(ctx, run) };
+    match status {
+        abi::STATUS_OK => MapOutcome::Done { failed: run.failed_count as usize },
+        abi::STATUS_CANCELLED => MapOutcome::Cancelled,
+        status => MapOutcome::Failed { row: run.failed_row as usize, status },
+    }
+}
+
+impl Run {
+    fn new(input: &MapInput<'_>) -> Run {
+        Run {
+            columns: input.columns.as_ptr(),
+            broadcast: input.broadcast.as_ptr(),
+            states: input.states.map_or(std::ptr::null_mut(), |view| view.states),
+            state_stride_slots: input.states.map_or(0, |view| view.stride_slots as u64),
+            groups: std::ptr::null(),
+            outputs: std::ptr::null(),
+            statuses: std::ptr::null_mut(),
+            start: input.start as i64,
+            rows: input.rows as i64,
+            failed_row: 0,
+            failed_count: 0,
+        }
+    }
+}
+
 /// The entry function over whole columns.
 #[derive(Debug)]
 pub struct MapKernel {
+    code: Code,
     spans: SpanTable,
     outputs: Vec<Leaf>,
 }
@@ -64,8 +122,8 @@ impl MapKernel {
     ///
     /// # Safety
     /// The columns are of the types the kernel was compiled for and have rows `start .. start + rows`; the outputs have
-    /// room for `rows` rows; broadcast slots, captures and states are alive and as their types say; `ctx` has an arena
-    /// and a cancel flag.
+    /// room for `rows` rows and overlap with nothing else; broadcast slots, captures and states are alive and as their
+    /// types say; `ctx` has an arena and a cancel flag.
     pub unsafe fn run(
         &self,
         ctx: &mut abi::Context,
@@ -73,8 +131,9 @@ impl MapKernel {
         outputs: &[abi::OutputView],
         statuses: Option<&mut [abi::Status]>,
     ) -> MapOutcome {
-        let _ = (ctx, input, outputs, statuses);
-        MapOutcome::Cancelled
+        let mut run = Run { outputs: outputs.as_ptr(), ..Run::new(input) };
+        // SAFETY: the caller's.
+        unsafe { run_rows(self.code.address(0), ctx, &mut run, statuses) }
     }
 
     /// Turns a status into an exception.
@@ -86,6 +145,7 @@ impl MapKernel {
 /// A fold's step function over whole columns: `state = step(state, row..)` for each row in order.
 #[derive(Debug)]
 pub struct FoldKernel {
+    code: Code,
     spans: SpanTable,
 }
 
@@ -107,8 +167,16 @@ impl FoldKernel {
         stride_slots: usize,
         statuses: Option<&mut [abi::Status]>,
     ) -> MapOutcome {
-        let _ = (ctx, input, groups, states, stride_slots, statuses);
-        MapOutcome::Cancelled
+        let mut run = Run { states, state_stride_slots: stride_slots as u64, ..Run::new(input) };
+        let address = match groups {
+            Some(groups) => {
+                run.groups = groups.as_ptr();
+                self.code.address(1)
+            }
+            None => self.code.address(0),
+        };
+        // SAFETY: the caller's.
+        unsafe { run_rows(address, ctx, &mut run, statuses) }
     }
 
     /// Turns a status into an exception.
@@ -120,6 +188,7 @@ impl FoldKernel {
 /// A fold's merge function: `into = merge(into, from)`.
 #[derive(Debug)]
 pub struct MergeKernel {
+    code: Code,
     spans: SpanTable,
 }
 
@@ -129,8 +198,8 @@ impl MergeKernel {
     /// # Safety
     /// Both are states in the stored form, of the merge function's parameter types, and do not overlap.
     pub unsafe fn merge(&self, ctx: &mut abi::Context, into: *mut u64, from: *mut u64) -> abi::Status {
-        let _ = (ctx, into, from);
-        abi::STATUS_CANCELLED
+        // SAFETY: the address is that of the merge function, which has this type; the rest is the caller's.
+        unsafe { std::mem::transmute::<usize, MergeFn>(self.code.address(0))(ctx, into, from) }
     }
 
     /// Turns a status into an exception.
@@ -139,40 +208,62 @@ impl MergeKernel {
     }
 }
 
-/// Compiles the module's entry function to be called with single values.
+/// Compiles the module's entry function to be called with single values. The module must be verified.
 pub fn compile_call(module: &ir::Module, options: &Options) -> Result<CallKernel, CodegenError> {
-    let _ = (module, options);
-    Err(CodegenError::new("not built yet"))
+    let mut em = Emitter::new(module, "fuseline");
+    let symbol = fresh_symbol();
+    call::emit(&mut em, &symbol);
+    let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
+    Ok(CallKernel { code, spans })
 }
 
-/// Compiles the module's entry function to be run over columns; `inputs` says where each parameter comes from.
+/// Compiles the module's entry function to be run over columns; `inputs` says where each parameter comes from. The
+/// module must be verified.
 ///
 /// A result type that cannot be a column, or an input that does not fit its parameter's type, is an error.
 pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options) -> Result<MapKernel, CodegenError> {
-    let _ = (module, inputs, options);
-    Err(CodegenError::new("not built yet"))
+    let outputs = leaf::leaves(&module.entry_func().result)?;
+    let work = Work::Map(outputs.clone());
+    rows::check_inputs(module, &work, inputs)?;
+    let mut em = Emitter::new(module, "fuseline");
+    let symbol = fresh_symbol();
+    rows::emit(&mut em, &symbol, &work, inputs);
+    let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
+    Ok(MapKernel { code, spans, outputs })
 }
 
 /// Compiles a fold's step: parameter 0 is the state, `inputs` says where the others come from; the result has the
-/// state's type.
+/// state's type. The module must be verified.
 pub fn compile_fold(step: &ir::Module, inputs: &[ParamInput], options: &Options) -> Result<FoldKernel, CodegenError> {
-    let _ = (step, inputs, options);
-    Err(CodegenError::new("not built yet"))
+    let mut em = Emitter::new(step, "fuseline");
+    let symbols = [fresh_symbol(), fresh_symbol()];
+    for (symbol, grouped) in symbols.iter().zip([false, true]) {
+        let work = Work::Fold { grouped };
+        rows::check_inputs(step, &work, inputs)?;
+        rows::emit(&mut em, symbol, &work, inputs);
+    }
+    let (code, spans) = kernels::load(&mut em, &[&symbols[0], &symbols[1]], options)?;
+    Ok(FoldKernel { code, spans })
 }
 
-/// Compiles a fold's merge: two parameters and a result of the state's type.
+/// Compiles a fold's merge: two parameters and a result of the state's type. The module must be verified.
 pub fn compile_merge(merge: &ir::Module, options: &Options) -> Result<MergeKernel, CodegenError> {
-    let _ = (merge, options);
-    Err(CodegenError::new("not built yet"))
-}
-
-/// How many kernels this process has compiled so far: a cache that works does not move it.
-pub fn compile_count() -> u64 {
-    0
+    let func = merge.entry_func();
+    let types = func.param_types();
+    crate::state::check(&func.result)?;
+    if types != [func.result.clone(), func.result.clone()] {
+        let message = format!("`{}` must take two states of type `{}`, its result", func.name, func.result);
+        return Err(CodegenError::new(message));
+    }
+    let mut em = Emitter::new(merge, "fuseline");
+    let symbol = fresh_symbol();
+    states::emit_merge(&mut em, &symbol);
+    let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
+    Ok(MergeKernel { code, spans })
 }
 
 /// Whether values of this type can be a fold's state: numbers, `None`, tuples, records and unions of such, and arrays
 /// outside unions.
-pub fn check_state_type(ty: &Type) -> Result<(), CodegenError> {
+pub fn check_state_type(ty: &ir::Type) -> Result<(), CodegenError> {
     crate::state::check(ty)
 }

@@ -2,12 +2,17 @@
 //! only crate that names LLVM. Never asks what Python meant: the IR says it.
 
 pub mod artifact;
+mod emit;
 pub mod error;
+mod facts;
 pub mod input;
 pub mod kernel;
+mod kernels;
 pub mod leaf;
+mod llvm;
 pub mod spans;
 pub mod state;
+mod value;
 
 pub use artifact::{Artifact, emit};
 pub use error::CodegenError;

@@ -38,41 +38,22 @@ impl StateLayout {
             return Err(CodegenError::new(format!("a value of type `{ty}` has {} slots", slot_count(ty))));
         }
         let mut layout = StateLayout { arrays: Vec::new(), value_slots: initial.len(), total_slots: initial.len() };
-        layout.add(ty, 0, initial)?;
+        for array in array_shapes(ty) {
+            layout.add(array, initial)?;
+        }
         Ok(layout)
     }
 
-    fn add(&mut self, ty: &Type, slot: usize, initial: &[u64]) -> Result<(), CodegenError> {
-        match ty {
-            Type::Array { elem, ndim } => {
-                let shape: Vec<usize> = (0..*ndim as usize).map(|dim| initial[slot + 1 + dim] as usize).collect();
-                let bytes = shape.iter().try_fold(elem.size_bytes(), |product, length| product.checked_mul(*length));
-                let slots = bytes.filter(|bytes| *bytes <= isize::MAX as usize / 2).map(|bytes| bytes.div_ceil(8));
-                let Some(slots) = slots else {
-                    return Err(CodegenError::new("an array of the initial state is too large"));
-                };
-                let offset_bytes = self.total_slots * 8;
-                self.arrays.push(StateArray { slot, elem_bytes: elem.size_bytes(), shape, offset_bytes });
-                self.total_slots += slots;
-            }
-            Type::Tuple(_) | Type::Record(_) => {
-                let mut next = slot;
-                for field in ty.field_types().unwrap_or_default() {
-                    self.add(&field, next, initial)?;
-                    next += slot_count(&field);
-                }
-            }
-            Type::None
-            | Type::Bool
-            | Type::Int
-            | Type::Float
-            | Type::Str
-            | Type::Range
-            | Type::Np(_)
-            | Type::Union(_)
-            | Type::List(_)
-            | Type::Exception => {}
-        }
+    fn add(&mut self, array: ArrayShape, initial: &[u64]) -> Result<(), CodegenError> {
+        let lengths = &initial[array.slot + 1..array.slot + 1 + array.ndim];
+        let shape: Vec<usize> = lengths.iter().map(|length| *length as usize).collect();
+        let bytes = shape.iter().try_fold(array.elem_bytes, |product, length| product.checked_mul(*length));
+        let Some(bytes) = bytes.filter(|bytes| *bytes <= isize::MAX as usize / 2) else {
+            return Err(CodegenError::new("an array of the initial state is too large"));
+        };
+        let offset_bytes = self.total_slots * 8;
+        self.arrays.push(StateArray { slot: array.slot, elem_bytes: array.elem_bytes, shape, offset_bytes });
+        self.total_slots += bytes.div_ceil(8);
         Ok(())
     }
 
@@ -134,6 +115,82 @@ impl StateLayout {
             stride *= array.shape[dim];
         }
     }
+}
+
+/// An array inside the slots of a state type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ArrayShape {
+    /// The slot of its descriptor.
+    pub slot: usize,
+    pub ndim: usize,
+    pub elem_bytes: usize,
+}
+
+/// The arrays of a state type, in order.
+pub(crate) fn array_shapes(ty: &Type) -> Vec<ArrayShape> {
+    fn visit(ty: &Type, slot: usize, out: &mut Vec<ArrayShape>) {
+        match ty {
+            Type::Array { elem, ndim } => {
+                out.push(ArrayShape { slot, ndim: *ndim as usize, elem_bytes: elem.size_bytes() });
+            }
+            Type::Tuple(_) | Type::Record(_) => {
+                let mut next = slot;
+                for field in ty.field_types().unwrap_or_default() {
+                    visit(&field, next, out);
+                    next += slot_count(&field);
+                }
+            }
+            Type::None
+            | Type::Bool
+            | Type::Int
+            | Type::Float
+            | Type::Str
+            | Type::Range
+            | Type::Np(_)
+            | Type::Union(_)
+            | Type::List(_)
+            | Type::Exception => {}
+        }
+    }
+    let mut out = Vec::new();
+    visit(ty, 0, &mut out);
+    out
+}
+
+/// The symbol of [`store_arrays`].
+pub(crate) const STORE_ARRAYS: &str = "fuseline_store_arrays";
+
+/// Called by fold kernels when a step returned other arrays than the state's: copies their elements into the state. The
+/// table holds slot, dimensions and element size of `count` arrays. Returns 1, with nothing copied, when a shape is not
+/// the state's, else 0. The arrays may lie in the state itself (`return b, a`), so all are read before any is written.
+///
+/// # Safety
+/// `state` is a state in the stored form, `value` the slots of a value of its type with living arrays.
+pub(crate) unsafe extern "C" fn store_arrays(state: *mut u64, value: *const u64, table: *const u64, count: u64) -> u64 {
+    let mut copies = Vec::new();
+    for index in 0..count as usize {
+        // SAFETY: the table has `count` rows; the slots it names are the state's and the value's.
+        unsafe {
+            let [slot, ndim, elem_bytes] = [0, 1, 2].map(|field| *table.add(3 * index + field) as usize);
+            let lengths = |slots: *const u64| std::slice::from_raw_parts(slots.add(slot + 1), ndim);
+            if lengths(state) != lengths(value) {
+                return 1;
+            }
+            let shape: Vec<usize> = lengths(value).iter().map(|length| *length as usize).collect();
+            let strides = std::slice::from_raw_parts(value.add(slot + 1 + ndim), ndim);
+            let mut elements = vec![0u8; elem_bytes * shape.iter().product::<usize>()];
+            copy_elements(*value.add(slot) as *const u8, &shape, strides, elem_bytes, elements.as_mut_ptr());
+            copies.push((*state.add(slot) as usize, elements));
+        }
+    }
+    for (offset_bytes, elements) in copies {
+        // SAFETY: the offset is the place of an array of this size in the state.
+        unsafe {
+            let target = state.cast::<u8>().add(offset_bytes);
+            std::ptr::copy_nonoverlapping(elements.as_ptr(), target, elements.len());
+        }
+    }
+    0
 }
 
 /// Copies the elements of a strided array one after the other.

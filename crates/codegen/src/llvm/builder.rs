@@ -80,6 +80,13 @@ impl Llvm {
         Bb(unsafe { c::LLVMGetInsertBlock(self.builder) })
     }
 
+    /// The block that instructions go to, if the builder was positioned.
+    pub fn current_or_none(&self) -> Option<Bb> {
+        // SAFETY: null when there is none.
+        let block = unsafe { c::LLVMGetInsertBlock(self.builder) };
+        (!block.is_null()).then_some(Bb(block))
+    }
+
     pub fn br(&self, target: Bb) {
         // SAFETY: see the module's header.
         unsafe {
@@ -218,6 +225,32 @@ impl Llvm {
     pub fn alloca(&self, ty: Ty) -> Val {
         // SAFETY: see the module's header.
         Val(unsafe { c::LLVMBuildAlloca(self.builder, ty.0, NO_NAME) })
+    }
+
+    /// Room in the frame of the function that is being built, from anywhere in it.
+    pub fn frame_alloca(&self, ty: Ty) -> Val {
+        let current = self.current();
+        // SAFETY: the current block belongs to a function, whose entry block exists.
+        unsafe {
+            let entry = c::LLVMGetEntryBasicBlock(c::LLVMGetBasicBlockParent(current.0));
+            let first = c::LLVMGetFirstInstruction(entry);
+            if first.is_null() {
+                c::LLVMPositionBuilderAtEnd(self.builder, entry);
+            } else {
+                c::LLVMPositionBuilderBefore(self.builder, first);
+            }
+        }
+        let address = self.alloca(ty);
+        self.position(current);
+        address
+    }
+
+    /// Copies bytes between regions that do not overlap.
+    pub fn copy_bytes(&self, to: Val, from: Val, bytes: usize) {
+        // SAFETY: see the module's header.
+        unsafe {
+            c::LLVMBuildMemCpy(self.builder, to.0, 1, from.0, 1, self.const_i64(bytes as i64).0);
+        }
     }
 
     pub fn load(&self, ty: Ty, address: Val) -> Val {

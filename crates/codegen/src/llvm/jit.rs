@@ -32,7 +32,7 @@ static SESSION: Mutex<Option<Session>> = Mutex::new(None);
 #[derive(Debug)]
 pub struct Code {
     tracker: orc::LLVMOrcResourceTrackerRef,
-    address: usize,
+    addresses: Vec<usize>,
 }
 
 // SAFETY: the code is immutable once loaded; the tracker is used only on drop, behind the session's mutex.
@@ -41,35 +41,29 @@ unsafe impl Send for Code {}
 unsafe impl Sync for Code {}
 
 impl Code {
-    /// The address of the function that was looked up.
-    pub fn address(&self) -> usize {
-        self.address
+    /// The address of the function that was looked up as number `index`.
+    pub fn address(&self, index: usize) -> usize {
+        self.addresses[index]
     }
 }
 
 impl Drop for Code {
     fn drop(&mut self) {
-        let guard = SESSION.lock();
+        let _guard = SESSION.lock();
         // SAFETY: the tracker is ours; nobody calls the code any more, for its kernel is gone.
-        unsafe {
-            let error = orc::LLVMOrcResourceTrackerRemove(self.tracker);
-            // There is nothing that the owner could do about a failure: the memory then stays.
-            let _ = check(error);
-            orc::LLVMOrcReleaseResourceTracker(self.tracker);
-        }
-        drop(guard);
+        unsafe { release(self.tracker) }
     }
 }
 
-/// Loads an object file and finds the function `name` in it. `symbols` is asked once, for the first object of the
+/// Loads an object file and finds the functions `names` in it. `symbols` is asked once, for the first object of the
 /// process.
-pub fn load(object: &[u8], name: &str, symbols: impl FnOnce() -> Vec<ExternSymbol>) -> Result<Code, String> {
+pub fn load(object: &[u8], names: &[&str], symbols: impl FnOnce() -> Vec<ExternSymbol>) -> Result<Code, String> {
     let mut guard = SESSION.lock().map_err(|_| "the code loader is in a broken state".to_string())?;
     let session = match guard.as_ref() {
         Some(session) => session,
         None => guard.insert(Session::new(symbols())?),
     };
-    session.load(object, name)
+    session.load(object, names)
 }
 
 impl Session {
@@ -98,25 +92,41 @@ impl Session {
         Ok(Session { jit })
     }
 
-    fn load(&self, object: &[u8], name: &str) -> Result<Code, String> {
-        let name = cstring(name);
-        let mut address = 0;
-        // SAFETY: the buffer is a copy that the session takes over; the tracker is released when loading fails.
+    fn load(&self, object: &[u8], names: &[&str]) -> Result<Code, String> {
+        // SAFETY: the buffer is a copy that the session takes over; dropping the code releases the tracker.
         unsafe {
             let buffer_name = c"kernel".as_ptr();
             let buffer =
                 c::LLVMCreateMemoryBufferWithMemoryRangeCopy(object.as_ptr().cast(), object.len(), buffer_name);
             let dylib = lj::LLVMOrcLLJITGetMainJITDylib(self.jit);
             let tracker = orc::LLVMOrcJITDylibCreateResourceTracker(dylib);
-            let result = check(lj::LLVMOrcLLJITAddObjectFileWithRT(self.jit, tracker, buffer))
-                .and_then(|()| check(lj::LLVMOrcLLJITLookup(self.jit, &mut address, name.as_ptr())));
-            if let Err(message) = result {
-                let _ = check(orc::LLVMOrcResourceTrackerRemove(tracker));
-                orc::LLVMOrcReleaseResourceTracker(tracker);
+            let mut loaded = check(lj::LLVMOrcLLJITAddObjectFileWithRT(self.jit, tracker, buffer));
+            let mut addresses = Vec::new();
+            for name in names {
+                let mut address = 0;
+                loaded =
+                    loaded.and_then(|()| check(lj::LLVMOrcLLJITLookup(self.jit, &mut address, cstring(name).as_ptr())));
+                addresses.push(address as usize);
+            }
+            if let Err(message) = loaded {
+                release(tracker);
                 return Err(message);
             }
-            Ok(Code { tracker, address: address as usize })
+            Ok(Code { tracker, addresses })
         }
+    }
+}
+
+/// Frees what the tracker holds.
+///
+/// # Safety
+/// The session's mutex is held; the tracker is owned by the caller and nobody runs its code any more.
+unsafe fn release(tracker: orc::LLVMOrcResourceTrackerRef) {
+    // SAFETY: the caller's.
+    unsafe {
+        // There is nothing that anybody could do about a failure: the memory then stays.
+        let _ = check(orc::LLVMOrcResourceTrackerRemove(tracker));
+        orc::LLVMOrcReleaseResourceTracker(tracker);
     }
 }
 

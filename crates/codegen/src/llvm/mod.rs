@@ -199,6 +199,15 @@ impl Llvm {
         unsafe { c::LLVMSetInitializer(global.0, init.0) }
     }
 
+    /// Puts `new` in the place of `old`, which ceases to exist.
+    pub fn replace_global(&self, old: Val, new: Val) {
+        // SAFETY: both are globals of this module; opaque pointers make their types equal.
+        unsafe {
+            c::LLVMReplaceAllUsesWith(old.0, new.0);
+            c::LLVMDeleteGlobal(old.0);
+        }
+    }
+
     pub fn const_struct(&self, fields: &[Val]) -> Val {
         let mut fields: Vec<LLVMValueRef> = fields.iter().map(|value| value.0).collect();
         // SAFETY: constants of this context.
@@ -251,6 +260,24 @@ impl Llvm {
 
     pub fn add_memory_effect(&self, function: Fun, effect: MemoryEffect) {
         self.attribute_at(function, llvm_sys::LLVMAttributeFunctionIndex, "memory", effect as u64);
+    }
+
+    /// A function that depends on nothing but its arguments, always returns and does nothing else.
+    pub fn mark_pure(&self, function: Fun) {
+        self.add_memory_effect(function, MemoryEffect::None);
+        self.mark_returning(function);
+    }
+
+    /// As [`Llvm::mark_pure`], but it reads memory.
+    pub fn mark_reader(&self, function: Fun) {
+        self.add_memory_effect(function, MemoryEffect::Read);
+        self.mark_returning(function);
+    }
+
+    fn mark_returning(&self, function: Fun) {
+        for name in ["nounwind", "willreturn", "nosync", "nofree"] {
+            self.add_attribute(function, name);
+        }
     }
 
     /// Adds an attribute to a parameter; `value` is 0 for those without one.

@@ -141,13 +141,8 @@ impl Machine {
         let mut buffer = std::ptr::null_mut();
         // SAFETY: on failure only the message is set, on success only the buffer.
         unsafe {
-            let failed = tm::LLVMTargetMachineEmitToMemoryBuffer(
-                self.machine,
-                llvm.module(),
-                kind,
-                &mut message,
-                &mut buffer,
-            );
+            let failed =
+                tm::LLVMTargetMachineEmitToMemoryBuffer(self.machine, llvm.module(), kind, &mut message, &mut buffer);
             if failed != 0 { Err(take_message(message)) } else { Ok(take_buffer(buffer)) }
         }
     }

@@ -1,0 +1,531 @@
+//! One IR function to one LLVM function: blocks, phis, terminators and the edges that exceptions take.
+
+use ir::{BlockId, Const, ExcKind, Func, Span, Target, Term, Type, Value};
+use runtime::abi;
+
+use crate::emit::{Emitter, Mode, Surroundings, Variant, messages};
+use crate::facts::{self, Facts};
+use crate::llvm::{Bb, Fun, IntPred, Val};
+use crate::value::{comp_count, comps, zero_value};
+
+/// Emits the body of one variant of a function.
+pub struct FuncEmitter<'e, 'm> {
+    pub em: &'e mut Emitter<'m>,
+    pub func: &'m Func,
+    pub facts: Facts,
+    pub variant: Variant,
+    pub around: Surroundings,
+    /// The constants among the values.
+    pub constants: Vec<Option<&'m Const>>,
+    /// The place of the instruction that is being emitted.
+    pub span: Span,
+    function: Fun,
+    /// Components of each value that is emitted already.
+    values: Vec<Vec<Val>>,
+    blocks: Vec<Option<BlockParts>>,
+    handler: Option<&'m Target>,
+    /// Where exceptions leave the function: a block that returns the status its phi receives.
+    exit: Option<(Bb, Val)>,
+    /// The block that holds the frame's variables.
+    frame: Bb,
+    /// In the collecting mode: the word whose sign bit is the flag.
+    flag: Option<Val>,
+}
+
+#[derive(Clone)]
+struct BlockParts {
+    start: Bb,
+    /// One phi per component of the block's parameters.
+    phis: Vec<Val>,
+}
+
+impl<'e, 'm> FuncEmitter<'e, 'm> {
+    pub fn new(em: &'e mut Emitter<'m>, variant: Variant, function: Fun) -> FuncEmitter<'e, 'm> {
+        let func = em.module.func(variant.func);
+        let facts = em.facts_of(variant.func).clone();
+        let frame = em.ll.block(function);
+        FuncEmitter {
+            func,
+            facts,
+            variant,
+            around: Surroundings::default(),
+            constants: facts::constants(func),
+            span: func.span,
+            function,
+            values: vec![Vec::new(); func.values.len()],
+            blocks: vec![None; func.blocks.len()],
+            handler: None,
+            exit: None,
+            frame,
+            flag: None,
+            em,
+        }
+    }
+
+    pub fn emit(mut self) {
+        self.bind_params();
+        self.em.ll.position(self.frame);
+        if self.variant.mode == Mode::Collect && self.facts.can_raise {
+            let flag = self.em.ll.alloca(self.em.ll.i64());
+            self.em.ll.store(self.em.ll.zero(self.em.ll.i64()), flag);
+            self.flag = Some(flag);
+        }
+        let order = self.facts.order.clone();
+        for id in &order {
+            self.open_block(*id);
+        }
+        for id in &order {
+            self.emit_block(*id);
+        }
+        self.close_exit();
+        self.em.ll.position(self.frame);
+        if let Some(entry) = &self.blocks[0] {
+            self.em.ll.br(entry.start);
+        }
+    }
+
+    /// Gives the context, the captures and the parameters their LLVM parameters.
+    fn bind_params(&mut self) {
+        let mut next = 0;
+        let slots: usize = self.em.module.captures.iter().map(|capture| ir::layout::slot_count(&capture.ty)).sum();
+        let ll = &self.em.ll;
+        let mut take = |count: usize| {
+            let taken: Vec<Val> = (next..next + count).map(|index| ll.param(self.function, index)).collect();
+            next += count;
+            taken
+        };
+        if self.facts.context {
+            self.around.context = take(1).first().copied();
+            ll.add_param_attribute(self.function, 0, "noalias", 0);
+            ll.add_param_attribute(self.function, 0, "dereferenceable", size_of::<abi::Context>() as u64);
+        }
+        if self.facts.captures {
+            self.around.captures = take(1).first().copied();
+            let index = usize::from(self.facts.context);
+            ll.add_param_attribute(self.function, index, "noalias", 0);
+            ll.add_param_attribute(self.function, index, "readonly", 0);
+            ll.add_param_attribute(self.function, index, "dereferenceable", 8 * slots as u64);
+        }
+        for capture in &self.facts.passed_captures {
+            let count = comp_count(&self.em.module.captures[capture.index()].ty);
+            self.around.passed.insert(*capture, take(count));
+        }
+        for param in self.func.params() {
+            self.values[param.index()] = take(comp_count(self.func.type_of(*param)));
+        }
+    }
+
+    /// Makes a block and the phis of its parameters.
+    fn open_block(&mut self, id: BlockId) {
+        let start = self.em.ll.block(self.function);
+        let mut phis = Vec::new();
+        if id != BlockId(0) {
+            self.em.ll.position(start);
+            for param in &self.func.block(id).params {
+                let comps = comps(self.func.type_of(*param));
+                let own: Vec<Val> = comps.into_iter().map(|comp| self.em.ll.phi(comp.ty(&self.em.ll))).collect();
+                phis.extend(&own);
+                self.values[param.index()] = own;
+            }
+        }
+        self.blocks[id.index()] = Some(BlockParts { start, phis });
+    }
+
+    fn emit_block(&mut self, id: BlockId) {
+        let Some(parts) = self.blocks[id.index()].clone() else { return };
+        self.em.ll.position(parts.start);
+        let block = self.func.block(id);
+        if self.variant.mode == Mode::Collect && self.facts.doomed[id.index()] {
+            self.flag_always();
+            self.return_zero();
+            return;
+        }
+        self.handler = block.handler.as_ref();
+        if id == BlockId(0) && self.facts.recursive && self.variant.level == 0 {
+            self.check_stack();
+        }
+        if self.facts.polls[id.index()] {
+            self.poll();
+        }
+        for inst in &block.insts {
+            self.span = inst.span;
+            let value = self.op(inst);
+            self.values[inst.result.index()] = value;
+        }
+        self.span = block.term_span;
+        self.terminator(&block.term);
+    }
+
+    fn terminator(&mut self, term: &'m Term) {
+        match term {
+            Term::Jump(target) => self.jump(target),
+            Term::Branch { cond, then, otherwise } => {
+                let cond = self.scalar(*cond);
+                self.branch(cond, then, otherwise);
+            }
+            Term::Return(value) => {
+                let value = self.comps_of(*value).to_vec();
+                self.return_value(&value);
+            }
+            Term::Raise { class, message } => self.raise_message(*class, *message),
+            Term::Reraise(exception) => self.reraise(*exception),
+            Term::Unreachable => self.raise(ExcKind::RuntimeError, messages::UNREACHABLE),
+        }
+    }
+
+    fn jump(&mut self, target: &Target) {
+        let from = self.em.ll.current();
+        if let Some(start) = self.add_edge(target, &[], from) {
+            self.em.ll.br(start);
+        }
+    }
+
+    fn branch(&mut self, cond: Val, then: &Target, otherwise: &Target) {
+        let from = self.em.ll.current();
+        let same = then.block == otherwise.block;
+        let first = self.add_edge(then, &[], from);
+        // Two edges between the same blocks would need two entries for one predecessor with different values, so the
+        // second goes through a block of its own.
+        let second = if same {
+            let middle = self.em.ll.block(self.function);
+            self.em.ll.position(middle);
+            if let Some(start) = self.add_edge(otherwise, &[], middle) {
+                self.em.ll.br(start);
+            }
+            self.em.ll.position(from);
+            Some(middle)
+        } else {
+            self.add_edge(otherwise, &[], from)
+        };
+        if let (Some(first), Some(second)) = (first, second) {
+            self.em.ll.cond_br(cond, first, second);
+        }
+    }
+
+    /// Feeds the phis of the target for the edge from `from`: first `leading` components, then the arguments.
+    fn add_edge(&mut self, target: &Target, leading: &[Val], from: Bb) -> Option<Bb> {
+        let parts = self.blocks[target.block.index()].clone()?;
+        let args = target.args.iter().flat_map(|arg| &self.values[arg.index()]);
+        for (phi, value) in parts.phis.iter().zip(leading.iter().chain(args)) {
+            self.em.ll.add_incoming(*phi, *value, from);
+        }
+        Some(parts.start)
+    }
+
+    // Values.
+
+    /// The components of a value.
+    pub fn comps_of(&self, value: Value) -> &[Val] {
+        &self.values[value.index()]
+    }
+
+    /// The only component of a value of a one-slot type.
+    pub fn scalar(&self, value: Value) -> Val {
+        self.values[value.index()][0]
+    }
+
+    pub fn type_of(&self, value: Value) -> &'m Type {
+        self.func.type_of(value)
+    }
+
+    /// The constant integer that a value is.
+    pub fn constant_int(&self, value: Value) -> Option<i64> {
+        match self.constants[value.index()] {
+            Some(Const::Int(value)) => Some(*value),
+            Some(Const::None | Const::Bool(_) | Const::Float(_) | Const::Str(_)) | None => None,
+        }
+    }
+
+    pub fn collecting(&self) -> bool {
+        self.variant.mode == Mode::Collect
+    }
+
+    /// A variable of the frame, for results that a runtime function writes.
+    pub fn frame_slots(&mut self, count: usize) -> Val {
+        let current = self.em.ll.current();
+        self.em.ll.position(self.frame);
+        let address = self.em.ll.alloca(self.em.ll.array_ty(self.em.ll.i64(), count));
+        self.em.ll.position(current);
+        address
+    }
+
+    /// The address of a field of the context. Functions that ask have a context by their facts.
+    pub fn context_field(&self, offset: usize) -> Val {
+        let context = self.around.context.unwrap_or_else(|| self.em.ll.zero(self.em.ll.ptr()));
+        self.em.ll.field_at(context, offset)
+    }
+
+    // Returning.
+
+    fn return_value(&mut self, value: &[Val]) {
+        let mut fields = Vec::with_capacity(value.len() + 1);
+        if self.facts.can_raise {
+            fields.push(self.final_flag());
+        }
+        fields.extend(value);
+        self.return_fields(&fields);
+    }
+
+    fn return_fields(&self, fields: &[Val]) {
+        let ll = &self.em.ll;
+        match fields {
+            [] => ll.ret_void(),
+            [one] => ll.ret(*one),
+            _ => ll.ret(ll.aggregate(self.em.result_ty(self.variant.func), fields)),
+        }
+    }
+
+    fn return_zero(&mut self) {
+        let value = zero_value(&self.em.ll, &self.func.result);
+        self.return_value(&value);
+    }
+
+    /// The status of a function that returns: 0, or the flag.
+    fn final_flag(&self) -> Val {
+        match self.flag {
+            Some(flag) => self.em.ll.load(self.em.ll.i64(), flag),
+            None => self.em.ll.zero(self.em.ll.i64()),
+        }
+    }
+
+    // Failing.
+
+    /// Sets the flag where the sign bit of the word is set.
+    pub fn flag_sign(&mut self, word: Val) {
+        let Some(flag) = self.flag else { return };
+        let ll = &self.em.ll;
+        let now = ll.or(ll.load(ll.i64(), flag), word);
+        ll.store(now, flag);
+    }
+
+    fn flag_always(&mut self) {
+        self.flag_sign(self.em.ll.const_i64(i64::MIN));
+    }
+
+    /// Raises when `bad` is true: in the exact mode the code after it runs only when it is false; in the collecting mode
+    /// the flag is set and the code goes on.
+    pub fn fail_if(&mut self, bad: Val, class: ExcKind, message: &str) {
+        self.fail_if_with(bad, |this, _| this.raise(class, message));
+    }
+
+    /// As [`FuncEmitter::fail_if`]; `cold` emits the code that raises, in a block of its own that it must end. It is
+    /// given the block where the code after goes on.
+    pub fn fail_if_with(&mut self, bad: Val, cold: impl FnOnce(&mut Self, Bb)) {
+        if self.collecting() {
+            let word = self.em.ll.sext(bad, self.em.ll.i64());
+            self.flag_sign(word);
+            return;
+        }
+        let (rare, next) = (self.em.ll.block(self.function), self.em.ll.block(self.function));
+        self.em.ll.cond_br_unlikely(bad, rare, next);
+        self.em.ll.position(rare);
+        cold(self, next);
+        self.em.ll.position(next);
+    }
+
+    /// In the collecting mode, `harmless` where `bad` is true, for operations that must not see the bad value.
+    pub fn or_harmless(&self, bad: Val, value: Val, harmless: Val) -> Val {
+        if self.collecting() { self.em.ll.select(bad, harmless, value) } else { value }
+    }
+
+    /// Runs `slow` where `rare` is true and `fast` elsewhere, and gives the result of the one that ran. In the
+    /// collecting mode the rare case sets the flag and only `fast` is emitted.
+    pub fn fast_or_slow(
+        &mut self,
+        rare: Val,
+        fast: impl FnOnce(&mut Self) -> Vec<Val>,
+        slow: impl FnOnce(&mut Self) -> Vec<Val>,
+    ) -> Vec<Val> {
+        if self.collecting() {
+            let word = self.em.ll.sext(rare, self.em.ll.i64());
+            self.flag_sign(word);
+            return fast(self);
+        }
+        let [slow_start, fast_start, join] = [(); 3].map(|()| self.em.ll.block(self.function));
+        self.em.ll.cond_br_unlikely(rare, slow_start, fast_start);
+        self.em.ll.position(slow_start);
+        let slow_values = slow(self);
+        let slow_end = self.em.ll.current();
+        self.em.ll.br(join);
+        self.em.ll.position(fast_start);
+        let fast_values = fast(self);
+        let fast_end = self.em.ll.current();
+        self.em.ll.br(join);
+        self.em.ll.position(join);
+        let ll = &self.em.ll;
+        let joined = slow_values.into_iter().zip(fast_values).map(|(slow, fast)| {
+            let phi = ll.phi(ll.type_of(fast));
+            ll.add_incoming(phi, slow, slow_end);
+            ll.add_incoming(phi, fast, fast_end);
+            phi
+        });
+        joined.collect()
+    }
+
+    /// Raises an exception with a fixed message at the current place; ends the LLVM block.
+    pub fn raise(&mut self, class: ExcKind, message: &str) {
+        let status = self.em.status(class, self.span, Some(message));
+        let status = self.em.ll.int(self.em.ll.i64(), status);
+        let text = self.handler.map(|_| self.em.text(message));
+        self.leave(status, text);
+    }
+
+    /// Raises the first of these whose condition holds, else the last; ends the LLVM block.
+    pub fn raise_first(&mut self, choices: &[(Val, ExcKind, &str)], last: (ExcKind, &str)) {
+        for (cond, class, message) in choices {
+            let (hit, next) = (self.em.ll.block(self.function), self.em.ll.block(self.function));
+            self.em.ll.cond_br(*cond, hit, next);
+            self.em.ll.position(hit);
+            self.raise(*class, message);
+            self.em.ll.position(next);
+        }
+        self.raise(last.0, last.1);
+    }
+
+    fn raise_message(&mut self, class: ExcKind, message: Option<Value>) {
+        if self.collecting() {
+            self.flag_always();
+            return self.return_zero();
+        }
+        let fixed = match message {
+            None => Some(""),
+            Some(message) => match self.constants[message.index()] {
+                Some(Const::Str(text)) => Some(&**text),
+                Some(Const::None | Const::Bool(_) | Const::Int(_) | Const::Float(_)) | None => None,
+            },
+        };
+        if let Some(text) = fixed {
+            return self.raise(class, text);
+        }
+        if let Some([data, length]) = message.and_then(|message| self.comps_of(message).first_chunk::<2>()).copied() {
+            let status = self.em.status(class, self.span, None);
+            let status = self.em.ll.int(self.em.ll.i64(), status);
+            self.set_message([data, length]);
+            self.leave(status, Some([data, length]));
+        }
+    }
+
+    fn reraise(&mut self, exception: Value) {
+        if let Some([_, status, data, length]) = self.comps_of(exception).first_chunk::<4>().copied() {
+            self.set_message([data, length]);
+            self.leave(status, Some([data, length]));
+        }
+    }
+
+    fn set_message(&mut self, [data, length]: [Val; 2]) {
+        let field = std::mem::offset_of!(abi::Context, message);
+        self.em.ll.store(data, self.context_field(field));
+        self.em.ll.store(length, self.context_field(field + 8));
+    }
+
+    fn context_message(&mut self) -> [Val; 2] {
+        let field = std::mem::offset_of!(abi::Context, message);
+        let ll = &self.em.ll;
+        [ll.load(ll.ptr(), self.context_field(field)), ll.load(ll.i64(), self.context_field(field + 8))]
+    }
+
+    /// An exception that a runtime function raised: the class number; the message is in the context. Ends the block.
+    pub fn leave_with_class(&mut self, class: Val) {
+        let place = self.em.place(self.span, None);
+        let status = self.em.ll.or(class, self.em.ll.int(self.em.ll.i64(), place));
+        let text = self.handler.map(|_| self.context_message());
+        self.leave(status, text);
+    }
+
+    /// Leaves when a callee's status is not 0.
+    pub fn check_status(&mut self, status: Val) {
+        if self.collecting() {
+            return self.flag_sign(status);
+        }
+        let bad = self.em.ll.icmp(IntPred::LLVMIntNE, status, self.em.ll.zero(self.em.ll.i64()));
+        self.fail_if_with(bad, |this, _| this.leave_with_status(status));
+    }
+
+    /// An exception that came out of a callee, or its cancellation, which nothing can catch. Ends the block.
+    fn leave_with_status(&mut self, status: Val) {
+        if self.handler.is_none() {
+            return self.leave(status, None);
+        }
+        let ll = &self.em.ll;
+        let cancelled = ll.icmp(IntPred::LLVMIntEQ, status, ll.int(ll.i64(), abi::STATUS_CANCELLED));
+        let (out, caught) = (ll.block(self.function), ll.block(self.function));
+        ll.cond_br(cancelled, out, caught);
+        ll.position(out);
+        self.leave_function(status);
+        self.em.ll.position(caught);
+        let table = self.em.message_table();
+        let ll = &self.em.ll;
+        let offset = ll.shl(ll.lshr(status, ll.const_i64(8)), ll.const_i64(4));
+        let entry = ll.offset(table, offset);
+        let (data, length) = (ll.load(ll.ptr(), entry), ll.load(ll.i64(), ll.field_at(entry, 8)));
+        let dynamic = ll.icmp(IntPred::LLVMIntEQ, data, ll.zero(ll.ptr()));
+        let [context_data, context_length] = self.context_message();
+        let ll = &self.em.ll;
+        let text = [ll.select(dynamic, context_data, data), ll.select(dynamic, context_length, length)];
+        self.leave(status, Some(text));
+    }
+
+    /// Goes to the handler with the exception, or out of the function. Ends the block.
+    fn leave(&mut self, status: Val, text: Option<[Val; 2]>) {
+        let Some(handler) = self.handler else { return self.leave_function(status) };
+        let ll = &self.em.ll;
+        let class = ll.and(status, ll.const_i64(0xff));
+        let [data, length] = text.unwrap_or([ll.zero(ll.ptr()), ll.zero(ll.i64())]);
+        let from = ll.current();
+        if let Some(start) = self.add_edge(handler, &[class, status, data, length], from) {
+            self.em.ll.br(start);
+        }
+    }
+
+    fn leave_function(&mut self, status: Val) {
+        let from = self.em.ll.current();
+        let (exit, phi) = match self.exit {
+            Some(exit) => exit,
+            None => {
+                let exit = self.em.ll.block(self.function);
+                self.em.ll.position(exit);
+                let phi = self.em.ll.phi(self.em.ll.i64());
+                self.em.ll.position(from);
+                self.exit = Some((exit, phi));
+                (exit, phi)
+            }
+        };
+        self.em.ll.add_incoming(phi, status, from);
+        self.em.ll.br(exit);
+    }
+
+    fn close_exit(&mut self) {
+        let Some((exit, status)) = self.exit else { return };
+        self.em.ll.position(exit);
+        let mut fields = vec![status];
+        fields.extend(zero_value(&self.em.ll, &self.func.result));
+        self.return_fields(&fields);
+    }
+
+    // What is looked at on the way.
+
+    /// Raises `RecursionError` when the stack is used up.
+    fn check_stack(&mut self) {
+        let ll = &self.em.ll;
+        let here = ll.intrinsic("llvm.addressofreturnaddress", &[ll.ptr()], &[]);
+        let here = ll.ptrtoint(here, ll.i64());
+        let limit = self.context_field(std::mem::offset_of!(abi::Context, stack_limit));
+        let limit = self.em.ll.load_invariant(self.em.ll.i64(), limit);
+        let low = self.em.ll.icmp(IntPred::LLVMIntULT, here, limit);
+        self.fail_if(low, ExcKind::RecursionError, messages::RECURSION);
+    }
+
+    /// Leaves with `STATUS_CANCELLED` when the kernel shall stop.
+    fn poll(&mut self) {
+        let Some(context) = self.around.context else { return };
+        let requested = self.em.cancel_requested(context);
+        self.fail_if_with(requested, |this, next| {
+            let poll = this.em.poll_function();
+            let stop = this.em.ll.call(poll, crate::llvm::CallConv::Fast, &[context]);
+            let out = this.em.ll.block(this.function);
+            this.em.ll.cond_br(stop, out, next);
+            this.em.ll.position(out);
+            this.leave_function(this.em.ll.int(this.em.ll.i64(), abi::STATUS_CANCELLED));
+        });
+    }
+}

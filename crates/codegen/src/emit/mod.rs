@@ -1,0 +1,363 @@
+//! Fuseline IR to LLVM IR, function by function. Owns what is common to a module: its LLVM functions, constants, places
+//! of exceptions. The kernels around the functions are `kernels`.
+//!
+//! Each IR function becomes an internal LLVM function:
+//!
+//! ```text
+//! {status?, result components..} f(context?, captures?, components of passed captures.., components of parameters..)
+//! ```
+//! The parts with a question mark exist when [`Facts`] says so. A function may be emitted in several [`Variant`]s.
+
+pub mod array;
+pub mod convert;
+pub mod float;
+pub mod func;
+pub mod int;
+pub mod list;
+pub mod math;
+pub mod messages;
+pub mod op;
+pub mod prim;
+pub mod text;
+
+use std::collections::{BTreeMap, HashMap};
+
+use ir::{CaptureId, ExcKind, FuncId, Module, Span, Type};
+use runtime::abi;
+
+use crate::error::CodegenError;
+use crate::facts::{self, Facts};
+use crate::llvm::{CallConv, Fun, IntPred, Llvm, Ty, Val};
+use crate::spans::{SpanEntry, SpanTable};
+use crate::value::{comps, load_value};
+
+/// How a function treats failures.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Mode {
+    /// The first failure ends the function with its status.
+    Exact,
+    /// Failures set the sign bit of the returned word and the function goes on with a harmless value: without branches
+    /// it can be vectorised. Whoever sees the flag runs the exact form instead. Only for functions whose facts say
+    /// `collects`.
+    Collect,
+}
+
+/// One emitted form of an IR function.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Variant {
+    pub func: FuncId,
+    pub mode: Mode,
+    /// A copy of a recursive function that is inlined into the one of the level below; level 0 is the function itself.
+    pub level: u8,
+}
+
+impl Variant {
+    pub fn new(func: FuncId, mode: Mode) -> Variant {
+        Variant { func, mode, level: 0 }
+    }
+}
+
+/// What functions of this module are handed besides their arguments.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    pub context: Option<Val>,
+    pub captures: Option<Val>,
+    pub passed: BTreeMap<CaptureId, Vec<Val>>,
+}
+
+/// What a call gave.
+#[derive(Clone, Debug)]
+pub struct Returned {
+    pub status: Option<Val>,
+    pub value: Vec<Val>,
+}
+
+/// Emits the functions of one module.
+pub struct Emitter<'m> {
+    pub ll: Llvm,
+    pub module: &'m Module,
+    pub facts: Vec<Facts>,
+    spans: Vec<SpanEntry>,
+    span_numbers: HashMap<SpanEntry, usize>,
+    functions: BTreeMap<Variant, Fun>,
+    queue: Vec<Variant>,
+    texts: HashMap<String, Val>,
+    message_table: Option<Val>,
+    poll: Option<Fun>,
+    zero: Option<Val>,
+    failure: Option<String>,
+}
+
+impl<'m> Emitter<'m> {
+    pub fn new(module: &'m Module, name: &str) -> Emitter<'m> {
+        Emitter {
+            ll: Llvm::new(name),
+            module,
+            facts: facts::of_module(module),
+            spans: Vec::new(),
+            span_numbers: HashMap::new(),
+            functions: BTreeMap::new(),
+            queue: Vec::new(),
+            texts: HashMap::new(),
+            message_table: None,
+            poll: None,
+            zero: None,
+            failure: None,
+        }
+    }
+
+    /// Notes why the module cannot be emitted; the first reason counts.
+    pub fn fail(&mut self, message: String) {
+        self.failure.get_or_insert(message);
+    }
+
+    /// The places that statuses name, once everything is emitted; or the reason why the module could not be.
+    pub fn finish(&mut self) -> Result<SpanTable, CodegenError> {
+        self.define_message_table();
+        match self.failure.take() {
+            Some(message) => Err(CodegenError::new(message)),
+            None => Ok(SpanTable::new(std::mem::take(&mut self.spans))),
+        }
+    }
+
+    pub fn facts_of(&self, func: FuncId) -> &Facts {
+        &self.facts[func.index()]
+    }
+
+    // Functions.
+
+    /// The LLVM function of a variant; its body is emitted by [`Emitter::emit_queued`].
+    pub fn function(&mut self, variant: Variant) -> Fun {
+        if let Some(found) = self.functions.get(&variant) {
+            return *found;
+        }
+        let func = self.module.func(variant.func);
+        let ty = self.signature(variant.func);
+        let function = self.ll.define(&symbol_name(&func.name), ty, CallConv::Fast, true);
+        self.ll.add_attribute(function, "nounwind");
+        self.functions.insert(variant, function);
+        self.queue.push(variant);
+        function
+    }
+
+    /// Emits every function that was asked for, and those that they call.
+    pub fn emit_queued(&mut self) {
+        while let Some(variant) = self.queue.pop() {
+            let function = self.function(variant);
+            func::FuncEmitter::new(self, variant, function).emit();
+        }
+    }
+
+    fn signature(&self, id: FuncId) -> Ty {
+        let func = self.module.func(id);
+        let facts = self.facts_of(id);
+        let mut params = vec![self.ll.ptr(); usize::from(facts.context) + usize::from(facts.captures)];
+        for capture in &facts.passed_captures {
+            self.push_types(&self.module.captures[capture.index()].ty, &mut params);
+        }
+        for ty in func.param_types() {
+            self.push_types(&ty, &mut params);
+        }
+        self.ll.fn_ty(self.result_ty(id), &params)
+    }
+
+    fn push_types(&self, ty: &Type, out: &mut Vec<Ty>) {
+        out.extend(comps(ty).into_iter().map(|comp| comp.ty(&self.ll)));
+    }
+
+    /// The LLVM type of what the function returns: nothing, one component, or a struct.
+    pub fn result_ty(&self, id: FuncId) -> Ty {
+        let mut fields = vec![self.ll.i64(); usize::from(self.facts_of(id).can_raise)];
+        self.push_types(&self.module.func(id).result, &mut fields);
+        match fields.as_slice() {
+            [] => self.ll.void(),
+            [one] => *one,
+            _ => self.ll.struct_ty(&fields),
+        }
+    }
+
+    /// Calls a function; the surroundings must hold what its facts ask for.
+    pub fn call(&mut self, variant: Variant, around: &Surroundings, args: &[Val]) -> Returned {
+        let function = self.function(variant);
+        let facts = &self.facts[variant.func.index()];
+        let mut all = Vec::new();
+        if facts.context {
+            all.extend(around.context);
+        }
+        if facts.captures {
+            all.extend(around.captures);
+        }
+        for capture in &facts.passed_captures {
+            all.extend(around.passed.get(capture).into_iter().flatten());
+        }
+        all.extend(args);
+        let result = self.ll.call(function, CallConv::Fast, &all);
+        self.unpack(variant.func, result)
+    }
+
+    fn unpack(&self, func: FuncId, result: Val) -> Returned {
+        let can_raise = self.facts_of(func).can_raise;
+        let count = usize::from(can_raise) + ir::layout::slot_count(&self.module.func(func).result);
+        let parts: Vec<Val> = match count {
+            0 => Vec::new(),
+            1 => vec![result],
+            _ => (0..count).map(|index| self.ll.extract(result, index)).collect(),
+        };
+        match parts.split_first() {
+            Some((status, value)) if can_raise => Returned { status: Some(*status), value: value.to_vec() },
+            Some(_) | None => Returned { status: None, value: parts },
+        }
+    }
+
+    /// Reads the surroundings that the entry function needs from a context; for the start of a kernel.
+    pub fn surroundings_of(&self, func: FuncId, context: Val) -> Surroundings {
+        let facts = self.facts_of(func);
+        let mut around = Surroundings { context: Some(context), ..Surroundings::default() };
+        if !facts.captures && facts.passed_captures.is_empty() {
+            return around;
+        }
+        let field = std::mem::offset_of!(abi::Context, captures);
+        let base = self.ll.load_invariant(self.ll.ptr(), self.ll.field_at(context, field));
+        around.captures = Some(base);
+        for capture in &facts.passed_captures {
+            let first = self.capture_slot(*capture);
+            let address = self.ll.field_at(base, 8 * first);
+            let value = load_value(&self.ll, &self.module.captures[capture.index()].ty, address);
+            around.passed.insert(*capture, value);
+        }
+        around
+    }
+
+    /// The first slot of a capture.
+    pub fn capture_slot(&self, capture: CaptureId) -> usize {
+        let before = self.module.captures.iter().take(capture.index());
+        before.map(|capture| ir::layout::slot_count(&capture.ty)).sum()
+    }
+
+    // Exceptions.
+
+    /// The status word of an exception that starts at this place. `message` is the text when it is fixed.
+    pub fn status(&mut self, class: ExcKind, span: Span, message: Option<&str>) -> u64 {
+        class as u64 | self.place(span, message)
+    }
+
+    /// The upper bits of a status word for this place.
+    pub fn place(&mut self, span: Span, message: Option<&str>) -> u64 {
+        let entry = SpanEntry { span, message: message.map(str::to_string) };
+        let next = self.spans.len();
+        let number = *self.span_numbers.entry(entry.clone()).or_insert(next);
+        if number == next {
+            self.spans.push(entry);
+        }
+        (number as u64) << 8
+    }
+
+    /// The components of a string constant.
+    pub fn text(&mut self, text: &str) -> [Val; 2] {
+        let address = match self.texts.get(text) {
+            Some(found) => *found,
+            None => {
+                // A string's address is never null, so that null can mean "no message".
+                let bytes = if text.is_empty() { b"\0" } else { text.as_bytes() };
+                let address = self.ll.const_bytes(bytes);
+                self.texts.insert(text.to_string(), address);
+                address
+            }
+        };
+        [address, self.ll.int(self.ll.i64(), length_word(text))]
+    }
+
+    /// The address of some zero bytes: what is loaded in the place of an element, a text or a list header that is not
+    /// there.
+    pub fn zero_element(&mut self) -> Val {
+        let size = size_of::<abi::List>();
+        *self.zero.get_or_insert_with(|| self.ll.const_bytes(&vec![0; size]))
+    }
+
+    /// The table of fixed messages by place: `{address or null, length word}`. Its values are known only at the end.
+    pub fn message_table(&mut self) -> Val {
+        if let Some(table) = self.message_table {
+            return table;
+        }
+        // The real size comes with the definition; the address is all that is needed here.
+        let table = self.ll.declare_private(self.ll.array_ty(self.message_entry_ty(), 0));
+        self.message_table = Some(table);
+        table
+    }
+
+    fn message_entry_ty(&self) -> Ty {
+        self.ll.struct_ty(&[self.ll.ptr(), self.ll.i64()])
+    }
+
+    fn define_message_table(&mut self) {
+        let Some(table) = self.message_table else { return };
+        let entries: Vec<Option<String>> = self.spans.iter().map(|entry| entry.message.clone()).collect();
+        let entries: Vec<Val> = entries
+            .into_iter()
+            .map(|message| {
+                let parts = match message {
+                    Some(message) => self.text(&message),
+                    None => [self.ll.zero(self.ll.ptr()), self.ll.zero(self.ll.i64())],
+                };
+                self.ll.const_struct(&parts)
+            })
+            .collect();
+        let item = self.message_entry_ty();
+        let real = self.ll.private_constant(self.ll.array_ty(item, entries.len()), self.ll.const_array(item, &entries));
+        self.ll.replace_global(table, real);
+    }
+
+    /// A function of this module: `i1 poll(context)`, true when the kernel shall stop. It is called when the cancel
+    /// flag was seen.
+    pub fn poll_function(&mut self) -> Fun {
+        if let Some(found) = self.poll {
+            return found;
+        }
+        let ll = &self.ll;
+        let resume = ll.current_or_none();
+        let function = ll.define("fuseline.poll", ll.fn_ty(ll.i1(), &[ll.ptr()]), CallConv::Fast, true);
+        for attribute in ["nounwind", "noinline", "cold"] {
+            ll.add_attribute(function, attribute);
+        }
+        let (entry, ask, stop) = (ll.block(function), ll.block(function), ll.block(function));
+        ll.position(entry);
+        let context = ll.param(function, 0);
+        let callback = ll.load(ll.ptr(), ll.field_at(context, std::mem::offset_of!(abi::Context, poll)));
+        let missing = ll.icmp(IntPred::LLVMIntEQ, callback, ll.zero(ll.ptr()));
+        ll.cond_br(missing, stop, ask);
+        ll.position(ask);
+        let callee = Fun { value: callback, ty: ll.fn_ty(ll.i8(), &[ll.ptr()]) };
+        let answer = ll.call(callee, CallConv::C, &[context]);
+        ll.ret(ll.icmp(IntPred::LLVMIntNE, answer, ll.zero(ll.i8())));
+        ll.position(stop);
+        ll.ret(ll.const_bool(true));
+        if let Some(block) = resume {
+            ll.position(block);
+        }
+        self.poll = Some(function);
+        function
+    }
+
+    /// Whether the cancel flag is set, as a component of type bool.
+    pub fn cancel_requested(&self, context: Val) -> Val {
+        let ll = &self.ll;
+        let field = ll.field_at(context, std::mem::offset_of!(abi::Context, cancel));
+        let flag = ll.load_relaxed(ll.i8(), ll.load_invariant(ll.ptr(), field));
+        ll.icmp(IntPred::LLVMIntNE, flag, ll.zero(ll.i8()))
+    }
+}
+
+/// The length word of a string constant.
+pub fn length_word(text: &str) -> u64 {
+    let ascii = if text.is_ascii() { ir::layout::STR_ASCII_BIT } else { 0 };
+    text.len() as u64 | ascii
+}
+
+/// A function's name as a symbol that assemblers and C take.
+pub fn symbol_name(name: &str) -> String {
+    let mut out: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if out.is_empty() || out.starts_with(|c: char| c.is_ascii_digit()) {
+        out.insert(0, '_');
+    }
+    out
+}
