@@ -202,8 +202,13 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
         Op::ListNew | Op::ListAppend | Op::ListSlice | Op::ListConcat | Op::ListArgsort | Op::ArrayZeros => {
             uses_arena = true;
         }
-        Op::ListGet | Op::ListSet | Op::ArrayGet | Op::ArraySet | Op::ArrayRow => {
+        Op::ListGet | Op::ListSet => {
             facts.can_raise = true;
+            facts.memory = true;
+        }
+        Op::ArrayGet | Op::ArraySet | Op::ArrayRow => {
+            facts.can_raise = true;
+            facts.context = true;
             facts.memory = true;
         }
         Op::ListLen => facts.memory = true,

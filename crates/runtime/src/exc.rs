@@ -44,6 +44,11 @@ pub(crate) fn value_error(message: impl Into<Cow<'static, str>>) -> Raised {
     (ExcClass::ValueError, message.into())
 }
 
+/// `IndexError` with this text.
+pub(crate) fn index_error(message: impl Into<Cow<'static, str>>) -> Raised {
+    (ExcClass::IndexError, message.into())
+}
+
 /// `OverflowError` with this text.
 pub(crate) fn overflow_error(message: &'static str) -> Raised {
     raised(ExcClass::OverflowError, message)

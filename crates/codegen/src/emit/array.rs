@@ -1,9 +1,8 @@
 //! Arrays: every index is checked against the length it belongs to.
 
-use ir::{Elem, ExcKind, Type, Value};
+use ir::{Elem, Type, Value};
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::messages;
 use crate::llvm::Val;
 use crate::value::{load_elem, store_elem};
 
@@ -18,7 +17,7 @@ impl FuncEmitter<'_, '_> {
         for (dimension, index) in indices.iter().enumerate() {
             let index = self.scalar(*index);
             let (position, bad) = self.checked_position(index, parts[1 + dimension]);
-            self.fail_if(bad, ExcKind::IndexError, messages::ARRAY_INDEX);
+            self.fail_index(bad, index, dimension, parts[1 + dimension]);
             bad_any = Some(bad_any.map_or(bad, |before| self.em.ll.or(before, bad)));
             let ll = &self.em.ll;
             address = ll.offset(address, ll.mul(position, parts[1 + ndim + dimension]));
@@ -30,6 +29,15 @@ impl FuncEmitter<'_, '_> {
             }
             Some(_) | None => address,
         }
+    }
+
+    /// Raises `IndexError` with NumPy's text.
+    fn fail_index(&mut self, bad: Val, index: Val, axis: usize, length: Val) {
+        self.fail_if_with(bad, |this, next| {
+            let axis = this.em.ll.const_i64(axis as i64);
+            this.runtime_call("array.index_error", &[index, axis, length]);
+            this.em.ll.br(next);
+        });
     }
 
     fn elem_of(&self, array: Value) -> Elem {
@@ -59,7 +67,7 @@ impl FuncEmitter<'_, '_> {
         let parts = self.comps_of(array).to_vec();
         let index = self.scalar(index);
         let (position, bad) = self.checked_position(index, parts[1]);
-        self.fail_if(bad, ExcKind::IndexError, messages::ARRAY_INDEX);
+        self.fail_index(bad, index, 0, parts[1]);
         let ll = &self.em.ll;
         let position = self.or_harmless(bad, position, ll.const_i64(0));
         let address = ll.offset(parts[0], ll.mul(position, parts[3]));

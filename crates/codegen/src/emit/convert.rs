@@ -1,9 +1,8 @@
 //! Between Python's numbers and NumPy's, and between `int` and `float`.
 
-use ir::{Elem, ExcKind, Prim, Type, Value};
+use ir::{Elem, ExcKind, Prim, Type, Value, messages};
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::messages;
 use crate::llvm::{IntPred, RealPred, Val};
 use crate::value::elem_ty;
 
@@ -51,7 +50,7 @@ impl FuncEmitter<'_, '_> {
         let Type::Np(elem) = self.type_of(value) else { return given };
         if *elem == Elem::U64 {
             let bad = self.em.ll.icmp(IntPred::LLVMIntSLT, given, self.em.ll.zero(self.em.ll.i64()));
-            self.fail_if(bad, ExcKind::OverflowError, messages::INT_RANGE);
+            self.fail_if(bad, ExcKind::OverflowError, messages::INT_TOO_LARGE);
         }
         let ll = &self.em.ll;
         match elem {
@@ -75,10 +74,10 @@ impl FuncEmitter<'_, '_> {
             let infinite = ll.fcmp(RealPred::LLVMRealOEQ, magnitude, ll.const_f64(f64::INFINITY));
             this.raise_first(
                 &[
-                    (nan, ExcKind::ValueError, messages::NAN_TO_INT),
-                    (infinite, ExcKind::OverflowError, messages::INFINITY_TO_INT),
+                    (nan, ExcKind::ValueError, messages::of_prim(Prim::FloatToInt, ExcKind::ValueError)),
+                    (infinite, ExcKind::OverflowError, messages::of_prim(Prim::FloatToInt, ExcKind::OverflowError)),
                 ],
-                (ExcKind::OverflowError, messages::INT_RANGE),
+                (ExcKind::OverflowError, messages::INT_TOO_LARGE),
             );
         });
         let ll = &self.em.ll;

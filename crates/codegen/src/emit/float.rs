@@ -3,7 +3,6 @@
 use ir::{ExcKind, Prim};
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::messages;
 use crate::llvm::{RealPred, Val};
 
 impl FuncEmitter<'_, '_> {
@@ -20,23 +19,23 @@ impl FuncEmitter<'_, '_> {
         self.em.ll.fcmp(pred, a, b)
     }
 
-    fn fail_if_zero(&mut self, divisor: Val, message: &str) {
+    fn fail_if_zero(&mut self, divisor: Val, prim: Prim) {
         let zero = self.fcmp(RealPred::LLVMRealOEQ, divisor, self.f64(0.0));
-        self.fail_if(zero, ExcKind::ZeroDivisionError, message);
+        self.fail_prim(zero, prim, ExcKind::ZeroDivisionError);
     }
 
     pub fn float_div(&mut self, a: Val, b: Val) -> Val {
-        self.fail_if_zero(b, messages::FLOAT_DIVISION);
+        self.fail_if_zero(b, Prim::FloatDiv);
         self.em.ll.fdiv(a, b)
     }
 
     pub fn float_floor_div(&mut self, a: Val, b: Val) -> Val {
-        self.fail_if_zero(b, messages::FLOAT_FLOOR_DIVISION);
+        self.fail_if_zero(b, Prim::FloatFloorDiv);
         self.floor_quotient(a, b)
     }
 
     pub fn float_mod(&mut self, a: Val, b: Val) -> Val {
-        self.fail_if_zero(b, messages::FLOAT_MODULO);
+        self.fail_if_zero(b, Prim::FloatMod);
         self.floor_remainder(a, b)
     }
 

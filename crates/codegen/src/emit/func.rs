@@ -1,12 +1,15 @@
 //! One IR function to one LLVM function: blocks, phis, terminators and the edges that exceptions take.
 
-use ir::{BlockId, Const, ExcKind, Func, Span, Target, Term, Type, Value};
+use ir::{BlockId, Const, ExcKind, Func, Prim, Span, Target, Term, Type, Value, messages};
 use runtime::abi;
 
-use crate::emit::{Emitter, Mode, Surroundings, Variant, messages};
+use crate::emit::{Emitter, Mode, Surroundings, Variant};
 use crate::facts::{self, Facts};
 use crate::llvm::{Bb, Fun, IntPred, Val};
 use crate::value::{comp_count, comps, zero_value};
+
+/// What `unreachable` says when it is reached.
+const UNREACHABLE: &str = "unreachable code was reached";
 
 /// Emits the body of one variant of a function.
 pub struct FuncEmitter<'e, 'm> {
@@ -169,7 +172,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             }
             Term::Raise { class, message } => self.raise_message(*class, *message),
             Term::Reraise(exception) => self.reraise(*exception),
-            Term::Unreachable => self.raise(ExcKind::RuntimeError, messages::UNREACHABLE),
+            Term::Unreachable => self.raise(ExcKind::RuntimeError, UNREACHABLE),
         }
     }
 
@@ -306,6 +309,11 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     /// the flag is set and the code goes on.
     pub fn fail_if(&mut self, bad: Val, class: ExcKind, message: &str) {
         self.fail_if_with(bad, |this, _| this.raise(class, message));
+    }
+
+    /// As [`FuncEmitter::fail_if`], with the text that belongs to the primitive.
+    pub fn fail_prim(&mut self, bad: Val, prim: Prim, class: ExcKind) {
+        self.fail_if(bad, class, messages::of_prim(prim, class));
     }
 
     /// As [`FuncEmitter::fail_if`]; `cold` emits the code that raises, in a block of its own that it must end. It is

@@ -1,9 +1,8 @@
 //! Integer primitives: 64 bits, checked, with Python's signs.
 
-use ir::{ExcKind, Prim, Value};
+use ir::{ExcKind, Prim, Value, messages};
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::messages;
 use crate::llvm::{IntPred, Val};
 
 /// The largest magnitude up to which every integer is a float.
@@ -14,7 +13,7 @@ impl FuncEmitter<'_, '_> {
         let ll = &self.em.ll;
         let pair = ll.intrinsic(intrinsic, &[ll.i64()], &[a, b]);
         let (result, overflow) = (ll.extract(pair, 0), ll.extract(pair, 1));
-        self.fail_if(overflow, ExcKind::OverflowError, messages::INT_RANGE);
+        self.fail_if(overflow, ExcKind::OverflowError, messages::INT_TOO_LARGE);
         result
     }
 
@@ -53,7 +52,7 @@ impl FuncEmitter<'_, '_> {
     pub fn int_abs(&mut self, a: Val) -> Val {
         let ll = &self.em.ll;
         let lowest = ll.icmp(IntPred::LLVMIntEQ, a, ll.const_i64(i64::MIN));
-        self.fail_if(lowest, ExcKind::OverflowError, messages::INT_RANGE);
+        self.fail_if(lowest, ExcKind::OverflowError, messages::INT_TOO_LARGE);
         let ll = &self.em.ll;
         ll.intrinsic("llvm.abs", &[ll.i64()], &[a, ll.const_bool(false)])
     }
@@ -92,17 +91,17 @@ impl FuncEmitter<'_, '_> {
 
     pub fn int_floor_div(&mut self, a: Val, b: Val) -> Val {
         let zero = self.is_zero(b);
-        self.fail_if(zero, ExcKind::ZeroDivisionError, messages::INT_DIVISION);
+        self.fail_prim(zero, Prim::IntFloorDiv, ExcKind::ZeroDivisionError);
         let b = self.or_harmless(zero, b, self.em.ll.const_i64(1));
         let overflow = self.division_overflows(a, b);
-        self.fail_if(overflow, ExcKind::OverflowError, messages::INT_RANGE);
+        self.fail_if(overflow, ExcKind::OverflowError, messages::INT_TOO_LARGE);
         let b = self.or_harmless(overflow, b, self.em.ll.const_i64(1));
         self.fix_quotient(a, b)
     }
 
     pub fn int_mod(&mut self, a: Val, b: Val) -> Val {
         let zero = self.is_zero(b);
-        self.fail_if(zero, ExcKind::ZeroDivisionError, messages::INT_MODULO);
+        self.fail_prim(zero, Prim::IntMod, ExcKind::ZeroDivisionError);
         let b = self.or_harmless(zero, b, self.em.ll.const_i64(1));
         // Everything is 0 modulo -1 and modulo 1; the latter does not trap.
         let b = self.em.ll.select(self.is_minus_one(b), self.em.ll.const_i64(1), b);
@@ -130,7 +129,7 @@ impl FuncEmitter<'_, '_> {
     /// `/` of two ints: where both are floats exactly the division rounds once, else the runtime does it.
     pub fn int_true_div(&mut self, a: Val, b: Val) -> Vec<Val> {
         let zero = self.is_zero(b);
-        self.fail_if(zero, ExcKind::ZeroDivisionError, messages::TRUE_DIVISION);
+        self.fail_prim(zero, Prim::IntTrueDiv, ExcKind::ZeroDivisionError);
         let ll = &self.em.ll;
         let limit = ll.const_i64(2 * EXACT_FLOAT_MAX);
         let beyond = |value| {
@@ -170,7 +169,7 @@ impl FuncEmitter<'_, '_> {
     pub fn int_shl(&mut self, a: Val, b: Val) -> Val {
         let ll = &self.em.ll;
         let negative = ll.icmp(IntPred::LLVMIntSLT, b, ll.const_i64(0));
-        self.fail_if(negative, ExcKind::ValueError, messages::NEGATIVE_SHIFT);
+        self.fail_prim(negative, Prim::IntShl, ExcKind::ValueError);
         let ll = &self.em.ll;
         // Shifts by 64 and more are undefined in LLVM; of 0 the result is 0 all the same.
         let long = ll.icmp(IntPred::LLVMIntUGT, b, ll.const_i64(63));
@@ -178,14 +177,14 @@ impl FuncEmitter<'_, '_> {
         let shifted = ll.shl(a, count);
         let lost = ll.icmp(IntPred::LLVMIntNE, ll.ashr(shifted, count), a);
         let bad = ll.and(ll.or(lost, long), ll.icmp(IntPred::LLVMIntNE, a, ll.const_i64(0)));
-        self.fail_if(bad, ExcKind::OverflowError, messages::INT_RANGE);
+        self.fail_if(bad, ExcKind::OverflowError, messages::INT_TOO_LARGE);
         shifted
     }
 
     pub fn int_shr(&mut self, a: Val, b: Val) -> Val {
         let ll = &self.em.ll;
         let negative = ll.icmp(IntPred::LLVMIntSLT, b, ll.const_i64(0));
-        self.fail_if(negative, ExcKind::ValueError, messages::NEGATIVE_SHIFT);
+        self.fail_prim(negative, Prim::IntShl, ExcKind::ValueError);
         let ll = &self.em.ll;
         let long = ll.icmp(IntPred::LLVMIntUGT, b, ll.const_i64(63));
         ll.ashr(a, ll.select(long, ll.const_i64(63), b))
@@ -195,7 +194,7 @@ impl FuncEmitter<'_, '_> {
 
     pub fn range_new(&mut self, start: Val, stop: Val, step: Val) -> Vec<Val> {
         let zero = self.is_zero(step);
-        self.fail_if(zero, ExcKind::ValueError, messages::RANGE_STEP);
+        self.fail_prim(zero, Prim::RangeNew, ExcKind::ValueError);
         let step = self.or_harmless(zero, step, self.em.ll.const_i64(1));
         vec![start, stop, step]
     }
@@ -219,7 +218,7 @@ impl FuncEmitter<'_, '_> {
     pub fn range_len(&mut self, range: Value) -> Val {
         let count = self.range_count(range);
         let negative = self.em.ll.icmp(IntPred::LLVMIntSLT, count, self.em.ll.const_i64(0));
-        self.fail_if(negative, ExcKind::OverflowError, messages::RANGE_LENGTH);
+        self.fail_prim(negative, Prim::RangeLen, ExcKind::OverflowError);
         count
     }
 
@@ -232,7 +231,7 @@ impl FuncEmitter<'_, '_> {
         let too_far = ll.icmp(IntPred::LLVMIntUGT, ll.neg(index), count);
         let beyond = ll.icmp(IntPred::LLVMIntUGE, index, count);
         let bad = ll.select(negative, too_far, beyond);
-        self.fail_if(bad, ExcKind::IndexError, messages::RANGE_INDEX);
+        self.fail_prim(bad, Prim::RangeIndex, ExcKind::IndexError);
         let ll = &self.em.ll;
         let position = ll.select(negative, ll.add(count, index), index);
         ll.add(parts[0], ll.mul(position, parts[2]))

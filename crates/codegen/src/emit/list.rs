@@ -1,11 +1,10 @@
 //! Lists: a header in the arena (`runtime::abi::List`) and items as slots. Reading and replacing items is done in line,
 //! what allocates in the runtime.
 
-use ir::{ExcKind, Type, Value};
+use ir::{ExcKind, Op, Type, Value, messages};
 use runtime::abi;
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::messages;
 use crate::llvm::Val;
 use crate::value::{comp_count, load_value, store_value};
 
@@ -26,12 +25,12 @@ impl FuncEmitter<'_, '_> {
         ll.load(ll.i64(), ll.field_at(self.scalar(list), std::mem::offset_of!(abi::List, len)))
     }
 
-    /// The address of an item; raises `IndexError` with this message.
-    fn item_address(&mut self, list: Value, index: Value, message: &str) -> Val {
+    /// The address of an item; raises the `IndexError` of the operation.
+    fn item_address(&mut self, list: Value, index: Value, op: &Op) -> Val {
         let length = self.list_len(list);
         let index = self.scalar(index);
         let (position, bad) = self.checked_position(index, length);
-        self.fail_if(bad, ExcKind::IndexError, message);
+        self.fail_if(bad, ExcKind::IndexError, messages::of_op(op, ExcKind::IndexError));
         let header = self.scalar(list);
         let slots = self.item_slots(list);
         let ll = &self.em.ll;
@@ -40,12 +39,12 @@ impl FuncEmitter<'_, '_> {
     }
 
     pub fn list_get(&mut self, list: Value, index: Value) -> Vec<Val> {
-        let address = self.item_address(list, index, messages::LIST_INDEX);
+        let address = self.item_address(list, index, &Op::ListGet);
         load_value(&self.em.ll, self.item_of(list), address)
     }
 
     pub fn list_set(&mut self, list: Value, index: Value, value: Value) -> Vec<Val> {
-        let address = self.item_address(list, index, messages::LIST_ASSIGNMENT);
+        let address = self.item_address(list, index, &Op::ListSet);
         store_value(&self.em.ll, self.item_of(list), self.comps_of(value), address);
         Vec::new()
     }

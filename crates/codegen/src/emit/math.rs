@@ -1,41 +1,9 @@
 //! The `math` module: the C library's functions inside CPython's checks.
 
-use ir::ExcKind;
+use ir::{ExcKind, Prim};
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::messages;
 use crate::llvm::{CallConv, RealPred, Val};
-
-/// The C library's functions that compiled code calls by name.
-pub const LIBRARY: &[(&str, usize)] = &[
-    ("acos", 1),
-    ("acosh", 1),
-    ("asin", 1),
-    ("asinh", 1),
-    ("atan", 1),
-    ("atan2", 2),
-    ("atanh", 1),
-    ("cbrt", 1),
-    ("cos", 1),
-    ("cosh", 1),
-    ("erf", 1),
-    ("erfc", 1),
-    ("exp", 1),
-    ("exp2", 1),
-    ("expm1", 1),
-    ("fmod", 2),
-    ("log", 1),
-    ("log10", 1),
-    ("log1p", 1),
-    ("log2", 1),
-    ("nextafter", 2),
-    ("pow", 2),
-    ("remainder", 2),
-    ("sin", 1),
-    ("sinh", 1),
-    ("tan", 1),
-    ("tanh", 1),
-];
 
 impl FuncEmitter<'_, '_> {
     /// Calls a function of the C library. It depends on nothing but its arguments: nobody looks at `errno`. LLVM may
@@ -50,7 +18,7 @@ impl FuncEmitter<'_, '_> {
     }
 
     fn fail_domain(&mut self, bad: Val) {
-        self.fail_if(bad, ExcKind::ValueError, messages::MATH_DOMAIN);
+        self.fail_prim(bad, Prim::MathSqrt, ExcKind::ValueError);
     }
 
     /// A function that raises `ValueError` where `pred(x, limit)` holds (never for NaN).
@@ -86,7 +54,7 @@ impl FuncEmitter<'_, '_> {
         let result = self.library_call(name, &[x]);
         let (infinite, finite) = (self.is_infinite(result), self.is_finite(x));
         let bad = self.em.ll.and(infinite, finite);
-        self.fail_if(bad, ExcKind::OverflowError, messages::MATH_RANGE);
+        self.fail_prim(bad, Prim::MathExp, ExcKind::OverflowError);
         result
     }
 

@@ -15,7 +15,6 @@ pub mod func;
 pub mod int;
 pub mod list;
 pub mod math;
-pub mod messages;
 pub mod op;
 pub mod prim;
 pub mod text;

@@ -1,9 +1,9 @@
 //! Operations that are no primitives: constants, calls, captures, tuples, unions, exceptions.
 
-use ir::{CaptureId, Const, ExcKind, FuncId, Inst, Op, Type, Value};
+use ir::{CaptureId, Const, ExcKind, FuncId, Inst, Op, Type, Value, messages};
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::{Mode, Variant, messages};
+use crate::emit::{Mode, Variant};
 use crate::facts;
 use crate::llvm::{IntPred, Val};
 use crate::value::{comp_count, load_value, zero_value};
@@ -137,7 +137,7 @@ impl FuncEmitter<'_, '_> {
     fn variant(&mut self, union: Value, tag: u32) -> Vec<Val> {
         let right = self.has_tag(union, tag);
         let wrong = self.em.ll.not(right);
-        self.fail_if(wrong, ExcKind::TypeError, messages::WRONG_VARIANT);
+        self.fail_if(wrong, ExcKind::TypeError, messages::of_op(&Op::Variant(tag), ExcKind::TypeError));
         let variants = self.type_of(union).variants();
         let first = ir::layout::variant_slot(variants, tag as usize);
         let count = variants.get(tag as usize).map_or(0, comp_count);

@@ -3,7 +3,6 @@
 use ir::{ExcKind, Prim, Value};
 
 use crate::emit::func::FuncEmitter;
-use crate::emit::messages;
 use crate::llvm::{CallConv, IntPred, Val};
 
 impl FuncEmitter<'_, '_> {
@@ -41,7 +40,7 @@ impl FuncEmitter<'_, '_> {
             |this| {
                 let length = this.byte_length(word);
                 let (position, bad) = this.checked_position(index, length);
-                this.fail_if(bad, ExcKind::IndexError, messages::STRING_INDEX);
+                this.fail_prim(bad, Prim::StrIndex, ExcKind::IndexError);
                 let ascii = |length| this.em.ll.int(this.em.ll.i64(), length | ir::layout::STR_ASCII_BIT);
                 let position = this.or_harmless(bad, position, this.em.ll.const_i64(0));
                 let length = this.or_harmless(bad, ascii(1), ascii(0));

@@ -10,7 +10,7 @@
 use ir::{ExcKind, Type};
 use runtime::abi;
 
-use crate::emit::{Emitter, Mode, Surroundings, Variant, messages};
+use crate::emit::{Emitter, Mode, Surroundings, Variant};
 use crate::error::CodegenError;
 use crate::input::{ParamInput, Physical};
 use crate::kernels::columns::{self, Column};
@@ -236,8 +236,7 @@ fn read_run(em: &mut Emitter<'_>, work: &Work, inputs: &[ParamInput], context: V
 struct Plan {
     /// The fast loop collects failures in a flag.
     collects: bool,
-    /// Some column may have nulls, which the fast loop does not look for.
-    nullable: bool,
+    /// There is a fast loop: it collects, or it does not look for the nulls that some column may have.
     has_fast: bool,
     /// A row may fail.
     can_raise: bool,
@@ -269,7 +268,7 @@ impl Plan {
         // What a flagged block did must be undone: states of groups are stored row by row.
         let grouped = *work == Work::Fold { grouped: true };
         let collects = facts.collects && can_raise && !state_arrays && !grouped;
-        Plan { collects, nullable, has_fast: collects || nullable, can_raise }
+        Plan { collects, has_fast: collects || nullable, can_raise }
     }
 }
 
@@ -456,7 +455,7 @@ impl RowsEmitter<'_, '_> {
                 let wrong = states::store_arrays(self.em, current.function, &ty, &state, &returned.value);
                 if let Some(wrong) = wrong {
                     let span = self.em.module.entry_func().span;
-                    let status = self.em.status(ExcKind::ValueError, span, Some(messages::STATE_SHAPE));
+                    let status = self.em.status(ExcKind::ValueError, span, Some(states::SHAPE_CHANGED));
                     let ll = &self.em.ll;
                     let bad = ll.icmp(IntPred::LLVMIntNE, wrong, ll.const_i64(0));
                     let status = ll.select(bad, ll.int(ll.i64(), status), ll.const_i64(0));
@@ -549,7 +548,7 @@ impl RowsEmitter<'_, '_> {
             return ll.or(flag, ll.sext(overflow, ll.i64()));
         }
         let span = self.em.module.entry_func().span;
-        let status = self.em.status(ExcKind::OverflowError, span, Some(messages::INT_RANGE));
+        let status = self.em.status(ExcKind::OverflowError, span, Some(ir::messages::INT_TOO_LARGE));
         let ll = &self.em.ll;
         let status = ll.select(overflow, ll.int(ll.i64(), status), ll.const_i64(0));
         self.check_status(env, current, status);

@@ -2,10 +2,13 @@
 
 use ir::{ExcKind, Type};
 
-use crate::emit::{Emitter, Mode, Variant, messages};
+use crate::emit::{Emitter, Mode, Variant};
 use crate::llvm::{CallConv, Fun, IntPred, Val};
 use crate::state::{ArrayShape, STORE_ARRAYS, array_shapes};
 use crate::value::{comp_to_slot, comps, load_slot, store_slot};
+
+/// The text of the `ValueError` when a step returns an array of another shape than the state's.
+pub const SHAPE_CHANGED: &str = "an array of the state changed its shape";
 
 /// A state's value and where it lies.
 #[derive(Clone, Debug)]
@@ -124,7 +127,7 @@ pub fn emit_merge(em: &mut Emitter<'_>, symbol: &str) {
     }
     if let Some(wrong) = store_arrays(em, kernel, &ty, &into, &returned.value) {
         let span = em.module.entry_func().span;
-        let status = em.status(ExcKind::ValueError, span, Some(messages::STATE_SHAPE));
+        let status = em.status(ExcKind::ValueError, span, Some(SHAPE_CHANGED));
         let ll = &em.ll;
         let bad = ll.icmp(IntPred::LLVMIntNE, wrong, ll.const_i64(0));
         stop_unless_zero(em, ll.select(bad, ll.int(ll.i64(), status), ll.const_i64(0)));

@@ -4,7 +4,7 @@ use std::ptr;
 
 use crate::abi::List;
 use crate::arena::Arena;
-use crate::exc::{Raised, memory_error, value_error};
+use crate::exc::{Raised, index_error, memory_error, value_error};
 use crate::export::exports;
 use crate::list::slice_positions;
 use crate::sort;
@@ -48,6 +48,11 @@ exports! {
     status fl_array_zeros_2d(element_bytes: Int, rows: Int, columns: Int) -> [Address] with arena = {
         zeros(arena, element_bytes, &[rows, columns])
     };
+
+    /// Raises `IndexError`: `index` is not one of the `length` positions of the axis.
+    status fl_array_index_error(index: Int, axis: Int, length: Int) -> [] = Err::<(), Raised>(index_error(format!(
+        "index {index} is out of bounds for axis {axis} with size {length}"
+    )));
 }
 
 /// The number of slots of `count` items, or `MemoryError` when no memory could hold them.
