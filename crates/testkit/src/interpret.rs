@@ -17,6 +17,10 @@ pub fn call(module: &ir::Module, args: &[Value], captures: &[Value]) -> Result<R
     let arguments = to_interp_all(args, &module.entry_func().param_types())?;
     let captured = to_interp_all(captures, &capture_types)?;
     let ended = interp::run(module, module.entry, &arguments, &captured, &mut RuntimeHost, Limits::default());
+    let message = match &ended {
+        Err(Stop::Raised(raised)) => Some(raised.message.clone()),
+        Ok(_) | Err(Stop::Steps | Stop::Invalid(_)) => None,
+    };
     let outcome = match ended {
         Ok(value) => Outcome::Value(from_interp(&value)?),
         Err(Stop::Raised(raised)) if raised.class == ExcKind::BaseException => return Err(raised.message),
@@ -24,7 +28,7 @@ pub fn call(module: &ir::Module, args: &[Value], captures: &[Value]) -> Result<R
         Err(stop) => return Err(stop.to_string()),
     };
     let read = |values: &[interp::Value]| values.iter().map(from_interp).collect::<Result<Vec<_>, _>>();
-    Ok(Ran { outcome, args_after: read(&arguments)?, captures_after: read(&captured)? })
+    Ok(Ran { outcome, message, args_after: read(&arguments)?, captures_after: read(&captured)? })
 }
 
 fn to_interp_all(values: &[Value], types: &[Type]) -> Result<Vec<interp::Value>, String> {
@@ -67,7 +71,8 @@ fn to_interp(value: &Value, ty: &Type) -> Result<interp::Value, String> {
     })
 }
 
-fn from_interp(value: &interp::Value) -> Result<Value, String> {
+/// The oracle's form of one of the interpreter's values.
+pub fn from_interp(value: &interp::Value) -> Result<Value, String> {
     let all = |items: &[interp::Value]| items.iter().map(from_interp).collect::<Result<Vec<_>, _>>();
     Ok(match value.untagged() {
         interp::Value::None => Value::None,

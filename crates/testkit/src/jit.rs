@@ -16,6 +16,8 @@ const STACK_BYTES: usize = 1 << 20;
 /// What a call gave, and what it left in its arguments and captures.
 pub struct Ran {
     pub outcome: Outcome,
+    /// `str(e)` of the exception.
+    pub message: Option<String>,
     pub args_after: Vec<Value>,
     pub captures_after: Vec<Value>,
 }
@@ -61,6 +63,8 @@ impl Jit {
         };
         // SAFETY: the slots were made for the function's own types and live until the end of this function.
         let status = unsafe { self.kernel.call(&mut context, arguments.slots.as_ptr(), out.as_mut_ptr()) };
+        // SAFETY: the kernel just ran with this context.
+        let message = unsafe { self.kernel.spans().raised(status, &context) }.map(|raised| raised.message);
         let outcome = if status == abi::STATUS_OK {
             // SAFETY: the call succeeded, and the arena is alive.
             Outcome::Value(unsafe { slots::read(&mut out.as_slice(), &self.result) }?)
@@ -76,6 +80,7 @@ impl Jit {
         unsafe {
             Ok(Ran {
                 outcome,
+                message,
                 args_after: read_all(&arguments.slots, &self.params)?,
                 captures_after: read_all(&captured.slots, &self.captures)?,
             })

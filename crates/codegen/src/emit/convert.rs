@@ -19,12 +19,7 @@ impl FuncEmitter<'_, '_> {
             (Type::Float, Elem::F64) => given,
             (Type::Float, Elem::F32) => ll.fptrunc(given, ll.f32()),
             (Type::Float, Elem::Bool) => ll.fcmp(RealPred::LLVMRealUNE, given, ll.const_f64(0.0)),
-            // Out of range NumPy gives what the processor's conversion gives; ours saturates and then wraps, but is
-            // always defined.
-            (Type::Float, _) => {
-                let whole = ll.intrinsic("llvm.fptosi.sat", &[ll.i64(), ll.f64()], &[given]);
-                self.narrow(whole, *elem)
-            }
+            (Type::Float, _) => self.narrow(self.float_to_elem(given, *elem), *elem),
             (Type::Bool, Elem::Bool) => given,
             (Type::Bool, Elem::F32 | Elem::F64) => ll.uitofp(given, elem_ty(ll, *elem)),
             (Type::Bool, _) => ll.zext(given, elem_ty(ll, *elem)),
@@ -33,6 +28,35 @@ impl FuncEmitter<'_, '_> {
             (_, Elem::Bool) => ll.icmp(IntPred::LLVMIntNE, given, ll.zero(ll.i64())),
             (_, _) => self.narrow(given, *elem),
         }
+    }
+
+    /// The conversion as x86-64 does it, on every processor: what does not fit in the 32- or 64-bit integer that the
+    /// machine converts to becomes the least of it.
+    fn float_to_elem(&self, value: Val, elem: Elem) -> Val {
+        let ll = &self.em.ll;
+        match elem {
+            Elem::U32 | Elem::I64 => self.float_to_64(value),
+            Elem::U64 => {
+                let high = ll.fcmp(RealPred::LLVMRealOGE, value, ll.const_f64(TWO_63));
+                let moved = self.float_to_64(ll.fsub(value, ll.const_f64(TWO_63)));
+                ll.select(high, ll.xor(moved, ll.const_i64(i64::MIN)), self.float_to_64(value))
+            }
+            Elem::Bool | Elem::I8 | Elem::I16 | Elem::I32 | Elem::U8 | Elem::U16 | Elem::F32 | Elem::F64 => {
+                // Rounding towards zero makes the open ends of the range as good as the closed ones.
+                let low = ll.fcmp(RealPred::LLVMRealOGT, value, ll.const_f64(f64::from(i32::MIN) - 1.0));
+                let high = ll.fcmp(RealPred::LLVMRealOLT, value, ll.const_f64(f64::from(i32::MAX) + 1.0));
+                let whole = self.float_to_64(value);
+                ll.select(ll.and(low, high), whole, ll.const_i64(i64::from(i32::MIN)))
+            }
+        }
+    }
+
+    fn float_to_64(&self, value: Val) -> Val {
+        let ll = &self.em.ll;
+        let low = ll.fcmp(RealPred::LLVMRealOGE, value, ll.const_f64(-TWO_63));
+        let high = ll.fcmp(RealPred::LLVMRealOLT, value, ll.const_f64(TWO_63));
+        let whole = ll.intrinsic("llvm.fptosi.sat", &[ll.i64(), ll.f64()], &[value]);
+        ll.select(ll.and(low, high), whole, ll.const_i64(i64::MIN))
     }
 
     fn narrow(&self, value: Val, elem: Elem) -> Val {

@@ -144,9 +144,6 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             return;
         }
         self.handler = block.handler.as_ref();
-        if id == BlockId(0) && self.facts.recursive && self.variant.level == 0 {
-            self.check_stack();
-        }
         if self.facts.polls[id.index()] {
             self.poll();
         }
@@ -512,8 +509,8 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
 
     // What is looked at on the way.
 
-    /// Raises `RecursionError` when the stack is used up.
-    fn check_stack(&mut self) {
+    /// Raises `RecursionError` when the stack is used up; before calls of recursive functions.
+    pub fn check_stack(&mut self) {
         let ll = &self.em.ll;
         let here = ll.intrinsic("llvm.addressofreturnaddress", &[ll.ptr()], &[]);
         let here = ll.ptrtoint(here, ll.i64());

@@ -58,6 +58,9 @@ impl FuncEmitter<'_, '_> {
     fn call(&mut self, callee: FuncId, args: &[Value]) -> Vec<Val> {
         let args: Vec<Val> = args.iter().flat_map(|arg| self.comps_of(*arg)).copied().collect();
         let variant = Variant { func: callee, mode: self.variant.mode, level: self.callee_level(callee) };
+        if variant.level == 0 && self.em.facts_of(callee).recursive {
+            self.check_stack();
+        }
         let around = self.around.clone();
         let returned = self.em.call(variant, &around, &args);
         if let Some(status) = returned.status {
