@@ -210,7 +210,7 @@ impl MergeKernel {
 
 /// Compiles the module's entry function to be called with single values. The module must be verified.
 pub fn compile_call(module: &ir::Module, options: &Options) -> Result<CallKernel, CodegenError> {
-    let mut em = Emitter::new(module, "fuseline");
+    let mut em = Emitter::new(module);
     let symbol = fresh_symbol();
     call::emit(&mut em, &symbol);
     let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
@@ -225,7 +225,7 @@ pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options
     let outputs = leaf::leaves(&module.entry_func().result)?;
     let work = Work::Map(outputs.clone());
     rows::check_inputs(module, &work, inputs)?;
-    let mut em = Emitter::new(module, "fuseline");
+    let mut em = Emitter::new(module);
     let symbol = fresh_symbol();
     rows::emit(&mut em, &symbol, &work, inputs);
     let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
@@ -235,7 +235,7 @@ pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options
 /// Compiles a fold's step: parameter 0 is the state, `inputs` says where the others come from; the result has the
 /// state's type. The module must be verified.
 pub fn compile_fold(step: &ir::Module, inputs: &[ParamInput], options: &Options) -> Result<FoldKernel, CodegenError> {
-    let mut em = Emitter::new(step, "fuseline");
+    let mut em = Emitter::new(step);
     let symbols = [fresh_symbol(), fresh_symbol()];
     for (symbol, grouped) in symbols.iter().zip([false, true]) {
         let work = Work::Fold { grouped };
@@ -255,7 +255,7 @@ pub fn compile_merge(merge: &ir::Module, options: &Options) -> Result<MergeKerne
         let message = format!("`{}` must take two states of type `{}`, its result", func.name, func.result);
         return Err(CodegenError::new(message));
     }
-    let mut em = Emitter::new(merge, "fuseline");
+    let mut em = Emitter::new(merge);
     let symbol = fresh_symbol();
     states::emit_merge(&mut em, &symbol);
     let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;

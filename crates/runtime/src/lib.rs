@@ -8,6 +8,7 @@ pub mod abi;
 pub mod arena;
 pub mod case;
 mod decimal;
+pub mod embed;
 pub mod exc;
 mod export;
 pub mod format;

@@ -88,9 +88,14 @@ pub struct Emitter<'m> {
 }
 
 impl<'m> Emitter<'m> {
-    pub fn new(module: &'m Module, name: &str) -> Emitter<'m> {
+    pub fn new(module: &'m Module) -> Emitter<'m> {
+        Emitter::within(Llvm::new("fuseline"), module)
+    }
+
+    /// Emits into an LLVM module that may hold functions already.
+    pub fn within(ll: Llvm, module: &'m Module) -> Emitter<'m> {
         Emitter {
-            ll: Llvm::new(name),
+            ll,
             module,
             facts: facts::of_module(module),
             spans: Vec::new(),
@@ -132,7 +137,8 @@ impl<'m> Emitter<'m> {
         }
         let func = self.module.func(variant.func);
         let ty = self.signature(variant.func);
-        let function = self.ll.define(&symbol_name(&func.name), ty, CallConv::Fast, true);
+        // No exported name has a dot.
+        let function = self.ll.define(&format!("{}.body", symbol_name(&func.name)), ty, CallConv::Fast, true);
         self.ll.add_attribute(function, "nounwind");
         self.functions.insert(variant, function);
         self.queue.push(variant);

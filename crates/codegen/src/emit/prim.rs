@@ -5,6 +5,7 @@ use runtime::table::{Convention, Kind, Signature};
 
 use crate::emit::func::FuncEmitter;
 use crate::facts;
+use crate::kernels::library::CBRT;
 use crate::llvm::{CallConv, IntPred, RealPred, Val};
 
 /// How a primitive becomes machine code.
@@ -54,9 +55,13 @@ pub fn placement(prim: Prim) -> Placement {
         P::StrContains | P::StrStartswith | P::StrEndswith | P::StrFind | P::StrRfind | P::StrCount => {
             Placement::Runtime
         }
-        P::StrReplace | P::StrLower | P::StrUpper => Placement::Runtime,
+        P::StrReplace | P::StrLower | P::StrUpper | P::StrCasefold => Placement::Runtime,
+        P::StrCapitalize | P::StrSwapcase | P::StrTitle => Placement::Runtime,
         P::StrStrip | P::StrLstrip | P::StrRstrip => Placement::Runtime,
         P::StrStripChars | P::StrLstripChars | P::StrRstripChars => Placement::Runtime,
+        P::StrIsdecimal | P::StrIsnumeric | P::StrIstitle | P::StrIsascii | P::StrIsprintable | P::StrIsidentifier => {
+            Placement::Runtime
+        }
         P::StrIsdigit | P::StrIsalpha | P::StrIsalnum | P::StrIsspace | P::StrIsupper | P::StrIslower => {
             Placement::Runtime
         }
@@ -173,7 +178,7 @@ impl FuncEmitter<'_, '_> {
             P::MathFloor => self.rounded_to_int("llvm.floor", x),
             P::MathCeil => self.rounded_to_int("llvm.ceil", x),
             P::MathSqrt => self.math_sqrt(x),
-            P::MathCbrt => self.library_call("cbrt", &[x]),
+            P::MathCbrt => self.library_call(CBRT, &[x]),
             P::MathExp => self.math_overflowing("exp", x),
             P::MathExp2 => self.math_overflowing("exp2", x),
             P::MathExpm1 => self.math_overflowing("expm1", x),

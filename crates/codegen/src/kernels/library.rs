@@ -3,6 +3,9 @@
 
 use crate::llvm::jit::ExternSymbol;
 
+/// The name of C's `cbrt`: Rust's support library has a `cbrt` too, with other last bits, which a linker may take.
+pub const CBRT: &str = "cbrtf64";
+
 macro_rules! library {
     ($( $name:ident ( $($arg:ty),* ) -> $ret:ty; )*) => {
         unsafe extern "C" {
@@ -17,37 +20,10 @@ macro_rules! library {
 }
 
 library! {
-    acos(f64) -> f64;
-    acosh(f64) -> f64;
-    asin(f64) -> f64;
-    asinh(f64) -> f64;
-    atan(f64) -> f64;
-    atan2(f64, f64) -> f64;
-    atanh(f64) -> f64;
-    cbrt(f64) -> f64;
     ceil(f64) -> f64;
-    cos(f64) -> f64;
-    cosh(f64) -> f64;
-    erf(f64) -> f64;
-    erfc(f64) -> f64;
-    exp(f64) -> f64;
-    exp2(f64) -> f64;
-    expm1(f64) -> f64;
     floor(f64) -> f64;
-    fmod(f64, f64) -> f64;
-    log(f64) -> f64;
-    log10(f64) -> f64;
-    log1p(f64) -> f64;
-    log2(f64) -> f64;
-    nextafter(f64, f64) -> f64;
-    pow(f64, f64) -> f64;
-    remainder(f64, f64) -> f64;
     rint(f64) -> f64;
     roundeven(f64) -> f64;
-    sin(f64) -> f64;
-    sinh(f64) -> f64;
-    tan(f64) -> f64;
-    tanh(f64) -> f64;
     trunc(f64) -> f64;
     bcmp(*const u8, *const u8, usize) -> i32;
     memcmp(*const u8, *const u8, usize) -> i32;
@@ -60,6 +36,8 @@ library! {
 pub fn symbols() -> Vec<ExternSymbol> {
     let own = [(crate::state::STORE_ARRAYS, crate::state::store_arrays as *const () as usize)];
     let runtime = runtime::table::symbols().iter().map(|symbol| (symbol.name, symbol.address));
-    let all = runtime.chain(c_library()).chain(own);
+    let libm = runtime::math::libm::symbols();
+    let libm = libm.iter().map(|symbol| (if symbol.name == "cbrt" { CBRT } else { symbol.name }, symbol.address));
+    let all = runtime.chain(libm).chain(c_library()).chain(own);
     all.map(|(name, address)| ExternSymbol { name: name.to_string(), address }).collect()
 }

@@ -3,7 +3,8 @@
 
 pub mod call;
 pub mod columns;
-mod library;
+pub mod exported;
+pub mod library;
 pub mod results;
 pub mod rows;
 pub mod states;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::emit::Emitter;
 use crate::error::CodegenError;
 use crate::input::Options;
+use crate::llvm::Llvm;
 use crate::llvm::jit::{self, Code};
 use crate::llvm::target::{FileKind, Machine};
 use crate::spans::SpanTable;
@@ -33,21 +35,20 @@ pub fn fresh_symbol() -> String {
 /// Optimises the emitter's module, makes machine code of it and loads that; the code's addresses are those of `symbols`.
 pub fn load(em: &mut Emitter<'_>, symbols: &[&str], options: &Options) -> Result<(Code, SpanTable), CodegenError> {
     let machine = Machine::host(options.optimization).map_err(CodegenError::new)?;
-    let spans = prepare(em, &machine, options)?;
+    em.emit_queued();
+    let spans = em.finish()?;
+    optimize(&em.ll, &machine, options)?;
     let object = machine.write(&em.ll, FileKind::Object).map_err(CodegenError::new)?;
     let code = jit::load(&object, symbols, library::symbols).map_err(CodegenError::new)?;
     COMPILE_COUNT.fetch_add(1, Ordering::Relaxed);
     Ok((code, spans))
 }
 
-/// Emits what is still queued, checks the module and optimises it for the machine.
-pub fn prepare(em: &mut Emitter<'_>, machine: &Machine, options: &Options) -> Result<SpanTable, CodegenError> {
-    em.emit_queued();
-    let spans = em.finish()?;
-    machine.configure(&em.ll);
+/// Checks a finished module and optimises it for the machine.
+pub fn optimize(ll: &Llvm, machine: &Machine, options: &Options) -> Result<(), CodegenError> {
+    machine.configure(ll);
     // A malformed module would crash LLVM: it is our bug then, and stays an error.
-    em.ll.verify().map_err(|message| CodegenError::new(format!("internal error: malformed LLVM module: {message}")))?;
+    ll.verify().map_err(|message| CodegenError::new(format!("internal error: malformed LLVM module: {message}")))?;
     let level = options.optimization.min(3);
-    machine.run_passes(&em.ll, &format!("default<O{level}>")).map_err(CodegenError::new)?;
-    Ok(spans)
+    machine.run_passes(ll, &format!("default<O{level}>")).map_err(CodegenError::new)
 }

@@ -148,13 +148,6 @@ impl Llvm {
         }
     }
 
-    pub fn unreachable(&self) {
-        // SAFETY: see the module's header.
-        unsafe {
-            c::LLVMBuildUnreachable(self.builder);
-        }
-    }
-
     pub fn phi(&self, ty: Ty) -> Val {
         // SAFETY: see the module's header.
         Val(unsafe { c::LLVMBuildPhi(self.builder, ty.0, NO_NAME) })

@@ -1,6 +1,6 @@
 //! Float primitives with CPython's exceptions and NumPy's without, the algorithms those of CPython's `floatobject.c`.
 
-use super::scalar::{Outcome, raise};
+use super::scalar::{Outcome, Raise, raise};
 use super::value::{Value, float_repr};
 use crate::exc::ExcKind;
 use crate::messages;
@@ -32,7 +32,7 @@ pub fn binary(prim: Prim, a: f64, b: f64) -> Option<Outcome> {
                 floor_mod(a, b)
             }
         }
-        Prim::FloatPow => return Some(power(a, b).map(Value::Float).map_err(|class| raise(prim, class))),
+        Prim::FloatPow => return Some(power(a, b).map(Value::Float)),
         Prim::FloatPowIeee => a.powf(b),
         prim => return compare(prim, a, b).map(|result| Ok(Value::Bool(result))),
     };
@@ -108,7 +108,8 @@ fn floor_mod(a: f64, b: f64) -> f64 {
 }
 
 /// `a ** b`, in the order of cases of CPython's `float_pow`.
-fn power(a: f64, b: f64) -> Result<f64, ExcKind> {
+fn power(a: f64, b: f64) -> Result<f64, Raise> {
+    let raise = |class| raise(Prim::FloatPow, class);
     if b == 0.0 {
         return Ok(1.0);
     }
@@ -133,16 +134,18 @@ fn power(a: f64, b: f64) -> Result<f64, ExcKind> {
     }
     if a == 0.0 {
         return match b < 0.0 {
-            true => Err(ExcKind::ZeroDivisionError),
+            true => Err(raise(ExcKind::ZeroDivisionError)),
             false => Ok(if odd { a } else { 0.0 }),
         };
     }
-    if a < 0.0 && b != b.floor() {
-        return Err(ExcKind::ValueError);
-    }
     let size = if a.abs() == 1.0 { 1.0 } else { a.abs().powf(b) };
+    if a < 0.0 && b != b.floor() {
+        // CPython goes on with complex numbers, which may be too large as well.
+        let too_large = (ExcKind::OverflowError, "complex exponentiation".to_string());
+        return Err(if size.is_infinite() { too_large } else { raise(ExcKind::ValueError) });
+    }
     if size.is_infinite() {
-        return Err(ExcKind::OverflowError);
+        return Err(raise(ExcKind::OverflowError));
     }
     Ok(if a < 0.0 && odd { -size } else { size })
 }
