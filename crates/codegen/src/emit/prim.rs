@@ -65,6 +65,11 @@ pub fn placement(prim: Prim) -> Placement {
         P::StrIsdigit | P::StrIsalpha | P::StrIsalnum | P::StrIsspace | P::StrIsupper | P::StrIslower => {
             Placement::Runtime
         }
+        P::StrSplitWhitespaceMax | P::StrRsplitWhitespace | P::StrRsplit | P::StrSplitlines => Placement::Runtime,
+        P::StrPartition | P::StrRpartition | P::StrRemoveprefix | P::StrRemovesuffix => Placement::Runtime,
+        P::StrFindBetween | P::StrRfindBetween | P::StrCountBetween => Placement::Runtime,
+        P::StrStartswithBetween | P::StrEndswithBetween => Placement::Runtime,
+        P::StrLjust | P::StrRjust | P::StrCenter | P::StrZfill | P::StrExpandtabs => Placement::Runtime,
         P::StrSplitWhitespace | P::StrSplit | P::StrJoin | P::StrOrd | P::IntChr => Placement::Runtime,
         P::IntToStr | P::FloatToStr | P::StrRepr | P::StrToInt | P::StrToFloat => Placement::Runtime,
         P::IntFormat | P::FloatFormat | P::StrFormat | P::IntToBase => Placement::Runtime,
