@@ -267,3 +267,57 @@ fn tree_intervals(idom: &[Option<usize>]) -> Vec<Option<(u32, u32)>> {
     }
     interval
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The nodes reached from node 0 when one is taken out.
+    fn reached_without(successors: &[Vec<usize>], removed: usize) -> Vec<bool> {
+        let mut reached = vec![false; successors.len()];
+        let mut pending = vec![0];
+        while let Some(node) = pending.pop() {
+            if node != removed && !std::mem::replace(&mut reached[node], true) {
+                pending.extend(&successors[node]);
+            }
+        }
+        reached
+    }
+
+    #[test]
+    fn dominators_are_what_no_path_avoids() {
+        let mut state: u64 = 7;
+        let mut below = |bound: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % bound
+        };
+        for _ in 0..300 {
+            let count = 2 + below(12);
+            let edges = below(2 * count) + 1;
+            let mut successors = vec![Vec::new(); count];
+            for _ in 0..edges {
+                let from = below(count);
+                successors[from].push(below(count));
+            }
+            let idom = LengauerTarjan::run(&successors);
+            let intervals = tree_intervals(&idom);
+            let dominators = Dominators { interval: intervals, idom };
+            let reached = reached_without(&successors, usize::MAX);
+            for above in 0..count {
+                let without = reached_without(&successors, above);
+                for below in 0..count {
+                    let expected = reached[above] && reached[below] && !without[below];
+                    assert_eq!(dominators.node_dominates(above, below), expected, "{successors:?} {above} {below}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn long_chains_need_no_deep_stack() {
+        let count = 300_000;
+        let successors: Vec<Vec<usize>> = (0..count).map(|node| vec![(node + 1) % count]).collect();
+        let idom = LengauerTarjan::run(&successors);
+        assert_eq!(idom[count - 1], Some(count - 2));
+    }
+}

@@ -75,7 +75,7 @@ fn actual(case: &Case) -> String {
         "facts" => verdict(&module),
         "run" => case.expected.lines().map(|line| run_line(&module, line)).collect::<Vec<_>>().join("\n"),
         _ if verdict(&module) != "ok" => verdict(&module),
-        "optimize" => after(module, |module| ir::passes::optimize(module)),
+        "optimize" => after(module, ir::passes::optimize),
         stage if stage.starts_with("pass ") => match ir::passes::Pass::from_name(&stage[5..]) {
             Some(pass) => after(module, |module| pass.run(module)),
             None => panic!("case `{}` names the unknown pass `{}`", case.name, &stage[5..]),
@@ -188,6 +188,21 @@ fn passes_change_no_result() {
         }
     }
     assert!(calls > 30, "the corpus runs too little");
+}
+
+#[test]
+fn recursion_is_cut_short() {
+    let fib = support::corpus_modules().into_iter().find(|(name, _)| name == "fibonacci").map(|(_, module)| module);
+    let mut fib = fib.expect("the corpus has fibonacci");
+    let run = |module: &Module, steps| {
+        let limits = Limits { steps, depth: 100 };
+        interp::run(module, module.entry, &[Value::Int(35)], &[], &mut NoHost, limits)
+    };
+    // As it is written, 29,860,703 calls.
+    assert!(matches!(run(&fib, 1_000_000), Err(Stop::Steps)));
+    ir::passes::optimize(&mut fib);
+    // 313 calls of at most 40 steps each.
+    assert!(matches!(run(&fib, 313 * 40), Ok(Value::Int(9_227_465))));
 }
 
 #[test]

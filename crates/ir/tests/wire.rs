@@ -67,7 +67,7 @@ fn no_bytes_make_the_decoder_panic() {
     let payload = encode(&everything())[HEADER_BYTES..].to_vec();
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut decoded = 0;
-    for _ in 0..3_000 {
+    for _ in 0..1_000 {
         let mut mutated = payload.clone();
         for _ in 0..=random.below(3) {
             let (at, from) = (random.below(mutated.len()), random.below(mutated.len()));
@@ -86,7 +86,7 @@ fn no_bytes_make_the_decoder_panic() {
             assert_eq!(decode(&encode(&module)).as_ref(), Ok(&module));
         }
     }
-    assert!(decoded > 30, "the mutations should not all be refused");
+    assert!(decoded > 10, "the mutations should not all be refused");
 }
 
 #[test]
