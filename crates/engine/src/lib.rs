@@ -7,11 +7,17 @@
 pub mod aggregate;
 pub mod dataset;
 pub mod error;
+mod execute;
+mod failure;
 pub mod function;
 pub mod kernel;
+mod names;
+mod plan;
 pub mod run;
 pub mod session;
+mod source;
 pub mod types;
+mod write;
 
 // The crates whose types appear in this crate's interface: users of `engine` name them through it.
 pub use arrow;
@@ -25,5 +31,6 @@ pub use error::{EngineError, Error, PlanError, Result, RowError};
 pub use function::{CaptureValues, CompiledFunction, Keepalive, StateValue};
 pub use kernel::{Argument, elementwise};
 pub use run::{BatchStream, ErrorCount, Progress, Report, Watch};
-pub use session::{CsvOptions, Session, SessionOptions};
+pub use session::{Session, SessionOptions};
+pub use source::CsvOptions;
 pub use types::{RowType, row_type};

@@ -1,9 +1,30 @@
-//! Running a plan: progress, cancellation, and the report of what happened to the rows.
+//! Running a plan: the state of one run, progress, cancellation, and the report of what happened to the rows.
 
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::TaskContext;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use futures::StreamExt;
 
 use crate::error::{Error, Result};
+use crate::failure;
+use crate::session::Session;
+
+/// How often the caller's [`Watch`] is called.
+const WATCH_INTERVAL: Duration = Duration::from_millis(40);
+
+/// Batches that may wait for a slow reader of a [`BatchStream`].
+const STREAM_BATCHES_MAX: usize = 4;
 
 /// How far a running query is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -14,7 +35,7 @@ pub struct Progress {
     pub rows_total: Option<u64>,
 }
 
-/// Called on the calling thread about every 50 ms while a query runs; returning false cancels it.
+/// Called on the calling thread about every 40 ms while a query runs; returning false cancels it.
 pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> bool;
 
 /// Failing rows that were made null or dropped.
@@ -37,23 +58,274 @@ pub struct Report {
     pub row_errors: Vec<ErrorCount>,
 }
 
+/// What the operators of one running plan share.
+#[derive(Debug)]
+pub(crate) struct RunState {
+    sequential: bool,
+    threads: usize,
+    cancel: AtomicU8,
+    errors: Mutex<BTreeMap<ErrorKey, u64>>,
+}
+
+/// Function, class number, file and line.
+type ErrorKey = (String, u8, Option<String>, u32);
+
+impl RunState {
+    /// `sequential`: every operator has one part and sees the rows in order, so that row numbers can be counted.
+    pub fn new(threads: usize, sequential: bool) -> Arc<RunState> {
+        Arc::new(RunState { sequential, threads, cancel: AtomicU8::new(0), errors: Mutex::default() })
+    }
+
+    pub fn sequential(&self) -> bool {
+        self.sequential
+    }
+
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// The flag that kernels poll.
+    pub fn cancel_flag(&self) -> &AtomicU8 {
+        &self.cancel
+    }
+
+    pub fn cancel(&self) {
+        self.cancel.store(1, Ordering::Relaxed);
+    }
+
+    pub fn count_error(&self, function: &str, class: ir::ExcKind, file: Option<&str>, line: u32, rows: u64) {
+        let key = (function.to_owned(), class as u8, file.map(str::to_owned), line);
+        *lock(&self.errors).entry(key).or_insert(0) += rows;
+    }
+
+    fn error_counts(&self) -> Vec<ErrorCount> {
+        let errors = lock(&self.errors);
+        let count = |((function, class, file, line), rows): (&ErrorKey, &u64)| {
+            let class = ir::ExcKind::from_code(*class)?;
+            Some(ErrorCount { function: function.clone(), class, file: file.clone(), line: *line, rows: *rows })
+        };
+        errors.iter().filter_map(count).collect()
+    }
+
+    /// The state of the run that this context belongs to.
+    pub fn of(context: &TaskContext) -> Result<Arc<RunState>> {
+        context
+            .session_config()
+            .get_extension::<RunState>()
+            .ok_or_else(|| Error::engine("the plan was not started by a session"))
+    }
+}
+
+/// The data behind a mutex; what a panicking thread left is as good as what any other left.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Rows read so far by the plan's sources, and how many there are.
+fn progress_of(plan: &Arc<dyn ExecutionPlan>) -> Progress {
+    let mut progress = Progress { rows: 0, rows_total: Some(0) };
+    let mut pending = vec![plan];
+    while let Some(node) = pending.pop() {
+        let children = node.children();
+        if children.is_empty() {
+            let rows = node.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0);
+            progress.rows += rows as u64;
+            let known = node.partition_statistics(None).ok().and_then(|statistics| match statistics.num_rows {
+                datafusion::common::stats::Precision::Exact(rows) => Some(rows as u64),
+                _ => None,
+            });
+            progress.rows_total = progress.rows_total.zip(known).map(|(sum, rows)| sum + rows);
+        }
+        pending.extend(children);
+    }
+    progress
+}
+
+/// Waits for the future on the session's threads, calling `watch` in between on this one.
+pub(crate) fn drive<T: Send + 'static>(
+    session: &Session,
+    run: &Arc<RunState>,
+    plan: Option<&Arc<dyn ExecutionPlan>>,
+    watch: Watch<'_>,
+    future: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let runtime = session.runtime()?;
+    let task = {
+        let _inside = runtime.enter();
+        SpawnedTask::spawn(future)
+    };
+    runtime.block_on(async {
+        let mut task = std::pin::pin!(task);
+        loop {
+            match tokio::time::timeout(WATCH_INTERVAL, task.as_mut()).await {
+                Ok(Ok(result)) => return result,
+                Ok(Err(error)) => return Err(task_failed(&error)),
+                Err(_) => {
+                    let progress = plan.map(progress_of).unwrap_or_default();
+                    if !watch(progress) {
+                        // The task and all below it are aborted when it is dropped; kernels see the flag.
+                        run.cancel();
+                        return Err(Error::Cancelled);
+                    }
+                }
+            }
+        }
+    })
+}
+
+fn task_failed(error: &tokio::task::JoinError) -> Error {
+    Error::engine_hint(
+        format!("a worker thread failed: {error}"),
+        "this is a defect of Fuseline; please report it with the program that shows it",
+    )
+}
+
+/// The report of a run that has ended.
+pub(crate) fn report_of(run: &RunState, plan: &Arc<dyn ExecutionPlan>) -> Report {
+    Report { rows_read: progress_of(plan).rows, row_errors: run.error_counts() }
+}
+
+/// Runs every part of the plan, several at a time, and gives the batches of all in order.
+pub(crate) async fn gather(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    threads: usize,
+) -> Result<Vec<RecordBatch>> {
+    let parts = plan.output_partitioning().partition_count();
+    let start = |part: usize| {
+        let (plan, context) = (plan.clone(), context.clone());
+        SpawnedTask::spawn(async move {
+            let mut stream = plan.execute(part, context)?;
+            let mut batches = Vec::new();
+            while let Some(batch) = stream.next().await {
+                batches.push(batch?);
+            }
+            Ok(batches)
+        })
+    };
+    let mut tasks = futures::stream::iter(0..parts).map(start).buffered(threads.max(1));
+    let mut batches = Vec::new();
+    while let Some(part) = tasks.next().await {
+        let part: datafusion::common::Result<Vec<RecordBatch>> = part.map_err(|error| task_failed(&error))?;
+        batches.extend(part.map_err(failure::from_datafusion)?);
+    }
+    Ok(batches)
+}
+
+/// What users see of a column: text as `Utf8`, whatever it is inside.
+pub(crate) fn shown_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8View => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        other => other.clone(),
+    }
+}
+
+/// What users see of a schema.
+pub(crate) fn shown_schema(schema: &Schema) -> SchemaRef {
+    let shown = |field: &Arc<Field>| Field::new(field.name(), shown_type(field.data_type()), field.is_nullable());
+    Arc::new(Schema::new(schema.fields().iter().map(shown).collect::<Vec<_>>()))
+}
+
+/// A batch with the types of `schema`.
+pub(crate) fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let convert = |(column, field): (&ArrayRef, &Arc<Field>)| match (column.data_type(), field.data_type()) {
+        (found, wanted) if found == wanted => Ok(column.clone()),
+        (DataType::Utf8View, DataType::Utf8) => {
+            // Built from the views directly: arrow's cast goes through a builder that grows.
+            let views = arrow::array::AsArray::as_string_view(column);
+            Ok(Arc::new(StringArray::from_iter(views.iter())) as ArrayRef)
+        }
+        (_, wanted) => cast(column, wanted),
+    };
+    let columns: std::result::Result<Vec<ArrayRef>, _> =
+        batch.columns().iter().zip(schema.fields()).map(convert).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    columns
+        .and_then(|columns| RecordBatch::try_new_with_options(schema.clone(), columns, &options))
+        .map_err(|error| Error::engine(format!("a result column cannot be converted: {error}")))
+}
+
 /// Batches of a running query, in order. Dropping it stops the query.
 pub struct BatchStream {
     schema: SchemaRef,
+    session: Session,
+    run: Arc<RunState>,
+    plan: Arc<dyn ExecutionPlan>,
+    batches: tokio::sync::mpsc::Receiver<Result<RecordBatch>>,
+    _task: SpawnedTask<()>,
+    /// Finds the first failing row when a batch failed.
+    locate: Box<dyn Fn(Error, Watch<'_>) -> Error + Send>,
+    finished: bool,
 }
 
 impl BatchStream {
+    pub(crate) fn start(
+        session: &Session,
+        run: Arc<RunState>,
+        plan: Arc<dyn ExecutionPlan>,
+        mut stream: SendableRecordBatchStream,
+        locate: Box<dyn Fn(Error, Watch<'_>) -> Error + Send>,
+    ) -> Result<BatchStream> {
+        let schema = shown_schema(&stream.schema());
+        let (sender, batches) = tokio::sync::mpsc::channel(STREAM_BATCHES_MAX);
+        let _inside = session.runtime()?.enter();
+        let task = SpawnedTask::spawn(async move {
+            while let Some(batch) = stream.next().await {
+                let failed = batch.is_err();
+                if sender.send(batch.map_err(failure::from_datafusion)).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        let session = session.clone();
+        Ok(BatchStream { schema, session, run, plan, batches, _task: task, locate, finished: false })
+    }
+
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The next batch; `None` at the end.
-    pub fn next(&mut self, _watch: Watch<'_>) -> Result<Option<RecordBatch>> {
-        Err(Error::engine("not there yet"))
+    /// The next batch; `None` at the end, and after an error.
+    pub fn next(&mut self, watch: Watch<'_>) -> Result<Option<RecordBatch>> {
+        if self.finished {
+            return Ok(None);
+        }
+        let runtime = self.session.runtime()?;
+        let received = runtime.block_on(async {
+            loop {
+                match tokio::time::timeout(WATCH_INTERVAL, self.batches.recv()).await {
+                    Ok(received) => return received.transpose(),
+                    Err(_) => {
+                        if !watch(progress_of(&self.plan)) {
+                            self.run.cancel();
+                            return Err(Error::Cancelled);
+                        }
+                    }
+                }
+            }
+        });
+        match received {
+            Ok(Some(batch)) => shown_batch(&batch, &self.schema).map(Some),
+            Ok(None) => {
+                self.finished = true;
+                Ok(None)
+            }
+            Err(error) => {
+                self.finished = true;
+                Err((self.locate)(error, watch))
+            }
+        }
     }
 
-    /// The report so far; complete after `next` gave `None`.
+    /// The report so far; complete after [`BatchStream::next`] gave `None`.
     pub fn report(&self) -> Report {
-        Report::default()
+        report_of(&self.run, &self.plan)
+    }
+}
+
+impl Drop for BatchStream {
+    fn drop(&mut self) {
+        self.run.cancel();
     }
 }

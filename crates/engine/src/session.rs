@@ -1,10 +1,32 @@
-//! Sessions: threads, memory, and the sources datasets begin with.
+//! Sessions: threads, memory, DataFusion's configuration, and the sources datasets begin with.
 
-use arrow::datatypes::{DataType, SchemaRef};
+use std::sync::{Arc, OnceLock};
+
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SessionContext;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::SessionConfig;
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
+use crate::failure;
+use crate::plan;
+use crate::run::RunState;
+use crate::source::{self, CsvOptions};
+
+/// Plans are cut into this many parts whatever the number of threads: parts are folded in order and merged in order, so
+/// the answer does not depend on the machine. More than most machines have cores, few enough that tiny data is quick.
+pub(crate) const PARTITIONS: usize = 16;
+
+/// Rows a batch: small enough that a batch's columns stay in cache between two operators.
+pub(crate) const BATCH_ROWS: usize = 8192;
+
+/// Stack of a worker thread; compiled functions that recurse may use [`crate::kernel::KERNEL_STACK_BYTES`] of it.
+const THREAD_STACK_BYTES: usize = 24 * 1024 * 1024;
 
 /// How a session uses the machine.
 #[derive(Clone, Debug, Default)]
@@ -15,64 +37,152 @@ pub struct SessionOptions {
     pub memory_bytes_max: Option<usize>,
 }
 
-/// How a CSV file is read.
-#[derive(Clone, Debug)]
-pub struct CsvOptions {
-    pub delimiter: u8,
-    /// The first line names the columns; otherwise they are `column_1`, `column_2` and so on.
-    pub header: bool,
-    /// Texts that mean "missing"; an empty field always does.
-    pub null_values: Vec<String>,
-    /// Types of columns by name, instead of inferred ones.
-    pub types: Vec<(String, DataType)>,
-    /// Rows that types are inferred from.
-    pub infer_rows: usize,
-}
-
-impl Default for CsvOptions {
-    fn default() -> Self {
-        CsvOptions { delimiter: b',', header: true, null_values: Vec::new(), types: Vec::new(), infer_rows: 10_000 }
-    }
-}
-
 /// Threads, memory and configuration that datasets share. Cheap to clone.
 #[derive(Clone)]
 pub struct Session {
+    inner: Arc<SessionInner>,
+}
+
+struct SessionInner {
+    /// Taken out only when the session is dropped.
+    runtime: Option<tokio::runtime::Runtime>,
+    environment: Arc<RuntimeEnv>,
+    base_state: SessionState,
     threads: usize,
+}
+
+impl Drop for SessionInner {
+    fn drop(&mut self) {
+        // A session may be dropped by one of its own worker threads, where waiting for them is not allowed.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Session {
     pub fn new(options: SessionOptions) -> Result<Session> {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        Ok(Session { threads: options.threads.unwrap_or(cores).max(1) })
+        let threads = match options.threads {
+            Some(threads) => threads.max(1),
+            None => threads_from_environment()?,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .max_blocking_threads(threads.max(8) * 4)
+            .thread_name("fuseline")
+            .thread_stack_size(THREAD_STACK_BYTES)
+            .enable_time()
+            .build()
+            .map_err(|error| Error::engine(format!("cannot start worker threads: {error}")))?;
+        let mut environment = RuntimeEnvBuilder::new();
+        if let Some(bytes) = options.memory_bytes_max {
+            environment = environment.with_memory_pool(Arc::new(FairSpillPool::new(bytes)));
+        }
+        let environment = environment.build_arc().map_err(failure::from_datafusion)?;
+        let base_state = SessionStateBuilder::new()
+            .with_config(config(PARTITIONS))
+            .with_runtime_env(environment.clone())
+            .with_default_features()
+            .with_optimizer_rules(plan::logical_rules())
+            .with_physical_optimizer_rules(plan::physical_rules())
+            .with_query_planner(Arc::new(plan::Planner))
+            .build();
+        Ok(Session { inner: Arc::new(SessionInner { runtime: Some(runtime), environment, base_state, threads }) })
     }
 
-    /// The session used where none is named: made on first use from the environment.
+    /// The session used where none is named: made on first use, from the environment.
     pub fn global() -> Result<Session> {
-        Session::new(SessionOptions::default())
+        static GLOBAL: OnceLock<Session> = OnceLock::new();
+        if let Some(session) = GLOBAL.get() {
+            return Ok(session.clone());
+        }
+        let session = Session::new(SessionOptions::default())?;
+        Ok(GLOBAL.get_or_init(|| session).clone())
     }
 
     pub fn threads(&self) -> usize {
-        self.threads
+        self.inner.threads
     }
 
-    /// Reads CSV files; a path may hold `*`, `?` and `[..]`.
-    pub fn read_csv(&self, _paths: &[String], _options: &CsvOptions) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+    /// Reads CSV files as one table; a path may hold `*`, `?` and `[..]`.
+    pub fn read_csv(&self, paths: &[String], options: &CsvOptions) -> Result<Dataset> {
+        Dataset::from_table(self, source::csv::open(paths, options)?)
     }
 
-    /// Reads Parquet files; a path may hold `*`, `?` and `[..]`.
-    pub fn read_parquet(&self, _paths: &[String]) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+    /// Reads Parquet files as one table; a path may hold `*`, `?` and `[..]`.
+    pub fn read_parquet(&self, paths: &[String]) -> Result<Dataset> {
+        Dataset::from_table(self, source::parquet::open(paths)?)
     }
 
-    /// Reads JSON files: one object a line, or one array of objects.
-    pub fn read_json(&self, _paths: &[String]) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+    /// Reads JSON files as one table: one object a line, or one array of objects a file.
+    pub fn read_json(&self, paths: &[String]) -> Result<Dataset> {
+        Dataset::from_table(self, source::json::open(self, paths)?)
     }
 
-    /// Batches in memory, without a copy.
-    pub fn from_arrow(&self, _schema: SchemaRef, _batches: Vec<RecordBatch>) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+    /// Batches in memory, without a copy. All must have this schema.
+    pub fn from_arrow(&self, schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Dataset> {
+        Dataset::from_table(self, source::memory::open(schema, batches)?)
     }
+
+    pub(crate) fn runtime(&self) -> Result<&tokio::runtime::Runtime> {
+        self.inner.runtime.as_ref().ok_or_else(|| Error::engine("the session is closed"))
+    }
+
+    pub(crate) fn environment(&self) -> &Arc<RuntimeEnv> {
+        &self.inner.environment
+    }
+
+    /// DataFusion's state for one run of a plan.
+    pub(crate) fn state_for(&self, run: &Arc<RunState>) -> SessionState {
+        let partitions = if run.sequential() { 1 } else { PARTITIONS };
+        let config = config(partitions).with_extension(run.clone());
+        SessionStateBuilder::new_from_existing(self.inner.base_state.clone()).with_config(config).build()
+    }
+
+    /// A context for planning and optimising only.
+    pub(crate) fn context(&self) -> SessionContext {
+        SessionContext::new_with_state(self.inner.base_state.clone())
+    }
+}
+
+fn threads_from_environment() -> Result<usize> {
+    match std::env::var("FUSELINE_THREADS") {
+        Ok(text) => match text.trim().parse::<usize>() {
+            Ok(threads) if threads > 0 => Ok(threads),
+            _ => Err(Error::plan_hint(
+                format!("`FUSELINE_THREADS` is `{text}`, which is not a number of threads"),
+                "set it to 1 or more, or unset it to use every core",
+            )),
+        },
+        Err(_) => Ok(std::thread::available_parallelism().map_or(1, |cores| cores.get())),
+    }
+}
+
+/// What is switched off here is off for one of two reasons: it would make the answer depend on timing or on the number of
+/// threads, or it would move rows past each other. docs/decisions/0041-determinism.md has the list with reasons.
+fn config(partitions: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(partitions)
+        .with_batch_size(BATCH_ROWS)
+        .with_create_default_catalog_and_schema(false)
+        .with_round_robin_repartition(false)
+        .with_repartition_aggregations(false)
+        .with_repartition_joins(false)
+        .with_repartition_sorts(true)
+        .with_repartition_windows(false)
+        .with_repartition_file_scans(false)
+        .with_enable_sort_pushdown(false);
+    let options = config.options_mut();
+    options.execution.enable_file_stream_work_stealing = false;
+    options.execution.collect_statistics = false;
+    options.optimizer.enable_dynamic_filter_pushdown = false;
+    options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+    options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+    options.optimizer.enable_topk_aggregation = false;
+    options.optimizer.enable_topk_repartition = false;
+    options.optimizer.enable_distinct_aggregation_soft_limit = false;
+    options.optimizer.join_reordering = false;
+    options.optimizer.skip_failed_rules = false;
+    config
 }

@@ -1,0 +1,96 @@
+//! Errors on their way through DataFusion: ours go in wrapped and come out whole, DataFusion's own become sentences a
+//! person can use.
+
+use std::error::Error as StdError;
+
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
+
+use crate::error::Error;
+
+/// Wraps an error of ours for its way up through DataFusion's operators.
+pub(crate) fn wrap(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// Our error inside, or what DataFusion says in our words.
+pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
+    if let Some(ours) = find_ours(&error) {
+        return ours.clone();
+    }
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => Error::engine_hint(
+            "the query needs more memory than the session's limit allows",
+            "raise the limit with `fl.session(memory=...)`, or aggregate or filter earlier",
+        ),
+        DataFusionError::IoError(error) => from_io("cannot read or write", error),
+        DataFusionError::ParquetError(error) => from_parquet(error),
+        DataFusionError::ObjectStore(error) => Error::engine(format!("cannot read: {error}")),
+        DataFusionError::ArrowError(error, _) => from_arrow(error),
+        DataFusionError::ExecutionJoin(error) => Error::engine(format!("a worker thread failed: {error}")),
+        DataFusionError::Plan(message) => Error::plan(message.clone()),
+        other => Error::engine(first_line(&other.strip_backtrace())),
+    }
+}
+
+fn find_ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    if let Some(ours) = error.downcast_ref::<Error>() {
+        return Some(ours);
+    }
+    if let Some(error) = error.downcast_ref::<DataFusionError>() {
+        // Not every variant reports what it wraps as its source.
+        match error {
+            DataFusionError::External(inner) => return find_ours(inner.as_ref()),
+            DataFusionError::Context(_, inner) => return find_ours(inner.as_ref()),
+            DataFusionError::Diagnostic(_, inner) => return find_ours(inner.as_ref()),
+            DataFusionError::Shared(inner) => return find_ours(inner.as_ref()),
+            DataFusionError::Collection(errors) => return errors.iter().find_map(|error| find_ours(error)),
+            DataFusionError::ArrowError(inner, _) => return find_ours(inner.as_ref()),
+            _ => {}
+        }
+    }
+    if let Some(ArrowError::ExternalError(inner)) = error.downcast_ref::<ArrowError>() {
+        return find_ours(inner.as_ref());
+    }
+    error.source().and_then(find_ours)
+}
+
+pub(crate) fn from_io(what: &str, error: &std::io::Error) -> Error {
+    Error::engine(format!("{what}: {}", io_reason(error)))
+}
+
+/// The operating system's reason in lower case, without its number.
+pub(crate) fn io_reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => "unknown reason".to_owned(),
+    }
+}
+
+pub(crate) fn from_parquet(error: &ParquetError) -> Error {
+    Error::engine_hint(
+        format!("a Parquet file cannot be decoded: {}", first_line(&error.to_string())),
+        "the file is damaged or incomplete; write or copy it again",
+    )
+}
+
+fn from_arrow(error: &ArrowError) -> Error {
+    match error {
+        ArrowError::ParquetError(message) => Error::engine_hint(
+            format!("a Parquet file cannot be decoded: {}", first_line(message)),
+            "the file is damaged or incomplete; write or copy it again",
+        ),
+        ArrowError::IoError(_, error) => from_io("cannot read or write", error),
+        ArrowError::JsonError(message) => Error::engine(format!("a JSON file cannot be read: {}", first_line(message))),
+        ArrowError::CsvError(message) => Error::engine(format!("a CSV file cannot be read: {}", first_line(message))),
+        other => Error::engine(first_line(&other.to_string())),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,71 @@
+//! Our operators in DataFusion's plans, and which of DataFusion's rewrites apply to them.
+
+pub(crate) mod float_key;
+pub(crate) mod ordered;
+pub(crate) mod row_number;
+pub(crate) mod stable_sort;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
+
+/// Logical rules of DataFusion that are left out, each with its reason.
+const LOGICAL_RULES_OFF: [&str; 1] = [
+    // Sums would be added up in another order as soon as a distinct count stands beside them.
+    "single_distinct_aggregation_to_group_by",
+];
+
+/// Physical rules of DataFusion that are left out, each with its reason.
+const PHYSICAL_RULES_OFF: [&str; 7] = [
+    // Swaps the sides of joins by size: the rows would come in another order.
+    "join_selection",
+    // These stop early at whichever rows come first in time.
+    "LimitedDistinctAggregation",
+    "LimitAggregation",
+    // These reorder sorts, ties included.
+    "PushdownSort",
+    "TopKRepartition",
+    "WindowTopN",
+    "HashJoinBuffering",
+];
+
+pub(crate) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    Optimizer::new().rules.into_iter().filter(|rule| !LOGICAL_RULES_OFF.contains(&rule.name())).collect()
+}
+
+pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = PhysicalOptimizer::default()
+        .rules
+        .into_iter()
+        .filter(|rule| !PHYSICAL_RULES_OFF.contains(&rule.name()))
+        .collect();
+    // Before the sorts are spread over the parts, and after everything has been moved.
+    rules.insert(0, Arc::new(stable_sort::StableSort));
+    rules.push(Arc::new(ordered::KeepPartsInOrder));
+    rules
+}
+
+/// DataFusion's planner with our operators.
+#[derive(Debug)]
+pub(crate) struct Planner;
+
+#[async_trait]
+impl QueryPlanner for Planner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![]);
+        planner.create_physical_plan(plan, session).await
+    }
+}

@@ -1,0 +1,127 @@
+//! Batches in memory as a table, cut into parts of fixed row ranges without a copy.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::catalog::memory::MemorySourceConfig;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result as DataFusionResult;
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::error::{Error, Result};
+use crate::session::{BATCH_ROWS, PARTITIONS};
+
+/// Rows below which another part is not worth starting.
+const PART_ROWS_MIN: usize = 4 * BATCH_ROWS;
+
+/// Batches of one schema.
+#[derive(Debug)]
+pub(crate) struct MemoryTable {
+    schema: SchemaRef,
+    parts: Vec<Vec<RecordBatch>>,
+}
+
+/// The table over these batches.
+pub(crate) fn open(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<MemoryTable> {
+    let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+    if let Some((_, twice)) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
+        return Err(Error::plan(format!("two columns are named `{twice}`")));
+    }
+    for batch in &batches {
+        let found = batch.schema();
+        let same = found.fields().len() == schema.fields().len()
+            && found.fields().iter().zip(schema.fields()).all(|(a, b)| a.data_type() == b.data_type());
+        if !same {
+            return Err(Error::plan("the batches do not all have the columns of the schema"));
+        }
+    }
+    let schema = exact_nullability(&schema, &batches);
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let count = (rows / PART_ROWS_MIN).clamp(1, PARTITIONS);
+    // A part is a whole number of batches, so that the batches are the same ones however many parts are run.
+    let part_rows = rows.div_ceil(BATCH_ROWS).div_ceil(count).max(1) * BATCH_ROWS;
+    let mut parts: Vec<Vec<RecordBatch>> = vec![Vec::new(); count];
+    let mut position = 0usize;
+    for batch in batches {
+        let columns = batch.columns().to_vec();
+        let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| Error::plan(error.to_string()))?;
+        let mut start = 0usize;
+        while start < batch.num_rows() {
+            let part = position / part_rows;
+            let length = (batch.num_rows() - start).min(BATCH_ROWS - position % BATCH_ROWS);
+            parts[part].push(batch.slice(start, length));
+            start += length;
+            position += length;
+        }
+    }
+    Ok(MemoryTable { schema, parts })
+}
+
+/// Arrow schemas often say "nullable" for columns without nulls; what the data says makes faster kernels.
+fn exact_nullability(schema: &Schema, batches: &[RecordBatch]) -> SchemaRef {
+    let field = |(index, field): (usize, &Arc<Field>)| {
+        let nulls = batches.iter().any(|batch| batch.column(index).logical_null_count() > 0);
+        let always = field.data_type().is_null();
+        Field::new(field.name(), field.data_type().clone(), nulls || always)
+    };
+    Arc::new(Schema::new(schema.fields().iter().enumerate().map(field).collect::<Vec<_>>()))
+}
+
+#[async_trait]
+impl TableProvider for MemoryTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let parts = if state.config().target_partitions() <= 1 {
+            vec![self.parts.iter().flatten().cloned().collect()]
+        } else {
+            self.parts.clone()
+        };
+        let source = MemorySourceConfig::try_new(&parts, self.schema.clone(), projection.cloned())?;
+        let source = source.with_limit(limit);
+        Ok(datafusion::datasource::source::DataSourceExec::from_data_source(source))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Int64Type};
+
+    #[test]
+    fn parts_are_whole_batches_in_order_whatever_the_input_batches() {
+        let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, true)]));
+        let whole = RecordBatch::try_new(schema.clone(), vec![Arc::new(Int64Array::from_iter_values(0..200_001))]);
+        let whole = whole.unwrap();
+        let table = open(schema.clone(), vec![whole.slice(0, 3), whole.slice(3, 99_998), whole.slice(100_001, 100_000)]);
+        let table = table.unwrap();
+        assert!(!table.schema.field(0).is_nullable());
+        assert_eq!(table.parts.len(), 6);
+        let mut next = 0;
+        for (index, part) in table.parts.iter().enumerate() {
+            let rows: usize = part.iter().map(RecordBatch::num_rows).sum();
+            assert!(index == 5 || rows % BATCH_ROWS == 0, "{rows}");
+            for value in part.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()) {
+                assert_eq!(value, next);
+                next += 1;
+            }
+        }
+        assert_eq!(next, 200_001);
+    }
+}
