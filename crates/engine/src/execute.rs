@@ -50,7 +50,7 @@ fn with_first_failure<T: Send + 'static, F: Future<Output = Result<T>> + Send + 
     // Whatever still runs after an error has no reader any more.
     prepared.run.cancel();
     match result {
-        Ok(value) => Ok((value, run::report_of(&prepared.run, &prepared.plan))),
+        Ok(value) => Ok((value, run::report_of(&prepared.run))),
         Err(error) => Err(first_failure(session, plan, error, watch)),
     }
 }
@@ -97,7 +97,7 @@ pub(crate) fn stream(session: &Session, plan: &LogicalPlan) -> Result<BatchStrea
         let (session, plan) = (session.clone(), plan.clone());
         Box::new(move |error, watch: Watch<'_>| first_failure(&session, &plan, error, watch))
     };
-    BatchStream::start(session, prepared.run, prepared.plan, stream, locate)
+    BatchStream::start(session, prepared.run, &prepared.plan, stream, locate)
 }
 
 /// The plan as text, before and after optimisation; with `analyze` it is run and shown with rows and times.

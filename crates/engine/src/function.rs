@@ -49,13 +49,16 @@ impl CaptureValues {
 pub struct CompiledFunction {
     name: Arc<str>,
     module: Arc<ir::Module>,
+    /// `ir::wire::hash` of the module.
+    hash: [u8; 32],
     captures: CaptureValues,
 }
 
 impl CompiledFunction {
     /// `module` must have passed the verifier; `captures` must fit `module.captures`.
     pub fn new(name: impl Into<Arc<str>>, module: Arc<ir::Module>, captures: CaptureValues) -> CompiledFunction {
-        CompiledFunction { name: name.into(), module, captures }
+        let hash = ir::wire::hash(&module);
+        CompiledFunction { name: name.into(), module, hash, captures }
     }
 
     /// The Python name, `<lambda>` for a lambda.
@@ -65,6 +68,11 @@ impl CompiledFunction {
 
     pub fn module(&self) -> &Arc<ir::Module> {
         &self.module
+    }
+
+    /// The identity of the IR: equal modules have equal hashes, on every machine.
+    pub fn hash(&self) -> &[u8; 32] {
+        &self.hash
     }
 
     pub fn captures(&self) -> &CaptureValues {
@@ -83,8 +91,7 @@ impl CompiledFunction {
 
 impl PartialEq for CompiledFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.captures.identity == other.captures.identity
-            && (Arc::ptr_eq(&self.module, &other.module) || self.module == other.module)
+        self.captures.identity == other.captures.identity && self.hash == other.hash && self.name == other.name
     }
 }
 
@@ -92,9 +99,8 @@ impl Eq for CompiledFunction {}
 
 impl Hash for CompiledFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
         self.captures.identity.hash(state);
-        self.module.funcs.len().hash(state);
+        self.hash.hash(state);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,13 +11,16 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::execution::TaskContext;
+use datafusion::common::stats::Precision;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
 
 use crate::error::{Error, Result};
 use crate::failure;
+use crate::plan::MeterExec;
 use crate::session::Session;
 
 /// How often the caller's [`Watch`] is called.
@@ -64,6 +67,7 @@ pub(crate) struct RunState {
     sequential: bool,
     threads: usize,
     cancel: AtomicU8,
+    rows_read: AtomicU64,
     errors: Mutex<BTreeMap<ErrorKey, u64>>,
 }
 
@@ -73,7 +77,13 @@ type ErrorKey = (String, u8, Option<String>, u32);
 impl RunState {
     /// `sequential`: every operator has one part and sees the rows in order, so that row numbers can be counted.
     pub fn new(threads: usize, sequential: bool) -> Arc<RunState> {
-        Arc::new(RunState { sequential, threads, cancel: AtomicU8::new(0), errors: Mutex::default() })
+        Arc::new(RunState {
+            sequential,
+            threads,
+            cancel: AtomicU8::new(0),
+            rows_read: AtomicU64::new(0),
+            errors: Mutex::default(),
+        })
     }
 
     pub fn sequential(&self) -> bool {
@@ -91,6 +101,14 @@ impl RunState {
 
     pub fn cancel(&self) {
         self.cancel.store(1, Ordering::Relaxed);
+    }
+
+    pub fn count_read(&self, rows: usize) {
+        self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    fn progress(&self, rows_total: Option<u64>) -> Progress {
+        Progress { rows: self.rows_read.load(Ordering::Relaxed), rows_total }
     }
 
     pub fn count_error(&self, function: &str, class: ir::ExcKind, file: Option<&str>, line: u32, rows: u64) {
@@ -121,24 +139,22 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Rows read so far by the plan's sources, and how many there are.
-fn progress_of(plan: &Arc<dyn ExecutionPlan>) -> Progress {
-    let mut progress = Progress { rows: 0, rows_total: Some(0) };
+/// Rows the plan's sources hold together, if all know it.
+pub(crate) fn rows_total(plan: &Arc<dyn ExecutionPlan>) -> Option<u64> {
+    let statistics = StatisticsContext::new();
+    let mut total = 0;
     let mut pending = vec![plan];
     while let Some(node) = pending.pop() {
-        let children = node.children();
-        if children.is_empty() {
-            let rows = node.metrics().and_then(|metrics| metrics.output_rows()).unwrap_or(0);
-            progress.rows += rows as u64;
-            let known = node.partition_statistics(None).ok().and_then(|statistics| match statistics.num_rows {
-                datafusion::common::stats::Precision::Exact(rows) => Some(rows as u64),
-                _ => None,
-            });
-            progress.rows_total = progress.rows_total.zip(known).map(|(sum, rows)| sum + rows);
+        let Some(meter) = node.downcast_ref::<MeterExec>() else {
+            pending.extend(node.children());
+            continue;
+        };
+        match statistics.compute(meter.source().as_ref(), &StatisticsArgs::new()).ok()?.num_rows {
+            Precision::Exact(rows) => total += rows as u64,
+            Precision::Inexact(_) | Precision::Absent => return None,
         }
-        pending.extend(children);
     }
-    progress
+    Some(total)
 }
 
 /// Waits for the future on the session's threads, calling `watch` in between on this one.
@@ -150,6 +166,7 @@ pub(crate) fn drive<T: Send + 'static>(
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     let runtime = session.runtime()?;
+    let total = plan.and_then(rows_total);
     let task = {
         let _inside = runtime.enter();
         SpawnedTask::spawn(future)
@@ -161,7 +178,7 @@ pub(crate) fn drive<T: Send + 'static>(
                 Ok(Ok(result)) => return result,
                 Ok(Err(error)) => return Err(task_failed(&error)),
                 Err(_) => {
-                    let progress = plan.map(progress_of).unwrap_or_default();
+                    let progress = run.progress(total);
                     if !watch(progress) {
                         // The task and all below it are aborted when it is dropped; kernels see the flag.
                         run.cancel();
@@ -181,8 +198,8 @@ fn task_failed(error: &tokio::task::JoinError) -> Error {
 }
 
 /// The report of a run that has ended.
-pub(crate) fn report_of(run: &RunState, plan: &Arc<dyn ExecutionPlan>) -> Report {
-    Report { rows_read: progress_of(plan).rows, row_errors: run.error_counts() }
+pub(crate) fn report_of(run: &RunState) -> Report {
+    Report { rows_read: run.progress(None).rows, row_errors: run.error_counts() }
 }
 
 /// Runs every part of the plan, several at a time, and gives the batches of all in order.
@@ -251,7 +268,7 @@ pub struct BatchStream {
     schema: SchemaRef,
     session: Session,
     run: Arc<RunState>,
-    plan: Arc<dyn ExecutionPlan>,
+    rows_total: Option<u64>,
     batches: tokio::sync::mpsc::Receiver<Result<RecordBatch>>,
     _task: SpawnedTask<()>,
     /// Finds the first failing row when a batch failed.
@@ -263,7 +280,7 @@ impl BatchStream {
     pub(crate) fn start(
         session: &Session,
         run: Arc<RunState>,
-        plan: Arc<dyn ExecutionPlan>,
+        plan: &Arc<dyn ExecutionPlan>,
         mut stream: SendableRecordBatchStream,
         locate: Box<dyn Fn(Error, Watch<'_>) -> Error + Send>,
     ) -> Result<BatchStream> {
@@ -279,7 +296,8 @@ impl BatchStream {
             }
         });
         let session = session.clone();
-        Ok(BatchStream { schema, session, run, plan, batches, _task: task, locate, finished: false })
+        let rows_total = rows_total(plan);
+        Ok(BatchStream { schema, session, run, rows_total, batches, _task: task, locate, finished: false })
     }
 
     pub fn schema(&self) -> &SchemaRef {
@@ -297,7 +315,7 @@ impl BatchStream {
                 match tokio::time::timeout(WATCH_INTERVAL, self.batches.recv()).await {
                     Ok(received) => return received.transpose(),
                     Err(_) => {
-                        if !watch(progress_of(&self.plan)) {
+                        if !watch(self.run.progress(self.rows_total)) {
                             self.run.cancel();
                             return Err(Error::Cancelled);
                         }
@@ -320,7 +338,7 @@ impl BatchStream {
 
     /// The report so far; complete after [`BatchStream::next`] gave `None`.
     pub fn report(&self) -> Report {
-        report_of(&self.run, &self.plan)
+        report_of(&self.run)
     }
 }
 

@@ -80,14 +80,14 @@ fn cannot_write(shown: &str, error: &std::io::Error) -> Error {
 pub(crate) fn parquet(mut stream: BatchStream, path: &Path, watch: Watch<'_>) -> Result<Report> {
     let target = Target::create(path)?;
     let shown = target.shown.clone();
-    let failed = |error: datafusion::parquet::errors::ParquetError| {
-        Error::engine(format!("cannot write `{shown}`: {error}"))
-    };
+    let failed =
+        |error: datafusion::parquet::errors::ParquetError| Error::engine(format!("cannot write `{shown}`: {error}"));
     let properties = WriterProperties::builder()
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .build();
-    let mut writer = ArrowWriter::try_new(target.output()?, stream.schema().clone(), Some(properties)).map_err(failed)?;
+    let mut writer =
+        ArrowWriter::try_new(target.output()?, stream.schema().clone(), Some(properties)).map_err(failed)?;
     while let Some(batch) = stream.next(watch)? {
         writer.write(&batch).map_err(failed)?;
     }
@@ -102,8 +102,7 @@ pub(crate) fn csv(mut stream: BatchStream, path: &Path, watch: Watch<'_>) -> Res
     check_flat(stream.schema())?;
     let target = Target::create(path)?;
     let shown = target.shown.clone();
-    let failed =
-        |error: arrow::error::ArrowError| Error::engine(format!("cannot write `{shown}`: {error}"));
+    let failed = |error: arrow::error::ArrowError| Error::engine(format!("cannot write `{shown}`: {error}"));
     let mut output = target.output()?;
     let mut writer = WriterBuilder::new().with_header(true).build(&mut output);
     // Without a row the header is still written.

@@ -1,9 +1,13 @@
 //! Our operators in DataFusion's plans, and which of DataFusion's rewrites apply to them.
 
 pub(crate) mod float_key;
+mod meter;
+mod node;
 pub(crate) mod ordered;
-pub(crate) mod row_number;
-pub(crate) mod stable_sort;
+mod row_number;
+mod stable;
+
+pub(crate) use meter::MeterExec;
 
 use std::sync::Arc;
 
@@ -49,8 +53,8 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
         .filter(|rule| !PHYSICAL_RULES_OFF.contains(&rule.name()))
         .collect();
     // Before the sorts are spread over the parts, and after everything has been moved.
-    rules.insert(0, Arc::new(stable_sort::StableSort));
-    rules.push(Arc::new(ordered::KeepPartsInOrder));
+    rules.insert(0, Arc::new(stable::KeepRowOrder));
+    rules.push(Arc::new(ordered::KeepPartOrder));
     rules
 }
 

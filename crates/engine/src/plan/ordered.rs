@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::record_batch::RecordBatch;
+use datafusion::common::Result as DataFusionResult;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result as DataFusionResult, internal_err};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
@@ -18,12 +18,13 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr, PlanProperties,
-    ReplaceChildrenOptions,
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
 use futures::StreamExt;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
+use super::meter::MeterExec;
+use super::node::one_input;
 use crate::failure;
 use crate::run::RunState;
 
@@ -50,6 +51,10 @@ impl OrderedCoalesceExec {
         );
         OrderedCoalesceExec { input, fetch, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
     }
+
+    fn over(&self, input: Arc<dyn ExecutionPlan>) -> DataFusionResult<OrderedCoalesceExec> {
+        Ok(OrderedCoalesceExec::new(input, self.fetch))
+    }
 }
 
 impl DisplayAs for OrderedCoalesceExec {
@@ -63,51 +68,7 @@ impl DisplayAs for OrderedCoalesceExec {
 }
 
 impl ExecutionPlan for OrderedCoalesceExec {
-    fn name(&self) -> &str {
-        "OrderedCoalesceExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
-    ) -> DataFusionResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(OrderedCoalesceExec::new(input, self.fetch))),
-            _ => internal_err!("OrderedCoalesceExec has one input"),
-        }
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let options = ReplaceChildrenOptions::new(datafusion::physical_plan::ChildrenPropertiesMode::Recompute);
-        self.replace_children(children, options)
-    }
+    one_input!("OrderedCoalesceExec");
 
     fn execute(&self, _partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
         let parts = self.input.output_partitioning().partition_count();
@@ -175,9 +136,9 @@ fn start_parts(
     parts: usize,
     threads: usize,
 ) -> impl futures::Stream<Item = DataFusionResult<RecordBatch>> {
-    let waiting =
-        Arc::new(Waiting { bytes: AtomicUsize::new(0), turn: AtomicUsize::new(0), changed: Notify::new() });
-    let (senders, receivers): (Vec<_>, Vec<mpsc::UnboundedReceiver<Message>>) = (0..parts).map(|_| mpsc::unbounded_channel()).unzip();
+    let waiting = Arc::new(Waiting { bytes: AtomicUsize::new(0), turn: AtomicUsize::new(0), changed: Notify::new() });
+    let (senders, receivers): (Vec<_>, Vec<mpsc::UnboundedReceiver<Message>>) =
+        (0..parts).map(|_| mpsc::unbounded_channel()).unzip();
     let starter = SpawnedTask::spawn({
         let waiting = waiting.clone();
         async move {
@@ -198,7 +159,8 @@ fn start_parts(
             }
         }
     });
-    let state = (receivers.into_iter().enumerate(), None::<(usize, mpsc::UnboundedReceiver<Message>)>, waiting, starter);
+    let state =
+        (receivers.into_iter().enumerate(), None::<(usize, mpsc::UnboundedReceiver<Message>)>, waiting, starter);
     futures::stream::try_unfold(state, |(mut rest, mut current, waiting, starter)| async move {
         loop {
             let Some((part, receiver)) = &mut current else {
@@ -269,13 +231,13 @@ fn batch_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0)).sum()
 }
 
-/// Puts [`OrderedCoalesceExec`] where DataFusion joins parts as they come.
+/// The last rule: puts [`OrderedCoalesceExec`] where DataFusion joins parts as they come, and meters the sources.
 #[derive(Debug)]
-pub(crate) struct KeepPartsInOrder;
+pub(crate) struct KeepPartOrder;
 
-impl PhysicalOptimizerRule for KeepPartsInOrder {
+impl PhysicalOptimizerRule for KeepPartOrder {
     fn name(&self) -> &str {
-        "keep_parts_in_order"
+        "keep_part_order"
     }
 
     fn schema_check(&self) -> bool {
@@ -288,12 +250,15 @@ impl PhysicalOptimizerRule for KeepPartsInOrder {
         _config: &ConfigOptions,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let replaced = plan.transform_up(|node| {
-            let Some(coalesce) = node.downcast_ref::<CoalescePartitionsExec>() else {
+            let replaced: Arc<dyn ExecutionPlan> = if let Some(coalesce) = node.downcast_ref::<CoalescePartitionsExec>()
+            {
+                Arc::new(OrderedCoalesceExec::new(coalesce.input().clone(), coalesce.fetch()))
+            } else if node.children().is_empty() {
+                Arc::new(MeterExec::new(node))
+            } else {
                 return Ok(Transformed::no(node));
             };
-            let fetch = coalesce.fetch();
-            let input = coalesce.input().clone();
-            Ok(Transformed::yes(Arc::new(OrderedCoalesceExec::new(input, fetch)) as Arc<dyn ExecutionPlan>))
+            Ok(Transformed::yes(replaced))
         })?;
         Ok(replaced.data)
     }

@@ -1,24 +1,26 @@
-//! An operator that numbers the rows of its input, so that a sort can keep equal rows in order.
+//! An operator that numbers the rows of its input: a sort keeps equal rows in order by it, and a join that leaves rows
+//! unmatched its left side's order.
 
 use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::UInt64Array;
+use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result as DataFusionResult, internal_err};
+use datafusion::common::Result as DataFusionResult;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalSortExpr};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PhysicalExpr,
-    PlanProperties, ReplaceChildrenOptions,
-};
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::StreamExt;
 
-/// The name of the added column; no user column has it, since a dataset's names are checked.
-pub(crate) const ROW_NUMBER: &str = "__fuseline_row";
+use super::node::one_input;
+
+/// The name of the added column. No user column has it: names that begin like this are refused.
+const ROW_NUMBER: &str = "__fuseline_row";
 
 /// Bits of the number that count rows; those above hold the part.
 const ROW_BITS: u32 = 48;
@@ -34,15 +36,36 @@ pub(crate) struct RowNumberExec {
 impl RowNumberExec {
     pub fn new(input: Arc<dyn ExecutionPlan>) -> RowNumberExec {
         let mut fields = input.schema().fields().to_vec();
+        let number = RowNumberExec::order(fields.len());
         fields.push(Arc::new(Field::new(ROW_NUMBER, DataType::UInt64, false)));
         let schema = Arc::new(Schema::new(fields));
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema.clone()),
+            EquivalenceProperties::new_with_orderings(schema.clone(), [[number]]),
             input.output_partitioning().clone(),
             input.pipeline_behavior(),
             input.boundedness(),
         );
         RowNumberExec { input, schema, properties: Arc::new(properties) }
+    }
+
+    /// The number's column, at this position, as a sort key.
+    pub fn order(index: usize) -> PhysicalSortExpr {
+        let options = SortOptions { descending: false, nulls_first: false };
+        PhysicalSortExpr { expr: Arc::new(Column::new(ROW_NUMBER, index)), options }
+    }
+
+    /// The plan without its last column.
+    pub fn drop_from(plan: Arc<dyn ExecutionPlan>) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        let fields = plan.schema().fields().clone();
+        let columns = fields.iter().take(fields.len() - 1).enumerate().map(|(index, field)| ProjectionExpr {
+            expr: Arc::new(Column::new(field.name(), index)),
+            alias: field.name().clone(),
+        });
+        Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), plan)?))
+    }
+
+    fn over(&self, input: Arc<dyn ExecutionPlan>) -> DataFusionResult<RowNumberExec> {
+        Ok(RowNumberExec::new(input))
     }
 }
 
@@ -53,50 +76,7 @@ impl DisplayAs for RowNumberExec {
 }
 
 impl ExecutionPlan for RowNumberExec {
-    fn name(&self) -> &str {
-        "RowNumberExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
-    ) -> DataFusionResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(RowNumberExec::new(input))),
-            _ => internal_err!("RowNumberExec has one input"),
-        }
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
+    one_input!("RowNumberExec");
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
         let schema = self.schema.clone();

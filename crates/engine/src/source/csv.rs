@@ -224,7 +224,7 @@ struct CsvFormat {
 
 impl Format for CsvFormat {
     fn source(&self) -> Arc<dyn FileSource> {
-        let table_schema = TableSchema::from_file_schema(self.schema.clone());
+        let table_schema = TableSchema::from(self.schema.clone());
         Arc::new(CsvSource {
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
@@ -375,11 +375,9 @@ fn explain(
     start: u64,
     compression: FileCompressionType,
 ) -> Error {
-    let place = |record: usize| {
-        match line_of_record(file, start, record, compression) {
-            Ok(line) => format!("`{}` line {line}", file.shown),
-            Err(_) => format!("`{}`", file.shown),
-        }
+    let place = |record: usize| match line_of_record(file, start, record, compression) {
+        Ok(line) => format!("`{}` line {line}", file.shown),
+        Err(_) => format!("`{}`", file.shown),
     };
     let number_after = |word: &str| {
         let rest = &message[message.find(word)? + word.len()..];

@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn cuts_are_at_record_starts() {
         let text = b"a,b\n1,\"x\ny\"\n2,\"p\"\"\nq\"\n3,z\n";
-        let starts: Vec<u64> = vec![0, 4, 12, 23, 27];
+        let starts: Vec<u64> = vec![0, 4, 12, 22, 26];
         for at in 1..text.len() as u64 {
             let expected = *starts.iter().find(|start| **start >= at).unwrap();
             assert_eq!(record_starts(text, b',', &[at]), Some(vec![expected]), "{at}");

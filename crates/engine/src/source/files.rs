@@ -41,7 +41,10 @@ impl SourceFile {
     /// The first `count` bytes, fewer when the file is shorter.
     pub fn head(&self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        self.open()?.take(count).read_to_end(&mut bytes).map_err(|error| cannot_read(Path::new(&self.shown), &error))?;
+        self.open()?
+            .take(count)
+            .read_to_end(&mut bytes)
+            .map_err(|error| cannot_read(Path::new(&self.shown), &error))?;
         Ok(bytes)
     }
 }
@@ -325,12 +328,10 @@ mod tests {
     #[test]
     fn parts_cover_every_byte_once_and_in_order() {
         let sizes = [100, 5_000_000, 3, 12_345_678, 0, 40_000_000];
-        let files: Vec<SourceFile> =
-            sizes.iter().map(|size| SourceFile {
-                path: PathBuf::from("x"),
-                shown: "x".to_owned(),
-                size_bytes: *size,
-            }).collect();
+        let files: Vec<SourceFile> = sizes
+            .iter()
+            .map(|size| SourceFile { path: PathBuf::from("x"), shown: "x".to_owned(), size_bytes: *size })
+            .collect();
         let parts = cut_files(&files, &Anywhere, 16).unwrap();
         assert_eq!(parts.len(), 16);
         let mut position = (0, 0);

@@ -89,7 +89,7 @@ struct JsonFormat {
 
 impl Format for JsonFormat {
     fn source(&self) -> Arc<dyn FileSource> {
-        let table_schema = TableSchema::from_file_schema(self.schema.clone());
+        let table_schema = TableSchema::from(self.schema.clone());
         Arc::new(JsonSource::new(table_schema).with_newline_delimited(self.lines))
     }
 

@@ -42,7 +42,7 @@ pub(crate) fn open(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Memor
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let count = (rows / PART_ROWS_MIN).clamp(1, PARTITIONS);
     // A part is a whole number of batches, so that the batches are the same ones however many parts are run.
-    let part_rows = rows.div_ceil(BATCH_ROWS).div_ceil(count).max(1) * BATCH_ROWS;
+    let batch_count = rows.div_ceil(BATCH_ROWS).max(1);
     let mut parts: Vec<Vec<RecordBatch>> = vec![Vec::new(); count];
     let mut position = 0usize;
     for batch in batches {
@@ -50,7 +50,7 @@ pub(crate) fn open(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Memor
         let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| Error::plan(error.to_string()))?;
         let mut start = 0usize;
         while start < batch.num_rows() {
-            let part = position / part_rows;
+            let part = position / BATCH_ROWS * count / batch_count;
             let length = (batch.num_rows() - start).min(BATCH_ROWS - position % BATCH_ROWS);
             parts[part].push(batch.slice(start, length));
             start += length;
@@ -109,7 +109,8 @@ mod tests {
         let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, true)]));
         let whole = RecordBatch::try_new(schema.clone(), vec![Arc::new(Int64Array::from_iter_values(0..200_001))]);
         let whole = whole.unwrap();
-        let table = open(schema.clone(), vec![whole.slice(0, 3), whole.slice(3, 99_998), whole.slice(100_001, 100_000)]);
+        let table =
+            open(schema.clone(), vec![whole.slice(0, 3), whole.slice(3, 99_998), whole.slice(100_001, 100_000)]);
         let table = table.unwrap();
         assert!(!table.schema.field(0).is_nullable());
         assert_eq!(table.parts.len(), 6);

@@ -124,7 +124,7 @@ struct ParquetFormat {
 
 impl Format for ParquetFormat {
     fn source(&self) -> Arc<dyn FileSource> {
-        let table_schema = TableSchema::from_file_schema(self.schema.clone());
+        let table_schema = TableSchema::from(self.schema.clone());
         Arc::new(ParquetSource::new(table_schema).with_table_parquet_options(TableParquetOptions::default()))
     }
 
