@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 
@@ -46,7 +46,6 @@ pub struct Session {
 struct SessionInner {
     /// Taken out only when the session is dropped.
     runtime: Option<tokio::runtime::Runtime>,
-    environment: Arc<RuntimeEnv>,
     base_state: SessionState,
     threads: usize,
 }
@@ -81,13 +80,13 @@ impl Session {
         let environment = environment.build_arc().map_err(failure::from_datafusion)?;
         let base_state = SessionStateBuilder::new()
             .with_config(config(PARTITIONS))
-            .with_runtime_env(environment.clone())
+            .with_runtime_env(environment)
             .with_default_features()
             .with_optimizer_rules(plan::logical_rules())
             .with_physical_optimizer_rules(plan::physical_rules())
             .with_query_planner(Arc::new(plan::Planner))
             .build();
-        Ok(Session { inner: Arc::new(SessionInner { runtime: Some(runtime), environment, base_state, threads }) })
+        Ok(Session { inner: Arc::new(SessionInner { runtime: Some(runtime), base_state, threads }) })
     }
 
     /// The session used where none is named: made on first use, from the environment.
@@ -126,10 +125,6 @@ impl Session {
 
     pub(crate) fn runtime(&self) -> Result<&tokio::runtime::Runtime> {
         self.inner.runtime.as_ref().ok_or_else(|| Error::engine("the session is closed"))
-    }
-
-    pub(crate) fn environment(&self) -> &Arc<RuntimeEnv> {
-        &self.inner.environment
     }
 
     /// DataFusion's state for one run of a plan.
