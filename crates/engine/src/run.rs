@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
+use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
 use crate::failure;
@@ -165,32 +167,33 @@ pub(crate) fn drive<T: Send + 'static>(
     watch: Watch<'_>,
     future: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    let runtime = session.runtime()?;
     let total = plan.and_then(rows_total);
+    let (sender, receiver) = std::sync::mpsc::channel();
     let task = {
-        let _inside = runtime.enter();
-        SpawnedTask::spawn(future)
+        let _inside = session.runtime()?.enter();
+        SpawnedTask::spawn(async move {
+            // Nobody waits for the result of a cancelled query.
+            let _ = sender.send(future.await);
+        })
     };
-    runtime.block_on(async {
-        let mut task = std::pin::pin!(task);
-        loop {
-            match tokio::time::timeout(WATCH_INTERVAL, task.as_mut()).await {
-                Ok(Ok(result)) => return result,
-                Ok(Err(error)) => return Err(task_failed(&error)),
-                Err(_) => {
-                    let progress = run.progress(total);
-                    if !watch(progress) {
-                        // The task and all below it are aborted when it is dropped; kernels see the flag.
-                        run.cancel();
-                        return Err(Error::Cancelled);
-                    }
+    loop {
+        // A timer of the runtime would only run when a worker thread has time for it.
+        match receiver.recv_timeout(WATCH_INTERVAL) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Disconnected) => return Err(task_failed("it stopped without a result")),
+            Err(RecvTimeoutError::Timeout) => {
+                if !watch(run.progress(total)) {
+                    // The task and all below it are aborted when it is dropped; kernels see the flag.
+                    run.cancel();
+                    drop(task);
+                    return Err(Error::Cancelled);
                 }
             }
         }
-    })
+    }
 }
 
-fn task_failed(error: &tokio::task::JoinError) -> Error {
+fn task_failed(error: impl std::fmt::Display) -> Error {
     Error::engine_hint(
         format!("a worker thread failed: {error}"),
         "this is a defect of Fuseline; please report it with the program that shows it",
@@ -223,7 +226,7 @@ pub(crate) async fn gather(
     let mut tasks = futures::stream::iter(0..parts).map(start).buffered(threads.max(1));
     let mut batches = Vec::new();
     while let Some(part) = tasks.next().await {
-        let part: datafusion::common::Result<Vec<RecordBatch>> = part.map_err(|error| task_failed(&error))?;
+        let part: datafusion::common::Result<Vec<RecordBatch>> = part.map_err(task_failed)?;
         batches.extend(part.map_err(failure::from_datafusion)?);
     }
     Ok(batches)
@@ -266,10 +269,12 @@ pub(crate) fn shown_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<Rec
 /// Batches of a running query, in order. Dropping it stops the query.
 pub struct BatchStream {
     schema: SchemaRef,
-    session: Session,
     run: Arc<RunState>,
     rows_total: Option<u64>,
-    batches: tokio::sync::mpsc::Receiver<Result<RecordBatch>>,
+    /// Ends with `None`; a channel that closes without it belongs to a thread that died.
+    batches: Receiver<Result<Option<RecordBatch>>>,
+    /// Batches that may still be sent before one is taken.
+    room: Arc<Semaphore>,
     _task: SpawnedTask<()>,
     /// Finds the first failing row when a batch failed.
     locate: Box<dyn Fn(Error, Watch<'_>) -> Error + Send>,
@@ -285,19 +290,25 @@ impl BatchStream {
         locate: Box<dyn Fn(Error, Watch<'_>) -> Error + Send>,
     ) -> Result<BatchStream> {
         let schema = shown_schema(&stream.schema());
-        let (sender, batches) = tokio::sync::mpsc::channel(STREAM_BATCHES_MAX);
-        let _inside = session.runtime()?.enter();
-        let task = SpawnedTask::spawn(async move {
-            while let Some(batch) = stream.next().await {
-                let failed = batch.is_err();
-                if sender.send(batch.map_err(failure::from_datafusion)).await.is_err() || failed {
-                    return;
+        let (sender, batches) = std::sync::mpsc::channel();
+        let room = Arc::new(Semaphore::new(STREAM_BATCHES_MAX));
+        let task = {
+            let room = room.clone();
+            let _inside = session.runtime()?.enter();
+            SpawnedTask::spawn(async move {
+                while let Some(batch) = stream.next().await {
+                    let Ok(permit) = room.acquire().await else { return };
+                    permit.forget();
+                    let failed = batch.is_err();
+                    if sender.send(batch.map(Some).map_err(failure::from_datafusion)).is_err() || failed {
+                        return;
+                    }
                 }
-            }
-        });
-        let session = session.clone();
+                let _ = sender.send(Ok(None));
+            })
+        };
         let rows_total = rows_total(plan);
-        Ok(BatchStream { schema, session, run, rows_total, batches, _task: task, locate, finished: false })
+        Ok(BatchStream { schema, run, rows_total, batches, room, _task: task, locate, finished: false })
     }
 
     pub fn schema(&self) -> &SchemaRef {
@@ -309,20 +320,19 @@ impl BatchStream {
         if self.finished {
             return Ok(None);
         }
-        let runtime = self.session.runtime()?;
-        let received = runtime.block_on(async {
-            loop {
-                match tokio::time::timeout(WATCH_INTERVAL, self.batches.recv()).await {
-                    Ok(received) => return received.transpose(),
-                    Err(_) => {
-                        if !watch(self.run.progress(self.rows_total)) {
-                            self.run.cancel();
-                            return Err(Error::Cancelled);
-                        }
+        let received = loop {
+            match self.batches.recv_timeout(WATCH_INTERVAL) {
+                Ok(batch) => break batch,
+                Err(RecvTimeoutError::Disconnected) => break Err(task_failed("it stopped without a result")),
+                Err(RecvTimeoutError::Timeout) => {
+                    if !watch(self.run.progress(self.rows_total)) {
+                        self.run.cancel();
+                        break Err(Error::Cancelled);
                     }
                 }
             }
-        });
+        };
+        self.room.add_permits(1);
         match received {
             Ok(Some(batch)) => shown_batch(&batch, &self.schema).map(Some),
             Ok(None) => {

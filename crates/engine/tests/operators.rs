@@ -160,20 +160,18 @@ fn streams_give_batches_in_order_and_stop_when_dropped() {
 #[test]
 fn a_watch_that_says_no_cancels() {
     let session = session(2);
-    // A join that gives 200 million rows.
-    let left = numbers(&session, 200_000);
+    // A join that gives two thousand million rows.
+    let left = numbers(&session, 2_000_000);
     let one: ArrayRef = Arc::new(Int64Array::from_iter_values((0..101_000).map(|n| n % 101)));
     let right = table(&session, vec![("key", one)]);
     let many = left.join(&right, &on(&[("key", "key")]), JoinKind::Inner, "_r").unwrap();
     let started = std::time::Instant::now();
-    let mut calls = 0;
+    let mut seen = None;
     let result = many.count(&mut |progress| {
-        calls += 1;
-        assert_eq!(progress.rows_total, Some(301_000));
+        seen = Some(progress);
         false
     });
-    if calls > 0 {
-        assert_eq!(result.map(|(rows, _)| rows), Err(Error::Cancelled));
-        assert!(started.elapsed().as_millis() < 1000);
-    }
+    assert_eq!(result.map(|(rows, _)| rows), Err(Error::Cancelled));
+    assert!(started.elapsed().as_millis() < 500, "{:?}", started.elapsed());
+    assert_eq!(seen.unwrap().rows_total, Some(2_101_000));
 }
