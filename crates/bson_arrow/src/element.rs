@@ -139,7 +139,7 @@ pub fn cstring(bytes: &[u8], at: usize) -> Result<(&str, usize), Malformed> {
 
 #[inline]
 fn utf8(text: &[u8], at: usize) -> Result<&str, Malformed> {
-    simdutf8::basic::from_utf8(text).map_err(|_| Malformed::new(at, Reason::Utf8))
+    std::str::from_utf8(text).map_err(|_| Malformed::new(at, Reason::Utf8))
 }
 
 /// The payload of a binary value without the inner length of the deprecated subtype 2: subtype, payload, position behind.
