@@ -1,15 +1,23 @@
 //! The entry point: a program, the function to start from and the types of its arguments in, a module or diagnostics
 //! out. Owns the order of the passes; knows nothing of how each works.
 
-use crate::diagnostic::{Diagnostic, Place};
+use crate::annotation::annotation_type;
+use crate::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
+use crate::parse::{Parsed, ast::Ranged};
 use crate::program::Program;
+use crate::shape::Shape;
+use crate::specialise::{Argument, Compiler, parameter_list};
+
+/// The stack of the thread that compiles. Only what is used of it takes memory; the parser's limit on nesting keeps
+/// every program well within it.
+const STACK_BYTES: usize = 512 << 20;
 
 /// What is asked of the entry function.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The types of the arguments, by parameter; `None` (or a parameter beyond the end) takes the annotation.
     pub params: Vec<Option<ir::Type>>,
-    /// The function makes a row: a `dict` display with constant string keys in return position is a record.
+    /// The function makes a row: a `dict` display with constant string keys is a record.
     pub row_result: bool,
     /// The type the result must have (a fold's state): an `int` where it has a `float` becomes one.
     pub expected_result: Option<ir::Type>,
@@ -18,21 +26,106 @@ pub struct Request {
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Compiled {
-    /// The module, when there is no diagnostic.
+    /// The module, when there is no diagnostic. Its captures are those of the program, in the same order.
     pub module: Option<ir::Module>,
     pub diagnostics: Vec<Diagnostic>,
     /// The type of the entry function's result, when it is known.
     pub result: Option<ir::Type>,
 }
 
+impl Compiled {
+    fn refused(diagnostics: Vec<Diagnostic>) -> Compiled {
+        Compiled { diagnostics, ..Compiled::default() }
+    }
+}
+
 /// Compiles function number `entry` of the program and all it calls.
-pub fn compile(_program: &Program, _entry: usize, _request: &Request) -> Compiled {
-    let diagnostic = Diagnostic {
-        code: "not-yet",
-        message: "the compiler front end is not there yet".to_owned(),
+pub fn compile(program: &Program, entry: usize, request: &Request) -> Compiled {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("fuseline-compile".to_owned()).stack_size(STACK_BYTES);
+        let outcome = builder.spawn_scoped(scope, || compile_here(program, entry, request)).map(|thread| thread.join());
+        match outcome {
+            Ok(Ok(compiled)) => compiled,
+            // A panic is a fault of ours; it must not take the caller's process with it.
+            Ok(Err(_)) | Err(_) => Compiled::refused(vec![internal("the compiler failed; please report this program")]),
+        }
+    })
+}
+
+fn internal(message: &str) -> Diagnostic {
+    Diagnostic {
+        code: "internal",
+        message: message.to_owned(),
         place: Place { file: 0, start: 0, end: 0 },
         labels: Vec::new(),
         help: None,
+    }
+}
+
+fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled {
+    let mut parsed = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (index, file) in program.files.iter().enumerate() {
+        match Parsed::new(index, file) {
+            Ok(file) => parsed.push(Some(file)),
+            Err(errors) => {
+                diagnostics.extend(errors);
+                parsed.push(None);
+            }
+        }
+    }
+    // Only files that hold a function the entry may need are listed, so one that does not parse stops everything.
+    if !diagnostics.is_empty() {
+        return Compiled::refused(diagnostics);
+    }
+    let mut compiler = Compiler::new(program, &parsed, request);
+    let arguments = match entry_arguments(&compiler, entry, request) {
+        Ok(arguments) => arguments,
+        Err(diagnostics) => return Compiled::refused(diagnostics),
     };
-    Compiled { diagnostics: vec![diagnostic], ..Compiled::default() }
+    compiler.call(entry, arguments);
+    let diagnostics = compiler.diagnostics();
+    if !diagnostics.is_empty() {
+        return Compiled { diagnostics, module: None, result: compiler.entry_result() };
+    }
+    let module = compiler.module();
+    if let Err(errors) = ir::verify::verify(&module) {
+        let first = errors.first().map(|error| error.to_string()).unwrap_or_default();
+        return Compiled::refused(vec![internal(&format!("the compiler made code that it refuses itself: {first}"))]);
+    }
+    Compiled { result: compiler.entry_result(), module: Some(module), diagnostics }
+}
+
+/// The types of the entry function's parameters: as requested, else as annotated.
+fn entry_arguments(compiler: &Compiler<'_>, entry: usize, request: &Request) -> Result<Vec<Argument>, Vec<Diagnostic>> {
+    let Some(source) = compiler.source(entry) else { return Ok(Vec::new()) };
+    let mut arguments = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (index, parameter) in parameter_list(source.parameters()).into_iter().enumerate() {
+        if let Some(Some(ty)) = request.params.get(index) {
+            arguments.push(Argument::Value(Shape::from(ty.clone())));
+            continue;
+        }
+        let name = parameter.name();
+        let mut refuse = |code, place: &dyn Fn() -> Place, message, help: &str| {
+            let help = Some(help.to_owned());
+            diagnostics.push(Diagnostic { code, message, place: place(), labels: Vec::new(), help });
+        };
+        match parameter.annotation().map(|annotation| (annotation, annotation_type(annotation))) {
+            Some((_, Ok(ty))) => arguments.push(Argument::Value(Shape::from(ty))),
+            Some((annotation, Err(message))) => refuse(
+                "unsupported-annotation",
+                &|| source.parsed.place(annotation.range()),
+                format!("the type of `{name}` is not known: {message}"),
+                "annotate it with `int`, `float`, `bool`, `str`, `tuple[...]`, `list[...]` or `... | None`",
+            ),
+            None => refuse(
+                NEEDS_TYPE,
+                &|| source.parsed.place(name.range()),
+                format!("the type of `{name}` is not known"),
+                "annotate the parameter, or give a signature such as `(float, int) -> float`",
+            ),
+        }
+    }
+    if diagnostics.is_empty() { Ok(arguments) } else { Err(diagnostics) }
 }

@@ -7,9 +7,14 @@ pub mod diagnostic;
 mod file_constants;
 pub mod file_program;
 pub mod locate;
+mod lower;
+mod names;
+mod nearest;
 pub mod parse;
 pub mod program;
 pub mod render;
+mod shape;
+mod specialise;
 
 pub use annotation::{Signature, parse_signature};
 pub use compile::{Compiled, Request, compile};

@@ -78,6 +78,17 @@ impl ModuleBuilder {
     }
 }
 
+/// A state of a [`FuncBuilder`].
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoint {
+    values: usize,
+    blocks: usize,
+    current: BlockId,
+    insts: usize,
+    terminated: bool,
+    span: Span,
+}
+
 /// Builds one function. Instructions go to the end of the current block and carry the current span; a terminator ends
 /// the block. What is appended after a terminator is dead code and goes to a fresh block that nothing reaches.
 #[derive(Clone, Debug)]
@@ -113,6 +124,37 @@ impl FuncBuilder {
     /// The finished function. Blocks without a terminator end in `unreachable`.
     pub fn finish(self) -> Func {
         self.func
+    }
+
+    /// The state of the builder, to come back to with [`FuncBuilder::rollback`].
+    pub fn checkpoint(&self) -> Checkpoint {
+        let block = self.func.blocks.get(self.current.index());
+        Checkpoint {
+            values: self.func.values.len(),
+            blocks: self.func.blocks.len(),
+            current: self.current,
+            insts: block.map_or(0, |block| block.insts.len()),
+            terminated: self.is_terminated(),
+            span: self.span,
+        }
+    }
+
+    /// Forgets what was built since the checkpoint. Of the blocks that existed then, only the current one may have been
+    /// added to.
+    pub fn rollback(&mut self, checkpoint: &Checkpoint) {
+        self.func.values.truncate(checkpoint.values);
+        self.func.blocks.truncate(checkpoint.blocks);
+        self.terminated.truncate(checkpoint.blocks);
+        self.current = checkpoint.current;
+        self.span = checkpoint.span;
+        let current = self.current.index();
+        if let Some(block) = self.func.blocks.get_mut(current) {
+            block.insts.truncate(checkpoint.insts);
+            if !checkpoint.terminated {
+                block.term = Term::Unreachable;
+                self.terminated[current] = false;
+            }
+        }
     }
 
     /// The function as it is so far.

@@ -1,0 +1,267 @@
+//! Assignment: targets, unpacking, stores into lists and arrays, augmented assignment.
+
+use ir::{ExcKind, Op, Prim, Type};
+
+use super::{Lowered, Lowerer, Thing, Val, Var};
+use crate::annotation::annotation_type;
+use crate::parse::ast::{self, Expr};
+use crate::shape::{Shape, python_name};
+
+impl<'p> Lowerer<'_, 'p> {
+    pub fn assign_stmt(&mut self, assign: &'p ast::StmtAssign) -> Lowered<()> {
+        if let [target] = assign.targets.as_slice()
+            && let (Some(targets), Expr::Tuple(values)) = (target_items(target), &*assign.value)
+            && targets.len() == values.elts.len()
+            && !targets.iter().chain(&values.elts).any(Expr::is_starred_expr)
+        {
+            // `a, b = b, a`: all values first, then all targets; the tuple is never seen.
+            let mut things = Vec::new();
+            for value in &values.elts {
+                things.push(self.thing(value)?);
+            }
+            for (target, thing) in targets.iter().zip(things) {
+                self.assign_thing(target, thing)?;
+            }
+            return Ok(());
+        }
+        let thing = self.thing(&assign.value)?;
+        for target in &assign.targets {
+            self.assign_thing(target, thing.clone())?;
+        }
+        Ok(())
+    }
+
+    fn assign_thing(&mut self, target: &'p Expr, thing: Thing) -> Lowered<()> {
+        match thing {
+            Thing::Val(val) => {
+                self.at(target);
+                self.assign(target, val)
+            }
+            Thing::Static(known) => match target {
+                Expr::Name(name) => {
+                    if let Some(slot) = self.slot(name.id.as_str()) {
+                        self.set_slot(slot, Var::Static(known));
+                    }
+                    Ok(())
+                }
+                _ => self.fail_at(target, "not-a-value", "a function or module can only be assigned to a name", None),
+            },
+        }
+    }
+
+    pub fn annotated_assign(&mut self, assign: &'p ast::StmtAnnAssign) -> Lowered<()> {
+        let Some(value) = &assign.value else { return Ok(()) };
+        let thing = match (annotation_type(&assign.annotation), &**value) {
+            // The annotation tells what an empty list is for.
+            (Ok(Type::List(item)), Expr::List(list)) => Thing::Val(self.list_display(list, Some(&Shape::from(*item)))?),
+            _ => self.thing(value)?,
+        };
+        self.assign_thing(&assign.target, thing)
+    }
+
+    /// Binds a target to a value.
+    pub fn assign(&mut self, target: &'p Expr, val: Val) -> Lowered<()> {
+        match target {
+            Expr::Name(name) => {
+                if let Some(slot) = self.slot(name.id.as_str()) {
+                    self.set_val(slot, val);
+                }
+                Ok(())
+            }
+            Expr::Tuple(_) | Expr::List(_) => {
+                let targets = target_items(target).unwrap_or_default();
+                self.unpack_into(targets, target, val)
+            }
+            Expr::Subscript(subscript) => {
+                let object = self.expr(&subscript.value)?;
+                let index = self.subscript_index(&subscript.slice)?;
+                self.at(subscript);
+                self.store(&object, &index, &val)
+            }
+            Expr::Attribute(attribute) => self.fail_at(
+                &attribute.attr,
+                "unsupported-assignment",
+                "attributes cannot be assigned in compiled code",
+                Some("return a new value instead".to_owned()),
+            ),
+            other => self.fail_at(other, "unsupported-assignment", "this cannot be assigned to in compiled code", None),
+        }
+    }
+
+    fn unpack_into(&mut self, targets: &'p [Expr], node: &'p Expr, val: Val) -> Lowered<()> {
+        self.at(node);
+        let starred = targets.iter().position(Expr::is_starred_expr);
+        let items = match starred {
+            None => {
+                let count = targets.len();
+                let tuple = self.each_variant(&val, &mut |lowerer, val| lowerer.unpack(&val, count))?;
+                self.fields(&tuple)
+            }
+            Some(position) => self.unpack_starred(&val, position, targets.len() - position - 1)?,
+        };
+        for (target, item) in targets.iter().zip(items) {
+            let target = match target {
+                Expr::Starred(starred) => &*starred.value,
+                other => other,
+            };
+            self.at(target);
+            self.assign(target, item)?;
+        }
+        Ok(())
+    }
+
+    /// The items of a sequence, as a tuple of this many; raises `ValueError` when it has another number.
+    fn unpack(&mut self, val: &Val, count: usize) -> Lowered<Val> {
+        match val.ty() {
+            Type::Tuple(items) if items.len() == count => Ok(val.clone()),
+            Type::Record(record) if record.kind == ir::RecordKind::NamedTuple && record.fields.len() == count => {
+                let items = self.fields(val);
+                Ok(self.tuple(&items))
+            }
+            Type::Tuple(items) => {
+                let message = wrong_count(items.len(), count);
+                self.clash_of(ExcKind::ValueError, "type-mismatch", message)
+            }
+            Type::List(_) | Type::Str | Type::Range | Type::Array { .. } => {
+                let length = self.length(val)?;
+                let expected = self.int(count as i64);
+                let too_many = self.prim(Prim::IntGt, &[&length, &expected]);
+                let few_enough = self.not(&too_many);
+                let message = format!("too many values to unpack (expected {count})");
+                self.require(&few_enough, ExcKind::ValueError, &message)?;
+                let enough = self.prim(Prim::IntEq, &[&length, &expected]);
+                self.require_unpacked(&enough, &length, count)?;
+                let mut items = Vec::new();
+                for index in 0..count {
+                    let index = self.int(index as i64);
+                    items.push(self.item_at(val, &index)?);
+                }
+                Ok(self.tuple(&items))
+            }
+            other => self.clash(format!("cannot unpack non-iterable {} object", python_name(other))),
+        }
+    }
+
+    fn require_unpacked(&mut self, enough: &Val, length: &Val, count: usize) -> Lowered<()> {
+        let (holds, fails) = self.branch(enough)?;
+        self.continue_at(fails);
+        if self.is_live() {
+            let before = self.str(&format!("not enough values to unpack (expected {count}, got "));
+            let got = self.prim(Prim::IntToStr, &[length]);
+            let text = self.prim(Prim::StrConcat, &[&before, &got]);
+            let after = self.str(")");
+            let text = self.prim(Prim::StrConcat, &[&text, &after]);
+            self.raise_with(ExcKind::ValueError, Some(&text));
+        }
+        self.continue_at(holds);
+        Ok(())
+    }
+
+    /// `a, *b, c = val` for a tuple.
+    fn unpack_starred(&mut self, val: &Val, before: usize, after: usize) -> Lowered<Vec<Val>> {
+        let Type::Tuple(types) = val.ty() else {
+            return self.fail(
+                "unsupported-assignment",
+                "a starred target can only take the rest of a tuple in compiled code",
+                None,
+            );
+        };
+        let count = types.len();
+        if count < before + after {
+            let message = format!("not enough values to unpack (expected at least {}, got {count})", before + after);
+            return self.clash_of(ExcKind::ValueError, "type-mismatch", message);
+        }
+        let items = self.fields(val);
+        let rest = self.list_of(&items[before..count - after])?;
+        let mut unpacked = items[..before].to_vec();
+        unpacked.push(rest);
+        unpacked.extend_from_slice(&items[count - after..]);
+        Ok(unpacked)
+    }
+
+    pub fn augmented_assign(&mut self, assign: &'p ast::StmtAugAssign) -> Lowered<()> {
+        match &*assign.target {
+            Expr::Name(_) => {
+                let left = self.expr_loaded(&assign.target)?;
+                let right = self.expr(&assign.value)?;
+                self.at(assign);
+                let val = self.in_place(assign.op, &left, &right)?;
+                self.at(&*assign.target);
+                self.assign(&assign.target, val)
+            }
+            Expr::Subscript(subscript) => {
+                let object = self.expr(&subscript.value)?;
+                let index = self.subscript_index(&subscript.slice)?;
+                self.at(subscript);
+                let left = self.load(&object, &index)?;
+                let right = self.expr(&assign.value)?;
+                self.at(assign);
+                let val = self.in_place(assign.op, &left, &right)?;
+                self.at(subscript);
+                self.store(&object, &index, &val)
+            }
+            other => self.fail_at(other, "unsupported-assignment", "this cannot be assigned to in compiled code", None),
+        }
+    }
+
+    /// `left op= right`: lists are extended in place, everything else gets a new value.
+    fn in_place(&mut self, op: ast::Operator, left: &Val, right: &Val) -> Lowered<Val> {
+        if let (ast::Operator::Add, Type::List(_)) = (op, left.ty()) {
+            self.extend_list(left, right)?;
+            return Ok(left.clone());
+        }
+        self.binary(op, left, right, true)
+    }
+
+    /// `object[index] = val` for one plain object.
+    pub fn store(&mut self, object: &Val, index: &super::index::Index, val: &Val) -> Lowered<()> {
+        match object.ty() {
+            Type::List(_) => self.store_list(object, index, val),
+            Type::Array { .. } => self.store_array(object, index, val),
+            Type::Union(_) => {
+                let (index, val) = (index.clone(), val.clone());
+                self.each_variant(object, &mut |lowerer, object| {
+                    lowerer.store(&object, &index, &val)?;
+                    Ok(lowerer.none())
+                })?;
+                Ok(())
+            }
+            Type::Record(record) if record.kind == ir::RecordKind::Dict => self.fail(
+                "unsupported-assignment",
+                "a row that has been made cannot be changed in compiled code",
+                Some("write all its items into one `{...}`".to_owned()),
+            ),
+            other => {
+                let message = format!("'{}' object does not support item assignment", python_name(other));
+                self.clash(message)
+            }
+        }
+    }
+
+    fn store_list(&mut self, list: &Val, index: &super::index::Index, val: &Val) -> Lowered<()> {
+        let super::index::Index::Item(index) = index else {
+            return self.fail("unsupported-assignment", "a slice cannot be assigned to in compiled code", None);
+        };
+        let index = self.index_int(index, "list")?;
+        let item = self.into_list_item(list, val)?;
+        self.emit(Op::ListSet, &[list, &index, &item], Type::None);
+        Ok(())
+    }
+}
+
+/// The items of a tuple or list target.
+fn target_items(target: &Expr) -> Option<&[Expr]> {
+    match target {
+        Expr::Tuple(tuple) => Some(&tuple.elts),
+        Expr::List(list) => Some(&list.elts),
+        _ => None,
+    }
+}
+
+fn wrong_count(found: usize, expected: usize) -> String {
+    if found > expected {
+        format!("too many values to unpack (expected {expected})")
+    } else {
+        format!("not enough values to unpack (expected {expected}, got {found})")
+    }
+}

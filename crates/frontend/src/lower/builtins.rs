@@ -1,0 +1,417 @@
+//! The built-in functions, as two tables: those of plain values, and those that look at the syntax of their arguments
+//! (iterables, classes). A new one is a row here and, where it needs one, a function below.
+
+use ir::{ExcKind, Prim, Type};
+
+use super::number::{is_integer, is_number};
+use super::value::Static;
+use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::parse::ast::{self, CmpOp, Expr, Operator};
+use crate::shape::python_name;
+
+type Values = for<'c, 'p> fn(&mut Lowerer<'c, 'p>, &[Option<Val>]) -> Lowered<Val>;
+type Syntax = for<'c, 'p> fn(&mut Lowerer<'c, 'p>, &'p ast::ExprCall) -> Lowered<Val>;
+
+/// A built-in of plain values: its name, its parameters (those before the `/` have no name), how many must be given.
+struct ValueBuiltin {
+    name: &'static str,
+    params: &'static [&'static str],
+    required: usize,
+    run: Values,
+}
+
+const fn row(name: &'static str, params: &'static [&'static str], required: usize, run: Values) -> ValueBuiltin {
+    ValueBuiltin { name, params, required, run }
+}
+
+const VALUES: &[ValueBuiltin] = &[
+    row("abs", &["/"], 1, |l, a| each(l, &a[0], |l, v| l.absolute(&v))),
+    row("bin", &["/"], 1, |l, a| based(l, a, 2)),
+    row("bool", &["/"], 0, |l, a| match &a[0] {
+        Some(_) => each(l, &a[0], |l, v| l.truth(&v)),
+        None => Ok(l.bool(false)),
+    }),
+    row("chr", &["/"], 1, |l, a| {
+        let code = l.as_index(given(&a[0])?)?;
+        Ok(l.prim(Prim::IntChr, &[&code]))
+    }),
+    row("divmod", &["/", "/"], 2, |l, a| l.divmod(given(&a[0])?, given(&a[1])?)),
+    row("float", &["/"], 0, |l, a| match &a[0] {
+        Some(_) => each(l, &a[0], |l, v| l.float_of(&v)),
+        None => Ok(l.float(0.0)),
+    }),
+    row("format", &["/", "/"], 1, |l, a| {
+        let spec = a[1].clone();
+        each(l, &a[0], |l, v| l.formatted(&v, spec.as_ref()))
+    }),
+    row("hex", &["/"], 1, |l, a| based(l, a, 16)),
+    row("int", &["/", "base"], 0, |l, a| match &a[0] {
+        Some(_) => {
+            let base = a[1].clone();
+            each(l, &a[0], |l, v| l.int_of(&v, base.as_ref()))
+        }
+        None => Ok(l.int(0)),
+    }),
+    row("len", &["/"], 1, |l, a| each(l, &a[0], |l, v| l.length(&v))),
+    row("oct", &["/"], 1, |l, a| based(l, a, 8)),
+    row("ord", &["/"], 1, |l, a| each(l, &a[0], |l, v| l.ord(&v))),
+    row("pow", &["base", "exp", "mod"], 2, |l, a| match &a[2] {
+        None => l.binary(Operator::Pow, given(&a[0])?, given(&a[1])?, false),
+        Some(_) => l.fail("unsupported-argument", "`pow` with three arguments cannot be compiled", None),
+    }),
+    row("repr", &["/"], 1, |l, a| l.repr_of(given(&a[0])?)),
+    row("round", &["number", "ndigits"], 1, |l, a| {
+        let digits = a[1].clone();
+        each(l, &a[0], |l, v| l.round(&v, digits.as_ref()))
+    }),
+    row("str", &["object"], 0, |l, a| match &a[0] {
+        Some(val) => l.text_of(val),
+        None => Ok(l.str("")),
+    }),
+];
+
+const SYNTAX: &[(&str, Syntax)] = &[
+    ("all", |l, call| l.any_or_all(call, false)),
+    ("any", |l, call| l.any_or_all(call, true)),
+    ("isinstance", |l, call| l.isinstance(call)),
+    ("list", |l, call| l.list_builtin(call)),
+    ("max", |l, call| l.extreme(call, CmpOp::Gt, "max")),
+    ("min", |l, call| l.extreme(call, CmpOp::Lt, "min")),
+    ("range", |l, call| {
+        let [start, stop, step] = l.range_arguments(call)?;
+        Ok(l.prim(Prim::RangeNew, &[&start, &stop, &step]))
+    }),
+    ("sorted", |l, call| l.sorted(call)),
+    ("sum", |l, call| l.sum(call)),
+    ("tuple", |l, call| l.tuple_builtin(call)),
+];
+
+/// Built-ins that make iterators: see `iterate`.
+const LAZY: &[&str] = &["enumerate", "filter", "map", "reversed", "zip"];
+
+/// Built-ins that are known not to be compiled.
+const OTHERS: &[&str] = &[
+    "ascii",
+    "bytearray",
+    "bytes",
+    "callable",
+    "complex",
+    "dict",
+    "dir",
+    "eval",
+    "exec",
+    "frozenset",
+    "getattr",
+    "globals",
+    "hasattr",
+    "hash",
+    "help",
+    "id",
+    "input",
+    "issubclass",
+    "iter",
+    "locals",
+    "memoryview",
+    "next",
+    "object",
+    "open",
+    "print",
+    "property",
+    "set",
+    "setattr",
+    "slice",
+    "staticmethod",
+    "super",
+    "type",
+    "vars",
+];
+
+/// All names that stand for built-ins.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let values = VALUES.iter().map(|row| row.name);
+    let syntax = SYNTAX.iter().map(|(name, _)| *name);
+    let exceptions = ExcKind::ALL.iter().map(|kind| kind.name());
+    values.chain(syntax).chain(LAZY.iter().copied()).chain(OTHERS.iter().copied()).chain(exceptions)
+}
+
+/// The built-in of this name.
+pub fn known_name(name: &str) -> Option<&'static str> {
+    names().find(|known| *known == name)
+}
+
+fn given(val: &Option<Val>) -> Lowered<&Val> {
+    val.as_ref().ok_or(Stop::Failed)
+}
+
+/// Lowers for each variant of an argument.
+fn each<'c, 'p>(
+    lowerer: &mut Lowerer<'c, 'p>,
+    val: &Option<Val>,
+    mut lower: impl FnMut(&mut Lowerer<'c, 'p>, Val) -> Lowered<Val>,
+) -> Lowered<Val> {
+    let val = given(val)?.clone();
+    lowerer.each_variant(&val, &mut |lowerer, val| lower(lowerer, val))
+}
+
+fn based<'c, 'p>(lowerer: &mut Lowerer<'c, 'p>, args: &[Option<Val>], base: i64) -> Lowered<Val> {
+    let number = lowerer.as_index(given(&args[0])?)?;
+    let base = lowerer.int(base);
+    Ok(lowerer.prim(Prim::IntToBase, &[&number, &base]))
+}
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    pub fn call_builtin(&mut self, name: &'static str, call: &'p ast::ExprCall) -> Lowered<Val> {
+        if let Some((_, run)) = SYNTAX.iter().find(|(known, _)| *known == name) {
+            return run(self, call);
+        }
+        if let Some(row) = VALUES.iter().find(|row| row.name == name) {
+            let arguments = self.call_arguments(call)?;
+            self.at_call(call);
+            let vals = self.builtin_arguments(row, arguments)?;
+            return (row.run)(self, &vals);
+        }
+        self.at_call(call);
+        if LAZY.contains(&name) {
+            let message = format!("`{name}` can only be iterated over in compiled code");
+            return self.fail("unsupported-function", message, Some("put it into a `for` loop or `list()`".to_owned()));
+        }
+        let help = match name {
+            "print" => Some("return the value instead"),
+            "type" => Some("use `isinstance`"),
+            "set" | "frozenset" | "dict" => Some("use a tuple or a list"),
+            _ => None,
+        };
+        self.fail("unsupported-function", format!("`{name}` cannot be compiled"), help.map(str::to_owned))
+    }
+
+    /// A built-in as a `key=` or for `map`.
+    pub fn call_builtin_with(&mut self, name: &'static str, vals: &[Val]) -> Lowered<Val> {
+        let place = self.place;
+        if let Some(row) = VALUES.iter().find(|row| row.name == name) {
+            let positional = vals.iter().cloned().map(Thing::Val).collect();
+            let vals = self.builtin_arguments(row, super::call::CallArguments { positional, keywords: Vec::new() })?;
+            return (row.run)(self, &vals);
+        }
+        self.at_place(place);
+        match (name, vals) {
+            ("min", [_, _, ..]) => self.extreme_of_values(vals, CmpOp::Lt, None),
+            ("max", [_, _, ..]) => self.extreme_of_values(vals, CmpOp::Gt, None),
+            _ => self.fail("unsupported-function", format!("`{name}` cannot be passed to a function here"), None),
+        }
+    }
+
+    fn builtin_arguments(
+        &mut self,
+        row: &ValueBuiltin,
+        arguments: super::call::CallArguments,
+    ) -> Lowered<Vec<Option<Val>>> {
+        let name = row.name;
+        let count = arguments.positional.len();
+        if count > row.params.len() {
+            let expected = row.params.len();
+            return self.clash(format!("{name} expected at most {expected} arguments, got {count}"));
+        }
+        let mut vals = vec![None; row.params.len()];
+        for (slot, thing) in vals.iter_mut().zip(arguments.positional) {
+            *slot = Some(self.value_of(thing)?);
+        }
+        for (keyword, thing) in arguments.keywords {
+            match row.params.iter().position(|param| *param == keyword) {
+                Some(position) if vals[position].is_none() => vals[position] = Some(self.value_of(thing)?),
+                _ => return self.clash(format!("{name}() got an unexpected keyword argument '{keyword}'")),
+            }
+        }
+        if vals.iter().take(row.required).any(Option::is_none) {
+            let required = row.required;
+            return self.clash(format!("{name} expected at least {required} argument, got {count}"));
+        }
+        Ok(vals)
+    }
+
+    /// `float(val)` of a plain value.
+    fn float_of(&mut self, val: &Val) -> Lowered<Val> {
+        match val.ty() {
+            ty if is_number(ty) => self.as_float(val),
+            Type::Np(_) => {
+                let python = self.from_np(val);
+                self.as_float(&python)
+            }
+            Type::Str => Ok(self.prim(Prim::StrToFloat, &[val])),
+            other => {
+                let message =
+                    format!("float() argument must be a string or a real number, not '{}'", python_name(other));
+                self.clash(message)
+            }
+        }
+    }
+
+    /// `int(val, base)` of a plain value.
+    fn int_of(&mut self, val: &Val, base: Option<&Val>) -> Lowered<Val> {
+        if let Some(base) = base {
+            if *val.ty() != Type::Str {
+                return self.clash("int() can't convert non-string with explicit base");
+            }
+            let base = self.as_index(base)?;
+            return Ok(self.prim(Prim::StrToInt, &[val, &base]));
+        }
+        match val.ty() {
+            ty if is_integer(ty) => self.as_int(val),
+            Type::Float => Ok(self.prim(Prim::FloatToInt, &[val])),
+            Type::Np(_) => {
+                let python = self.from_np(val);
+                self.int_of(&python, None)
+            }
+            Type::Str => {
+                let ten = self.int(10);
+                Ok(self.prim(Prim::StrToInt, &[val, &ten]))
+            }
+            other => {
+                let message = format!(
+                    "int() argument must be a string, a bytes-like object or a real number, not '{}'",
+                    python_name(other)
+                );
+                self.clash(message)
+            }
+        }
+    }
+
+    fn ord(&mut self, val: &Val) -> Lowered<Val> {
+        match val.ty() {
+            Type::Str => Ok(self.prim(Prim::StrOrd, &[val])),
+            other => {
+                let message = format!("ord() expected string of length 1, but {} found", python_name(other));
+                self.clash(message)
+            }
+        }
+    }
+
+    /// `round(val, digits)` of a plain value.
+    fn round(&mut self, val: &Val, digits: Option<&Val>) -> Lowered<Val> {
+        let digits = match digits {
+            Some(digits) if *digits.ty() == Type::None => None,
+            Some(digits) => Some(self.as_index(digits)?),
+            None => None,
+        };
+        match (val.ty(), digits) {
+            (ty, None) if is_integer(ty) => self.as_int(val),
+            (ty, Some(digits)) if is_integer(ty) => {
+                let int = self.as_int(val)?;
+                Ok(self.prim(Prim::IntRoundDigits, &[&int, &digits]))
+            }
+            (Type::Float, None) => Ok(self.prim(Prim::FloatRound, &[val])),
+            (Type::Float, Some(digits)) => Ok(self.prim(Prim::FloatRoundDigits, &[val, &digits])),
+            (Type::Np(elem), None) if elem.is_float() => {
+                let python = self.from_np(val);
+                Ok(self.prim(Prim::FloatRound, &[&python]))
+            }
+            (Type::Np(_), _) => self.fail(
+                "unsupported-operation",
+                "this NumPy scalar cannot be rounded in compiled code",
+                Some("convert with `float()` first".to_owned()),
+            ),
+            (other, _) => {
+                let message = format!("type {} doesn't define __round__ method", python_name(other));
+                self.clash(message)
+            }
+        }
+    }
+
+    // `isinstance`.
+
+    fn isinstance(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let ([subject, classes], true) = (&*call.arguments.args, call.arguments.keywords.is_empty()) else {
+            return self.fail_at(call, "wrong-arguments", "`isinstance` takes two arguments", None);
+        };
+        let val = self.expr(subject)?;
+        let classes = self.class_list(classes)?;
+        self.at_call(call);
+        self.each_variant(&val, &mut |lowerer, val| {
+            let is = lowerer.is_instance(&val, &classes)?;
+            Ok(lowerer.bool(is))
+        })
+    }
+
+    /// The names of the classes that an expression stands for: a class, a tuple or a `|` of them.
+    pub fn class_list(&mut self, expr: &'p Expr) -> Lowered<Vec<String>> {
+        match expr {
+            Expr::Tuple(tuple) => {
+                let mut all = Vec::new();
+                for item in &tuple.elts {
+                    all.extend(self.class_list(item)?);
+                }
+                Ok(all)
+            }
+            Expr::BinOp(union) if union.op == Operator::BitOr => {
+                let mut all = self.class_list(&union.left)?;
+                all.extend(self.class_list(&union.right)?);
+                Ok(all)
+            }
+            Expr::NoneLiteral(_) => Ok(vec!["NoneType".to_owned()]),
+            Expr::Call(call)
+                if matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "type")
+                    && matches!(&*call.arguments.args, [Expr::NoneLiteral(_)]) =>
+            {
+                Ok(vec!["NoneType".to_owned()])
+            }
+            _ => match self.thing(expr)? {
+                Thing::Static(Static::Builtin(name)) => Ok(vec![name.to_owned()]),
+                Thing::Static(Static::Member(module, name)) if module == "numpy" => Ok(vec![format!("numpy.{name}")]),
+                _ => self.fail_at(
+                    expr,
+                    "unsupported-class",
+                    "`isinstance` can only test for built-in classes in compiled code",
+                    None,
+                ),
+            },
+        }
+    }
+
+    /// Whether a plain value is an instance of one of the classes.
+    pub fn is_instance(&mut self, val: &Val, classes: &[String]) -> Lowered<bool> {
+        const KNOWN: &[&str] = &[
+            "int",
+            "float",
+            "bool",
+            "str",
+            "tuple",
+            "list",
+            "range",
+            "object",
+            "NoneType",
+            "dict",
+            "set",
+            "frozenset",
+            "complex",
+            "bytes",
+            "bytearray",
+        ];
+        for class in classes {
+            if !KNOWN.contains(&class.as_str()) && !class.starts_with("numpy.") {
+                return self.fail("unsupported-class", format!("`{class}` cannot be tested for here"), None);
+            }
+        }
+        let mut own: Vec<String> = vec![python_name(val.ty()), "object".to_owned()];
+        match val.ty() {
+            Type::Bool => own.push("int".to_owned()),
+            Type::Np(elem) => {
+                if elem.name() == "float64" {
+                    own.push("float".to_owned());
+                }
+                own.extend(["numpy.generic", "numpy.number"].map(str::to_owned));
+                own.push(if elem.is_float() { "numpy.floating" } else { "numpy.integer" }.to_owned());
+                own.push(format!("numpy.{}_", elem.name()));
+                if val.shape.origin.python && !elem.is_float() {
+                    return self.fail(
+                        "unsupported-operation",
+                        "this may be a Python `int` or a NumPy scalar",
+                        Some("convert with `int()` first".to_owned()),
+                    );
+                }
+            }
+            Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => own.push("tuple".to_owned()),
+            Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
+            _ => {}
+        }
+        Ok(classes.iter().any(|class| own.contains(class)))
+    }
+}

@@ -1,0 +1,520 @@
+//! Expressions: what each kind of syntax evaluates, and in which order. The operations themselves are elsewhere.
+
+use ir::{Const, ExcKind, Op, Type};
+
+use super::value::Static;
+use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
+use crate::nearest::nearest;
+use crate::parse::ast::{self, Expr, Ranged};
+use crate::program::Binding;
+use crate::shape::{Origin, Shape, python_name};
+
+/// What an expression can stand for.
+#[derive(Clone, Debug)]
+pub enum Thing {
+    Val(Val),
+    Static(Static),
+}
+
+impl<'p> Lowerer<'_, 'p> {
+    /// The value of an expression.
+    pub fn expr(&mut self, expr: &'p Expr) -> Lowered<Val> {
+        match self.thing(expr)? {
+            Thing::Val(val) => Ok(val),
+            Thing::Static(known) => {
+                let message = format!("{} is not a value that compiled code can hold", describe(&known));
+                self.fail_at(expr, "not-a-value", message, Some("call it, or use one of its members".to_owned()))
+            }
+        }
+    }
+
+    /// The value of a variable that is about to be assigned.
+    pub fn expr_loaded(&mut self, target: &'p Expr) -> Lowered<Val> {
+        self.expr(target)
+    }
+
+    /// The value of an expression, or what else it stands for.
+    pub fn thing(&mut self, expr: &'p Expr) -> Lowered<Thing> {
+        self.burn(1)?;
+        let lowered = self.thing_inner(expr);
+        match lowered {
+            // A forbidden operation is reported where it stands, not where its result is used.
+            Err(Stop::Clash(_)) => self.settle(lowered),
+            other => other,
+        }
+    }
+
+    fn thing_inner(&mut self, expr: &'p Expr) -> Lowered<Thing> {
+        if let Some(fact) = self.known_fact(expr) {
+            return Ok(Thing::Val(fact));
+        }
+        let val = match expr {
+            Expr::Name(name) => return self.name(name),
+            Expr::Attribute(attribute) => return self.attribute(attribute),
+            Expr::Call(call) => return self.call(call),
+            Expr::Lambda(lambda) => return Ok(Thing::Static(Static::Lambda(self.compiler.lambda_id(lambda)))),
+            Expr::If(cond) => return self.conditional(cond),
+            Expr::NumberLiteral(number) => self.number(number, false),
+            Expr::BooleanLiteral(literal) => Ok(self.bool(literal.value)),
+            Expr::NoneLiteral(_) => Ok(self.none()),
+            Expr::StringLiteral(text) => self.text(text.value.to_str(), text),
+            Expr::FString(text) => self.fstring(text),
+            Expr::BinOp(binary) => {
+                let left = self.expr(&binary.left)?;
+                let right = self.expr(&binary.right)?;
+                self.at(binary);
+                self.binary(binary.op, &left, &right, false)
+            }
+            Expr::UnaryOp(unary) => self.unary_expr(unary),
+            Expr::BoolOp(op) => self.bool_op(op),
+            Expr::Compare(compare) => self.compare_expr(compare),
+            Expr::Subscript(subscript) => return self.subscript(subscript),
+            Expr::Tuple(tuple) => {
+                let items = self.exprs(&tuple.elts)?;
+                Ok(self.tuple(&items))
+            }
+            Expr::List(list) => self.list_display(list, None),
+            Expr::ListComp(comp) => self.list_comprehension(comp),
+            Expr::Named(named) => {
+                let val = self.expr(&named.value)?;
+                self.assign(&named.target, val.clone())?;
+                Ok(val)
+            }
+            Expr::Dict(dict) => self.dict_display(dict),
+            other => self.unsupported_expr(other),
+        };
+        val.map(Thing::Val)
+    }
+
+    /// Several expressions, in order.
+    pub fn exprs(&mut self, items: &'p [Expr]) -> Lowered<Vec<Val>> {
+        let mut vals = Vec::with_capacity(items.len());
+        for item in items {
+            if let Expr::Starred(starred) = item {
+                // `(*t, x)`: the items of a tuple are known.
+                let val = self.expr(&starred.value)?;
+                match val.ty() {
+                    Type::Tuple(_) => vals.extend(self.fields(&val)),
+                    _ => {
+                        return self.fail_at(
+                            item,
+                            "unsupported-expression",
+                            "only a tuple can be unpacked with `*` in compiled code",
+                            None,
+                        );
+                    }
+                }
+            } else {
+                vals.push(self.expr(item)?);
+            }
+        }
+        Ok(vals)
+    }
+
+    fn unsupported_expr(&mut self, expr: &'p Expr) -> Lowered<Val> {
+        let (what, help) = match expr {
+            Expr::Set(_) | Expr::SetComp(_) => ("a `set`", Some("use a tuple or a list")),
+            Expr::DictComp(_) => ("a `dict` comprehension", None),
+            Expr::Generator(_) => (
+                "a generator expression outside `sum`, `any`, `all`, `min`, `max`, `sorted`, `tuple` or `list`",
+                Some("use a list comprehension"),
+            ),
+            Expr::Await(_) => ("`await`", None),
+            Expr::Yield(_) | Expr::YieldFrom(_) => ("`yield`", Some("return a list")),
+            Expr::TString(_) => ("a template string", Some("use an f-string")),
+            Expr::BytesLiteral(_) => ("`bytes`", Some("use `str`")),
+            Expr::EllipsisLiteral(_) => ("`...`", None),
+            Expr::Starred(_) => ("`*` here", None),
+            Expr::Slice(_) => ("a slice here", None),
+            _ => ("this expression", None),
+        };
+        self.fail_at(expr, "unsupported-expression", format!("{what} cannot be compiled"), help.map(str::to_owned))
+    }
+
+    // Literals.
+
+    pub fn number(&mut self, number: &ast::ExprNumberLiteral, negative: bool) -> Lowered<Val> {
+        let value = match &number.value {
+            ast::Number::Float(value) => Const::Float(*value),
+            ast::Number::Int(int) => match (int.as_i64(), int.as_u64()) {
+                (Some(value), _) => Const::Int(value),
+                // Only as the operand of a minus.
+                (None, Some(value)) if negative && value == 1 << 63 => Const::Int(i64::MIN),
+                _ => {
+                    return self.fail_at(
+                        number,
+                        "int-too-large",
+                        "this number does not fit into the 64 bits that a compiled `int` has",
+                        Some("write it as a `float`".to_owned()),
+                    );
+                }
+            },
+            ast::Number::Complex { .. } => {
+                return self.fail_at(number, "unsupported-expression", "complex numbers cannot be compiled", None);
+            }
+        };
+        Ok(self.literal(value))
+    }
+
+    fn text(&mut self, text: &str, node: &impl Ranged) -> Lowered<Val> {
+        // The parser puts U+FFFD where a literal has a lone surrogate.
+        if text.contains('\u{fffd}') && !self.compiler.text_of(self.place_of(node)).contains('\u{fffd}') {
+            return self.fail_at(node, "unsupported-expression", "a lone surrogate cannot be compiled", None);
+        }
+        Ok(self.literal(Const::Str(text.into())))
+    }
+
+    fn unary_expr(&mut self, unary: &'p ast::ExprUnaryOp) -> Lowered<Val> {
+        if let (ast::UnaryOp::USub, Expr::NumberLiteral(number)) = (unary.op, &*unary.operand) {
+            let val = self.number(number, true)?;
+            if val.known_int() == Some(i64::MIN) {
+                return Ok(val);
+            }
+            self.at(unary);
+            return self.unary(unary.op, &val);
+        }
+        if unary.op == ast::UnaryOp::Not {
+            let (holds, fails) = self.condition(&unary.operand)?;
+            return self.truth_of_edges(fails, holds);
+        }
+        let val = self.expr(&unary.operand)?;
+        self.at(unary);
+        self.unary(unary.op, &val)
+    }
+
+    /// A `dict` with constant keys is a row where a row is asked for.
+    fn dict_display(&mut self, dict: &'p ast::ExprDict) -> Lowered<Val> {
+        if !self.compiler.request.row_result {
+            return self.fail_at(
+                dict,
+                "unsupported-expression",
+                "a `dict` cannot be compiled here",
+                Some("a function given to `map` may return one with constant keys".to_owned()),
+            );
+        }
+        let mut fields: Vec<(String, Val)> = Vec::new();
+        for item in &dict.items {
+            match &item.key {
+                Some(Expr::StringLiteral(key)) => {
+                    let val = self.expr(&item.value)?;
+                    let name = key.value.to_str();
+                    match fields.iter_mut().find(|(known, _)| known == name) {
+                        Some((_, known)) => *known = val,
+                        None => fields.push((name.to_owned(), val)),
+                    }
+                }
+                Some(key) => {
+                    return self.fail_at(
+                        key,
+                        "unsupported-expression",
+                        "the keys of a row must be string literals",
+                        None,
+                    );
+                }
+                None => {
+                    let val = self.expr(&item.value)?;
+                    let Type::Record(record) = val.ty().clone() else {
+                        return self.fail_at(
+                            &item.value,
+                            "unsupported-expression",
+                            "only a row can be unpacked into a `dict`",
+                            None,
+                        );
+                    };
+                    let vals = self.fields(&val);
+                    for ((name, _), val) in record.fields.iter().zip(vals) {
+                        match fields.iter_mut().find(|(known, _)| known == name) {
+                            Some((_, known)) => *known = val,
+                            None => fields.push((name.clone(), val)),
+                        }
+                    }
+                }
+            }
+        }
+        let typed = fields.iter().map(|(name, val)| (name.clone(), val.ty().clone())).collect();
+        let record = ir::RecordType { kind: ir::RecordKind::Dict, name: String::new(), fields: typed };
+        let vals: Vec<Val> = fields.into_iter().map(|(_, val)| val).collect();
+        Ok(self.aggregate(Type::Record(record.into()), &vals))
+    }
+
+    // Names.
+
+    fn name(&mut self, name: &'p ast::ExprName) -> Lowered<Thing> {
+        let id = name.id.as_str();
+        if let Some(slot) = self.slot(id) {
+            self.at(name);
+            return self.variable(id, slot);
+        }
+        let binding = self.compiler.program.functions.get(self.function).and_then(|source| source.bindings.get(id));
+        if let Some(binding) = binding {
+            return self.binding(id, binding, name);
+        }
+        if let Some(builtin) = super::builtins::known_name(id) {
+            return Ok(Thing::Static(Static::Builtin(builtin)));
+        }
+        let help = self.nearest_name(id).map(|near| format!("did you mean `{near}`?"));
+        self.fail_at(name, "unknown-name", format!("`{id}` is not defined"), help)
+    }
+
+    /// Whether the name stands for the built-in of that name.
+    pub fn is_builtin(&self, id: &str) -> bool {
+        let bound = self.compiler.program.functions.get(self.function).is_some_and(|f| f.bindings.contains_key(id));
+        self.slot(id).is_none() && !bound
+    }
+
+    fn nearest_name(&self, id: &str) -> Option<String> {
+        let source = self.compiler.program.functions.get(self.function);
+        let mut names: Vec<&str> = Vec::new();
+        for name in super::builtins::names() {
+            names.push(name);
+        }
+        names.extend(self.names.locals.iter().map(String::as_str));
+        names.extend(source.into_iter().flat_map(|source| source.bindings.keys()).map(String::as_str));
+        nearest(id, names.into_iter())
+    }
+
+    fn variable(&mut self, id: &str, slot: usize) -> Lowered<Thing> {
+        let Some(env) = self.env() else { return Err(Stop::Dead) };
+        match env.var(slot) {
+            Var::Bound(val) => Ok(Thing::Val(val)),
+            Var::Static(known) => Ok(Thing::Static(known)),
+            Var::Poisoned => Err(Stop::Failed),
+            Var::Mixed => self.fail(
+                "type-mismatch",
+                format!("`{id}` is a function on one path to this place and something else on another"),
+                None,
+            ),
+            Var::Unbound => self.clash_of(
+                ExcKind::UnboundLocalError,
+                "unbound-name",
+                format!("cannot access local variable '{id}' where it is not associated with a value"),
+            ),
+            Var::Maybe(val, flag) => {
+                let flag = Val { id: flag, shape: Shape::from(Type::Bool), known: None };
+                let message = format!("cannot access local variable '{id}' where it is not associated with a value");
+                self.require(&flag, ExcKind::UnboundLocalError, &message)?;
+                self.set_val(slot, val.clone());
+                Ok(Thing::Val(val))
+            }
+        }
+    }
+
+    fn binding(&mut self, id: &str, binding: &'p Binding, node: &impl Ranged) -> Lowered<Thing> {
+        self.at(node);
+        self.binding_thing(id, binding)
+    }
+
+    /// What a free name or a default stands for.
+    pub fn binding_thing(&mut self, id: &str, binding: &'p Binding) -> Lowered<Thing> {
+        Ok(match binding {
+            Binding::Function(function) => Thing::Static(Static::Function(*function)),
+            Binding::Capture(index) => Thing::Val(self.capture(*index)?),
+            Binding::Constant(value) => Thing::Val(self.literal(value.clone())),
+            Binding::Tuple(items) => Thing::Val(self.constant_tuple(id, items)?),
+            Binding::Module(module) => Thing::Static(Static::Module(module.clone())),
+            Binding::Member(module, member) => {
+                let node = self.range();
+                self.member(module, member, &node)?
+            }
+            Binding::Unsupported(what) => {
+                let message = format!("`{id}` is {what}, which cannot be used in compiled code");
+                return self.fail("unsupported-value", message, None);
+            }
+        })
+    }
+
+    fn constant_tuple(&mut self, id: &str, items: &'p [Binding]) -> Lowered<Val> {
+        let mut vals = Vec::new();
+        for item in items {
+            match self.binding_thing(id, item)? {
+                Thing::Val(val) => vals.push(val),
+                Thing::Static(_) => return self.fail("unsupported-value", "this tuple holds a function", None),
+            }
+        }
+        Ok(self.tuple(&vals))
+    }
+
+    /// A captured value. All that the function may use are read once, at its start.
+    pub fn capture(&mut self, index: usize) -> Lowered<Val> {
+        if let Some((_, val)) = self.captures.iter().find(|(known, _)| *known == index) {
+            return Ok(val.clone());
+        }
+        let Some(capture) = self.compiler.program.captures.get(index) else {
+            return self.fail("internal", "a captured value is missing", None);
+        };
+        let ty = capture.ty.clone();
+        Ok(self.emit(Op::Capture(ir::CaptureId(index as u32)), &[], ty))
+    }
+
+    // Branching expressions.
+
+    fn conditional(&mut self, cond: &'p ast::ExprIf) -> Lowered<Thing> {
+        let (holds, fails) = self.condition(&cond.test)?;
+        let mut edges: Vec<(Edge, Val)> = Vec::new();
+        let mut statics: Vec<(Edge, Static)> = Vec::new();
+        for (side, value) in [(holds, &cond.body), (fails, &cond.orelse)] {
+            if self.join(side, None).is_err() {
+                continue;
+            }
+            match self.thing(value) {
+                Ok(Thing::Val(val)) => edges.extend(self.detach().map(|edge| (edge, val))),
+                Ok(Thing::Static(known)) => statics.extend(self.detach().map(|edge| (edge, known))),
+                Err(Stop::Dead) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        match statics.as_slice() {
+            [] => self.join_values(edges).map(Thing::Val),
+            [(_, first), rest @ ..] if edges.is_empty() && rest.iter().all(|(_, other)| other == first) => {
+                let known = first.clone();
+                self.join(statics.into_iter().map(|(edge, _)| edge).collect(), None)?;
+                Ok(Thing::Static(known))
+            }
+            _ => self.fail_at(
+                cond,
+                "not-a-value",
+                "which function this is must be known when the program is compiled",
+                None,
+            ),
+        }
+    }
+
+    /// `a and b`, `a or b`: the value that decides.
+    fn bool_op(&mut self, op: &'p ast::ExprBoolOp) -> Lowered<Val> {
+        let Some((last, first)) = op.values.split_last() else {
+            return self.fail_at(op, "syntax-error", "this expression has no operands", None);
+        };
+        let mut decided: Vec<(Edge, Val)> = Vec::new();
+        for value in first {
+            let val = self.expr(value)?;
+            let path = self.path_of(value);
+            self.at(value);
+            let (holds, fails) = self.split(&val, path.as_ref(), &mut |lowerer, val| lowerer.truth(val))?;
+            let (done, open) = if op.op == ast::BoolOp::And { (fails, holds) } else { (holds, fails) };
+            decided.extend(done);
+            if self.join(open.into_iter().map(|(edge, _)| edge).collect(), None).is_err() {
+                return self.join_values(decided);
+            }
+        }
+        match self.expr(last) {
+            Ok(val) => decided.extend(self.detach().map(|edge| (edge, val))),
+            Err(Stop::Dead) => {}
+            Err(other) => return Err(other),
+        }
+        self.at(op);
+        self.join_values(decided)
+    }
+
+    /// A comparison, chained or not.
+    fn compare_expr(&mut self, compare: &'p ast::ExprCompare) -> Lowered<Val> {
+        let mut left = self.expr(&compare.left)?;
+        let mut decided: Vec<(Edge, Val)> = Vec::new();
+        let count = compare.ops.len();
+        for (index, (op, comparator)) in compare.ops.iter().zip(&compare.comparators).enumerate() {
+            let right = self.expr(comparator)?;
+            self.at(compare);
+            let (op, known) = (*op, left.clone());
+            let found = self.dispatch(&[known, right.clone()], &mut |lowerer, vals| match vals {
+                [left, right] => lowerer.compare(op, left, right),
+                _ => Err(Stop::Failed),
+            })?;
+            if index + 1 == count {
+                decided.extend(self.detach().map(|edge| (edge, found)));
+                break;
+            }
+            let (holds, fails) = self.split(&found, None, &mut |lowerer, val| lowerer.truth(val))?;
+            decided.extend(fails);
+            if self.join(holds.into_iter().map(|(edge, _)| edge).collect(), None).is_err() {
+                break;
+            }
+            left = right;
+        }
+        self.join_values(decided)
+    }
+
+    // Attributes.
+
+    fn attribute(&mut self, attribute: &'p ast::ExprAttribute) -> Lowered<Thing> {
+        let name = attribute.attr.as_str();
+        match self.thing(&attribute.value)? {
+            Thing::Static(Static::Module(module)) => self.member(&module, name, &attribute.attr),
+            Thing::Static(known) => self.fail_at(
+                &attribute.attr,
+                "unknown-attribute",
+                format!("{} has no attribute `{name}` that can be compiled", describe(&known)),
+                None,
+            ),
+            Thing::Val(val) => {
+                self.at(attribute);
+                self.each_variant(&val, &mut |lowerer, val| lowerer.attribute_of(&val, name)).map(Thing::Val)
+            }
+        }
+    }
+
+    /// `val.name` of a plain value, where it is no method.
+    fn attribute_of(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        match (val.ty().clone(), name) {
+            (Type::Record(record), _) if record.kind != ir::RecordKind::Dict => match record.index_of(name) {
+                Some(index) => Ok(self.field(val, index)),
+                None => {
+                    let fields = record.fields.iter().map(|(field, _)| field.as_str());
+                    let help = nearest(name, fields).map(|near| format!("did you mean `{near}`?"));
+                    self.fail("unknown-field", format!("there is no column `{name}`"), help)
+                }
+            },
+            (Type::Array { ndim, .. }, "ndim") => Ok(self.int(i64::from(ndim))),
+            (Type::Array { ndim, .. }, "shape") => {
+                let lengths: Vec<Val> = (0..ndim).map(|dimension| self.array_length(val, dimension)).collect();
+                Ok(self.tuple(&lengths))
+            }
+            (Type::Array { ndim, .. }, "size") => {
+                let mut size = self.array_length(val, 0);
+                for dimension in 1..ndim {
+                    let length = self.array_length(val, dimension);
+                    size = self.emit(Op::Prim(ir::Prim::IntMulWrap), &[&size, &length], non_negative_int());
+                }
+                Ok(size)
+            }
+            (Type::Int | Type::Bool, "real" | "numerator") => self.as_int(val),
+            (Type::Int | Type::Bool, "imag") => Ok(self.int(0)),
+            (Type::Int | Type::Bool, "denominator") => Ok(self.int(1)),
+            (Type::Float, "real") => Ok(val.clone()),
+            (Type::Float, "imag") => Ok(self.float(0.0)),
+            (Type::Range, "start") => Ok(self.prim(ir::Prim::RangeStart, &[val])),
+            (Type::Range, "stop") => Ok(self.prim(ir::Prim::RangeStop, &[val])),
+            (Type::Range, "step") => Ok(self.prim(ir::Prim::RangeStep, &[val])),
+            (ty, _) => {
+                let message = format!("'{}' object has no attribute '{name}'", python_name(&ty));
+                if matches!(ty, Type::Array { .. } | Type::Np(_)) || super::methods::exists_in_python(&ty, name) {
+                    return self.fail(
+                        "unsupported-attribute",
+                        format!("`{name}` of `{}` cannot be compiled", python_name(&ty)),
+                        None,
+                    );
+                }
+                self.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
+            }
+        }
+    }
+
+    /// The length of an array along a dimension.
+    pub fn array_length(&mut self, array: &Val, dimension: u8) -> Val {
+        self.emit(Op::ArrayShape(dimension), &[array], non_negative_int())
+    }
+}
+
+/// The shape of an int that counts something.
+pub fn non_negative_int() -> Shape {
+    Shape { ty: Type::Int, origin: Origin { non_negative: true, ..Origin::default() } }
+}
+
+/// What a thing is called in messages.
+pub fn describe(known: &Static) -> String {
+    match known {
+        Static::Function(_) => "a function".to_owned(),
+        Static::Lambda(_) => "a lambda".to_owned(),
+        Static::Builtin(name) => format!("the built-in `{name}`"),
+        Static::Module(module) => format!("the module `{module}`"),
+        Static::Member(module, name) => format!("`{module}.{name}`"),
+    }
+}

@@ -1,0 +1,271 @@
+//! Values as text: `str`, `repr`, `format` and f-strings.
+
+use ir::{Const, Prim, Type};
+
+use super::number::is_integer;
+use super::{Edge, Lowered, Lowerer, Val, Var};
+use crate::parse::ast;
+use crate::shape::python_name;
+
+impl<'p> Lowerer<'_, 'p> {
+    /// `str(val)`.
+    pub fn text_of(&mut self, val: &Val) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| lowerer.text_of_plain(&val))
+    }
+
+    fn text_of_plain(&mut self, val: &Val) -> Lowered<Val> {
+        match val.ty() {
+            Type::Str => Ok(val.clone()),
+            // NumPy's scalars print like Python's, and only `repr` tells them apart.
+            Type::Np(elem) if elem.name() != "float32" => {
+                let python = self.from_np(val);
+                self.repr_of(&python)
+            }
+            _ => self.repr_of(val),
+        }
+    }
+
+    /// `repr(val)`.
+    pub fn repr_of(&mut self, val: &Val) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| lowerer.repr_of_plain(&val))
+    }
+
+    fn repr_of_plain(&mut self, val: &Val) -> Lowered<Val> {
+        match val.ty() {
+            Type::None => Ok(self.str("None")),
+            Type::Bool => {
+                let (yes, no) = (self.str("True"), self.str("False"));
+                Ok(self.select(val, &yes, &no))
+            }
+            Type::Int => Ok(self.prim(Prim::IntToStr, &[val])),
+            Type::Float => Ok(self.prim(Prim::FloatToStr, &[val])),
+            Type::Str => Ok(self.prim(Prim::StrRepr, &[val])),
+            Type::Tuple(items) => {
+                let count = items.len();
+                let items = self.fields(val);
+                let mut text = self.str("(");
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        text = self.concat_text(&text, ", ");
+                    }
+                    let shown = self.repr_of(item)?;
+                    text = self.prim(Prim::StrConcat, &[&text, &shown]);
+                }
+                Ok(self.concat_text(&text, if count == 1 { ",)" } else { ")" }))
+            }
+            Type::List(_) => self.repr_of_list(val),
+            Type::Range => {
+                let parts = [Prim::RangeStart, Prim::RangeStop].map(|prim| self.prim(prim, &[val]));
+                let step = self.prim(Prim::RangeStep, &[val]);
+                let mut text = self.str("range(");
+                for (index, part) in parts.iter().enumerate() {
+                    if index > 0 {
+                        text = self.concat_text(&text, ", ");
+                    }
+                    let shown = self.prim(Prim::IntToStr, &[part]);
+                    text = self.prim(Prim::StrConcat, &[&text, &shown]);
+                }
+                let one = self.int(1);
+                let plain = self.prim(Prim::IntEq, &[&step, &one]);
+                let shown = self.prim(Prim::IntToStr, &[&step]);
+                let comma = self.str(", ");
+                let with_step = self.prim(Prim::StrConcat, &[&comma, &shown]);
+                let nothing = self.str("");
+                let tail = self.select(&plain, &nothing, &with_step);
+                let text = self.prim(Prim::StrConcat, &[&text, &tail]);
+                Ok(self.concat_text(&text, ")"))
+            }
+            other => {
+                let message = format!("a `{}` cannot be turned into text in compiled code", python_name(other));
+                let help = matches!(other, Type::Np(_)).then(|| "convert with `int()` or `float()` first".to_owned());
+                self.fail("unsupported-operation", message, help)
+            }
+        }
+    }
+
+    fn concat_text(&mut self, text: &Val, more: &str) -> Val {
+        let more = self.str(more);
+        self.prim(Prim::StrConcat, &[text, &more])
+    }
+
+    fn repr_of_list(&mut self, list: &Val) -> Lowered<Val> {
+        let place = self.place;
+        let hidden = self.var_count();
+        let open = self.str("[");
+        let text = self.hidden(Var::Bound(Val { known: None, ..open }));
+        let source = super::iterate::Source::Enumerate(Box::new(super::iterate::Source::List(list.clone())), None);
+        let exits = self.open_collector();
+        let lowered = self.for_each(source, place.start, &[text], None, exits, &mut |lowerer, pair| {
+            let items = lowerer.fields(&pair);
+            let [index, item] = items.as_slice() else { return Err(super::Stop::Failed) };
+            let zero = lowerer.int(0);
+            let first = lowerer.prim(Prim::IntEq, &[index, &zero]);
+            let (nothing, comma) = (lowerer.str(""), lowerer.str(", "));
+            let separator = lowerer.select(&first, &nothing, &comma);
+            let before = lowerer.hidden_val(text)?;
+            let before = lowerer.prim(Prim::StrConcat, &[&before, &separator]);
+            let shown = lowerer.repr_of(item)?;
+            let after = lowerer.prim(Prim::StrConcat, &[&before, &shown]);
+            lowerer.set_val(text, after);
+            Ok(())
+        });
+        let ends = self.close_collector();
+        lowered?;
+        self.join(ends, None)?;
+        self.at_place(place);
+        let all = self.hidden_val(text)?;
+        self.drop_hidden(hidden);
+        Ok(self.concat_text(&all, "]"))
+    }
+
+    /// `format(val, spec)` of a plain value.
+    pub fn formatted(&mut self, val: &Val, spec: Option<&Val>) -> Lowered<Val> {
+        let Some(spec) = spec else { return self.text_of(val) };
+        if *spec.ty() != Type::Str {
+            let message = format!("format() argument 2 must be str, not {}", python_name(spec.ty()));
+            return self.clash(message);
+        }
+        if let Some(known) = spec.known_str()
+            && known.is_empty()
+        {
+            return self.text_of(val);
+        }
+        match val.ty() {
+            Type::Bool if spec.known_str().is_none() => self.formatted_bool(val, spec),
+            ty if is_integer(ty) => {
+                let int = self.as_int(val)?;
+                Ok(self.prim(Prim::IntFormat, &[&int, spec]))
+            }
+            Type::Float => Ok(self.prim(Prim::FloatFormat, &[val, spec])),
+            Type::Str => Ok(self.prim(Prim::StrFormat, &[val, spec])),
+            Type::Np(elem) if elem.name() == "float64" => {
+                let python = self.from_np(val);
+                Ok(self.prim(Prim::FloatFormat, &[&python, spec]))
+            }
+            Type::Np(elem) if !elem.is_float() && elem.name() != "bool" => {
+                let python = self.from_np(val);
+                Ok(self.prim(Prim::IntFormat, &[&python, spec]))
+            }
+            Type::Np(_) => self.fail(
+                "unsupported-operation",
+                "this NumPy scalar cannot be formatted in compiled code",
+                Some("convert with `float()` first".to_owned()),
+            ),
+            other if spec.known_str().is_some() => {
+                let name = python_name(other);
+                self.clash(format!("unsupported format string passed to {name}.__format__"))
+            }
+            _ => self.fail("unsupported-operation", "the format of this value must be a constant", None),
+        }
+    }
+
+    /// A bool is formatted as a number, but as a word when the format turns out to be empty.
+    fn formatted_bool(&mut self, val: &Val, spec: &Val) -> Lowered<Val> {
+        let empty = self.str("");
+        let plain = self.prim(Prim::StrEq, &[spec, &empty]);
+        let (word, number) = self.branch(&plain)?;
+        let mut edges: Vec<(Edge, Val)> = Vec::new();
+        if let Some(edge) = word {
+            self.attach(edge);
+            let text = self.repr_of(val)?;
+            edges.extend(self.detach().map(|edge| (edge, text)));
+        }
+        if let Some(edge) = number {
+            self.attach(edge);
+            let int = self.as_int(val)?;
+            let text = self.prim(Prim::IntFormat, &[&int, spec]);
+            edges.extend(self.detach().map(|edge| (edge, text)));
+        }
+        self.join_values(edges)
+    }
+
+    /// An f-string: its parts one after the other.
+    pub fn fstring(&mut self, text: &'p ast::ExprFString) -> Lowered<Val> {
+        let mut parts = Vec::new();
+        for part in &text.value {
+            match part {
+                ast::FStringPart::Literal(literal) => {
+                    let literal = self.literal(Const::Str(literal.value.as_ref().into()));
+                    parts.push(literal);
+                }
+                ast::FStringPart::FString(inner) => self.fstring_parts(&inner.elements, text, &mut parts)?,
+            }
+        }
+        self.at(text);
+        Ok(self.concat_parts(&parts))
+    }
+
+    fn concat_parts(&mut self, parts: &[Val]) -> Val {
+        if let [only] = parts {
+            return only.clone();
+        }
+        let known: Option<Vec<_>> = parts.iter().map(Val::known_str).collect();
+        if let Some(known) = known {
+            let text: String = known.iter().map(|part| part.as_ref()).collect();
+            return self.literal(Const::Str(text.into()));
+        }
+        let Some((first, rest)) = parts.split_first() else { return self.str("") };
+        let mut text = first.clone();
+        for part in rest {
+            text = self.prim(Prim::StrConcat, &[&text, part]);
+        }
+        text
+    }
+
+    fn fstring_parts(
+        &mut self,
+        elements: &'p ast::InterpolatedStringElements,
+        whole: &'p ast::ExprFString,
+        parts: &mut Vec<Val>,
+    ) -> Lowered<()> {
+        for element in elements {
+            match element {
+                ast::InterpolatedStringElement::Literal(literal) => {
+                    let literal = self.literal(Const::Str((&*literal.value).into()));
+                    parts.push(literal);
+                }
+                ast::InterpolatedStringElement::Interpolation(inner) => {
+                    let part = self.interpolation(inner, whole, parts)?;
+                    parts.push(part);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `{expr!conversion:spec}`.
+    fn interpolation(
+        &mut self,
+        inner: &'p ast::InterpolatedElement,
+        whole: &'p ast::ExprFString,
+        parts: &mut Vec<Val>,
+    ) -> Lowered<Val> {
+        if let Some(debug) = &inner.debug_text {
+            // `{x=}` shows its own source first.
+            let shown = self.literal(Const::Str(debug.as_str().into()));
+            parts.push(shown);
+        }
+        let val = self.expr(&inner.expression)?;
+        let spec = match &inner.format_spec {
+            Some(spec) => {
+                let mut spec_parts = Vec::new();
+                self.fstring_parts(&spec.elements, whole, &mut spec_parts)?;
+                Some(self.concat_parts(&spec_parts))
+            }
+            None => None,
+        };
+        // CPython gives the formatting of a part the line of the whole string.
+        self.at(whole);
+        let by_repr = inner.debug_text.is_some() && spec.is_none();
+        let val = match inner.conversion {
+            ast::ConversionFlag::Str => self.text_of(&val)?,
+            ast::ConversionFlag::Repr => self.repr_of(&val)?,
+            ast::ConversionFlag::None if by_repr => self.repr_of(&val)?,
+            ast::ConversionFlag::Ascii => {
+                return self.fail_at(inner, "unsupported-expression", "`!a` cannot be compiled", None);
+            }
+            ast::ConversionFlag::None => val,
+        };
+        self.each_variant(&val, &mut |lowerer, val| lowerer.formatted(&val, spec.as_ref()))
+    }
+}

@@ -1,0 +1,201 @@
+//! A whole function: its parameters, its body, its result. Knows nothing of single statements.
+
+use std::rc::Rc;
+
+use ir::builder::FuncBuilder;
+use ir::{Func, Type};
+
+use super::{Lowered, Lowerer, Stop, Val, Var};
+use crate::diagnostic::Diagnostic;
+use crate::locate::FunctionNode;
+use crate::names::Names;
+use crate::program::Binding;
+use crate::shape::{Shape, Sites, annotation_text, join};
+use crate::specialise::{Argument, Compiler, Source, SpecId, parameter_list};
+
+/// What lowering a function came to.
+pub struct Outcome {
+    pub func: Func,
+    /// `None` when it never returns.
+    pub result: Option<Shape>,
+    pub diagnostics: Vec<Diagnostic>,
+    pub callees: Vec<SpecId>,
+    pub sites: Sites,
+}
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    /// The state at the start of the function: its parameters have these arguments.
+    pub fn start(
+        compiler: &'c mut Compiler<'p>,
+        source: Source<'p>,
+        function: usize,
+        spec: SpecId,
+        names: Rc<Names>,
+        arguments: &[Argument],
+        sites: Sites,
+    ) -> Lowerer<'c, 'p> {
+        let parameters = parameter_list(source.parameters());
+        let mut params: Vec<(&str, Type)> = Vec::new();
+        for (parameter, argument) in parameters.iter().zip(arguments) {
+            if let Argument::Value(shape) = argument {
+                params.push((parameter.name().as_str(), shape.ty.clone()));
+            }
+        }
+        let place = source.place();
+        let span = compiler.span(place);
+        let builder = FuncBuilder::new(&source.name(), &params, Type::None, span);
+        let mut lowerer = Lowerer::new(compiler, function, spec, names, builder, sites, place);
+        let mut index = 0;
+        for (slot, argument) in arguments.iter().enumerate() {
+            let var = match argument {
+                Argument::Value(shape) => {
+                    let id = lowerer.builder.param(index);
+                    index += 1;
+                    Var::Bound(Val { id, shape: shape.clone(), known: None })
+                }
+                Argument::Static(known) => Var::Static(known.clone()),
+            };
+            lowerer.set_slot(slot, var);
+        }
+        lowerer.read_captures();
+        lowerer
+    }
+
+    /// Reads the captured values that the function mentions, once and before any loop.
+    fn read_captures(&mut self) {
+        let Some(source) = self.compiler.program.functions.get(self.function) else { return };
+        for binding in source.bindings.values() {
+            if let Binding::Capture(index) = binding
+                && !self.captures.iter().any(|(known, _)| known == index)
+                && let Ok(val) = self.capture(*index)
+            {
+                self.captures.push((*index, val));
+            }
+        }
+    }
+
+    /// Lowers the body. `before` is what the function was taken to return until now.
+    pub fn run(mut self, source: Source<'p>, before: Option<&Shape>) -> Outcome {
+        let lowered = self.body(source);
+        let _ = self.settle(lowered);
+        let result = match self.finish(before) {
+            Ok(result) => result,
+            Err(_) => before.cloned(),
+        };
+        if self.misfits > 0 && self.diagnostics.is_empty() {
+            let place = source.place();
+            self.report(
+                "too-many-types",
+                "the types of a list in this function cannot be told".to_owned(),
+                place,
+                None,
+            );
+        }
+        Outcome {
+            func: self.builder.finish(),
+            result,
+            diagnostics: self.diagnostics,
+            callees: self.callees,
+            sites: self.sites,
+        }
+    }
+
+    fn body(&mut self, source: Source<'p>) -> Lowered<()> {
+        if let Some(variadic) =
+            source.parameters().and_then(|parameters| parameters.vararg.as_deref().or(parameters.kwarg.as_deref()))
+        {
+            return self.fail_at(
+                variadic,
+                "unsupported-parameter",
+                format!("`*{}` cannot be compiled: the number of parameters must be fixed", variadic.name),
+                None,
+            );
+        }
+        match source.node {
+            FunctionNode::Def(def) if def.is_async => {
+                self.fail_at(&def.name, "unsupported-statement", "an `async` function cannot be compiled", None)
+            }
+            FunctionNode::Def(def) => {
+                self.block(&def.body);
+                if self.is_live() {
+                    self.at_place(source.place());
+                    let none = self.none();
+                    self.leave(none);
+                }
+                Ok(())
+            }
+            FunctionNode::Lambda(lambda) => {
+                let lowered = self.expr(&lambda.body);
+                let val = match self.settle(lowered) {
+                    Err(Stop::Dead) => return Ok(()),
+                    other => other?,
+                };
+                self.leave(val);
+                Ok(())
+            }
+        }
+    }
+
+    /// `return val`.
+    pub fn leave(&mut self, val: Val) {
+        if let Some(edge) = self.detach() {
+            self.returns.push((edge, val));
+        }
+    }
+
+    /// Ends all the edges that return, with values of one type.
+    fn finish(&mut self, before: Option<&Shape>) -> Lowered<Option<Shape>> {
+        let returns = std::mem::take(&mut self.returns);
+        let mut found: Option<Shape> = None;
+        for (_, val) in &returns {
+            found = Some(match found {
+                Some(known) => join(&known, &val.shape, &mut self.sites),
+                None => val.shape.clone(),
+            });
+        }
+        let result = Compiler::join_results(before, found, &mut self.sites);
+        let Some(mut result) = result else { return Ok(None) };
+        if let Some(expected) = self.compiler.request.expected_result.clone()
+            && self.compiler.is_entry(self.spec)
+        {
+            if !fits_state(&result.ty, &expected) {
+                return self.fail(
+                    "result-mismatch",
+                    format!("this returns `{}`, not `{}`", annotation_text(&result.ty), annotation_text(&expected)),
+                    Some("return a value of the same type as the initial state".to_owned()),
+                );
+            }
+            result = Shape::from(expected);
+        }
+        result.origin = result.origin.without_sites();
+        self.builder.set_result(result.ty.clone());
+        for (edge, val) in returns {
+            self.attach(edge);
+            let val = self.coerce(&val, &result)?;
+            self.builder.ret(val.id);
+            self.close();
+        }
+        Ok(Some(result))
+    }
+}
+
+/// Whether a fold's state of type `expected` can hold what the function returns.
+fn fits_state(found: &Type, expected: &Type) -> bool {
+    match (found, expected) {
+        (a, b) if a == b => true,
+        (Type::Int | Type::Bool | Type::Np(_), Type::Float) => true,
+        (Type::Np(elem), ty) => elem.python_type() == *ty,
+        (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| fits_state(a, b)),
+        (Type::Record(a), Type::Record(b)) => {
+            let fields = a.fields.iter().zip(&b.fields);
+            a.fields.len() == b.fields.len() && fits_all(fields.map(|((a, x), (b, y))| a == b && fits_state(x, y)))
+        }
+        (Type::Union(variants), expected) => variants.iter().all(|ty| fits_state(ty, expected)),
+        (ty, Type::Union(variants)) => variants.iter().any(|variant| fits_state(ty, variant)),
+        _ => false,
+    }
+}
+
+fn fits_all(mut each: impl Iterator<Item = bool>) -> bool {
+    each.all(|fits| fits)
+}

@@ -1,0 +1,305 @@
+//! Subscripts: items and slices of tuples, rows, strings, lists, ranges and arrays.
+
+use ir::{ExcKind, Op, Prim, Type};
+
+use super::number::is_integer;
+use super::value::Static;
+use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::nearest::nearest;
+use crate::parse::ast::{self, Expr};
+use crate::shape::{Shape, python_name};
+
+/// What stands between the brackets, evaluated.
+#[derive(Clone, Debug)]
+pub enum Index {
+    Item(Val),
+    /// `i, j`.
+    Items(Vec<Val>),
+    Slice(Box<Slice>),
+}
+
+/// The bounds of a slice; `None` where one is left out.
+#[derive(Clone, Debug, Default)]
+pub struct Slice {
+    pub start: Option<Val>,
+    pub stop: Option<Val>,
+    pub step: Option<Val>,
+}
+
+impl<'p> Lowerer<'_, 'p> {
+    pub fn subscript_index(&mut self, slice: &'p Expr) -> Lowered<Index> {
+        match slice {
+            Expr::Slice(slice) => {
+                let mut bound = |expr: &'p Option<Box<Expr>>| expr.as_ref().map(|expr| self.expr(expr)).transpose();
+                let (start, stop, step) = (bound(&slice.lower)?, bound(&slice.upper)?, bound(&slice.step)?);
+                Ok(Index::Slice(Box::new(Slice { start, stop, step })))
+            }
+            Expr::Tuple(tuple) if tuple.elts.iter().any(|item| matches!(item, Expr::Slice(_))) => self.fail_at(
+                slice,
+                "unsupported-expression",
+                "slices of arrays cannot be compiled",
+                Some("loop over the items".to_owned()),
+            ),
+            Expr::Tuple(tuple) => Ok(Index::Items(self.exprs(&tuple.elts)?)),
+            other => Ok(Index::Item(self.expr(other)?)),
+        }
+    }
+
+    pub fn subscript(&mut self, subscript: &'p ast::ExprSubscript) -> Lowered<Thing> {
+        let object = match self.thing(&subscript.value)? {
+            Thing::Val(object) => object,
+            Thing::Static(known) => {
+                let message = match known {
+                    Static::Function(_) | Static::Lambda(_) => "'function' object is not subscriptable",
+                    _ => "this is not subscriptable in compiled code",
+                };
+                return self.fail_at(subscript, "type-mismatch", message, None);
+            }
+        };
+        let index = self.subscript_index(&subscript.slice)?;
+        self.at(subscript);
+        self.load(&object, &index).map(Thing::Val)
+    }
+
+    /// `object[index]`.
+    pub fn load(&mut self, object: &Val, index: &Index) -> Lowered<Val> {
+        let index = index.clone();
+        self.each_variant(object, &mut |lowerer, object| lowerer.load_plain(&object, &index))
+    }
+
+    fn load_plain(&mut self, object: &Val, index: &Index) -> Lowered<Val> {
+        match (object.ty(), index) {
+            (Type::Record(_), Index::Item(key)) => self.load_field(object, key),
+            (Type::Array { .. }, _) => self.load_array(object, index),
+            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Slice(slice)) => {
+                self.load_slice(object, slice)
+            }
+            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Item(index)) => {
+                let name = python_name(object.ty());
+                let index = self.index_int(index, &name)?;
+                match object.ty() {
+                    Type::Tuple(_) => self.load_tuple(object, &index),
+                    _ => self.item_at(object, &index),
+                }
+            }
+            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Items(_)) => {
+                let what = match object.ty() {
+                    Type::Str => "string".to_owned(),
+                    ty => python_name(ty),
+                };
+                self.clash(format!("{what} indices must be integers or slices, not tuple"))
+            }
+            (ty, _) => {
+                let message = format!("'{}' object is not subscriptable", python_name(ty));
+                self.clash(message)
+            }
+        }
+    }
+
+    /// An index as an `int`.
+    pub fn index_int(&mut self, index: &Val, container: &str) -> Lowered<Val> {
+        let what = match container {
+            "str" => "string",
+            other => other,
+        };
+        self.each_variant(index, &mut |lowerer, index| match index.ty() {
+            ty if is_integer(ty) => lowerer.as_int(&index),
+            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&index)),
+            other => {
+                let found = python_name(other);
+                let message = match what {
+                    "string" => format!("string indices must be integers, not '{found}'"),
+                    what => format!("{what} indices must be integers or slices, not {found}"),
+                };
+                lowerer.clash(message)
+            }
+        })
+    }
+
+    fn load_field(&mut self, record: &Val, key: &Val) -> Lowered<Val> {
+        let Type::Record(ty) = record.ty().clone() else { return Err(Stop::Failed) };
+        let by_position = matches!(ty.kind, ir::RecordKind::NamedTuple);
+        match (key.known_str(), key.known_int()) {
+            (Some(name), _) if !by_position => match ty.index_of(&name) {
+                Some(index) => Ok(self.field(record, index)),
+                None => {
+                    let fields = ty.fields.iter().map(|(field, _)| field.as_str());
+                    let help = nearest(&name, fields).map(|near| format!("did you mean `{near}`?"));
+                    self.fail("unknown-field", format!("there is no column `{name}`"), help)
+                }
+            },
+            (_, Some(_)) if by_position => {
+                let items = self.fields(record);
+                let tuple = self.tuple(&items);
+                self.load_tuple(&tuple, key)
+            }
+            _ => self.fail(
+                "unsupported-operation",
+                "the name of a column must be a string literal here",
+                Some("write `t[\"name\"]` or `t.name`".to_owned()),
+            ),
+        }
+    }
+
+    /// A tuple's item. With an index that is only known at run time, the items have one common type.
+    fn load_tuple(&mut self, tuple: &Val, index: &Val) -> Lowered<Val> {
+        let items = self.fields(tuple);
+        let count = items.len() as i64;
+        if let Some(known) = index.known_int() {
+            let position = if known < 0 { known + count } else { known };
+            return match usize::try_from(position).ok().and_then(|position| items.get(position)) {
+                Some(item) => Ok(item.clone()),
+                None => self.clash_of(ExcKind::IndexError, "index-out-of-range", "tuple index out of range"),
+            };
+        }
+        let length = self.int(count);
+        let zero = self.int(0);
+        let negative = self.prim(Prim::IntLt, &[index, &zero]);
+        let from_end = self.prim(Prim::IntAddWrap, &[index, &length]);
+        let position = self.select(&negative, &from_end, index);
+        let above = self.prim(Prim::IntGe, &[&position, &zero]);
+        let below = self.prim(Prim::IntLt, &[&position, &length]);
+        let no = self.bool(false);
+        let inside = self.select(&above, &below, &no);
+        self.require(&inside, ExcKind::IndexError, "tuple index out of range")?;
+        let shape = self.common_shape(&items);
+        let Some((first, rest)) = items.split_first() else { return Err(Stop::Dead) };
+        let mut found = self.coerce(first, &shape)?;
+        for (number, item) in rest.iter().enumerate() {
+            let number = self.int(number as i64 + 1);
+            let here = self.prim(Prim::IntEq, &[&position, &number]);
+            let item = self.coerce(item, &shape)?;
+            found = Val { shape: shape.clone(), ..self.select(&here, &item, &found) };
+        }
+        Ok(found)
+    }
+
+    /// The shape that holds all the values.
+    pub fn common_shape(&mut self, vals: &[Val]) -> Shape {
+        let mut shapes = vals.iter().map(|val| val.shape.clone());
+        let first = shapes.next().unwrap_or(Shape::from(Type::None));
+        shapes.fold(first, |known, next| crate::shape::join(&known, &next, &mut self.sites))
+    }
+
+    /// The item of a list, string, range or array at an `int` index.
+    pub fn item_at(&mut self, sequence: &Val, index: &Val) -> Lowered<Val> {
+        Ok(match sequence.ty() {
+            Type::List(_) => {
+                let shape = self.list_item_shape(sequence);
+                self.emit(Op::ListGet, &[sequence, index], shape)
+            }
+            Type::Str => self.prim(Prim::StrIndex, &[sequence, index]),
+            Type::Range => self.prim(Prim::RangeIndex, &[sequence, index]),
+            Type::Array { elem, ndim: 1 } => {
+                let elem = *elem;
+                self.emit(Op::ArrayGet, &[sequence, index], Type::Np(elem))
+            }
+            Type::Array { elem, .. } => {
+                let elem = *elem;
+                self.emit(Op::ArrayRow, &[sequence, index], Type::Array { elem, ndim: 1 })
+            }
+            other => {
+                let message = format!("'{}' object is not subscriptable", python_name(other));
+                return self.clash(message);
+            }
+        })
+    }
+
+    // Slices.
+
+    fn load_slice(&mut self, object: &Val, slice: &Slice) -> Lowered<Val> {
+        if let Type::Tuple(_) = object.ty() {
+            return self.slice_tuple(object, slice);
+        }
+        let step = match &slice.step {
+            Some(step) if *step.ty() != Type::None => self.slice_int(step)?,
+            _ => self.int(1),
+        };
+        if *object.ty() == Type::Range {
+            return self.fail("unsupported-operation", "a slice of a range cannot be compiled", None);
+        }
+        let start = self.slice_bound(&slice.start, &step, true)?;
+        let stop = self.slice_bound(&slice.stop, &step, false)?;
+        Ok(match object.ty() {
+            Type::Str => self.prim(Prim::StrSlice, &[object, &start, &stop, &step]),
+            _ => {
+                let shape = object.shape.clone();
+                self.emit(Op::ListSlice, &[object, &start, &stop, &step], shape)
+            }
+        })
+    }
+
+    fn slice_int(&mut self, val: &Val) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| match val.ty() {
+            ty if is_integer(ty) => lowerer.as_int(&val),
+            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&val)),
+            _ => lowerer.clash("slice indices must be integers or None or have an __index__ method"),
+        })
+    }
+
+    /// A bound, or the value that stands for a missing one: beyond the end that the step starts from or goes to.
+    fn slice_bound(&mut self, bound: &Option<Val>, step: &Val, is_start: bool) -> Lowered<Val> {
+        match bound {
+            Some(val) => {
+                let step = step.clone();
+                self.each_variant(val, &mut |lowerer, val| match val.ty() {
+                    Type::None => lowerer.missing_bound(&step, is_start),
+                    _ => lowerer.slice_int(&val),
+                })
+            }
+            None => self.missing_bound(step, is_start),
+        }
+    }
+
+    fn missing_bound(&mut self, step: &Val, is_start: bool) -> Lowered<Val> {
+        let (low, high) = (self.int(i64::MIN), self.int(i64::MAX));
+        let zero = self.int(0);
+        let backward = match step.known_int() {
+            Some(known) => self.bool(known < 0),
+            None => self.prim(Prim::IntLt, &[step, &zero]),
+        };
+        let (forward_bound, backward_bound) = if is_start { (low, high) } else { (high, low) };
+        Ok(self.select(&backward, &backward_bound, &forward_bound))
+    }
+
+    /// A slice of a tuple has a type of its own, so its bounds must be known.
+    fn slice_tuple(&mut self, tuple: &Val, slice: &Slice) -> Lowered<Val> {
+        let items = self.fields(tuple);
+        let count = items.len() as i64;
+        let known = |bound: &Option<Val>| match bound {
+            None => Some(None),
+            Some(val) if *val.ty() == Type::None => Some(None),
+            Some(val) => val.known_int().map(Some),
+        };
+        let (Some(start), Some(stop), Some(step)) = (known(&slice.start), known(&slice.stop), known(&slice.step))
+        else {
+            return self.fail(
+                "unsupported-operation",
+                "the bounds of a slice of a tuple must be constants in compiled code",
+                Some("use a list".to_owned()),
+            );
+        };
+        let step = step.unwrap_or(1);
+        if step == 0 {
+            return self.clash_of(ExcKind::ValueError, "type-mismatch", "slice step cannot be zero");
+        }
+        let clamp = |bound: i64, low: i64, high: i64| {
+            let from_end = if bound < 0 { bound.saturating_add(count) } else { bound };
+            from_end.clamp(low, high)
+        };
+        let (first, end) = if step > 0 {
+            (start.map_or(0, |at| clamp(at, 0, count)), stop.map_or(count, |at| clamp(at, 0, count)))
+        } else {
+            (start.map_or(count - 1, |at| clamp(at, -1, count - 1)), stop.map_or(-1, |at| clamp(at, -1, count - 1)))
+        };
+        let mut taken = Vec::new();
+        let mut at = first;
+        while (step > 0 && at < end) || (step < 0 && at > end) {
+            if let Some(item) = usize::try_from(at).ok().and_then(|at| items.get(at)) {
+                taken.push(item.clone());
+            }
+            at = at.saturating_add(step);
+        }
+        Ok(self.tuple(&taken))
+    }
+}

@@ -1,0 +1,674 @@
+//! Iteration: what `for`, comprehensions and the built-ins that take an iterable go over, and the loops for it. A source
+//! whose items have numbers is a counted loop; generators and filters are lowered from inside, their body in the middle
+//! of the loops they are made of.
+
+use ir::{Op, Prim, Type};
+
+use super::expr::non_negative_int;
+use super::number::is_integer;
+use super::value::Static;
+use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
+use crate::names::{Slot, SlotSet};
+use crate::parse::ast::{self, Expr, visitor::Visitor};
+use crate::shape::{Shape, python_name};
+
+/// Tuples up to this length are iterated without making a list.
+const UNROLL_MAX: usize = 8;
+
+/// What is iterated over. Values in it have been evaluated.
+pub enum Source<'p> {
+    /// 0, 1, ... below the number.
+    Count(Val),
+    Range {
+        start: Val,
+        stop: Val,
+        step: Val,
+    },
+    List(Val),
+    Array(Val),
+    Str(Val),
+    /// A few values of one type.
+    Items(Vec<Val>),
+    Enumerate(Box<Source<'p>>, Option<Val>),
+    Zip(Vec<Source<'p>>),
+    Reversed(Box<Source<'p>>),
+    Map(Static, Vec<Source<'p>>),
+    Filter(Option<Static>, Box<Source<'p>>),
+    Generator {
+        first: Box<Source<'p>>,
+        elt: &'p Expr,
+        generators: &'p [ast::Comprehension],
+    },
+}
+
+/// A source whose items have numbers, ready for the loop.
+enum Cursor {
+    Count(Val),
+    /// First item, number of items, step.
+    Range(Val, Val, Val),
+    List(Val),
+    Sized(Val, Val),
+    Items(Vec<Val>, Shape),
+    Enumerate(Box<Cursor>, Option<Val>),
+    Zip(Vec<Cursor>),
+    Reversed(Box<Cursor>, Val),
+    Map(Static, Vec<Cursor>),
+}
+
+/// What is done with each item.
+pub type Body<'b, 'c, 'p> = &'b mut dyn FnMut(&mut Lowerer<'c, 'p>, Val) -> Lowered<()>;
+
+impl Source<'_> {
+    fn is_counted(&self) -> bool {
+        match self {
+            Source::Enumerate(inner, _) | Source::Reversed(inner) => inner.is_counted(),
+            Source::Zip(inner) | Source::Map(_, inner) => inner.iter().all(Source::is_counted),
+            Source::Filter(..) | Source::Generator { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// The variables that iterating binds outside of the source's own scope (`:=`).
+    pub fn binds(&self, lowerer: &Lowerer<'_, '_>) -> Vec<Slot> {
+        match self {
+            Source::Enumerate(inner, _) | Source::Reversed(inner) | Source::Filter(_, inner) => inner.binds(lowerer),
+            Source::Zip(inner) | Source::Map(_, inner) => inner.iter().flat_map(|one| one.binds(lowerer)).collect(),
+            Source::Generator { first, elt, generators } => {
+                let mut slots = first.binds(lowerer);
+                slots.extend(lowerer.names.bound_in_expr(elt));
+                for generator in *generators {
+                    slots.extend(lowerer.names.bound_in_expr(&generator.iter));
+                    generator.ifs.iter().for_each(|test| slots.extend(lowerer.names.bound_in_expr(test)));
+                }
+                slots
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    /// What an expression gives to iterate over.
+    pub fn iterable(&mut self, expr: &'p Expr) -> Lowered<Source<'p>> {
+        match expr {
+            Expr::Generator(generator) => self.generator_source(&generator.elt, &generator.generators),
+            Expr::Call(call) => {
+                if let Expr::Name(_) = &*call.func
+                    && let Thing::Static(Static::Builtin(name)) = self.thing(&call.func)?
+                    && let Some(source) = self.lazy_builtin(name, call)?
+                {
+                    return Ok(source);
+                }
+                let val = self.expr(expr)?;
+                self.at(expr);
+                self.source_of(&val)
+            }
+            _ => {
+                let val = self.expr(expr)?;
+                self.at(expr);
+                self.source_of(&val)
+            }
+        }
+    }
+
+    /// The built-ins that make iterators.
+    fn lazy_builtin(&mut self, name: &str, call: &'p ast::ExprCall) -> Lowered<Option<Source<'p>>> {
+        let args = &*call.arguments.args;
+        if args.iter().any(Expr::is_starred_expr)
+            && matches!(name, "range" | "enumerate" | "zip" | "reversed" | "map" | "filter")
+        {
+            return self.fail_at(
+                call,
+                "unsupported-expression",
+                format!("`*` in `{name}(...)` cannot be compiled"),
+                None,
+            );
+        }
+        let source = match (name, args) {
+            ("range", _) => {
+                let [start, stop, step] = self.range_arguments(call)?;
+                Source::Range { start, stop, step }
+            }
+            ("enumerate", [inner, rest @ ..]) if rest.len() < 2 => {
+                let inner = self.iterable(inner)?;
+                let keyword = call
+                    .arguments
+                    .keywords
+                    .iter()
+                    .find(|keyword| keyword.arg.as_ref().is_some_and(|name| name.as_str() == "start"));
+                let start = match rest.first().or(keyword.map(|keyword| &keyword.value)) {
+                    Some(start) => {
+                        let val = self.expr(start)?;
+                        self.at(call);
+                        Some(self.as_index(&val)?)
+                    }
+                    None => None,
+                };
+                Source::Enumerate(Box::new(inner), start)
+            }
+            ("zip", args) => {
+                if let Some(keyword) = call.arguments.keywords.first() {
+                    return self.fail_at(keyword, "unsupported-argument", "`strict` of `zip` cannot be compiled", None);
+                }
+                let mut inner = Vec::new();
+                for arg in args {
+                    inner.push(self.iterable(arg)?);
+                }
+                if inner.iter().filter(|source| !source.is_counted()).count() > 0 {
+                    return self.fail_at(
+                        call,
+                        "unsupported-expression",
+                        "a generator expression inside `zip` cannot be compiled",
+                        Some("use a list comprehension".to_owned()),
+                    );
+                }
+                Source::Zip(inner)
+            }
+            ("reversed", [inner]) => {
+                let source = self.iterable(inner)?;
+                if !matches!(
+                    source,
+                    Source::Range { .. } | Source::List(_) | Source::Str(_) | Source::Array(_) | Source::Items(_)
+                ) {
+                    return self.clash("this object is not reversible");
+                }
+                Source::Reversed(Box::new(source))
+            }
+            ("map", [function, rest @ ..]) if !rest.is_empty() => {
+                let function = self.callable(function)?;
+                let mut inner = Vec::new();
+                for arg in rest {
+                    inner.push(self.iterable(arg)?);
+                }
+                Source::Map(function, inner)
+            }
+            ("filter", [test, inner]) => {
+                let test = match test {
+                    Expr::NoneLiteral(_) => None,
+                    test => Some(self.callable(test)?),
+                };
+                let inner = self.iterable(inner)?;
+                Source::Filter(test, Box::new(inner))
+            }
+            ("enumerate" | "reversed" | "map" | "filter", _) => {
+                return self.fail_at(call, "wrong-arguments", format!("`{name}` takes other arguments"), None);
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(source))
+    }
+
+    /// A function that is passed to a built-in.
+    pub fn callable(&mut self, expr: &'p Expr) -> Lowered<Static> {
+        match self.thing(expr)? {
+            Thing::Static(known) => Ok(known),
+            Thing::Val(val) => {
+                let message = format!("'{}' object is not callable", python_name(val.ty()));
+                self.at(expr);
+                let clash = self.clash(message);
+                self.settle(clash)
+            }
+        }
+    }
+
+    /// Start, stop and step of `range(...)`.
+    pub fn range_arguments(&mut self, call: &'p ast::ExprCall) -> Lowered<[Val; 3]> {
+        if let Some(keyword) = call.arguments.keywords.first() {
+            return self.fail_at(keyword, "wrong-arguments", "`range` takes no keyword arguments", None);
+        }
+        let mut vals = Vec::new();
+        for arg in &*call.arguments.args {
+            vals.push(self.expr(arg)?);
+        }
+        self.at(call);
+        let mut ints = Vec::new();
+        for val in &vals {
+            ints.push(self.as_index(val)?);
+        }
+        match ints.as_slice() {
+            [stop] => Ok([self.int(0), stop.clone(), self.int(1)]),
+            [start, stop] => Ok([start.clone(), stop.clone(), self.int(1)]),
+            [start, stop, step] => Ok([start.clone(), stop.clone(), step.clone()]),
+            [] => self.clash("range expected at least 1 argument, got 0"),
+            more => {
+                let message = format!("range expected at most 3 arguments, got {}", more.len());
+                self.clash(message)
+            }
+        }
+    }
+
+    /// An `int` where CPython asks for `__index__`.
+    pub fn as_index(&mut self, val: &Val) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| match val.ty() {
+            ty if is_integer(ty) => lowerer.as_int(&val),
+            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&val)),
+            other => {
+                let message = format!("'{}' object cannot be interpreted as an integer", python_name(other));
+                lowerer.clash(message)
+            }
+        })
+    }
+
+    /// A value as something to iterate over.
+    pub fn source_of(&mut self, val: &Val) -> Lowered<Source<'p>> {
+        let val = self.each_variant(val, &mut |lowerer, val| match val.ty() {
+            Type::List(_) | Type::Array { .. } | Type::Str | Type::Range | Type::Tuple(_) => Ok(val),
+            Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => {
+                let items = lowerer.fields(&val);
+                Ok(lowerer.tuple(&items))
+            }
+            Type::Record(_) => lowerer.fail(
+                "unsupported-operation",
+                "the columns of a row cannot be iterated over in compiled code",
+                Some("name the columns".to_owned()),
+            ),
+            other => {
+                let message = format!("'{}' object is not iterable", python_name(other));
+                lowerer.clash(message)
+            }
+        })?;
+        match val.ty() {
+            Type::List(_) => Ok(Source::List(val)),
+            Type::Array { .. } => Ok(Source::Array(val)),
+            Type::Str => Ok(Source::Str(val)),
+            Type::Range => {
+                let start = self.prim(Prim::RangeStart, &[&val]);
+                let stop = self.prim(Prim::RangeStop, &[&val]);
+                let step = self.prim(Prim::RangeStep, &[&val]);
+                Ok(Source::Range { start, stop, step })
+            }
+            Type::Tuple(items) if items.len() <= UNROLL_MAX => {
+                let items = self.fields(&val);
+                self.items_source(&items)
+            }
+            Type::Tuple(_) => {
+                let items = self.fields(&val);
+                let list = self.list_of(&items)?;
+                Ok(Source::List(list))
+            }
+            _ => self.fail(
+                "too-many-types",
+                "this may be one of several kinds of sequence",
+                Some("test the type with `isinstance` first".to_owned()),
+            ),
+        }
+    }
+
+    fn items_source(&mut self, items: &[Val]) -> Lowered<Source<'p>> {
+        let shape = self.common_shape(items);
+        let mut vals = Vec::new();
+        for item in items {
+            vals.push(self.coerce(item, &shape)?);
+        }
+        Ok(Source::Items(vals))
+    }
+
+    /// A generator expression: its first iterable is evaluated at once, as in CPython.
+    pub fn generator_source(&mut self, elt: &'p Expr, generators: &'p [ast::Comprehension]) -> Lowered<Source<'p>> {
+        if let Some(generator) = generators.iter().find(|generator| generator.is_async) {
+            return self.fail_at(generator, "unsupported-expression", "`async for` cannot be compiled", None);
+        }
+        let Some(first) = generators.first() else { return Err(Stop::Failed) };
+        let first = Box::new(self.iterable(&first.iter)?);
+        Ok(Source::Generator { first, elt, generators })
+    }
+
+    /// Lowers `body` for each item of the source. Control that comes to the end of the source goes to `exits`, a
+    /// collector; the other arguments are those of [`Lowerer::run_loop`].
+    pub fn for_each(
+        &mut self,
+        source: Source<'p>,
+        key: u32,
+        assigned: &[Slot],
+        live: Option<&SlotSet>,
+        exits: usize,
+        body: Body<'_, 'c, 'p>,
+    ) -> Lowered<()> {
+        let place = self.place;
+        match source {
+            Source::Generator { first, elt, generators } => {
+                let mut assigned = assigned.to_vec();
+                assigned.extend(
+                    Source::Generator { first: Box::new(Source::Items(Vec::new())), elt, generators }.binds(self),
+                );
+                self.generate(*first, elt, generators, key, &assigned, live, exits, body)
+            }
+            Source::Filter(test, inner) => self.for_each(*inner, key, assigned, live, exits, &mut |lowerer, item| {
+                let cond = match &test {
+                    Some(test) => lowerer.call_static(test, std::slice::from_ref(&item))?,
+                    None => item.clone(),
+                };
+                let (holds, fails) = lowerer.split(&cond, None, &mut |lowerer, val| lowerer.truth(val))?;
+                let mut ends: Vec<_> = fails.into_iter().map(|(edge, _)| edge).collect();
+                if lowerer.join(holds.into_iter().map(|(edge, _)| edge).collect(), None).is_ok() {
+                    lowerer.guarded(|lowerer| body(lowerer, item))?;
+                    ends.extend(lowerer.detach());
+                }
+                lowerer.join(ends, None)
+            }),
+            Source::Enumerate(inner, start) if !inner.is_counted() => {
+                let first = match start {
+                    Some(start) => Val { shape: Shape::from(Type::Int), ..start },
+                    None => self.int(0),
+                };
+                let count = self.hidden(Var::Bound(Val { shape: Shape::from(Type::Int), known: None, ..first }));
+                let mut assigned = assigned.to_vec();
+                assigned.push(count);
+                self.for_each(*inner, key, &assigned, live, exits, &mut |lowerer, item| {
+                    let number = lowerer.hidden_val(count)?;
+                    let one = lowerer.int(1);
+                    let next = lowerer.prim(Prim::IntAdd, &[&number, &one]);
+                    lowerer.set_val(count, next);
+                    let pair = lowerer.tuple(&[number, item]);
+                    body(lowerer, pair)
+                })
+            }
+            Source::Map(function, mut inner) if inner.len() == 1 && !inner[0].is_counted() => {
+                let Some(inner) = inner.pop() else { return Err(Stop::Failed) };
+                self.for_each(inner, key, assigned, live, exits, &mut |lowerer, item| {
+                    let mapped = lowerer.call_static(&function, &[item])?;
+                    body(lowerer, mapped)
+                })
+            }
+            source if !source.is_counted() => self.fail(
+                "unsupported-expression",
+                "a generator expression cannot be used here in compiled code",
+                Some("use a list comprehension".to_owned()),
+            ),
+            Source::Range { start, stop, step } if matches!(step.known_int(), Some(1 | -1)) => {
+                self.for_range(start, stop, step, key, assigned, live, exits, body)
+            }
+            source => {
+                let cursor = self.cursor(source)?;
+                let zero = self.int(0);
+                let count = self.hidden(Var::Bound(Val { known: None, ..zero }));
+                let mut assigned = assigned.to_vec();
+                assigned.push(count);
+                self.run_loop(key, &assigned, live, &mut |lowerer| {
+                    lowerer.at_place(place);
+                    let number = lowerer.hidden_val(count)?;
+                    let cond = lowerer.has(&cursor, &number)?;
+                    let (more, end) = lowerer.branch(&cond)?;
+                    lowerer.collect(exits, end);
+                    lowerer.continue_at(more);
+                    if !lowerer.is_live() {
+                        return Ok(());
+                    }
+                    let item = lowerer.get(&cursor, &number)?;
+                    let one = lowerer.int(1);
+                    let next = lowerer.emit(Op::Prim(Prim::IntAddWrap), &[&number, &one], non_negative_int());
+                    lowerer.set_val(count, next);
+                    body(lowerer, item)
+                })
+            }
+        }
+    }
+
+    /// A range that goes up or down by one: the item itself is the counter.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a range and those of a loop")]
+    fn for_range(
+        &mut self,
+        start: Val,
+        stop: Val,
+        step: Val,
+        key: u32,
+        assigned: &[Slot],
+        live: Option<&SlotSet>,
+        exits: usize,
+        body: Body<'_, 'c, 'p>,
+    ) -> Lowered<()> {
+        let place = self.place;
+        let upward = step.known_int() == Some(1);
+        let shape = if upward && start.shape.origin.non_negative { non_negative_int() } else { Shape::from(Type::Int) };
+        let first = Val { id: start.id, shape: shape.clone(), known: None };
+        let count = self.hidden(Var::Bound(first));
+        let mut assigned = assigned.to_vec();
+        assigned.push(count);
+        self.run_loop(key, &assigned, live, &mut |lowerer| {
+            lowerer.at_place(place);
+            let item = lowerer.hidden_val(count)?;
+            let prim = if upward { Prim::IntLt } else { Prim::IntGt };
+            let cond = lowerer.prim(prim, &[&item, &stop]);
+            let (more, end) = lowerer.branch(&cond)?;
+            lowerer.collect(exits, end);
+            lowerer.continue_at(more);
+            // The stop is beyond the item, so the next number still fits.
+            let next = lowerer.emit(Op::Prim(Prim::IntAddWrap), &[&item, &step], shape.clone());
+            lowerer.set_val(count, next);
+            body(lowerer, item)
+        })
+    }
+
+    /// The loops of a generator expression, with the body in the innermost.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a generator and those of a loop")]
+    fn generate(
+        &mut self,
+        source: Source<'p>,
+        elt: &'p Expr,
+        generators: &'p [ast::Comprehension],
+        key: u32,
+        assigned: &[Slot],
+        live: Option<&SlotSet>,
+        exits: usize,
+        body: Body<'_, 'c, 'p>,
+    ) -> Lowered<()> {
+        let Some((generator, rest)) = generators.split_first() else { return Err(Stop::Failed) };
+        self.for_each(source, key, assigned, live, exits, &mut |lowerer, item| {
+            let (scopes, hidden) = (lowerer.scopes.len(), lowerer.var_count());
+            lowerer.open_scope(&generator.target);
+            let outcome = lowerer.generate_item(item, generator, rest, elt, key, assigned, &mut *body);
+            lowerer.scopes.truncate(scopes);
+            outcome?;
+            lowerer.drop_hidden(hidden);
+            Ok(())
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a generator and those of a loop")]
+    fn generate_item(
+        &mut self,
+        item: Val,
+        generator: &'p ast::Comprehension,
+        rest: &'p [ast::Comprehension],
+        elt: &'p Expr,
+        key: u32,
+        assigned: &[Slot],
+        body: Body<'_, 'c, 'p>,
+    ) -> Lowered<()> {
+        self.at(&generator.target);
+        self.assign(&generator.target, item)?;
+        let mut ends = Vec::new();
+        for test in &generator.ifs {
+            let (holds, fails) = self.condition(test)?;
+            ends.extend(fails);
+            if self.join(holds, None).is_err() {
+                break;
+            }
+        }
+        if self.is_live() {
+            if let Some(next) = rest.first() {
+                let source = self.iterable(&next.iter)?;
+                self.at(&next.iter);
+                let exits = self.open_collector();
+                let lowered = self.generate(source, elt, rest, key.wrapping_add(1), assigned, None, exits, body);
+                let done = self.close_collector();
+                lowered?;
+                ends.extend(done);
+            } else {
+                self.guarded(|lowerer| {
+                    let val = lowerer.expr(elt)?;
+                    lowerer.at(elt);
+                    body(lowerer, val)
+                })?;
+                ends.extend(self.detach());
+            }
+        }
+        self.join(ends, None)
+    }
+
+    /// Code that may end control flow on its side of a merge.
+    fn guarded(&mut self, lower: impl FnOnce(&mut Self) -> Lowered<()>) -> Lowered<()> {
+        match lower(self) {
+            Err(Stop::Dead) => {
+                self.close();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// New variables for the names of a comprehension's target or a lambda's parameter.
+    fn open_scope(&mut self, target: &Expr) {
+        struct Names(Vec<String>);
+        impl<'a> Visitor<'a> for Names {
+            fn visit_expr(&mut self, expr: &'a Expr) {
+                match expr {
+                    Expr::Name(name) if name.ctx == ast::ExprContext::Store => self.0.push(name.id.to_string()),
+                    _ => ast::visitor::walk_expr(self, expr),
+                }
+            }
+        }
+        let mut names = Names(Vec::new());
+        names.visit_expr(target);
+        let scope = names.0.into_iter().map(|name| (name, self.hidden(Var::Unbound))).collect();
+        self.scopes.push(scope);
+    }
+
+    /// An expression with the names of a target bound to a value.
+    pub fn in_scope_of(&mut self, target: &'p Expr, val: Val, expr: &'p Expr) -> Lowered<Val> {
+        let (scopes, hidden) = (self.scopes.len(), self.var_count());
+        self.open_scope(target);
+        self.at(target);
+        let result = self.assign(target, val).and_then(|()| self.expr(expr));
+        self.scopes.truncate(scopes);
+        let result = result?;
+        self.drop_hidden(hidden);
+        Ok(result)
+    }
+
+    // Counted loops.
+
+    fn cursor(&mut self, source: Source<'p>) -> Lowered<Cursor> {
+        Ok(match source {
+            Source::Count(count) => Cursor::Count(count),
+            Source::Range { start, stop, step } => {
+                let range = self.prim(Prim::RangeNew, &[&start, &stop, &step]);
+                let length = self.length(&range)?;
+                Cursor::Range(start, length, step)
+            }
+            Source::List(list) => Cursor::List(list),
+            Source::Array(val) | Source::Str(val) => {
+                let length = self.length(&val)?;
+                Cursor::Sized(val, length)
+            }
+            Source::Items(items) => {
+                let shape = items.first().map_or(Shape::from(Type::None), |item| item.shape.clone());
+                Cursor::Items(items, shape)
+            }
+            Source::Enumerate(inner, start) => {
+                let start = start.filter(|start| start.known_int() != Some(0));
+                Cursor::Enumerate(Box::new(self.cursor(*inner)?), start)
+            }
+            Source::Zip(inner) => Cursor::Zip(self.cursors(inner)?),
+            Source::Map(function, inner) => Cursor::Map(function, self.cursors(inner)?),
+            Source::Reversed(inner) => {
+                let inner = self.cursor(*inner)?;
+                let length = match &inner {
+                    Cursor::Range(_, length, _) | Cursor::Sized(_, length) => length.clone(),
+                    Cursor::List(list) => self.length(list)?,
+                    Cursor::Items(items, _) => self.int(items.len() as i64),
+                    _ => return Err(Stop::Failed),
+                };
+                Cursor::Reversed(Box::new(inner), length)
+            }
+            Source::Filter(..) | Source::Generator { .. } => return Err(Stop::Failed),
+        })
+    }
+
+    fn cursors(&mut self, sources: Vec<Source<'p>>) -> Lowered<Vec<Cursor>> {
+        sources.into_iter().map(|source| self.cursor(source)).collect()
+    }
+
+    /// Whether there is an item of this number.
+    fn has(&mut self, cursor: &Cursor, number: &Val) -> Lowered<Val> {
+        Ok(match cursor {
+            Cursor::Count(length)
+            | Cursor::Range(_, length, _)
+            | Cursor::Sized(_, length)
+            | Cursor::Reversed(_, length) => self.prim(Prim::IntLt, &[number, length]),
+            // A list may grow while it is iterated over.
+            Cursor::List(list) => {
+                let length = self.length(list)?;
+                self.prim(Prim::IntLt, &[number, &length])
+            }
+            Cursor::Items(items, _) => {
+                let length = self.int(items.len() as i64);
+                self.prim(Prim::IntLt, &[number, &length])
+            }
+            Cursor::Enumerate(inner, _) => self.has(inner, number)?,
+            Cursor::Zip(inner) | Cursor::Map(_, inner) => {
+                let Some((first, rest)) = inner.split_first() else { return Ok(self.bool(false)) };
+                let mut all = self.has(first, number)?;
+                for one in rest {
+                    let more = self.has(one, number)?;
+                    let no = self.bool(false);
+                    all = self.select(&all, &more, &no);
+                }
+                all
+            }
+        })
+    }
+
+    /// The item of this number.
+    fn get(&mut self, cursor: &Cursor, number: &Val) -> Lowered<Val> {
+        Ok(match cursor {
+            Cursor::Count(_) => number.clone(),
+            Cursor::Range(start, _, step) => {
+                let distance = self.prim(Prim::IntMulWrap, &[number, step]);
+                let upward = step.known_int().is_some_and(|step| step > 0);
+                let shape =
+                    if upward && start.shape.origin.non_negative { non_negative_int() } else { Shape::from(Type::Int) };
+                self.emit(Op::Prim(Prim::IntAddWrap), &[start, &distance], shape)
+            }
+            Cursor::List(val) | Cursor::Sized(val, _) => self.item_at(val, number)?,
+            Cursor::Items(items, shape) => {
+                let Some((first, rest)) = items.split_first() else { return Err(Stop::Dead) };
+                let mut found = first.clone();
+                for (position, item) in rest.iter().enumerate() {
+                    let position = self.int(position as i64 + 1);
+                    let here = self.prim(Prim::IntEq, &[number, &position]);
+                    found = self.select(&here, item, &found);
+                }
+                Val { id: found.id, shape: shape.clone(), known: if rest.is_empty() { found.known } else { None } }
+            }
+            Cursor::Enumerate(inner, start) => {
+                let item = self.get(inner, number)?;
+                let count = match start {
+                    Some(start) => self.prim(Prim::IntAdd, &[start, number]),
+                    None => number.clone(),
+                };
+                self.tuple(&[count, item])
+            }
+            Cursor::Zip(inner) => {
+                let mut items = Vec::new();
+                for one in inner {
+                    items.push(self.get(one, number)?);
+                }
+                self.tuple(&items)
+            }
+            Cursor::Map(function, inner) => {
+                let mut items = Vec::new();
+                for one in inner {
+                    items.push(self.get(one, number)?);
+                }
+                self.call_static(function, &items)?
+            }
+            Cursor::Reversed(inner, length) => {
+                let one = self.int(1);
+                let last = self.prim(Prim::IntSubWrap, &[length, &one]);
+                let position = self.emit(Op::Prim(Prim::IntSubWrap), &[&last, number], non_negative_int());
+                self.get(inner, &position)?
+            }
+        })
+    }
+}

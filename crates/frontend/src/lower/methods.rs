@@ -1,0 +1,300 @@
+//! Methods of built-in types: a table of those of `str`, and the few of numbers. Methods of lists are `sequence`, those of
+//! arrays `arrays`.
+
+use ir::{Op, Prim, Type};
+
+use super::expr::non_negative_int;
+use super::number::is_integer;
+use super::{Lowered, Lowerer, Stop, Val};
+use crate::nearest::nearest;
+use crate::shape::python_name;
+
+/// What a method of `str` takes besides the string.
+#[derive(Clone, Copy)]
+enum Takes {
+    Nothing,
+    Text,
+    /// An optional string; the other primitive is for when it is there and not `None`.
+    OptionalText(Prim),
+    /// Two strings and an optional count.
+    Replace,
+    /// An optional separator and an optional count.
+    Split,
+    /// A list of strings.
+    Texts,
+    /// One string or a tuple of them.
+    AnyText,
+}
+
+const STR_METHODS: &[(&str, Takes, Prim)] = &[
+    ("count", Takes::Text, Prim::StrCount),
+    ("endswith", Takes::AnyText, Prim::StrEndswith),
+    ("find", Takes::Text, Prim::StrFind),
+    ("isalnum", Takes::Nothing, Prim::StrIsalnum),
+    ("isalpha", Takes::Nothing, Prim::StrIsalpha),
+    ("isdigit", Takes::Nothing, Prim::StrIsdigit),
+    ("islower", Takes::Nothing, Prim::StrIslower),
+    ("isspace", Takes::Nothing, Prim::StrIsspace),
+    ("isupper", Takes::Nothing, Prim::StrIsupper),
+    ("join", Takes::Texts, Prim::StrJoin),
+    ("lower", Takes::Nothing, Prim::StrLower),
+    ("lstrip", Takes::OptionalText(Prim::StrLstripChars), Prim::StrLstrip),
+    ("replace", Takes::Replace, Prim::StrReplace),
+    ("rfind", Takes::Text, Prim::StrRfind),
+    ("rstrip", Takes::OptionalText(Prim::StrRstripChars), Prim::StrRstrip),
+    ("split", Takes::Split, Prim::StrSplit),
+    ("startswith", Takes::AnyText, Prim::StrStartswith),
+    ("strip", Takes::OptionalText(Prim::StrStripChars), Prim::StrStrip),
+    ("upper", Takes::Nothing, Prim::StrUpper),
+];
+
+/// Methods that CPython has and compiled code has not, so that messages can tell them from mistakes.
+const STR_OTHERS: &[&str] = &[
+    "capitalize",
+    "casefold",
+    "center",
+    "encode",
+    "expandtabs",
+    "format",
+    "format_map",
+    "index",
+    "isascii",
+    "isdecimal",
+    "isidentifier",
+    "isnumeric",
+    "isprintable",
+    "istitle",
+    "ljust",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "splitlines",
+    "swapcase",
+    "title",
+    "translate",
+    "zfill",
+];
+const LIST_OTHERS: &[&str] =
+    &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
+const NUMBER_OTHERS: &[&str] = &[
+    "as_integer_ratio",
+    "bit_count",
+    "bit_length",
+    "conjugate",
+    "from_bytes",
+    "fromhex",
+    "hex",
+    "is_integer",
+    "to_bytes",
+];
+const TUPLE_OTHERS: &[&str] = &["count", "index"];
+
+/// Whether CPython knows an attribute of this name.
+pub fn exists_in_python(ty: &Type, name: &str) -> bool {
+    if name.starts_with("__") && name.ends_with("__") {
+        return true;
+    }
+    match ty {
+        Type::Str => STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name),
+        Type::List(_) => LIST_OTHERS.contains(&name),
+        Type::Bool | Type::Int | Type::Float => NUMBER_OTHERS.contains(&name),
+        Type::Tuple(_) | Type::Range => TUPLE_OTHERS.contains(&name),
+        Type::Record(_) | Type::Array { .. } | Type::Np(_) => true,
+        _ => false,
+    }
+}
+
+impl Lowerer<'_, '_> {
+    /// `object.name(args)` of a plain object.
+    pub fn method(&mut self, object: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
+        let allowed = matches!((object.ty(), name), (Type::Str, "split" | "rsplit"));
+        if let (Some((keyword, _)), false) = (keywords.first(), allowed) {
+            let message = format!("`{name}` takes no keyword argument `{keyword}` in compiled code");
+            return self.fail("wrong-arguments", message, None);
+        }
+        match (object.ty(), name) {
+            (Type::Str, _) => self.str_method(object, name, args, keywords),
+            (Type::List(_), _) => self.list_method(object, name, args),
+            (Type::Array { .. }, _) => self.array_method(object, name, args),
+            (Type::Float, "is_integer") if args.is_empty() => Ok(self.prim(Prim::FloatIsInteger, &[object])),
+            (ty, "conjugate") if args.is_empty() && is_integer(ty) => self.as_int(object),
+            (Type::Float, "conjugate") if args.is_empty() => Ok(object.clone()),
+            (Type::Np(_), "item") if args.is_empty() => Ok(self.from_np(object)),
+            (Type::Record(record), "get") if record.kind == ir::RecordKind::Row => self.row_get(object, args),
+            (Type::Tuple(_), "count" | "index") => self.tuple_method(object, name, args),
+            (ty, _) => {
+                let ty = ty.clone();
+                let shown = python_name(&ty);
+                if exists_in_python(&ty, name) {
+                    return self.fail("unsupported-method", format!("`{shown}.{name}` cannot be compiled"), None);
+                }
+                let message = format!("'{shown}' object has no attribute '{name}'");
+                self.clash_of(ir::ExcKind::AttributeError, "unknown-attribute", message)
+            }
+        }
+    }
+
+    fn str_method(&mut self, text: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
+        let Some((_, takes, prim)) = STR_METHODS.iter().find(|(known, _, _)| *known == name) else {
+            if STR_OTHERS.contains(&name) {
+                return self.fail("unsupported-method", format!("`str.{name}` cannot be compiled"), None);
+            }
+            let known = STR_METHODS.iter().map(|(known, _, _)| *known).chain(STR_OTHERS.iter().copied());
+            let help = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+            let clash = self.clash_of(
+                ir::ExcKind::AttributeError,
+                "unknown-attribute",
+                format!("'str' object has no attribute '{name}'"),
+            );
+            return match clash {
+                Err(Stop::Clash(mut clash)) => {
+                    clash.help = help;
+                    Err(Stop::Clash(clash))
+                }
+                other => other,
+            };
+        };
+        match (*takes, args) {
+            (Takes::Nothing, []) => Ok(self.prim(*prim, &[text])),
+            (Takes::Text, [one]) => {
+                let one = self.text_argument(one, name)?;
+                let shape = if matches!(prim, Prim::StrCount) { non_negative_int() } else { prim.result().into() };
+                Ok(self.emit(Op::Prim(*prim), &[text, &one], shape))
+            }
+            (Takes::OptionalText(_), []) => Ok(self.prim(*prim, &[text])),
+            (Takes::OptionalText(with), [one]) => self.each_variant(one, &mut |lowerer, one| match one.ty() {
+                Type::None => Ok(lowerer.prim(*prim, &[text])),
+                Type::Str => Ok(lowerer.prim(with, &[text, &one])),
+                _ => lowerer.clash(format!("{name} arg must be None or str")),
+            }),
+            (Takes::Replace, [old, new, rest @ ..]) if rest.len() < 2 => {
+                let (old, new) = (self.text_argument(old, name)?, self.text_argument(new, name)?);
+                let count = match rest.first() {
+                    Some(count) => self.as_index(count)?,
+                    None => self.int(-1),
+                };
+                Ok(self.prim(*prim, &[text, &old, &new, &count]))
+            }
+            (Takes::Split, args) if args.len() < 3 => self.split_text(text, args, keywords),
+            (Takes::Texts, [list]) => self.join_texts(text, list),
+            (Takes::AnyText, [one]) => self.each_variant(one, &mut |lowerer, one| match one.ty() {
+                Type::Tuple(_) => {
+                    let mut any = lowerer.bool(false);
+                    for item in lowerer.fields(&one) {
+                        let item = lowerer.text_argument(&item, name)?;
+                        let found = lowerer.prim(*prim, &[text, &item]);
+                        let yes = lowerer.bool(true);
+                        any = lowerer.select(&any, &yes, &found);
+                    }
+                    Ok(any)
+                }
+                Type::Str => Ok(lowerer.prim(*prim, &[text, &one])),
+                other => {
+                    let shown = python_name(other);
+                    lowerer.clash(format!("{name} first arg must be str or a tuple of str, not {shown}"))
+                }
+            }),
+            _ => self.fail(
+                "wrong-arguments",
+                format!("`str.{name}` cannot be compiled with {} arguments", args.len()),
+                None,
+            ),
+        }
+    }
+
+    fn text_argument(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| match val.ty() {
+            Type::Str => Ok(val),
+            other => {
+                let shown = python_name(other);
+                lowerer.clash(format!("{name}() argument must be str, not {shown}"))
+            }
+        })
+    }
+
+    fn split_text(&mut self, text: &Val, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
+        let named = |name: &str| keywords.iter().find(|(known, _)| known == name).map(|(_, val)| val.clone());
+        if let Some((unknown, _)) = keywords.iter().find(|(known, _)| known != "sep" && known != "maxsplit") {
+            return self.clash(format!("'{unknown}' is an invalid keyword argument for split()"));
+        }
+        let separator = args.first().cloned().or_else(|| named("sep"));
+        let count = match args.get(1).cloned().or_else(|| named("maxsplit")) {
+            Some(count) => Some(self.as_index(&count)?),
+            None => None,
+        };
+        let none = self.none();
+        self.each_variant(&separator.unwrap_or(none), &mut |lowerer, separator| match separator.ty() {
+            Type::None if count.as_ref().is_none_or(|count| count.known_int().is_some_and(|count| count < 0)) => {
+                Ok(lowerer.prim(Prim::StrSplitWhitespace, &[text]))
+            }
+            Type::None => lowerer.fail(
+                "unsupported-argument",
+                "`split` without a separator cannot be limited in compiled code",
+                None,
+            ),
+            Type::Str => {
+                let count = match &count {
+                    Some(count) => count.clone(),
+                    None => lowerer.int(-1),
+                };
+                Ok(lowerer.prim(Prim::StrSplit, &[text, &separator, &count]))
+            }
+            other => {
+                let shown = python_name(other);
+                lowerer.clash(format!("must be str or None, not {shown}"))
+            }
+        })
+    }
+
+    fn join_texts(&mut self, separator: &Val, items: &Val) -> Lowered<Val> {
+        self.each_variant(items, &mut |lowerer, items| match items.ty() {
+            Type::List(item) if **item == Type::Str => Ok(lowerer.prim(Prim::StrJoin, &[separator, &items])),
+            Type::List(_) if lowerer.list_item_shape(&items).ty == Type::None => Ok(lowerer.str("")),
+            Type::Tuple(_) | Type::Str => {
+                let place = lowerer.place;
+                let source = lowerer.source_of(&items)?;
+                let list = lowerer.collect_list(source, place.start | 1 << 29)?;
+                lowerer.at_place(place);
+                lowerer.join_texts(separator, &list)
+            }
+            Type::List(item) => {
+                let shown = python_name(item);
+                lowerer.clash(format!("sequence item 0: expected str instance, {shown} found"))
+            }
+            _ => lowerer.clash("can only join an iterable"),
+        })
+    }
+
+    fn tuple_method(&mut self, tuple: &Val, name: &str, args: &[Val]) -> Lowered<Val> {
+        let [item] = args else {
+            return self.clash(format!("tuple.{name}() takes exactly one argument ({} given)", args.len()));
+        };
+        let list = {
+            let items = self.fields(tuple);
+            self.list_of(&items)?
+        };
+        let item = item.clone();
+        self.list_method(&list, name, &[item])
+    }
+
+    /// `row.get("name")`: every column of a row is known.
+    fn row_get(&mut self, row: &Val, args: &[Val]) -> Lowered<Val> {
+        let Type::Record(record) = row.ty().clone() else { return Err(Stop::Failed) };
+        let Some(key) = args.first().and_then(Val::known_str) else {
+            return self.fail("unsupported-operation", "the name of a column must be a string literal here", None);
+        };
+        match record.index_of(&key) {
+            Some(index) => Ok(self.field(row, index)),
+            None => {
+                let fields = record.fields.iter().map(|(field, _)| field.as_str());
+                let help = nearest(&key, fields).map(|near| format!("did you mean `{near}`?"));
+                self.fail("unknown-field", format!("there is no column `{key}`"), help)
+            }
+        }
+    }
+}

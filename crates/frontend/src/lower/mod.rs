@@ -1,0 +1,299 @@
+//! One function body to IR, by abstract execution: statements are walked in order with the types that hold there, and
+//! emit code at once. Where control flow merges, values are converted to their common type; loops are lowered again
+//! until the types at their head are stable. This file owns the state of that walk and how problems are reported; it
+//! knows nothing of single statements or operations.
+
+mod arrays;
+mod assign;
+mod builtins;
+mod call;
+mod compare;
+mod cond;
+mod convert;
+mod dispatch;
+mod expr;
+mod flow;
+mod folds;
+mod format;
+mod function;
+mod index;
+mod iterate;
+mod math;
+mod merge;
+mod methods;
+mod number;
+mod numpy;
+mod sequence;
+mod stmt;
+mod value;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use ir::builder::FuncBuilder;
+use ir::{ExcKind, Span};
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::names::{Names, Slot};
+use crate::parse::ast::{self, Ranged};
+use crate::shape::{Shape, Sites};
+use crate::specialise::{Compiler, SpecId};
+
+pub use expr::Thing;
+pub use flow::{Edge, Env, Var};
+pub use merge::VarShape;
+pub use value::{Static, Val};
+
+/// Instructions and values that one function may take to lower, with all repetitions: beyond it the program is refused,
+/// so that no source can keep the compiler busy for long.
+const FUEL: usize = 3_000_000;
+
+/// Why lowering an expression ended without a value.
+#[derive(Clone, Debug)]
+pub enum Stop {
+    /// A diagnostic has been reported.
+    Failed,
+    /// Control never gets here: everything before raises or does not return.
+    Dead,
+    /// CPython raises this whenever the operation runs with these types.
+    Clash(Box<Clash>),
+}
+
+/// An operation that its operands' types forbid.
+#[derive(Clone, Debug)]
+pub struct Clash {
+    pub class: ExcKind,
+    pub code: &'static str,
+    pub message: String,
+    pub place: Place,
+    pub help: Option<String>,
+}
+
+pub type Lowered<T> = Result<T, Stop>;
+
+/// The names of an expression's own scope: the targets of a comprehension, the parameters of a lambda.
+type Scope = Vec<(String, Slot)>;
+
+/// The walk over one function body.
+pub struct Lowerer<'c, 'p> {
+    pub compiler: &'c mut Compiler<'p>,
+    /// Index into the program's functions.
+    pub function: usize,
+    pub spec: SpecId,
+    pub names: Rc<Names>,
+    pub builder: FuncBuilder,
+    /// The variables here; `None` when control cannot get here.
+    env: Option<Env>,
+    pub scopes: Vec<Scope>,
+    /// Edges that wait for a place to go, see [`flow`].
+    collectors: Vec<Vec<Edge>>,
+    /// Values that `return` statements gave, with the ends of control flow where they did.
+    pub returns: Vec<(Edge, Val)>,
+    /// For the loop statements around: the collectors of `break` and `continue`.
+    pub loops: Vec<(usize, usize)>,
+    /// What the heads of loops came out as, by loop and by what it was entered with.
+    loop_heads: HashMap<(u32, Vec<VarShape>), Vec<VarShape>>,
+    pub sites: Sites,
+    pub diagnostics: Vec<Diagnostic>,
+    pub callees: Vec<SpecId>,
+    /// Conversions that were not possible, see [`convert`].
+    pub misfits: usize,
+    /// The captured values, by their number in the program.
+    pub captures: Vec<(usize, Val)>,
+    /// Tells the bodies of inlined lambdas apart, and how deep they are inside each other.
+    pub inlined: u32,
+    pub lambda_depth: usize,
+    /// Where the current operation stands.
+    pub place: Place,
+    fuel: usize,
+    pub exhausted: bool,
+}
+
+/// A state of the walk to come back to.
+struct Mark {
+    builder: ir::builder::Checkpoint,
+    collectors: Vec<usize>,
+    returns: usize,
+    diagnostics: usize,
+    callees: usize,
+    misfits: usize,
+    observed: Vec<Option<Shape>>,
+    scopes: usize,
+    loops: usize,
+    place: Place,
+}
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    pub fn new(
+        compiler: &'c mut Compiler<'p>,
+        function: usize,
+        spec: SpecId,
+        names: Rc<Names>,
+        builder: FuncBuilder,
+        sites: Sites,
+        place: Place,
+    ) -> Lowerer<'c, 'p> {
+        Lowerer {
+            compiler,
+            function,
+            spec,
+            builder,
+            env: Some(Env::new(names.locals.len())),
+            names,
+            scopes: Vec::new(),
+            collectors: Vec::new(),
+            returns: Vec::new(),
+            loops: Vec::new(),
+            loop_heads: HashMap::new(),
+            sites,
+            diagnostics: Vec::new(),
+            callees: Vec::new(),
+            misfits: 0,
+            captures: Vec::new(),
+            inlined: 0,
+            lambda_depth: 0,
+            place,
+            fuel: FUEL,
+            exhausted: false,
+        }
+    }
+
+    // Places.
+
+    /// What follows stands at this node: its exceptions name the node's line.
+    pub fn at(&mut self, node: &impl Ranged) {
+        self.at_place(self.place_of(node));
+    }
+
+    /// The current place as a node.
+    pub fn range(&self) -> ast::TextRange {
+        ast::TextRange::new(ast::TextSize::from(self.place.start), ast::TextSize::from(self.place.end))
+    }
+
+    pub fn place_of(&self, node: &impl Ranged) -> Place {
+        let range = node.range();
+        Place { file: self.place.file, start: range.start().to_u32(), end: range.end().to_u32() }
+    }
+
+    pub fn at_place(&mut self, place: Place) {
+        self.place = place;
+        let span = self.compiler.span(place);
+        self.builder.set_span(span);
+    }
+
+    pub fn span(&self) -> Span {
+        self.builder.span()
+    }
+
+    // Problems.
+
+    /// Reports a problem at the current place.
+    pub fn fail<T>(&mut self, code: &'static str, message: impl Into<String>, help: Option<String>) -> Lowered<T> {
+        let place = self.place;
+        self.report(code, message.into(), place, help);
+        Err(Stop::Failed)
+    }
+
+    /// Reports a problem at a node.
+    pub fn fail_at<T>(
+        &mut self,
+        node: &impl Ranged,
+        code: &'static str,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> Lowered<T> {
+        let place = self.place_of(node);
+        self.report(code, message.into(), place, help);
+        Err(Stop::Failed)
+    }
+
+    pub fn report(&mut self, code: &'static str, message: String, place: Place, help: Option<String>) {
+        let diagnostic = Diagnostic { code, message, place, labels: Vec::new(), help };
+        if !self.diagnostics.contains(&diagnostic) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// What CPython raises as a `TypeError` here.
+    pub fn clash<T>(&self, message: impl Into<String>) -> Lowered<T> {
+        self.clash_of(ExcKind::TypeError, "type-mismatch", message)
+    }
+
+    pub fn clash_of<T>(&self, class: ExcKind, code: &'static str, message: impl Into<String>) -> Lowered<T> {
+        Err(Stop::Clash(Box::new(Clash { class, code, message: message.into(), place: self.place, help: None })))
+    }
+
+    /// A clash that nobody can put into code becomes a diagnostic.
+    pub fn settle<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
+        match lowered {
+            Err(Stop::Clash(clash)) => {
+                self.report(clash.code, clash.message, clash.place, clash.help);
+                Err(Stop::Failed)
+            }
+            other => other,
+        }
+    }
+
+    /// Takes part of the fuel; fails when it is used up.
+    pub fn burn(&mut self, amount: usize) -> Lowered<()> {
+        if self.fuel >= amount {
+            self.fuel -= amount;
+            return Ok(());
+        }
+        if self.exhausted {
+            return Err(Stop::Failed);
+        }
+        self.exhausted = true;
+        self.fail(
+            "too-complex",
+            "this function takes too long to compile",
+            Some("split it into several functions".into()),
+        )
+    }
+
+    // Going back.
+
+    fn mark(&self) -> Mark {
+        Mark {
+            builder: self.builder.checkpoint(),
+            collectors: self.collectors.iter().map(Vec::len).collect(),
+            returns: self.returns.len(),
+            diagnostics: self.diagnostics.len(),
+            callees: self.callees.len(),
+            misfits: self.misfits,
+            observed: self.sites.observed(),
+            scopes: self.scopes.len(),
+            loops: self.loops.len(),
+            place: self.place,
+        }
+    }
+
+    /// Forgets everything lowered since the mark.
+    fn rollback(&mut self, mark: &Mark) {
+        self.builder.rollback(&mark.builder);
+        self.collectors.truncate(mark.collectors.len());
+        for (collector, len) in self.collectors.iter_mut().zip(&mark.collectors) {
+            collector.truncate(*len);
+        }
+        self.returns.truncate(mark.returns);
+        if !self.exhausted {
+            self.diagnostics.truncate(mark.diagnostics);
+        }
+        self.callees.truncate(mark.callees);
+        self.misfits = mark.misfits;
+        self.sites.restore(&mark.observed);
+        self.scopes.truncate(mark.scopes);
+        self.loops.truncate(mark.loops);
+        self.at_place(mark.place);
+    }
+
+    /// The variable of this name, inner scopes first.
+    pub fn slot(&self, name: &str) -> Option<Slot> {
+        let inner = self
+            .scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.iter().rev().find(|(known, _)| known == name).map(|(_, slot)| *slot));
+        inner.or_else(|| self.names.slot(name))
+    }
+}

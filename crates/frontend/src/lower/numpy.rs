@@ -1,0 +1,301 @@
+//! NumPy scalars: their arithmetic by NumPy 2's rules. A value is taken out of its NumPy type, computed on, and put back
+//! into the result's type, which wraps or rounds it. Python numbers adapt to the NumPy type they meet.
+
+use ir::{Elem, ExcKind, Op, Prim, Type};
+
+use super::number::symbol;
+use super::{Lowered, Lowerer, Val};
+use crate::parse::ast::{CmpOp, Operator, UnaryOp};
+use crate::shape::{Origin, Shape};
+
+/// The type that two NumPy types have in common.
+pub fn promote(a: Elem, b: Elem) -> Elem {
+    if a == b {
+        return a;
+    }
+    match (a, b) {
+        (Elem::Bool, other) | (other, Elem::Bool) => other,
+        (Elem::F64, _) | (_, Elem::F64) => Elem::F64,
+        // A float32 holds 16-bit ints only.
+        (Elem::F32, int) | (int, Elem::F32) => {
+            if int.size_bytes() <= 2 {
+                Elem::F32
+            } else {
+                Elem::F64
+            }
+        }
+        (a, b) if a.is_signed() == b.is_signed() => {
+            if a.size_bytes() > b.size_bytes() {
+                a
+            } else {
+                b
+            }
+        }
+        (a, b) => {
+            let (signed, unsigned) = if a.is_signed() { (a, b) } else { (b, a) };
+            if signed.size_bytes() > unsigned.size_bytes() {
+                return signed;
+            }
+            match unsigned.size_bytes() {
+                1 => Elem::I16,
+                2 => Elem::I32,
+                4 => Elem::I64,
+                _ => Elem::F64,
+            }
+        }
+    }
+}
+
+/// The type of an operation on a NumPy scalar and a Python number, which has no size of its own.
+fn adapt(elem: Elem, python: &Type) -> Elem {
+    match python {
+        Type::Float if !elem.is_float() => Elem::F64,
+        Type::Int if elem == Elem::Bool => Elem::I64,
+        _ => elem,
+    }
+}
+
+/// The least and the greatest value of an integer type; those of `uint64` as far as 64 signed bits go.
+fn int_range(elem: Elem) -> Option<(i64, i64)> {
+    Some(match elem {
+        Elem::I8 => (i64::from(i8::MIN), i64::from(i8::MAX)),
+        Elem::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        Elem::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        Elem::U8 => (0, i64::from(u8::MAX)),
+        Elem::U16 => (0, i64::from(u16::MAX)),
+        Elem::U32 => (0, i64::from(u32::MAX)),
+        Elem::U64 => (0, i64::MAX),
+        Elem::I64 | Elem::Bool | Elem::F32 | Elem::F64 => return None,
+    })
+}
+
+impl Lowerer<'_, '_> {
+    fn np_elem(left: &Val, right: &Val) -> Elem {
+        match (left.ty(), right.ty()) {
+            (Type::Np(a), Type::Np(b)) => promote(*a, *b),
+            (Type::Np(elem), python) | (python, Type::Np(elem)) => adapt(*elem, python),
+            _ => Elem::F64,
+        }
+    }
+
+    /// Whether CPython may have a Python number here: a literal that merged with a NumPy scalar.
+    fn may_be_python(val: &Val) -> bool {
+        !matches!(val.ty(), Type::Np(_)) || val.shape.origin.python
+    }
+
+    /// The operand as a Python number of the kind that the operation computes in.
+    fn np_operand(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
+        if let (Type::Int, Some((low, high))) = (val.ty(), int_range(elem)) {
+            let fits = match val.known_int() {
+                Some(known) => self.bool((low..=high).contains(&known)),
+                None => self.in_range(val, low, high),
+            };
+            let message = format!("Python integer out of bounds for {}", elem.name());
+            self.require(&fits, ExcKind::OverflowError, &message)?;
+        }
+        let python = self.from_np(val);
+        let number = match elem.python_type() {
+            Type::Float => self.as_float(&python)?,
+            Type::Int => self.as_int(&python)?,
+            _ => python,
+        };
+        // A Python float that meets a float32 is one, too.
+        if elem == Elem::F32 && *val.ty() != Type::Np(Elem::F32) {
+            let rounded = self.to_np(&number, elem);
+            return Ok(self.from_np(&rounded));
+        }
+        Ok(number)
+    }
+
+    fn in_range(&mut self, val: &Val, low: i64, high: i64) -> Val {
+        let (low, high) = (self.int(low), self.int(high));
+        let above = self.prim(Prim::IntGe, &[val, &low]);
+        let below = self.prim(Prim::IntLe, &[val, &high]);
+        let no = self.bool(false);
+        self.select(&above, &below, &no)
+    }
+
+    pub fn to_np(&mut self, val: &Val, elem: Elem) -> Val {
+        self.emit(Op::ToNp, &[val], Type::Np(elem))
+    }
+
+    pub fn np_arithmetic(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Val> {
+        let elem = Self::np_elem(left, right);
+        let python = Self::may_be_python(left) && Self::may_be_python(right);
+        if op == Operator::Div && !elem.is_float() {
+            return self.np_compute(op, left, right, Elem::F64, python);
+        }
+        if elem == Elem::Bool {
+            return self.np_bool_arithmetic(op, left, right);
+        }
+        self.np_compute(op, left, right, elem, python)
+    }
+
+    /// `python`: in CPython both operands may be Python numbers, so what raises there has to raise here.
+    fn np_compute(&mut self, op: Operator, left: &Val, right: &Val, elem: Elem, python: bool) -> Lowered<Val> {
+        let (a, b) = (self.np_operand(left, elem)?, self.np_operand(right, elem)?);
+        let prim = match (elem.is_float(), op, python) {
+            (true, Operator::Add, _) => Prim::FloatAdd,
+            (true, Operator::Sub, _) => Prim::FloatSub,
+            (true, Operator::Mult, _) => Prim::FloatMul,
+            (true, Operator::Div, false) => Prim::FloatDivIeee,
+            (true, Operator::Div, true) => Prim::FloatDiv,
+            (true, Operator::FloorDiv, false) => Prim::FloatFloorDivIeee,
+            (true, Operator::FloorDiv, true) => Prim::FloatFloorDiv,
+            (true, Operator::Mod, false) => Prim::FloatModIeee,
+            (true, Operator::Mod, true) => Prim::FloatMod,
+            (true, Operator::Pow, false) if elem == Elem::F64 => Prim::FloatPowIeee,
+            (true, Operator::Pow, true) if elem == Elem::F64 => Prim::FloatPow,
+            (false, Operator::Add, false) => Prim::IntAddWrap,
+            (false, Operator::Add, true) => Prim::IntAdd,
+            (false, Operator::Sub, false) => Prim::IntSubWrap,
+            (false, Operator::Sub, true) => Prim::IntSub,
+            (false, Operator::Mult, false) => Prim::IntMulWrap,
+            (false, Operator::Mult, true) => Prim::IntMul,
+            (false, Operator::FloorDiv, false) => Prim::IntFloorDivWrap,
+            (false, Operator::FloorDiv, true) => Prim::IntFloorDiv,
+            (false, Operator::Mod, false) => Prim::IntModWrap,
+            (false, Operator::Mod, true) => Prim::IntMod,
+            // A power that does not fit raises instead of wrapping.
+            (false, Operator::Pow, _) => Prim::IntPow,
+            (false, Operator::BitAnd, _) => Prim::IntAnd,
+            (false, Operator::BitOr, _) => Prim::IntOr,
+            (false, Operator::BitXor, _) => Prim::IntXor,
+            _ => {
+                let message = format!("`{}` on `numpy.{}` cannot be compiled", symbol(op), elem.name());
+                let help = Some("convert with `int()` or `float()` first".to_owned());
+                return self.fail("unsupported-operation", message, help);
+            }
+        };
+        let number = self.prim(prim, &[&a, &b]);
+        let mut result = self.to_np(&number, elem);
+        result.shape.origin.python = python;
+        Ok(result)
+    }
+
+    fn np_bool_arithmetic(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Val> {
+        let (a, b) = (self.from_np(left), self.from_np(right));
+        let op = match op {
+            Operator::Add | Operator::BitOr => Operator::BitOr,
+            Operator::Mult | Operator::BitAnd => Operator::BitAnd,
+            Operator::BitXor => Operator::BitXor,
+            Operator::Sub => {
+                return self.clash(
+                    "numpy boolean subtract, the `-` operator, is not supported, use the bitwise_xor, the `^` operator, \
+                     or the logical_xor function instead.",
+                );
+            }
+            _ => {
+                let message = format!("`{}` on `numpy.bool` cannot be compiled", symbol(op));
+                return self.fail("unsupported-operation", message, Some("convert with `int()` first".to_owned()));
+            }
+        };
+        let logic = self.binary(op, &a, &b, false)?;
+        Ok(self.to_np(&logic, Elem::Bool))
+    }
+
+    pub fn np_unary(&mut self, op: UnaryOp, val: &Val) -> Lowered<Val> {
+        let Type::Np(elem) = *val.ty() else { return Ok(val.clone()) };
+        let python = val.shape.origin.python;
+        let number = self.from_np(val);
+        let result = match (op, elem) {
+            (UnaryOp::UAdd, Elem::Bool) | (UnaryOp::USub, Elem::Bool) => {
+                return self.clash("The numpy boolean negative, the `-` operator, is not supported");
+            }
+            (UnaryOp::UAdd, _) => return Ok(val.clone()),
+            (UnaryOp::USub, elem) if elem.is_float() => self.prim(Prim::FloatNeg, &[&number]),
+            (UnaryOp::USub, _) if python => self.prim(Prim::IntNeg, &[&number]),
+            (UnaryOp::USub, _) => {
+                let zero = self.int(0);
+                self.prim(Prim::IntSubWrap, &[&zero, &number])
+            }
+            (UnaryOp::Invert, Elem::Bool) => self.not(&number),
+            (UnaryOp::Invert, elem) if !elem.is_float() => self.prim(Prim::IntNot, &[&number]),
+            (UnaryOp::Invert | UnaryOp::Not, _) => {
+                return self.clash("ufunc 'invert' not supported for the input types");
+            }
+        };
+        let mut result = self.to_np(&result, elem);
+        result.shape.origin.python = python;
+        Ok(result)
+    }
+
+    pub fn np_absolute(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
+        let number = self.from_np(val);
+        let magnitude = match elem.python_type() {
+            Type::Float => self.prim(Prim::FloatAbs, &[&number]),
+            Type::Int => {
+                // The least value has no positive twin and stays as it is.
+                let zero = self.int(0);
+                let negative = self.prim(Prim::IntLt, &[&number, &zero]);
+                let flipped = self.prim(Prim::IntSubWrap, &[&zero, &number]);
+                self.select(&negative, &flipped, &number)
+            }
+            _ => number,
+        };
+        let mut result = self.to_np(&magnitude, elem);
+        result.shape.origin = Origin { python: val.shape.origin.python, ..Origin::default() };
+        Ok(result)
+    }
+
+    /// A comparison with a NumPy scalar: a `numpy.bool`.
+    pub fn np_compare(&mut self, op: CmpOp, left: &Val, right: &Val) -> Lowered<Val> {
+        let (a, b) = (self.from_np(left), self.from_np(right));
+        // A float32 is compared with a Python float rounded to float32.
+        let narrow = |this: &Val, other: &Val| *this.ty() == Type::Float && *other.ty() == Type::Np(Elem::F32);
+        let (a, b) = if narrow(left, right) {
+            let rounded = self.to_np(&a, Elem::F32);
+            (self.from_np(&rounded), b)
+        } else if narrow(right, left) {
+            let rounded = self.to_np(&b, Elem::F32);
+            (a, self.from_np(&rounded))
+        } else {
+            (a, b)
+        };
+        // NumPy compares an int64 with a float64 as floats; Python compares them exactly.
+        let mixed = *a.ty() == Type::Float || *b.ty() == Type::Float;
+        let (a, b) = if mixed { (self.as_float(&a)?, self.as_float(&b)?) } else { (a, b) };
+        let found = self.compare(op, &a, &b)?;
+        Ok(self.to_np(&found, Elem::Bool))
+    }
+
+    /// A value as an element of an array of this type, as `array[i] = value` converts it.
+    pub fn as_element(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| lowerer.as_element_plain(&val, elem))
+    }
+
+    fn as_element_plain(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
+        match val.ty() {
+            Type::Np(found) if *found == elem => Ok(Val { shape: Shape::from(Type::Np(elem)), ..val.clone() }),
+            Type::Bool => Ok(self.to_np(val, elem)),
+            Type::Int if elem == Elem::Bool || elem.is_float() => Ok(self.to_np(val, elem)),
+            Type::Int => {
+                let number = self.np_operand(val, elem)?;
+                Ok(self.to_np(&number, elem))
+            }
+            Type::Float if elem.python_type() == Type::Int => {
+                let int = self.prim(Prim::FloatToInt, &[val]);
+                let number = self.np_operand(&int, elem)?;
+                Ok(self.to_np(&number, elem))
+            }
+            Type::Float => Ok(self.to_np(val, elem)),
+            Type::Np(_) => {
+                let number = self.from_np(val);
+                Ok(self.to_np(&number, elem))
+            }
+            Type::None if elem.is_float() => {
+                // NumPy stores NaN for `None`.
+                let nan = self.float(f64::NAN);
+                Ok(self.to_np(&nan, elem))
+            }
+            other => {
+                let message = format!(
+                    "{} argument must be a string or a real number, not '{}'",
+                    if elem.is_float() { "float()" } else { "int()" },
+                    crate::shape::python_name(other)
+                );
+                self.clash(message)
+            }
+        }
+    }
+}

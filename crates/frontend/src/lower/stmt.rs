@@ -1,0 +1,303 @@
+//! Statements. Each failed one is reported and the walk goes on, so that all errors of a program come at once; what it
+//! would have bound is poisoned, so that nothing is said twice.
+
+use ir::ExcKind;
+
+use super::value::Static;
+use super::{Edge, Lowered, Lowerer, Stop, Thing, Var};
+use crate::names::Slot;
+use crate::parse::ast::{self, Expr, Ranged, Stmt};
+
+impl<'p> Lowerer<'_, 'p> {
+    /// Statements in order, as far as control gets.
+    pub fn block(&mut self, body: &'p [Stmt]) {
+        for stmt in body {
+            let Some(saved) = self.env().map(|env| env.clone()) else { return };
+            self.at(stmt);
+            let lowered = self.burn(4).and_then(|()| self.stmt(stmt));
+            match self.settle(lowered) {
+                Ok(()) => {}
+                Err(Stop::Failed) => {
+                    if !self.is_live() {
+                        let block = self.builder.block();
+                        self.attach(Edge { block, env: saved });
+                    }
+                    for slot in self.names.bound_in(std::slice::from_ref(stmt), None) {
+                        self.set_slot(slot, Var::Poisoned);
+                    }
+                }
+                Err(_) => self.close(),
+            }
+        }
+    }
+
+    fn stmt(&mut self, stmt: &'p Stmt) -> Lowered<()> {
+        match stmt {
+            Stmt::Expr(inner) if matches!(*inner.value, Expr::StringLiteral(_) | Expr::EllipsisLiteral(_)) => Ok(()),
+            Stmt::Expr(inner) => self.expr(&inner.value).map(|_| ()),
+            Stmt::Pass(_) => Ok(()),
+            Stmt::Return(inner) => {
+                let val = match &inner.value {
+                    Some(value) => self.expr(value)?,
+                    None => self.none(),
+                };
+                self.leave(val);
+                Ok(())
+            }
+            Stmt::Assign(assign) => self.assign_stmt(assign),
+            Stmt::AnnAssign(assign) => self.annotated_assign(assign),
+            Stmt::AugAssign(assign) => self.augmented_assign(assign),
+            Stmt::If(branch) => self.if_stmt(branch, stmt),
+            Stmt::While(looped) => self.while_stmt(looped, stmt),
+            Stmt::For(looped) => self.for_stmt(looped, stmt),
+            Stmt::Break(_) => self.leave_loop(|(breaks, _)| *breaks),
+            Stmt::Continue(_) => self.leave_loop(|(_, continues)| *continues),
+            Stmt::Raise(raise) => self.raise_stmt(raise),
+            Stmt::Assert(assert) => self.assert_stmt(assert),
+            Stmt::Import(import) => self.import_stmt(import),
+            Stmt::ImportFrom(import) => self.import_from(import),
+            other => self.unsupported_stmt(other),
+        }
+    }
+
+    fn unsupported_stmt(&mut self, stmt: &Stmt) -> Lowered<()> {
+        let (what, help) = match stmt {
+            Stmt::FunctionDef(_) => ("a function inside a function", Some("define it at the top of the module")),
+            Stmt::ClassDef(_) => ("a class inside a function", None),
+            Stmt::Delete(_) => ("`del`", None),
+            Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
+            Stmt::With(_) => ("`with`", None),
+            Stmt::Match(_) => ("`match`", Some("use `if` and `elif`")),
+            Stmt::Try(_) => ("`try`", Some("test for the condition with `if` first")),
+            Stmt::Global(_) => ("`global`", Some("return the new value instead")),
+            Stmt::Nonlocal(_) => ("`nonlocal`", Some("return the new value instead")),
+            _ => ("this statement", None),
+        };
+        self.fail("unsupported-statement", format!("{what} cannot be compiled"), help.map(str::to_owned))
+    }
+
+    fn leave_loop(&mut self, which: impl Fn(&(usize, usize)) -> usize) -> Lowered<()> {
+        let Some(collector) = self.loops.last().map(which) else {
+            return self.fail("syntax-error", "`break` and `continue` belong into a loop", None);
+        };
+        let edge = self.detach();
+        self.collect(collector, edge);
+        Ok(())
+    }
+
+    fn if_stmt(&mut self, branch: &'p ast::StmtIf, stmt: &'p Stmt) -> Lowered<()> {
+        let names = self.names.clone();
+        let live = names.live_after(stmt);
+        let mut ends: Vec<Edge> = Vec::new();
+        let (then, mut otherwise) = self.test(&branch.test);
+        self.block_from(then, &branch.body, &mut ends);
+        for clause in &branch.elif_else_clauses {
+            if self.join(std::mem::take(&mut otherwise), None).is_err() {
+                break;
+            }
+            match &clause.test {
+                Some(test) => {
+                    let (then, rest) = self.test(test);
+                    otherwise = rest;
+                    self.block_from(then, &clause.body, &mut ends);
+                }
+                None => {
+                    self.block(&clause.body);
+                    ends.extend(self.detach());
+                }
+            }
+        }
+        ends.extend(otherwise);
+        self.join(ends, live)
+    }
+
+    fn block_from(&mut self, edges: Vec<Edge>, body: &'p [Stmt], ends: &mut Vec<Edge>) {
+        if self.join(edges, None).is_ok() {
+            self.block(body);
+            ends.extend(self.detach());
+        }
+    }
+
+    /// The edges where a condition holds and where it does not. When it is refused, both sides are looked at all the
+    /// same, for their errors.
+    fn test(&mut self, expr: &'p Expr) -> (Vec<Edge>, Vec<Edge>) {
+        let Some(saved) = self.env().map(|env| env.clone()) else { return (Vec::new(), Vec::new()) };
+        let lowered = self.condition(expr);
+        match self.settle(lowered) {
+            Ok(edges) => edges,
+            Err(Stop::Failed) => {
+                let then = Edge { block: self.builder.block(), env: saved.clone() };
+                let otherwise = Edge { block: self.builder.block(), env: saved };
+                (vec![then], vec![otherwise])
+            }
+            Err(_) => (Vec::new(), Vec::new()),
+        }
+    }
+
+    fn while_stmt(&mut self, looped: &'p ast::StmtWhile, stmt: &'p Stmt) -> Lowered<()> {
+        let names = self.names.clone();
+        let mut assigned = names.bound_in(&looped.body, None);
+        assigned.extend(names.bound_in_expr(&looped.test));
+        let breaks = self.open_collector();
+        let exits = self.open_collector();
+        let lowered = self.run_loop(looped.start().to_u32(), &assigned, names.live_in_loop(stmt), &mut |lowerer| {
+            let (holds, fails) = lowerer.test(&looped.test);
+            lowerer.collect(exits, fails);
+            lowerer.join(holds, None)?;
+            lowerer.loop_body(&looped.body, breaks, stmt)
+        });
+        let exits = self.close_collector();
+        self.after_loop(lowered, exits, &looped.orelse, stmt)
+    }
+
+    /// The body of a loop statement, from the start of an iteration to where the next one starts.
+    fn loop_body(&mut self, body: &'p [Stmt], breaks: usize, stmt: &'p Stmt) -> Lowered<()> {
+        let names = self.names.clone();
+        let continues = self.open_collector();
+        self.loops.push((breaks, continues));
+        self.block(body);
+        self.loops.pop();
+        let mut ends = self.close_collector();
+        ends.extend(self.detach());
+        self.join(ends, names.live_in_loop(stmt))
+    }
+
+    /// The `else` of a loop and what follows it; the collector of its breaks is the last one open.
+    fn after_loop(
+        &mut self,
+        lowered: Lowered<()>,
+        exits: Vec<Edge>,
+        orelse: &'p [Stmt],
+        stmt: &'p Stmt,
+    ) -> Lowered<()> {
+        let names = self.names.clone();
+        let mut ends = self.close_collector();
+        self.settle(lowered)?;
+        self.block_from(exits, orelse, &mut ends);
+        self.join(ends, names.live_after(stmt))
+    }
+
+    fn for_stmt(&mut self, looped: &'p ast::StmtFor, stmt: &'p Stmt) -> Lowered<()> {
+        if looped.is_async {
+            return self.fail("unsupported-statement", "`async for` cannot be compiled", None);
+        }
+        let names = self.names.clone();
+        let source = self.iterable(&looped.iter)?;
+        let assigned: Vec<Slot> = names.bound_in(&looped.body, Some(&looped.target));
+        let breaks = self.open_collector();
+        let exits = self.open_collector();
+        let key = looped.start().to_u32();
+        self.at(stmt);
+        let live = names.live_in_loop(stmt);
+        let lowered = self.for_each(source, key, &assigned, live, exits, &mut |lowerer, item| {
+            lowerer.at(&*looped.target);
+            lowerer.assign(&looped.target, item)?;
+            lowerer.loop_body(&looped.body, breaks, stmt)
+        });
+        let exits = self.close_collector();
+        self.after_loop(lowered, exits, &looped.orelse, stmt)
+    }
+
+    // Exceptions.
+
+    fn raise_stmt(&mut self, raise: &'p ast::StmtRaise) -> Lowered<()> {
+        let Some(exc) = &raise.exc else {
+            return self.fail("unsupported-statement", "a `raise` without an exception cannot be compiled", None);
+        };
+        let (class, arguments) = match &**exc {
+            Expr::Call(call) if call.arguments.keywords.is_empty() => (&*call.func, Some(&call.arguments.args)),
+            other => (other, None),
+        };
+        let Some(kind) = self.exception_class(class)? else {
+            return self.fail_at(
+                class,
+                "unsupported-exception",
+                "only the built-in exception classes can be raised in compiled code",
+                Some("raise `ValueError` or another built-in class".to_owned()),
+            );
+        };
+        let mut vals = Vec::new();
+        for argument in arguments.into_iter().flatten() {
+            vals.push(self.expr(argument)?);
+        }
+        self.at(raise);
+        let message = match vals.as_slice() {
+            [] => None,
+            [val] => Some(self.text_of(val)?),
+            several => {
+                let tuple = self.tuple(several);
+                Some(self.repr_of(&tuple)?)
+            }
+        };
+        self.at(raise);
+        self.raise_with(kind, message.as_ref());
+        Ok(())
+    }
+
+    /// The built-in exception class that an expression names.
+    fn exception_class(&mut self, expr: &'p Expr) -> Lowered<Option<ExcKind>> {
+        match expr {
+            Expr::Name(_) => Ok(match self.thing(expr)? {
+                Thing::Static(Static::Builtin(name)) => ExcKind::from_name(name),
+                _ => None,
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    fn assert_stmt(&mut self, assert: &'p ast::StmtAssert) -> Lowered<()> {
+        let (holds, fails) = self.test(&assert.test);
+        if self.join(fails, None).is_ok() {
+            let message = match &assert.msg {
+                Some(expr) => {
+                    let val = self.expr(expr)?;
+                    Some(self.text_of(&val)?)
+                }
+                None => None,
+            };
+            self.at(assert);
+            self.raise_with(ExcKind::AssertionError, message.as_ref());
+        }
+        self.join(holds, None)
+    }
+
+    // Imports inside a function bind names to modules; nothing is run.
+
+    fn import_stmt(&mut self, import: &'p ast::StmtImport) -> Lowered<()> {
+        for alias in &import.names {
+            let name = alias.name.as_str();
+            let bound = alias.asname.as_ref().map_or(name, |asname| asname.as_str());
+            self.bind_import(bound, Static::Module(name.to_owned()), alias)?;
+        }
+        Ok(())
+    }
+
+    fn import_from(&mut self, import: &'p ast::StmtImportFrom) -> Lowered<()> {
+        let module = import.module.as_ref().map_or("", |module| module.as_str());
+        for alias in &import.names {
+            let name = alias.name.as_str();
+            let bound = alias.asname.as_ref().map_or(name, |asname| asname.as_str());
+            self.bind_import(bound, Static::Member(module.to_owned(), name.to_owned()), alias)?;
+        }
+        Ok(())
+    }
+
+    fn bind_import(&mut self, name: &str, what: Static, node: &impl Ranged) -> Lowered<()> {
+        let module = match &what {
+            Static::Module(module) | Static::Member(module, _) => module.as_str(),
+            _ => "",
+        };
+        if !matches!(module, "math" | "numpy") {
+            return self.fail_at(
+                node,
+                "unsupported-import",
+                format!("`{module}` cannot be used in compiled code"),
+                Some("`math` and `numpy` can".to_owned()),
+            );
+        }
+        if let Some(slot) = self.names.slot(name) {
+            self.set_slot(slot, Var::Static(what));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,373 @@
+//! The local names of a function and where they are live: which may still be read later. Merges of control flow carry
+//! only live variables, so a name that is reused for another thing in each branch costs nothing. Looks at names only,
+//! not at types.
+
+use std::collections::HashMap;
+
+use crate::parse::ast::{self, Expr, Ranged, Stmt, visitor::Visitor};
+
+/// The number of a local variable.
+pub type Slot = usize;
+
+/// A set of variables.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SlotSet {
+    words: Vec<u64>,
+}
+
+impl SlotSet {
+    pub fn insert(&mut self, slot: Slot) {
+        if self.words.len() <= slot / 64 {
+            self.words.resize(slot / 64 + 1, 0);
+        }
+        self.words[slot / 64] |= 1 << (slot % 64);
+    }
+
+    pub fn remove(&mut self, slot: Slot) {
+        if let Some(word) = self.words.get_mut(slot / 64) {
+            *word &= !(1 << (slot % 64));
+        }
+    }
+
+    pub fn contains(&self, slot: Slot) -> bool {
+        self.words.get(slot / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+
+    /// Adds all of `other`; tells whether that changed anything.
+    pub fn extend(&mut self, other: &SlotSet) -> bool {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        let mut changed = false;
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            changed |= *word | more != *word;
+            *word |= more;
+        }
+        changed
+    }
+}
+
+/// What is known of a function's names before it is compiled.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// The local variables: the parameters, then the names that are bound in the body, in source order.
+    pub locals: Vec<String>,
+    slots: HashMap<String, Slot>,
+    /// Per statement (its start in the text): the variables that are live after it.
+    after: HashMap<u32, SlotSet>,
+    /// Per loop: the variables that are live where an iteration starts.
+    header: HashMap<u32, SlotSet>,
+}
+
+impl Names {
+    /// The names of a function with these parameters and this body.
+    pub fn of(params: &[String], body: &[Stmt]) -> Names {
+        let mut names = Names::default();
+        for param in params {
+            names.add(param);
+        }
+        let mut bound = Bound { names: &mut names };
+        bound.visit_body(body);
+        let mut always = SlotSet::default();
+        let mut deferred = Deferred { names: &names, inside: 0, found: &mut always };
+        deferred.visit_body(body);
+        let mut liveness =
+            Liveness { names: &names, always, after: HashMap::new(), header: HashMap::new(), loops: vec![] };
+        let out = liveness.always.clone();
+        liveness.block(body, out);
+        let (after, header) = (liveness.after, liveness.header);
+        Names { after, header, ..names }
+    }
+
+    fn add(&mut self, name: &str) {
+        if !self.slots.contains_key(name) {
+            self.slots.insert(name.to_owned(), self.locals.len());
+            self.locals.push(name.to_owned());
+        }
+    }
+
+    /// Adds the variables that an expression binds (`:=`), for a lambda's body.
+    pub fn add_bound_in(&mut self, expr: &Expr) {
+        Bound { names: self }.visit_expr(expr);
+    }
+
+    /// The variable of this name, when it is local.
+    pub fn slot(&self, name: &str) -> Option<Slot> {
+        self.slots.get(name).copied()
+    }
+
+    /// The variables that are live after the statement.
+    pub fn live_after(&self, stmt: &impl Ranged) -> Option<&SlotSet> {
+        self.after.get(&stmt.start().to_u32())
+    }
+
+    /// The variables that are live where an iteration of the loop starts.
+    pub fn live_in_loop(&self, stmt: &impl Ranged) -> Option<&SlotSet> {
+        self.header.get(&stmt.start().to_u32())
+    }
+
+    /// The variables that the statements bind.
+    pub fn bound_in(&self, body: &[Stmt], target: Option<&Expr>) -> Vec<Slot> {
+        let mut scratch = Names::default();
+        let mut bound = Bound { names: &mut scratch };
+        if let Some(target) = target {
+            bound.visit_expr(target);
+        }
+        bound.visit_body(body);
+        scratch.locals.iter().filter_map(|name| self.slot(name)).collect()
+    }
+
+    /// The variables that expressions bind (`:=`).
+    pub fn bound_in_expr(&self, expr: &Expr) -> Vec<Slot> {
+        let mut scratch = Names::default();
+        Bound { names: &mut scratch }.visit_expr(expr);
+        scratch.locals.iter().filter_map(|name| self.slot(name)).collect()
+    }
+
+    fn reads(&self, expr: &Expr, into: &mut SlotSet) {
+        Reads { names: self, into }.visit_expr(expr);
+    }
+}
+
+/// Collects the names that a body binds in its own scope.
+struct Bound<'n> {
+    names: &'n mut Names,
+}
+
+impl<'a> Visitor<'a> for Bound<'_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(def) => self.names.add(def.name.as_str()),
+            Stmt::ClassDef(class) => self.names.add(class.name.as_str()),
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let bound = alias.asname.as_ref().unwrap_or(&alias.name);
+                    self.names.add(bound.as_str().split('.').next().unwrap_or_default());
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                for alias in &import.names {
+                    self.names.add(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
+                }
+            }
+            _ => ast::visitor::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(name) if name.ctx == ast::ExprContext::Store => self.names.add(name.id.as_str()),
+            // The targets of comprehensions and the parameters of lambdas have a scope of their own; `:=` has not.
+            Expr::Lambda(_) => {}
+            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
+                ast::visitor::walk_expr(&mut Walrus { names: self.names }, expr);
+            }
+            _ => ast::visitor::walk_expr(self, expr),
+        }
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
+        let ast::ExceptHandler::ExceptHandler(inner) = handler;
+        if let Some(name) = &inner.name {
+            self.names.add(name.as_str());
+        }
+        ast::visitor::walk_except_handler(self, handler);
+    }
+}
+
+/// Collects the targets of `:=` inside a comprehension.
+struct Walrus<'n> {
+    names: &'n mut Names,
+}
+
+impl<'a> Visitor<'a> for Walrus<'_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Named(named) => {
+                if let Expr::Name(name) = &*named.target {
+                    self.names.add(name.id.as_str());
+                }
+                self.visit_expr(&named.value);
+            }
+            Expr::Lambda(_) => {}
+            _ => ast::visitor::walk_expr(self, expr),
+        }
+    }
+}
+
+/// Collects the names read inside lambdas and inner functions: those run at any later time, so their names stay live.
+struct Deferred<'n> {
+    names: &'n Names,
+    inside: usize,
+    found: &'n mut SlotSet,
+}
+
+impl<'a> Visitor<'a> for Deferred<'_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        let deferred =
+            usize::from(matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_) | Stmt::Try(_) | Stmt::With(_)));
+        self.inside += deferred;
+        ast::visitor::walk_stmt(self, stmt);
+        self.inside -= deferred;
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr
+            && self.inside > 0
+            && let Some(slot) = self.names.slot(name.id.as_str())
+        {
+            self.found.insert(slot);
+        }
+        let deferred = usize::from(matches!(expr, Expr::Lambda(_)));
+        self.inside += deferred;
+        ast::visitor::walk_expr(self, expr);
+        self.inside -= deferred;
+    }
+}
+
+/// Collects the variables that an expression reads; also those of inner scopes with the same name, which is harmless.
+struct Reads<'n, 's> {
+    names: &'n Names,
+    into: &'s mut SlotSet,
+}
+
+impl<'a> Visitor<'a> for Reads<'_, '_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr
+            && name.ctx != ast::ExprContext::Store
+            && let Some(slot) = self.names.slot(name.id.as_str())
+        {
+            self.into.insert(slot);
+        }
+        ast::visitor::walk_expr(self, expr);
+    }
+}
+
+struct Liveness<'n> {
+    names: &'n Names,
+    always: SlotSet,
+    after: HashMap<u32, SlotSet>,
+    header: HashMap<u32, SlotSet>,
+    /// Of each loop around: what is live where `break` and `continue` go.
+    loops: Vec<(SlotSet, SlotSet)>,
+}
+
+impl Liveness<'_> {
+    fn block(&mut self, body: &[Stmt], mut live: SlotSet) -> SlotSet {
+        for stmt in body.iter().rev() {
+            live = self.stmt(stmt, live);
+        }
+        live
+    }
+
+    /// What is live before the statement, given what is live after it.
+    fn stmt(&mut self, stmt: &Stmt, out: SlotSet) -> SlotSet {
+        self.after.insert(stmt.start().to_u32(), out.clone());
+        match stmt {
+            Stmt::Assign(assign) => {
+                let mut live = out;
+                assign.targets.iter().for_each(|target| self.kill(target, &mut live));
+                assign.targets.iter().for_each(|target| self.names.reads(target, &mut live));
+                self.names.reads(&assign.value, &mut live);
+                live
+            }
+            Stmt::AnnAssign(assign) => {
+                let mut live = out;
+                if let Some(value) = &assign.value {
+                    self.kill(&assign.target, &mut live);
+                    self.names.reads(value, &mut live);
+                }
+                self.names.reads(&assign.target, &mut live);
+                live
+            }
+            Stmt::AugAssign(assign) => {
+                let mut live = out;
+                self.names.reads(&assign.value, &mut live);
+                self.names.reads(&assign.target, &mut live);
+                if let Expr::Name(name) = &*assign.target
+                    && let Some(slot) = self.names.slot(name.id.as_str())
+                {
+                    live.insert(slot);
+                }
+                live
+            }
+            Stmt::If(branch) => {
+                let mut live = match branch.elif_else_clauses.last() {
+                    Some(clause) if clause.test.is_none() => SlotSet::default(),
+                    _ => out.clone(),
+                };
+                live.extend(&self.block(&branch.body, out.clone()));
+                self.names.reads(&branch.test, &mut live);
+                for clause in &branch.elif_else_clauses {
+                    live.extend(&self.block(&clause.body, out.clone()));
+                    if let Some(test) = &clause.test {
+                        self.names.reads(test, &mut live);
+                    }
+                }
+                live
+            }
+            Stmt::While(looped) => {
+                let mut exit = self.block(&looped.orelse, out.clone());
+                self.names.reads(&looped.test, &mut exit);
+                self.iterate(stmt, exit, out, None, &looped.body)
+            }
+            Stmt::For(looped) => {
+                let exit = self.block(&looped.orelse, out.clone());
+                let mut live = self.iterate(stmt, exit, out, Some(&looped.target), &looped.body);
+                self.names.reads(&looped.iter, &mut live);
+                live
+            }
+            Stmt::Break(_) => self.loops.last().map_or(out, |(exit, _)| exit.clone()),
+            Stmt::Continue(_) => self.loops.last().map_or(out, |(_, header)| header.clone()),
+            Stmt::Return(_) | Stmt::Raise(_) => {
+                let mut live = self.always.clone();
+                Reads { names: self.names, into: &mut live }.visit_stmt(stmt);
+                live
+            }
+            _ => {
+                let mut live = out;
+                Reads { names: self.names, into: &mut live }.visit_stmt(stmt);
+                live
+            }
+        }
+    }
+
+    /// What is live where an iteration starts: the least fixpoint around the loop.
+    fn iterate(&mut self, stmt: &Stmt, exit: SlotSet, out: SlotSet, target: Option<&Expr>, body: &[Stmt]) -> SlotSet {
+        // A loop inside a loop is looked at again each time the outer one learns more: what was found before still holds.
+        let mut header = self.header.get(&stmt.start().to_u32()).cloned().unwrap_or_default();
+        header.extend(&exit);
+        loop {
+            self.loops.push((out.clone(), header.clone()));
+            let mut live = self.block(body, header.clone());
+            self.loops.pop();
+            if let Some(target) = target {
+                self.kill(target, &mut live);
+                self.names.reads(target, &mut live);
+            }
+            live.extend(&exit);
+            if !header.extend(&live) {
+                break;
+            }
+        }
+        self.header.insert(stmt.start().to_u32(), header.clone());
+        header
+    }
+
+    /// Takes out the variables that an assignment target binds.
+    fn kill(&self, target: &Expr, live: &mut SlotSet) {
+        match target {
+            Expr::Name(name) => {
+                if let Some(slot) = self.names.slot(name.id.as_str())
+                    && !self.always.contains(slot)
+                {
+                    live.remove(slot);
+                }
+            }
+            Expr::Tuple(tuple) => tuple.elts.iter().for_each(|item| self.kill(item, live)),
+            Expr::List(list) => list.elts.iter().for_each(|item| self.kill(item, live)),
+            Expr::Starred(starred) => self.kill(&starred.value, live),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! What is known of a value at compile time beside its IR type: the lattice of inference. Owns how values of different
+//! types merge into one. Knows nothing of syntax or of how code is emitted.
+
+use ir::{Const, Elem, Type};
+
+/// Why a Python number may change its type where it merges with another: it was written as a literal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub enum Literal {
+    /// Not a literal: its type is exact.
+    #[default]
+    No,
+    /// A literal that a `float64` holds exactly.
+    Exact,
+    /// An int from 0 to 127, or a float that a `float32` holds exactly: fits every NumPy element type of its kind.
+    Small,
+}
+
+/// Where a list was made. Its element type is found by use, see [`Sites`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SiteId(pub u32);
+
+/// Where a value comes from, as far as it changes what may be done with it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Origin {
+    /// Of the `int` or `float` among the variants.
+    pub literal: Literal,
+    /// The `int` is known not to be negative.
+    pub non_negative: bool,
+    /// The NumPy scalar may be a Python number in CPython: a literal that merged with a NumPy scalar.
+    pub python: bool,
+    /// Of the fields of a tuple or record; empty when nothing is known.
+    pub parts: Vec<Origin>,
+    /// Where the list was made; empty when its element type is fixed.
+    pub sites: Vec<SiteId>,
+}
+
+/// A type with its origin.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Shape {
+    pub ty: Type,
+    pub origin: Origin,
+}
+
+impl From<Type> for Shape {
+    fn from(ty: Type) -> Shape {
+        Shape { ty, origin: Origin::default() }
+    }
+}
+
+impl Origin {
+    fn part(&self, index: usize) -> Origin {
+        self.parts.get(index).cloned().unwrap_or_default()
+    }
+
+    /// The origin of a constant of the program's text.
+    pub fn of_literal(value: &Const) -> Origin {
+        const EXACT_MAX: u64 = 1 << 53;
+        let literal = match value {
+            Const::Int(value) if (0..=127).contains(value) => Literal::Small,
+            Const::Int(value) if value.unsigned_abs() <= EXACT_MAX => Literal::Exact,
+            Const::Float(value) if value.is_nan() || f64::from(*value as f32) == *value => Literal::Small,
+            Const::Float(_) => Literal::Exact,
+            Const::None | Const::Bool(_) | Const::Int(_) | Const::Str(_) => Literal::No,
+        };
+        let non_negative = matches!(value, Const::Int(value) if *value >= 0);
+        Origin { literal, non_negative, ..Origin::default() }
+    }
+
+    /// The origin without what holds for one list only, for keys of specialisations.
+    pub fn without_sites(&self) -> Origin {
+        Origin { sites: Vec::new(), parts: self.parts.iter().map(Origin::without_sites).collect(), ..self.clone() }
+    }
+}
+
+impl Shape {
+    /// The shape of the variant at `index` of the type.
+    pub fn variant(&self, index: usize) -> Shape {
+        let ty = self.ty.variants().get(index).cloned().unwrap_or(Type::None);
+        let origin = match &ty {
+            Type::Int => {
+                Origin { literal: self.origin.literal, non_negative: self.origin.non_negative, ..Origin::default() }
+            }
+            Type::Float => Origin { literal: self.origin.literal, ..Origin::default() },
+            Type::Np(_) => Origin { python: self.origin.python, ..Origin::default() },
+            Type::Tuple(_) | Type::Record(_) => Origin { parts: self.origin.parts.clone(), ..Origin::default() },
+            Type::List(_) => Origin { sites: self.origin.sites.clone(), ..Origin::default() },
+            _ => Origin::default(),
+        };
+        Shape { ty, origin }
+    }
+
+    /// The shape of the field at `index` of a tuple or record.
+    pub fn field(&self, index: usize) -> Shape {
+        let ty = self.ty.field_types().and_then(|fields| fields.get(index).cloned()).unwrap_or(Type::None);
+        Shape { ty, origin: self.origin.part(index) }
+    }
+
+    fn variants(&self) -> Vec<Shape> {
+        (0..self.ty.variants().len()).map(|index| self.variant(index)).collect()
+    }
+}
+
+/// The element types of the lists that a function makes. A list display may be empty, or get items of further types
+/// later: so a function is lowered with assumptions, and again when what was observed is not what was assumed.
+#[derive(Clone, Debug, Default)]
+pub struct Sites {
+    keys: Vec<(u32, u32)>,
+    /// What is in the lists of each site; `None` while nothing is known to be.
+    assumed: Vec<Option<Shape>>,
+    observed: Vec<Option<Shape>>,
+}
+
+impl Sites {
+    /// The site with this key (places in the text), with a first idea of its element.
+    pub fn site(&mut self, key: (u32, u32), element: Option<&Shape>) -> SiteId {
+        let id = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+            self.keys.push(key);
+            self.assumed.push(element.cloned());
+            self.observed.push(None);
+            self.keys.len() - 1
+        });
+        SiteId(id as u32)
+    }
+
+    /// What is taken to be in the lists made at the site.
+    pub fn element(&self, site: SiteId) -> Option<&Shape> {
+        self.assumed.get(site.0 as usize).and_then(Option::as_ref)
+    }
+
+    /// The lists made at the site hold `shape` too.
+    pub fn grow(&mut self, site: SiteId, shape: &Shape) {
+        let index = site.0 as usize;
+        let grown = match self.observed.get(index).cloned().flatten() {
+            Some(before) => join(&before, shape, self),
+            None => shape.clone(),
+        };
+        if let Some(slot) = self.observed.get_mut(index) {
+            *slot = Some(grown);
+        }
+    }
+
+    /// What was observed, to be restored when code is thrown away.
+    pub fn observed(&self) -> Vec<Option<Shape>> {
+        self.observed.clone()
+    }
+
+    pub fn restore(&mut self, observed: &[Option<Shape>]) {
+        for (index, slot) in self.observed.iter_mut().enumerate() {
+            *slot = observed.get(index).cloned().flatten();
+        }
+    }
+
+    /// The assumptions to try next; `None` when these came true. With `widen` they only grow, so that it ends.
+    pub fn revised(mut self, widen: bool) -> Option<Sites> {
+        if self.assumed == self.observed {
+            return None;
+        }
+        let (assumed, observed) = (self.assumed.clone(), self.observed.clone());
+        self.observed = vec![None; self.keys.len()];
+        self.assumed = assumed
+            .into_iter()
+            .zip(observed)
+            .map(|pair| match pair {
+                (Some(before), Some(found)) if widen => Some(join(&before, &found, &mut self)),
+                (before, None) if widen => before,
+                (_, found) => found,
+            })
+            .collect();
+        self.observed = vec![None; self.keys.len()];
+        Some(self)
+    }
+}
+
+/// The smallest shape that holds both. Tuples of one length merge field by field; an `int` literal that meets a `float`
+/// becomes one, and a literal that meets a NumPy scalar becomes such a scalar; everything else keeps its exact type.
+pub fn join(left: &Shape, right: &Shape, sites: &mut Sites) -> Shape {
+    if left == right {
+        return left.clone();
+    }
+    let mut variants = left.variants();
+    for shape in right.variants() {
+        insert(&mut variants, shape, sites);
+    }
+    absorb_literals(&mut variants);
+    let mut origin = Origin { non_negative: true, ..Origin::default() };
+    let mut literals = Vec::new();
+    for variant in &variants {
+        match &variant.ty {
+            Type::Int => {
+                literals.push(variant.origin.literal);
+                origin.non_negative = variant.origin.non_negative;
+            }
+            Type::Float => literals.push(variant.origin.literal),
+            Type::Np(_) => origin.python |= variant.origin.python,
+            Type::Tuple(_) | Type::Record(_) => origin.parts = variant.origin.parts.clone(),
+            Type::List(_) => origin.sites = variant.origin.sites.clone(),
+            _ => {}
+        }
+    }
+    origin.literal = literals.into_iter().min().unwrap_or_default();
+    origin.non_negative &= variants.iter().any(|variant| variant.ty == Type::Int);
+    // With two tuples or lists among the variants nobody could say whose parts or sites these are.
+    let several = |is: fn(&Type) -> bool| variants.iter().filter(|variant| is(&variant.ty)).count() > 1;
+    if several(|ty| matches!(ty, Type::Tuple(_) | Type::Record(_))) {
+        origin.parts = Vec::new();
+    }
+    if several(|ty| matches!(ty, Type::List(_))) {
+        origin.sites = Vec::new();
+    }
+    Shape { ty: Type::union(variants.into_iter().map(|variant| variant.ty)), origin }
+}
+
+fn insert(variants: &mut Vec<Shape>, shape: Shape, sites: &mut Sites) {
+    for known in variants.iter_mut() {
+        if let Some(merged) = merge(known, &shape, sites) {
+            *known = merged;
+            return;
+        }
+    }
+    variants.push(shape);
+}
+
+/// Two shapes that are one variant, merged; `None` when they are different variants.
+fn merge(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
+    match (&left.ty, &right.ty) {
+        (Type::Tuple(a), Type::Tuple(b)) if a.len() == b.len() => {
+            let fields = join_fields(left, right, a.len(), sites);
+            let ty = Type::Tuple(fields.iter().map(|field| field.ty.clone()).collect());
+            Some(with_parts(ty, fields))
+        }
+        (Type::Record(a), Type::Record(b)) if a.kind == b.kind && a.name == b.name && names(a).eq(names(b)) => {
+            let fields = join_fields(left, right, a.fields.len(), sites);
+            let named = a.fields.iter().zip(&fields).map(|((name, _), field)| (name.clone(), field.ty.clone()));
+            let record = ir::RecordType { kind: a.kind, name: a.name.clone(), fields: named.collect() };
+            Some(with_parts(Type::Record(record.into()), fields))
+        }
+        (Type::List(a), Type::List(b)) => merge_lists(left, right, a == b, sites),
+        (a, b) if a == b => Some(Shape {
+            ty: a.clone(),
+            origin: Origin {
+                literal: left.origin.literal.min(right.origin.literal),
+                non_negative: left.origin.non_negative && right.origin.non_negative,
+                python: left.origin.python || right.origin.python,
+                ..Origin::default()
+            },
+        }),
+        _ => None,
+    }
+}
+
+fn names(record: &ir::RecordType) -> impl Iterator<Item = &String> {
+    record.fields.iter().map(|(name, _)| name)
+}
+
+fn join_fields(left: &Shape, right: &Shape, count: usize, sites: &mut Sites) -> Vec<Shape> {
+    (0..count).map(|index| join(&left.field(index), &right.field(index), sites)).collect()
+}
+
+fn with_parts(ty: Type, fields: Vec<Shape>) -> Shape {
+    let parts: Vec<Origin> = fields.into_iter().map(|field| field.origin).collect();
+    let known = parts.iter().any(|part| *part != Origin::default());
+    Shape { ty, origin: Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() } }
+}
+
+/// Lists are one variant when they hold the same, or when those that differ were made in this function, so that their
+/// element type can still grow.
+fn merge_lists(left: &Shape, right: &Shape, same: bool, sites: &mut Sites) -> Option<Shape> {
+    let (a, b) = (&left.origin.sites, &right.origin.sites);
+    let element = |shape: &Shape, sites: &Sites| match shape.origin.sites.first() {
+        Some(site) => sites.element(*site).cloned(),
+        None => match &shape.ty {
+            Type::List(item) => Some(Shape::from((**item).clone())),
+            _ => None,
+        },
+    };
+    let mut merged = a.clone();
+    merged.extend(b.iter().filter(|site| !a.contains(site)));
+    if !same {
+        let (left_item, right_item) = (element(left, sites), element(right, sites));
+        let joined = match (&left_item, &right_item) {
+            (Some(left_item), Some(right_item)) => join(left_item, right_item, sites),
+            (Some(item), None) | (None, Some(item)) => item.clone(),
+            (None, None) => return Some(left.clone()),
+        };
+        // A list whose element type is fixed takes no more than that.
+        let fits = |sites: &[SiteId], item: &Option<Shape>| {
+            !sites.is_empty() || item.as_ref().is_some_and(|item| item.ty == joined.ty)
+        };
+        if !fits(a, &left_item) || !fits(b, &right_item) {
+            return None;
+        }
+        for site in &merged {
+            sites.grow(*site, &joined);
+        }
+        let fixed = a.is_empty() || b.is_empty();
+        let origin = Origin { sites: if fixed { Vec::new() } else { merged }, ..Origin::default() };
+        return Some(Shape { ty: Type::List(Box::new(joined.ty)), origin });
+    }
+    // The sites of one list stand for all that may be in the other, unless one of them is fixed.
+    let origin = Origin { sites: if a.is_empty() || b.is_empty() { Vec::new() } else { merged }, ..Origin::default() };
+    Some(Shape { ty: left.ty.clone(), origin })
+}
+
+/// Drops the literals that another variant can stand for.
+fn absorb_literals(variants: &mut Vec<Shape>) {
+    let has = |variants: &[Shape], ty: &Type| variants.iter().any(|variant| variant.ty == *ty);
+    if has(variants, &Type::Float) {
+        variants.retain(|variant| variant.ty != Type::Int || variant.origin.literal == Literal::No);
+    }
+    let elems: Vec<Elem> = variants
+        .iter()
+        .filter_map(|variant| match variant.ty {
+            Type::Np(elem) => Some(elem),
+            _ => None,
+        })
+        .collect();
+    let [elem] = elems.as_slice() else { return };
+    let count = variants.len();
+    variants.retain(|variant| !literal_becomes(variant, *elem));
+    if variants.len() < count {
+        for variant in variants.iter_mut() {
+            variant.origin.python |= variant.ty == Type::Np(*elem);
+        }
+    }
+}
+
+/// Whether the literal keeps its value as a NumPy scalar of this type.
+fn literal_becomes(shape: &Shape, elem: Elem) -> bool {
+    let needed = match elem {
+        Elem::Bool => return false,
+        Elem::F64 | Elem::I64 => Literal::Exact,
+        _ => Literal::Small,
+    };
+    let kind = shape.ty == Type::Int || (shape.ty == Type::Float && elem.is_float());
+    kind && shape.origin.literal >= needed
+}
+
+/// The name of the type as Python says it in messages: `int`, `NoneType`, `numpy.float64`.
+pub fn python_name(ty: &Type) -> String {
+    match ty {
+        Type::None => "NoneType".to_owned(),
+        Type::Bool => "bool".to_owned(),
+        Type::Int => "int".to_owned(),
+        Type::Float => "float".to_owned(),
+        Type::Str => "str".to_owned(),
+        Type::Range => "range".to_owned(),
+        Type::Np(Elem::Bool) => "numpy.bool".to_owned(),
+        Type::Np(elem) => format!("numpy.{}", elem.name()),
+        Type::Tuple(_) => "tuple".to_owned(),
+        Type::Record(record) if record.kind == ir::RecordKind::Dict => "dict".to_owned(),
+        Type::Record(record) if record.name.is_empty() => "Row".to_owned(),
+        Type::Record(record) => record.name.clone(),
+        Type::List(_) => "list".to_owned(),
+        Type::Array { .. } => "numpy.ndarray".to_owned(),
+        Type::Exception => "Exception".to_owned(),
+        Type::Union(variants) => variants.iter().map(python_name).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// The type as a person would annotate it: `int | None`, `tuple[int, str]`.
+pub fn annotation_text(ty: &Type) -> String {
+    match ty {
+        Type::None => "None".to_owned(),
+        Type::Tuple(items) if items.is_empty() => "tuple[()]".to_owned(),
+        Type::Tuple(items) => {
+            format!("tuple[{}]", items.iter().map(annotation_text).collect::<Vec<_>>().join(", "))
+        }
+        Type::List(item) => format!("list[{}]", annotation_text(item)),
+        Type::Union(variants) => {
+            // `None` comes last, as people write it.
+            let (none, others): (Vec<_>, Vec<_>) = variants.iter().partition(|ty| **ty == Type::None);
+            others.into_iter().chain(none).map(annotation_text).collect::<Vec<_>>().join(" | ")
+        }
+        Type::Array { elem, ndim } => format!("{ndim}-d array of {}", elem.name()),
+        other => python_name(other),
+    }
+}

@@ -1,0 +1,425 @@
+//! Functions times argument types: each combination that is called is lowered once. Owns the search for the result types
+//! of recursive functions, and puts the module together. Knows nothing of single statements or expressions.
+//!
+//! A recursive function's result is found by iteration: its first lowering takes it that recursive calls do not return,
+//! each further one that they return what the last one came out with, until that is stable. Functions that call each
+//! other are iterated together, from the one that was called first.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use ir::{Func, FuncId, Op, Span, Type};
+
+use crate::compile::Request;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::locate::{FunctionNode, find_function};
+use crate::lower::{Lowerer, Static};
+use crate::names::Names;
+use crate::parse::{Parsed, ast};
+use crate::program::Program;
+use crate::shape::{Shape, Sites, join};
+
+/// The number of a function with argument types.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SpecId(pub u32);
+
+/// Functions with argument types that one program may have.
+const SPECS_MAX: usize = 1_000;
+/// Calls inside calls that lowering follows; deeper ones are types that grow without end.
+const DEPTH_MAX: usize = 60;
+/// Times that one function is lowered again before its types count as growing without end.
+const ROUNDS_MAX: usize = 60;
+
+/// What a parameter is called with.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Argument {
+    Value(Shape),
+    /// No value at run time: a function, for instance.
+    Static(Static),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Key {
+    function: usize,
+    arguments: Vec<Argument>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    New,
+    /// Being lowered, at this depth of the stack.
+    Open(usize),
+    /// Lowered, but with what the open function at this depth is taken to return.
+    Provisional(usize),
+    Done,
+}
+
+struct Spec {
+    key: Key,
+    state: State,
+    /// What it is known to return; `None` while it is not known to return at all.
+    result: Option<Shape>,
+    func: Option<Func>,
+    diagnostics: Vec<Diagnostic>,
+    callees: Vec<SpecId>,
+    failed: bool,
+}
+
+/// What a call to a function gives.
+pub enum Callee {
+    Returns(SpecId, Shape),
+    /// It never returns, as far as is known.
+    Diverges(SpecId),
+    /// Its own diagnostics say why.
+    Failed(SpecId),
+}
+
+/// The state of one compilation.
+pub struct Compiler<'p> {
+    pub program: &'p Program,
+    parsed: &'p [Option<Parsed>],
+    pub request: &'p Request,
+    specs: Vec<Spec>,
+    by_key: HashMap<Key, SpecId>,
+    /// The open functions; beside each the lowest depth whose provisional result it has used.
+    stack: Vec<(SpecId, usize)>,
+    names: HashMap<usize, Rc<Names>>,
+    /// Counts the results that came out different than they were taken to be.
+    changes: usize,
+    lambdas: Vec<&'p ast::ExprLambda>,
+}
+
+/// A function's syntax.
+#[derive(Clone, Copy)]
+pub struct Source<'p> {
+    pub parsed: &'p Parsed,
+    pub node: FunctionNode<'p>,
+}
+
+impl<'p> Source<'p> {
+    pub fn parameters(&self) -> Option<&'p ast::Parameters> {
+        match self.node {
+            FunctionNode::Def(def) => Some(&def.parameters),
+            FunctionNode::Lambda(lambda) => lambda.parameters.as_deref(),
+        }
+    }
+
+    pub fn name(&self) -> String {
+        match self.node {
+            FunctionNode::Def(def) => def.name.to_string(),
+            FunctionNode::Lambda(_) => "<lambda>".to_owned(),
+        }
+    }
+
+    /// What messages about the whole function point at.
+    pub fn place(&self) -> Place {
+        match self.node {
+            FunctionNode::Def(def) => self.parsed.place(&def.name),
+            FunctionNode::Lambda(lambda) => self.parsed.place(lambda),
+        }
+    }
+}
+
+/// The parameters in the order of a call: those by position, then those by keyword.
+pub fn parameter_list(parameters: Option<&ast::Parameters>) -> Vec<&ast::ParameterWithDefault> {
+    parameters.map_or_else(Vec::new, |parameters| parameters.iter_non_variadic_params().collect())
+}
+
+impl<'p> Compiler<'p> {
+    pub fn new(program: &'p Program, parsed: &'p [Option<Parsed>], request: &'p Request) -> Compiler<'p> {
+        Compiler {
+            program,
+            parsed,
+            request,
+            specs: Vec::new(),
+            by_key: HashMap::new(),
+            stack: Vec::new(),
+            names: HashMap::new(),
+            changes: 0,
+            lambdas: Vec::new(),
+        }
+    }
+
+    /// The syntax of a function of the program.
+    pub fn source(&self, function: usize) -> Option<Source<'p>> {
+        let known = self.program.functions.get(function)?;
+        let parsed = self.parsed.get(known.file)?.as_ref()?;
+        let file = self.program.files.get(known.file)?;
+        find_function(file, parsed.body(), &known.locator).map(|node| Source { parsed, node })
+    }
+
+    /// The place in the IR's terms.
+    pub fn span(&self, place: Place) -> Span {
+        match self.parsed.get(place.file) {
+            Some(Some(parsed)) => {
+                let (line, column) = parsed.line_and_column(ast::TextSize::from(place.start));
+                Span { file: u16::try_from(place.file).unwrap_or(u16::MAX), line, column }
+            }
+            _ => Span::default(),
+        }
+    }
+
+    /// The program's text at a place.
+    pub fn text_of(&self, place: Place) -> &'p str {
+        let file = self.program.files.get(place.file);
+        file.and_then(|file| file.text.get(place.start as usize..place.end as usize)).unwrap_or("")
+    }
+
+    /// The number that stands for a lambda.
+    pub fn lambda_id(&mut self, lambda: &'p ast::ExprLambda) -> usize {
+        self.lambdas.iter().position(|known| std::ptr::eq(*known, lambda)).unwrap_or_else(|| {
+            self.lambdas.push(lambda);
+            self.lambdas.len() - 1
+        })
+    }
+
+    pub fn lambda(&self, id: usize) -> Option<&'p ast::ExprLambda> {
+        self.lambdas.get(id).copied()
+    }
+
+    /// Whether the function is the one that was asked for.
+    pub fn is_entry(&self, spec: SpecId) -> bool {
+        spec.0 == 0
+    }
+
+    fn spec(&mut self, id: SpecId) -> &mut Spec {
+        &mut self.specs[id.0 as usize]
+    }
+
+    /// What a call with these arguments gives; lowers the function when that has not been done.
+    pub fn call(&mut self, function: usize, arguments: Vec<Argument>) -> Option<Callee> {
+        let key = Key { function, arguments };
+        let id = match self.by_key.get(&key) {
+            Some(id) => *id,
+            None if self.specs.len() >= SPECS_MAX => return None,
+            None => {
+                let id = SpecId(self.specs.len() as u32);
+                self.by_key.insert(key.clone(), id);
+                self.specs.push(Spec {
+                    key,
+                    state: State::New,
+                    result: None,
+                    func: None,
+                    diagnostics: Vec::new(),
+                    callees: Vec::new(),
+                    failed: false,
+                });
+                id
+            }
+        };
+        let state = self.spec(id).state;
+        match state {
+            State::Done => {}
+            State::Open(depth) | State::Provisional(depth) => {
+                if let Some((_, lowest)) = self.stack.last_mut() {
+                    *lowest = depth.min(*lowest);
+                }
+            }
+            State::New if self.stack.len() >= DEPTH_MAX => return None,
+            State::New => self.solve(id),
+        }
+        let spec = self.spec(id);
+        Some(match &spec.result {
+            _ if spec.failed => Callee::Failed(id),
+            Some(shape) => Callee::Returns(id, shape.clone()),
+            None => Callee::Diverges(id),
+        })
+    }
+
+    /// Lowers a function until what it returns is stable.
+    fn solve(&mut self, id: SpecId) {
+        let depth = self.stack.len();
+        let mut rounds = 0;
+        loop {
+            self.spec(id).state = State::Open(depth);
+            self.stack.push((id, usize::MAX));
+            let changes = self.changes;
+            self.lower(id);
+            let lowest = self.stack.pop().map_or(usize::MAX, |(_, lowest)| lowest);
+            if lowest < depth {
+                // Part of a cycle that an outer function started: that one iterates.
+                if let Some((_, outer)) = self.stack.last_mut() {
+                    *outer = lowest.min(*outer);
+                }
+                self.spec(id).state = State::Provisional(lowest);
+                return;
+            }
+            rounds += 1;
+            let stable = lowest == usize::MAX || self.changes == changes;
+            if stable || rounds >= ROUNDS_MAX {
+                if !stable {
+                    self.refuse_growth(id);
+                }
+                self.settle(depth, State::Done);
+                self.spec(id).state = State::Done;
+                return;
+            }
+            self.settle(depth, State::New);
+        }
+    }
+
+    /// What was lowered under this open function gets its final state, or is lowered again.
+    fn settle(&mut self, depth: usize, state: State) {
+        for spec in &mut self.specs {
+            if matches!(spec.state, State::Provisional(from) if from >= depth) {
+                spec.state = state;
+            }
+        }
+    }
+
+    fn refuse_growth(&mut self, id: SpecId) {
+        let Some(source) = self.source(self.specs[id.0 as usize].key.function) else { return };
+        let spec = self.spec(id);
+        spec.failed = true;
+        spec.diagnostics.push(Diagnostic {
+            code: "too-complex",
+            message: "the type that this function returns has no end".to_owned(),
+            place: source.place(),
+            labels: Vec::new(),
+            help: None,
+        });
+    }
+
+    /// Lowers one function with what is known of the others now.
+    fn lower(&mut self, id: SpecId) {
+        let Key { function, arguments } = self.spec(id).key.clone();
+        let Some(source) = self.source(function) else {
+            self.missing(id, function);
+            return;
+        };
+        let names = self.names_of(function, &source);
+        let mut sites = Sites::default();
+        for round in 0..ROUNDS_MAX {
+            let before = self.spec(id).result.clone();
+            let lowerer = Lowerer::start(self, source, function, id, names.clone(), &arguments, sites);
+            let outcome = lowerer.run(source, before.as_ref());
+            if let Some(revised) = outcome.sites.revised(round >= 4)
+                && round + 1 < ROUNDS_MAX
+            {
+                sites = revised;
+                continue;
+            }
+            let spec = self.spec(id);
+            spec.failed = !outcome.diagnostics.is_empty();
+            spec.diagnostics = outcome.diagnostics;
+            spec.callees = outcome.callees;
+            spec.func = Some(outcome.func);
+            let changed = before != outcome.result;
+            if changed {
+                spec.result = outcome.result;
+                self.changes += 1;
+            }
+            return;
+        }
+    }
+
+    fn missing(&mut self, id: SpecId, function: usize) {
+        let file = self.program.functions.get(function).map_or(0, |function| function.file);
+        let spec = self.spec(id);
+        spec.failed = true;
+        // A file that does not parse has said so.
+        spec.diagnostics = vec![Diagnostic {
+            code: "source-not-found",
+            message: "the source of this function was not found where Python says it is".to_owned(),
+            place: Place { file, start: 0, end: 0 },
+            labels: Vec::new(),
+            help: Some("put the function into a file, as a `def` or one lambda on its line".to_owned()),
+        }];
+    }
+
+    fn names_of(&mut self, function: usize, source: &Source<'p>) -> Rc<Names> {
+        if let Some(names) = self.names.get(&function) {
+            return names.clone();
+        }
+        let mut params: Vec<String> =
+            parameter_list(source.parameters()).iter().map(|param| param.name().to_string()).collect();
+        if let Some(parameters) = source.parameters() {
+            let variadic = [&parameters.vararg, &parameters.kwarg];
+            params.extend(variadic.into_iter().flatten().map(|param| param.name.to_string()));
+        }
+        let body: &[ast::Stmt] = match source.node {
+            FunctionNode::Def(def) => &def.body,
+            FunctionNode::Lambda(_) => &[],
+        };
+        let mut names = Names::of(&params, body);
+        if let FunctionNode::Lambda(lambda) = source.node {
+            names.add_bound_in(&lambda.body);
+        }
+        let names = Rc::new(names);
+        self.names.insert(function, names.clone());
+        names
+    }
+
+    /// The joined result of two rounds.
+    pub fn join_results(before: Option<&Shape>, found: Option<Shape>, sites: &mut Sites) -> Option<Shape> {
+        match (before, found) {
+            (Some(before), Some(found)) => Some(join(before, &found, sites)),
+            (Some(before), None) => Some(before.clone()),
+            (None, found) => found,
+        }
+    }
+
+    // The module.
+
+    /// The functions that the entry reaches, in the order in which they were found.
+    fn reached(&self) -> Vec<SpecId> {
+        let mut order = Vec::new();
+        let mut seen = vec![false; self.specs.len()];
+        let mut next = vec![SpecId(0)];
+        while let Some(id) = next.pop() {
+            let index = id.0 as usize;
+            if index < seen.len() && !std::mem::replace(&mut seen[index], true) {
+                order.push(id);
+                next.extend(self.specs[index].callees.iter().rev());
+            }
+        }
+        order
+    }
+
+    /// The diagnostics of everything that the entry reaches, in source order.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let mut found: Vec<Diagnostic> = Vec::new();
+        for id in self.reached() {
+            for diagnostic in &self.specs[id.0 as usize].diagnostics {
+                if !found.contains(diagnostic) {
+                    found.push(diagnostic.clone());
+                }
+            }
+        }
+        found.sort_by(|a, b| (a.place, a.code).cmp(&(b.place, b.code)));
+        found
+    }
+
+    pub fn entry_result(&self) -> Option<Type> {
+        self.specs.first().filter(|spec| !spec.failed).map(|spec| match &spec.result {
+            Some(shape) => shape.ty.clone(),
+            None => Type::None,
+        })
+    }
+
+    /// The module of everything that the entry reaches.
+    pub fn module(&self) -> ir::Module {
+        let order = self.reached();
+        let number: HashMap<SpecId, FuncId> =
+            order.iter().enumerate().map(|(index, id)| (*id, FuncId(index as u32))).collect();
+        let mut funcs: Vec<Func> = order.iter().filter_map(|id| self.specs[id.0 as usize].func.clone()).collect();
+        for inst in funcs.iter_mut().flat_map(|func| &mut func.blocks).flat_map(|block| &mut block.insts) {
+            if let Op::Call(callee) = &mut inst.op
+                && let Some(renumbered) = number.get(&SpecId(callee.0))
+            {
+                *callee = *renumbered;
+            }
+        }
+        ir::Module {
+            files: self.program.files.iter().map(|file| file.name.clone()).collect(),
+            captures: self
+                .program
+                .captures
+                .iter()
+                .map(|capture| ir::Capture { name: capture.name.clone(), ty: capture.ty.clone() })
+                .collect(),
+            funcs,
+            entry: FuncId(0),
+        }
+    }
+}
