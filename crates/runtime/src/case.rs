@@ -14,6 +14,17 @@ fn map_each(s: &str, out: &mut String, mut push: impl FnMut(char, usize, &mut St
     Ok(())
 }
 
+/// Appends `s` after `change`, which works on all of it at once.
+fn map_ascii(s: &str, out: &mut String, change: impl FnOnce(&mut str)) -> Result<(), Raised> {
+    reserve(out, s.len())?;
+    let start = out.len();
+    out.push_str(s);
+    if let Some(copy) = out.get_mut(start..) {
+        change(copy);
+    }
+    Ok(())
+}
+
 /// Whether the sigma at byte `offset` ends a word: a cased letter before it and none after it, looking through
 /// characters that case ignores.
 fn is_final_sigma(s: &str, offset: usize) -> bool {
@@ -37,11 +48,17 @@ fn push_lower_in(s: &str, character: char, offset: usize, out: &mut String) {
 
 /// `s.lower()`.
 pub fn lower(s: &str, out: &mut String) -> Result<(), Raised> {
+    if s.is_ascii() {
+        return map_ascii(s, out, str::make_ascii_lowercase);
+    }
     map_each(s, out, |c, offset, out| push_lower_in(s, c, offset, out))
 }
 
 /// `s.upper()`.
 pub fn upper(s: &str, out: &mut String) -> Result<(), Raised> {
+    if s.is_ascii() {
+        return map_ascii(s, out, str::make_ascii_uppercase);
+    }
     map_each(s, out, |c, _, out| unicode::push_upper(c, out))
 }
 

@@ -7,23 +7,27 @@ use std::fmt::Write;
 const FRACTION_DIGITS_MAX: usize = 1074;
 const SIGNIFICANT_DIGITS_MAX: usize = 767;
 
+/// Room for the shortest digits (`1.7976931348623157e-308`), and for all digits (309, a dot, and 1074).
+const SHORT: usize = 32;
+const LONG: usize = 1408;
+
 /// A positive number 0.DIGITS * 10**point; no leading or trailing zeros. No digits at all: zero.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Decimal {
-    digits: Buffer,
+#[derive(Clone)]
+pub(crate) struct Decimal<const SIZE: usize> {
+    digits: Buffer<SIZE>,
     pub(crate) point: i64,
 }
 
-/// Text of bounded size on the stack: room for the longest float (309 digits, a dot, 1074 digits).
+/// Text of bounded size on the stack.
 #[derive(Clone)]
-struct Buffer {
-    bytes: [u8; 1408],
+struct Buffer<const SIZE: usize> {
+    bytes: [u8; SIZE],
     length: usize,
 }
 
-impl Buffer {
+impl<const SIZE: usize> Buffer<SIZE> {
     fn new() -> Self {
-        Buffer { bytes: [0; 1408], length: 0 }
+        Buffer { bytes: [0; SIZE], length: 0 }
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -31,21 +35,7 @@ impl Buffer {
     }
 }
 
-impl PartialEq for Buffer {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
-
-impl Eq for Buffer {}
-
-impl std::fmt::Debug for Buffer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(std::str::from_utf8(self.as_bytes()).unwrap_or(""))
-    }
-}
-
-impl Write for Buffer {
+impl<const SIZE: usize> Write for Buffer<SIZE> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         let end = self.length + text.len();
         self.bytes.get_mut(self.length..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
@@ -54,20 +44,16 @@ impl Write for Buffer {
     }
 }
 
-impl Decimal {
-    /// The digits, without leading or trailing zeros.
-    pub(crate) fn digits(&self) -> &[u8] {
-        self.digits.as_bytes()
-    }
-
+impl Decimal<SHORT> {
     /// The fewest digits that read back as `x`, which is finite; its sign is not looked at.
-    pub(crate) fn shortest(x: f64) -> Decimal {
-        let shortest = Decimal::written(format_args!("{:e}", x.abs()));
+    pub(crate) fn shortest(x: f64) -> Self {
+        let shortest = Self::written(format_args!("{:e}", x.abs()));
         // Where the value lies exactly between two candidates the standard library takes the upper one and CPython
         // the even one. Such a value has one decimal place more than the candidates.
         let places = shortest.digits.length as i64 - shortest.point;
         if decimal_places(x) == places + 1 {
-            let even = Decimal::significant(x, shortest.digits.length);
+            let decimals = shortest.digits.length.max(1) - 1;
+            let even = Self::written(format_args!("{:.decimals$e}", x.abs()));
             if even.to_float() == x.abs() {
                 return even;
             }
@@ -75,25 +61,59 @@ impl Decimal {
         shortest
     }
 
+    /// [`Decimal::fixed`] where it is quick.
+    pub(crate) fn fixed_quickly(x: f64, count: i64) -> Option<Self> {
+        let (scaled, _) = scaled_and_rounded(x, count)?;
+        let mut decimal = Self::written(format_args!("{}", scaled.abs() as u64));
+        decimal.point -= if decimal.digits.length == 0 { 0 } else { count };
+        Some(decimal)
+    }
+}
+
+/// `x * 10**count` rounded to an integer, and the power, where plain floating-point arithmetic is certain to give the
+/// same as decimal arithmetic on the exact value.
+pub(crate) fn scaled_and_rounded(x: f64, count: i64) -> Option<(f64, f64)> {
+    /// The powers of ten that are exact floats.
+    const POWERS: [f64; 23] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
+        1e20, 1e21, 1e22,
+    ];
+    let power = *POWERS.get(usize::try_from(count).ok()?)?;
+    let scaled = x * power;
+    let rounded = scaled.round_ties_even();
+    // The product is off by less than this; a value that is further from a tie rounds the same way. For large values
+    // the bound is above one half, so what is returned is below 2**52.
+    let error = scaled.abs() * f64::EPSILON;
+    (0.5 - (scaled - rounded).abs() > error).then_some((rounded, power))
+}
+
+impl Decimal<LONG> {
     /// `count` significant digits, at least one.
-    pub(crate) fn significant(x: f64, count: usize) -> Decimal {
+    pub(crate) fn significant(x: f64, count: usize) -> Self {
         let decimals = count.clamp(1, SIGNIFICANT_DIGITS_MAX) - 1;
-        Decimal::written(format_args!("{:.decimals$e}", x.abs()))
+        Self::written(format_args!("{:.decimals$e}", x.abs()))
     }
 
     /// Rounded at `count` digits after the decimal point; a negative count rounds to tens, hundreds, ...
-    pub(crate) fn fixed(x: f64, count: i64) -> Decimal {
+    pub(crate) fn fixed(x: f64, count: i64) -> Self {
         if let Ok(count) = usize::try_from(count) {
             let decimals = count.min(FRACTION_DIGITS_MAX);
-            return Decimal::written(format_args!("{:.decimals$}", x.abs()));
+            return Self::written(format_args!("{:.decimals$}", x.abs()));
         }
-        let exact = Decimal::significant(x, SIGNIFICANT_DIGITS_MAX);
+        let exact = Self::significant(x, SIGNIFICANT_DIGITS_MAX);
         exact.rounded_at(count)
+    }
+}
+
+impl<const SIZE: usize> Decimal<SIZE> {
+    /// The digits, without leading or trailing zeros.
+    pub(crate) fn digits(&self) -> &[u8] {
+        self.digits.as_bytes()
     }
 
     /// Reads back a number that the standard library wrote: `ddd.ddd` or `d.ddde-dd`.
-    fn written(number: std::fmt::Arguments<'_>) -> Decimal {
-        let mut text = Buffer::new();
+    fn written(number: std::fmt::Arguments<'_>) -> Self {
+        let mut text = Buffer::<SIZE>::new();
         // It fits: see the size of the buffer.
         let _ = text.write_fmt(number);
         let mut digits = Buffer::new();
@@ -122,7 +142,7 @@ impl Decimal {
     }
 
     /// Without trailing zeros.
-    fn trimmed(mut self) -> Decimal {
+    fn trimmed(mut self) -> Self {
         while self.digits.as_bytes().last() == Some(&b'0') {
             self.digits.length -= 1;
         }
@@ -133,7 +153,7 @@ impl Decimal {
     }
 
     /// Rounds exact digits at a place before (negative) or after the point, half to even.
-    fn rounded_at(mut self, count: i64) -> Decimal {
+    fn rounded_at(mut self, count: i64) -> Self {
         let kept = self.point.saturating_add(count);
         let Some(kept) = usize::try_from(kept).ok().filter(|kept| *kept < self.digits.length) else {
             if kept < 0 {
@@ -177,7 +197,7 @@ impl Decimal {
 
     /// The nearest float, infinity when there is none.
     pub(crate) fn to_float(&self) -> f64 {
-        let mut text = Buffer::new();
+        let mut text = Buffer::<LONG>::new();
         let digits = std::str::from_utf8(self.digits()).unwrap_or("");
         let written = write!(text, "0.{digits}e{}", self.point);
         let parsed = written.ok().and_then(|()| std::str::from_utf8(text.as_bytes()).ok()?.parse().ok());
@@ -204,8 +224,8 @@ fn decimal_places(x: f64) -> i64 {
 mod tests {
     use super::*;
 
-    fn shown(decimal: &Decimal) -> String {
-        format!("{:?}@{}", decimal.digits, decimal.point)
+    fn shown<const SIZE: usize>(decimal: &Decimal<SIZE>) -> String {
+        format!("{}@{}", String::from_utf8_lossy(decimal.digits()), decimal.point)
     }
 
     #[test]

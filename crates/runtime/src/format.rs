@@ -99,15 +99,35 @@ fn push_float(x: f64, style: FloatStyle, out: &mut String) -> Result<(), Raised>
         return Ok(());
     }
     let precision = if style.code == FloatCode::General { style.precision.max(1) } else { style.precision };
-    let decimal = match style.code {
-        FloatCode::Repr => Decimal::shortest(x),
-        FloatCode::Exponent => Decimal::significant(x, precision.saturating_add(1)),
-        FloatCode::General => Decimal::significant(x, precision),
-        FloatCode::Fixed => Decimal::fixed(x, i64::try_from(precision).unwrap_or(i64::MAX)),
+    let places = i64::try_from(precision).unwrap_or(i64::MAX);
+    let quick = match style.code {
+        FloatCode::Repr => Some(Decimal::shortest(x)),
+        FloatCode::Fixed => Decimal::fixed_quickly(x, places),
+        FloatCode::Exponent | FloatCode::General => None,
     };
-    let digits = decimal.digits();
+    match quick {
+        Some(decimal) => push_decimal(x, style, precision, (decimal.digits(), decimal.point), out),
+        None => {
+            let decimal = match style.code {
+                FloatCode::Fixed => Decimal::fixed(x, places),
+                FloatCode::Exponent => Decimal::significant(x, precision.saturating_add(1)),
+                FloatCode::General | FloatCode::Repr => Decimal::significant(x, precision),
+            };
+            push_decimal(x, style, precision, (decimal.digits(), decimal.point), out)
+        }
+    }
+}
+
+/// Appends the sign of `x` and the number 0.DIGITS * 10**point in this style.
+fn push_decimal(
+    x: f64,
+    style: FloatStyle,
+    precision: usize,
+    (digits, point): (&[u8], i64),
+    out: &mut String,
+) -> Result<(), Raised> {
     // Zero counts as one digit before the point.
-    let point = if digits.is_empty() { 1 } else { decimal.point };
+    let point = if digits.is_empty() { 1 } else { point };
     let precision_signed = i64::try_from(precision).unwrap_or(i64::MAX);
     let use_exponent = match style.code {
         FloatCode::Exponent => true,
@@ -314,11 +334,14 @@ fn push_formatted_float(mut x: f64, spec: &Spec, out: &mut String) -> Result<(),
         add_dot_0: spec.kind.is_none(),
         no_negative_zero: spec.no_negative_zero,
     };
+    if spec.is_plain() {
+        push_float(x, style, out)?;
+        out.extend(percent.then_some('%'));
+        return Ok(());
+    }
     let mut text = String::new();
     push_float(x, style, &mut text)?;
-    if percent {
-        text.push('%');
-    }
+    text.extend(percent.then_some('%'));
     let (negative, magnitude) = match text.strip_prefix('-') {
         Some(magnitude) => (true, magnitude),
         None => (false, text.as_str()),

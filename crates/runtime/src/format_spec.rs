@@ -116,6 +116,11 @@ impl Spec {
         Ok(spec)
     }
 
+    /// True when a number is not padded, grouped or given a sign.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.width.is_none() && self.grouping == Grouping::None && matches!(self.sign, None | Some(Sign::Minus))
+    }
+
     /// `[[fill]align][sign][z][#][0]`.
     fn parse_padding(&mut self, text: &str, rest: &mut Peekable<Chars<'_>>, default_align: Align) {
         let mut ahead = text.chars();

@@ -1,6 +1,6 @@
 //! Arithmetic that is more than one machine instruction: powers, true division, rounding. Pure functions.
 
-use crate::decimal::Decimal;
+use crate::decimal::{Decimal, scaled_and_rounded};
 use crate::exc::{ExcClass, INT_TOO_LARGE, Raised, overflow_error, raised, value_error};
 use crate::math::libm::{fmod, pow};
 
@@ -180,11 +180,26 @@ pub fn float_round_digits(x: f64, digits: i64) -> Result<f64, Raised> {
     if digits < DIGITS_MIN {
         return Ok(0.0f64.copysign(x));
     }
-    let magnitude = Decimal::fixed(x, digits).to_float();
+    if let Some((rounded, power)) = scaled_and_rounded(x, digits) {
+        // Both are exact, so the quotient is the float nearest to the decimal.
+        return Ok(rounded / power);
+    }
+    let magnitude = rounded_to_tens(x, digits).unwrap_or_else(|| Decimal::fixed(x, digits).to_float());
     if magnitude.is_infinite() {
         return Err(overflow_error("rounded value too large to represent"));
     }
     Ok(magnitude.copysign(x))
+}
+
+/// `|x|` rounded to a multiple of `10**-digits`, half to even, where whole numbers of 64 bits are enough.
+fn rounded_to_tens(x: f64, digits: i64) -> Option<f64> {
+    const LIMIT: f64 = 18_446_744_073_709_551_616.0;
+    let unit = u32::try_from(digits.checked_neg()?).ok().filter(|d| (1..=20).contains(d)).map(|d| 10u128.pow(d))?;
+    let magnitude = Some(x.abs()).filter(|magnitude| *magnitude < LIMIT)?;
+    let whole = magnitude as u128;
+    let (quotient, remainder) = (whole / unit, whole % unit);
+    let above_half = 2 * remainder > unit || (2 * remainder == unit && (magnitude.fract() > 0.0 || quotient % 2 == 1));
+    Some(((quotient + u128::from(above_half)) * unit) as f64)
 }
 
 /// `round(x)`: the nearest int, half to even.
@@ -216,5 +231,30 @@ mod tests {
         assert!(int_round_digits(i64::MAX, -19).is_err());
         assert_eq!(int_round_digits(4_999_999_999_999_999_999, -19), Ok(0));
         assert_eq!(int_round_digits(7, i64::MIN), Ok(0));
+    }
+
+    /// Answers of NumPy 2.4.
+    #[test]
+    fn numpy_floats_divide_without_exceptions() {
+        const INF: f64 = f64::INFINITY;
+        for (x, y, quotient, remainder) in [
+            (7.0, 2.0, 3.0, 1.0),
+            (-7.0, 2.0, -4.0, 1.0),
+            (7.0, -2.0, -4.0, -1.0),
+            (6.0, -2.0, -3.0, -0.0),
+            (1.0, 0.0, INF, f64::NAN),
+            (-1.0, 0.0, -INF, f64::NAN),
+            (0.0, 0.0, f64::NAN, f64::NAN),
+            (INF, 2.0, f64::NAN, f64::NAN),
+            (1.0, INF, 0.0, 1.0),
+            (-1.0, INF, -1.0, INF),
+            (1.0, f64::NAN, f64::NAN, f64::NAN),
+        ] {
+            let same = |a: f64, b: f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+            assert!(same(float_floordiv_ieee(x, y), quotient), "{x} // {y}");
+            assert!(same(float_mod_ieee(x, y), remainder), "{x} % {y}");
+        }
+        assert_eq!(float_pow_ieee(0.0, -1.0), INF);
+        assert!(float_pow_ieee(-8.0, 0.5).is_nan());
     }
 }

@@ -6,9 +6,31 @@ use crate::unicode_tables as tables;
 /// A set of the properties in `unicode_tables`.
 pub(crate) type Properties = u16;
 
+/// Code points below this have their properties in a plain array.
+const COMMON_END: usize = 0x400;
+
+static COMMON: [Properties; COMMON_END] = common_properties();
+
+/// Walks the runs while the compiler runs.
+const fn common_properties() -> [Properties; COMMON_END] {
+    let mut result = [0; COMMON_END];
+    let (mut code_point, mut run) = (0, 0);
+    while code_point < COMMON_END {
+        while run + 1 < tables::RUNS.len() && (tables::RUNS[run + 1] >> 6) as usize <= code_point {
+            run += 1;
+        }
+        result[code_point] = tables::RECORDS[(tables::RUNS[run] & 63) as usize];
+        code_point += 1;
+    }
+    result
+}
+
 /// The properties of a character.
 pub(crate) fn properties(character: char) -> Properties {
     let code_point = u32::from(character);
+    if let Some(properties) = COMMON.get(code_point as usize) {
+        return *properties;
+    }
     // A run is stored as its first code point times 64 plus its record, so the largest key of this code point finds it.
     let after = tables::RUNS.partition_point(|run| *run <= code_point << 6 | 63);
     let record = after.checked_sub(1).and_then(|at| tables::RUNS.get(at)).map_or(0, |run| (run & 63) as usize);

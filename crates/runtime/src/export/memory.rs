@@ -208,3 +208,111 @@ fn zeros(arena: &mut Arena, element_bytes: i64, lengths: &[i64]) -> Result<*mut 
     let slots = usize::try_from(bytes.ok_or_else(memory_error)?).map_err(|_| memory_error())?.div_ceil(8);
     Ok(arena.alloc_slots(slots)?.as_mut_ptr().cast())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{Context, STATUS_OK, Status, Str};
+    use crate::exc::ExcClass;
+
+    /// Runs `calls` with a context over an arena of this limit.
+    fn with_context<R>(limit_bytes: usize, calls: impl FnOnce(&mut Context) -> R) -> R {
+        let mut arena = Arena::with_limit(limit_bytes);
+        let mut context = Context {
+            arena: &mut arena,
+            captures: ptr::null(),
+            stack_limit: 0,
+            cancel: ptr::null(),
+            poll: None,
+            message: Str { data: ptr::null(), length: 0 },
+        };
+        calls(&mut context)
+    }
+
+    /// Makes a list of the numbers below `count`, two slots each: the number and its negation.
+    fn pairs(context: &mut Context, count: i64) -> *mut List {
+        let mut out = [0u64];
+        // SAFETY: the arguments follow the convention.
+        unsafe {
+            assert_eq!(fl_list_new(context, 0, 2, out.as_mut_ptr()), STATUS_OK);
+            let list = out[0] as *mut List;
+            for number in 0..count {
+                let mut item = [number as u64, -number as u64];
+                assert_eq!(fl_list_append(context, list, item.as_mut_ptr(), 2, ptr::null_mut()), STATUS_OK);
+            }
+            list
+        }
+    }
+
+    fn numbers(list: *const List) -> Vec<i64> {
+        // SAFETY: a list of pairs made above.
+        let slots = unsafe { std::slice::from_raw_parts((*list).data, (*list).len as usize * 2) };
+        assert!(slots.chunks(2).all(|pair| (pair[0] as i64) == -(pair[1] as i64)));
+        slots.chunks(2).map(|pair| pair[0] as i64).collect()
+    }
+
+    #[test]
+    fn lists_grow_slice_and_join() {
+        with_context(usize::MAX, |context| {
+            let list = pairs(context, 1000);
+            assert_eq!(numbers(list), (0..1000).collect::<Vec<i64>>());
+            let mut out = [0u64];
+            // SAFETY: the arguments follow the convention.
+            unsafe {
+                assert_eq!(fl_list_slice(context, list, i64::MAX, 3, -300, 2, out.as_mut_ptr()), STATUS_OK);
+                let part = out[0] as *mut List;
+                assert_eq!(numbers(part), [999, 699, 399, 99]);
+                assert_eq!(fl_list_concat(context, part, part, 2, out.as_mut_ptr()), STATUS_OK);
+                assert_eq!(numbers(out[0] as *const List), [999, 699, 399, 99, 999, 699, 399, 99]);
+                assert_eq!(fl_list_slice(context, list, 0, 1, 0, 2, out.as_mut_ptr()), ExcClass::ValueError as Status);
+                assert_eq!(
+                    Text::from_abi(context.message.data, context.message.length).as_str(),
+                    "slice step cannot be zero"
+                );
+            }
+        });
+    }
+
+    /// A list of a type without slots (`None`, the empty tuple) is a length only.
+    #[test]
+    fn lists_of_nothing_have_a_length() {
+        with_context(usize::MAX, |context| {
+            let mut out = [0u64];
+            // SAFETY: the arguments follow the convention.
+            unsafe {
+                assert_eq!(fl_list_new(context, 0, 0, out.as_mut_ptr()), STATUS_OK);
+                let list = out[0] as *mut List;
+                for _ in 0..10 {
+                    assert_eq!(fl_list_append(context, list, ptr::null_mut(), 0, ptr::null_mut()), STATUS_OK);
+                }
+                assert_eq!((*list).len, 10);
+                assert_eq!(fl_list_slice(context, list, 2, 9, 2, 0, out.as_mut_ptr()), STATUS_OK);
+                assert_eq!((*(out[0] as *const List)).len, 4);
+                assert_eq!(fl_list_concat(context, list, list, 0, out.as_mut_ptr()), STATUS_OK);
+                assert_eq!((*(out[0] as *const List)).len, 20);
+            }
+        });
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_are_memory_errors() {
+        with_context(100_000, |context| {
+            let mut out = [7u64];
+            let memory_error = ExcClass::MemoryError as Status;
+            // SAFETY: the arguments follow the convention.
+            unsafe {
+                let list = pairs(context, 4);
+                assert_eq!(fl_list_new(context, i64::MAX, 2, out.as_mut_ptr()), memory_error);
+                assert_eq!(fl_list_reserve(context, list, i64::MAX, 2, ptr::null_mut()), memory_error);
+                assert_eq!(fl_array_zeros_1d(context, 8, 1 << 40, out.as_mut_ptr()), memory_error);
+                assert_eq!(fl_array_zeros_2d(context, 8, 1 << 40, 1 << 40, out.as_mut_ptr()), memory_error);
+                assert_eq!(fl_array_zeros_2d(context, 8, 3, -1, out.as_mut_ptr()), ExcClass::ValueError as Status);
+                assert_eq!(out, [7], "a failed call leaves the results alone");
+                assert_eq!(fl_array_zeros_2d(context, 4, 3, 5, out.as_mut_ptr()), STATUS_OK);
+                let elements = std::slice::from_raw_parts(out[0] as *const u32, 15);
+                assert_eq!(elements, [0; 15]);
+                assert_eq!(numbers(list), [0, 1, 2, 3]);
+            }
+        });
+    }
+}

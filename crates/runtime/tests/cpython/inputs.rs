@@ -416,6 +416,7 @@ pub fn value(noise: &mut Noise, domain: Domain) -> Value {
         Domain::Digits => match noise.below(10) {
             0 => Value::Int(random_int(noise)),
             1 => bounded(noise, -330, 330),
+            2..6 => bounded(noise, -3, 3),
             _ => bounded(noise, -20, 20),
         },
         Domain::Base => match noise.below(3) {
