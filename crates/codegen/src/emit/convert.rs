@@ -11,7 +11,7 @@ const TWO_63: f64 = 9_223_372_036_854_775_808.0;
 
 impl FuncEmitter<'_, '_> {
     /// As `numpy.asarray(x).astype(elem)`.
-    pub fn to_np(&mut self, value: Value, result: &Type) -> Val {
+    pub fn convert_to_np(&mut self, value: Value, result: &Type) -> Val {
         let Type::Np(elem) = result else { return self.scalar(value) };
         let given = self.scalar(value);
         let ll = &self.em.ll;
@@ -69,7 +69,7 @@ impl FuncEmitter<'_, '_> {
         }
     }
 
-    pub fn from_np(&mut self, value: Value) -> Val {
+    pub fn convert_from_np(&mut self, value: Value) -> Val {
         let given = self.scalar(value);
         let Type::Np(elem) = self.type_of(value) else { return given };
         if *elem == Elem::U64 {
