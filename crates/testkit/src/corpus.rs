@@ -7,7 +7,7 @@ use frontend::Request;
 use frontend::diagnostic::Diagnostic;
 use frontend::file_program::file_program;
 use frontend::render::position;
-use ir::Type;
+use ir::{RecordKind, Type};
 
 use crate::compile::Subject;
 use crate::jit::Ran;

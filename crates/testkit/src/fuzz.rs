@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use frontend::Request;
+
 use crate::compile::Subject;
 use crate::generate::{self, Program};
-use crate::oracle::{Answer, Oracle, Request};
+use crate::oracle::{Answer, Oracle, Request as Question};
 use crate::program::{argument_types, program};
 
 /// How many programs CPython is asked at once.
@@ -29,9 +31,9 @@ pub fn run(oracle: &mut Oracle, seeds: std::ops::Range<u64>, failures_max: usize
         let batch: Vec<(u64, Program)> =
             (next..seeds.end.min(next + BATCH)).map(|seed| (seed, generate::program(seed))).collect();
         next += BATCH;
-        let requests: Vec<Request<'_>> = batch
+        let requests: Vec<Question<'_>> = batch
             .iter()
-            .map(|(_, program)| Request {
+            .map(|(_, program)| Question {
                 source: &program.source,
                 calls: program.calls.iter().map(|call| (call.as_str(), None)).collect(),
                 checked: true,
@@ -57,7 +59,8 @@ fn judge(seed: u64, generated: &Program, answers: &[Result<Answer, String>], rep
     };
     let subject = program(&generated.source, first).and_then(|program| {
         let types = argument_types(&[&first.args])?;
-        Subject::compile(&program, first.function, types.into_iter().map(Some).collect())
+        let params = types.into_iter().map(Some).collect();
+        Subject::compile(&program, first.function, &Request { params, ..Request::default() })
     });
     let subject = match subject {
         Ok(subject) => subject,
