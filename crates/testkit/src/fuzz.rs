@@ -1,8 +1,6 @@
 //! Runs generated programs: interpreter, machine code and CPython with checked integers must agree. Owns the batches and
 //! the reports; what is written is `generate`.
 
-use std::collections::BTreeMap;
-
 use frontend::Request;
 
 use crate::compile::Subject;
@@ -18,8 +16,8 @@ const BATCH: u64 = 50;
 pub struct Report {
     pub programs: u64,
     pub calls: u64,
-    /// Programs that the compiler refused, by diagnostic: not wrong, but the language should cover what is generated.
-    pub refused: BTreeMap<String, u64>,
+    /// Programs that the compiler refused, with the diagnostic: not wrong, but the language should cover what is generated.
+    pub refused: Vec<String>,
     pub failures: Vec<String>,
 }
 
@@ -66,9 +64,9 @@ fn judge(seed: u64, generated: &Program, answers: &[Result<Answer, String>], rep
         Ok(subject) => subject,
         // A diagnostic is an honest answer; an error of verifier or LLVM is not.
         Err(error) if error.starts_with("does not compile") => {
-            let reason = error.split("error[").nth(1).and_then(|rest| rest.split_once(']'));
-            let reason = reason.map_or(error.as_str(), |(code, _)| code).to_string();
-            *report.refused.entry(reason).or_default() += 1;
+            let reason = error.split("error[").nth(1).and_then(|rest| rest.lines().next());
+            let reason = format!("seed {seed}: {}", reason.unwrap_or(&error));
+            report.refused.push(reason);
             return;
         }
         Err(error) => return report.failures.push(complain(error)),

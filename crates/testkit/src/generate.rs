@@ -97,12 +97,7 @@ impl Writer {
             self.statement(1);
         }
         let count = 1 + self.random.below(3);
-        let values: Vec<String> = (0..count)
-            .map(|_| {
-                let kind = self.kind();
-                self.expression(kind, 0)
-            })
-            .collect();
+        let values: Vec<String> = (0..count).map(|_| self.returned(0)).collect();
         self.line(1, &format!("return {}", values.join(", ")));
         params
     }
@@ -138,6 +133,7 @@ impl Writer {
             return self.assign_new(nesting);
         }
         let value = self.expression(new_kind, 0);
+        let value = self.bounded(new_kind, value);
         self.line(nesting, &format!("{name} = {value}"));
         if let Some(variable) = self.variables.get_mut(index) {
             variable.1 = new_kind;
@@ -157,6 +153,7 @@ impl Writer {
         let operator = match kind {
             Kind::Int => self.random.pick(&["+=", "-=", "*=", "//=", "%=", "|=", "&=", "^="]),
             Kind::Float => self.random.pick(&["+=", "-=", "*=", "/=", "//=", "%="]),
+            Kind::Str if self.loops > 0 => return self.line(nesting, &format!("{name} += 'z'")),
             Kind::Str => "+=",
             Kind::Bool | Kind::Any => return self.assign_new(nesting),
         };
@@ -181,12 +178,24 @@ impl Writer {
             }
             1 => self.line(nesting, &format!("assert {condition}")),
             _ => {
-                let kind = self.kind();
-                let value = self.expression(kind, 1);
+                let value = self.returned(1);
                 self.line(nesting, &format!("if {condition}:"));
                 self.line(nesting + 1, &format!("return {value}"));
             }
         }
+    }
+
+    /// A value that the function returns. One return's int literal may become a float where another returns a float:
+    /// an intended difference, kept out.
+    fn returned(&mut self, depth: usize) -> String {
+        let kind = self.kind();
+        let value = self.expression(kind, depth);
+        if kind == Kind::Int { format!("int({value})") } else { value }
+    }
+
+    /// Text that is put into a name within a loop must not double each round.
+    fn bounded(&self, kind: Kind, value: String) -> String {
+        if kind == Kind::Str && self.loops > 0 { format!("({value})[:40]") } else { value }
     }
 
     /// Statements in an indented block; names bound in it are not certain afterwards.
