@@ -17,7 +17,8 @@ const STACK_BYTES: usize = 512 << 20;
 pub struct Request {
     /// The types of the arguments, by parameter; `None` (or a parameter beyond the end) takes the annotation.
     pub params: Vec<Option<ir::Type>>,
-    /// The function makes a row: a `dict` display with constant string keys is a record.
+    /// The result goes into columns, each of which has one type: where an `int` literal and a `float` may come out, the
+    /// literal becomes a `float`.
     pub row_result: bool,
     /// The type the result must have (a fold's state): an `int` where it has a `float` becomes one.
     pub expected_result: Option<ir::Type>,

@@ -63,6 +63,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.at_call(call);
                 self.call_lambda(*lambda, arguments).map(Thing::Val)
             }
+            Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
             Static::Member(module, name) if module == "numpy" => self.call_numpy(name, call).map(Thing::Val),
             Static::Member(module, name) => {
                 let arguments = self.call_arguments(call)?;
@@ -162,7 +163,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Some(Thing::Val(val)) => {
                     let mut shape = Shape { origin: val.shape.origin.without_sites(), ..val.shape.clone() };
                     // A literal argument is not the parameter's own: its type is exact there.
-                    shape.origin.literal = Literal::No;
+                    shape.origin.int_literal = Literal::No;
+                    shape.origin.float_literal = Literal::No;
                     shape.origin.non_negative = false;
                     shape.origin.parts = Vec::new();
                     things.push(Thing::Val(Val { shape, known: None, ..val }));
@@ -386,9 +388,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn method_call(&mut self, object: Val, attribute: &'p ast::ExprAttribute, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let name = attribute.attr.as_str();
+        if let (Type::Str, "join", [Expr::Generator(generator)]) = (object.ty(), name, &*call.arguments.args) {
+            let source = self.generator_source(&generator.elt, &generator.generators)?;
+            self.at_call(call);
+            let list = self.collect_list(source, generator.start().to_u32())?;
+            self.at_call(call);
+            return self.join_texts(&object, &list);
+        }
         let arguments = self.call_arguments(call)?;
         self.at_call(call);
-        let name = attribute.attr.as_str();
         let mut vals = Vec::new();
         for thing in arguments.positional {
             vals.push(self.value_of(thing)?);

@@ -182,16 +182,8 @@ impl<'p> Lowerer<'_, 'p> {
         self.unary(unary.op, &val)
     }
 
-    /// A `dict` with constant keys is a row where a row is asked for.
+    /// A `dict` with constant keys is a row: it cannot be changed, but returned and looked into.
     fn dict_display(&mut self, dict: &'p ast::ExprDict) -> Lowered<Val> {
-        if !self.compiler.request.row_result {
-            return self.fail_at(
-                dict,
-                "unsupported-expression",
-                "a `dict` cannot be compiled here",
-                Some("a function given to `map` may return one with constant keys".to_owned()),
-            );
-        }
         let mut fields: Vec<(String, Val)> = Vec::new();
         for item in &dict.items {
             match &item.key {

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::locate::FunctionNode;
 use crate::names::Names;
 use crate::program::Binding;
-use crate::shape::{Shape, Sites, annotation_text, join};
+use crate::shape::{Merge, Shape, Sites, annotation_text, join, join_with};
 use crate::specialise::{Argument, Compiler, Source, SpecId, parameter_list};
 
 /// What lowering a function came to.
@@ -166,6 +166,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 );
             }
             result = Shape::from(expected);
+        }
+        if self.compiler.request.row_result && self.compiler.is_entry(self.spec) {
+            result = join_with(&result, &result, &mut self.sites, Merge::Literals);
         }
         result.origin = result.origin.without_sites();
         self.builder.set_result(result.ty.clone());

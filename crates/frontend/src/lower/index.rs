@@ -229,7 +229,7 @@ impl<'p> Lowerer<'_, 'p> {
         })
     }
 
-    fn slice_int(&mut self, val: &Val) -> Lowered<Val> {
+    pub fn slice_int(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if is_integer(ty) => lowerer.as_int(&val),
             Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&val)),
