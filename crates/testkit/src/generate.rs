@@ -36,6 +36,7 @@ pub fn program(seed: u64) -> Program {
         lines: vec!["import math".to_string(), String::new()],
         variables: Vec::new(),
         helper: None,
+        result: None,
         next_name: 0,
         loops: 0,
     };
@@ -54,6 +55,8 @@ struct Writer {
     variables: Vec<(String, Kind)>,
     /// Parameters and result of the function `g`.
     helper: Option<(Vec<Kind>, Kind)>,
+    /// What the function being written must return; any type when `None`.
+    result: Option<Kind>,
     next_name: usize,
     /// How many loops are around the statement being written.
     loops: usize,
@@ -79,10 +82,12 @@ impl Writer {
         self.variables = params.iter().enumerate().map(|(i, kind)| (format!("p{i}"), *kind)).collect();
         let names: Vec<String> = self.variables.iter().map(|(name, _)| name.clone()).collect();
         self.line(0, &format!("def g({}):", names.join(", ")));
+        self.result = Some(result);
         for _ in 0..self.random.below(3) {
             self.statement(1);
         }
-        let value = self.expression(result, 0);
+        let value = self.returned(0);
+        self.result = None;
         self.line(1, &format!("return {value}"));
         self.lines.push(String::new());
         self.helper = Some((params, result));
@@ -185,12 +190,13 @@ impl Writer {
         }
     }
 
-    /// A value that the function returns. One return's int literal may become a float where another returns a float:
-    /// an intended difference, kept out.
+    /// A value that the function returns: of any type, but the helper's is fixed by those who use it.
     fn returned(&mut self, depth: usize) -> String {
-        let kind = self.kind();
-        let value = self.expression(kind, depth);
-        if kind == Kind::Int { format!("int({value})") } else { value }
+        let kind = match self.result {
+            Some(kind) => kind,
+            None => self.kind(),
+        };
+        self.expression(kind, depth)
     }
 
     /// Text that is put into a name within a loop must not double each round.

@@ -24,6 +24,8 @@ fn generated_programs_give_the_answers_of_cpython() {
         println!("\n{failure}");
     }
     assert!(report.failures.is_empty(), "{} of {} programs differ", report.failures.len(), report.programs);
+    // Nearly every int is computed, not a literal.
+    assert!(report.literal_floats * 200 <= report.calls, "{} ints became floats", report.literal_floats);
     // Refusals are honest, but a generator whose programs are refused tests nothing.
     let refused = report.refused.len() as u64;
     assert!(refused * 20 <= report.programs, "{refused} of {} programs were refused", report.programs);
