@@ -109,15 +109,15 @@ impl Shape {
 /// later: so a function is lowered with assumptions, and again when what was observed is not what was assumed.
 #[derive(Clone, Debug, Default)]
 pub struct Sites {
-    keys: Vec<(u32, u32)>,
+    keys: Vec<u32>,
     /// What is in the lists of each site; `None` while nothing is known to be.
     assumed: Vec<Option<Shape>>,
     observed: Vec<Option<Shape>>,
 }
 
 impl Sites {
-    /// The site with this key (places in the text), with a first idea of its element.
-    pub fn site(&mut self, key: (u32, u32), element: Option<&Shape>) -> SiteId {
+    /// The site with this key (a place in the text), with a first idea of its element.
+    pub fn site(&mut self, key: u32, element: Option<&Shape>) -> SiteId {
         let id = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
             self.keys.push(key);
             self.assumed.push(element.cloned());

@@ -50,7 +50,7 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Val(object) => object,
             Thing::Static(known) => {
                 let message = match known {
-                    Static::Function(_) | Static::Lambda(_) => "'function' object is not subscriptable",
+                    Static::Function(_) | Static::Closure(_) => "'function' object is not subscriptable",
                     _ => "this is not subscriptable in compiled code",
                 };
                 return self.fail_at(subscript, "type-mismatch", message, None);
