@@ -11,7 +11,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::{Column as DataFusionColumn, JoinType};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::count::count_all;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, SortExpr};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
 
 use crate::aggregate::{Aggregate, Fold, FoldResult};
 use crate::error::{Error, Result};
@@ -19,6 +19,7 @@ use crate::execute;
 use crate::failure;
 use crate::function::CompiledFunction;
 use crate::names;
+use crate::plan::function::{Call, FunctionNode, Role};
 use crate::run::{self, BatchStream, Report, Watch};
 use crate::session::Session;
 use crate::types::RowType;
@@ -133,19 +134,139 @@ impl Dataset {
         self.project(columns.iter().map(|name| (name.clone(), name.clone())).collect())
     }
 
+    /// These columns, in this order, taken or computed. Every function sees the row as it is here.
+    pub fn select_columns(&self, columns: &[(String, Column)], on_error: OnError) -> Result<Dataset> {
+        check_distinct(columns.iter().map(|(name, _)| name))?;
+        let (computed, sources) = self.compute(columns, on_error)?;
+        computed.project(sources.into_iter().zip(columns).map(|(from, (name, _))| (from, name.clone())).collect())
+    }
+
     /// All columns, with these added or replaced. Every function sees the row as it was before.
-    pub fn with_columns(&self, _columns: &[(String, Column)], _on_error: OnError) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+    pub fn with_columns(&self, columns: &[(String, Column)], on_error: OnError) -> Result<Dataset> {
+        check_distinct(columns.iter().map(|(name, _)| name))?;
+        let (computed, sources) = self.compute(columns, on_error)?;
+        let mut outputs: Vec<(String, String)> =
+            self.column_names().into_iter().map(|name| (name.clone(), name)).collect();
+        for (source, (name, _)) in sources.into_iter().zip(columns) {
+            match outputs.iter_mut().find(|(_, shown)| shown == name) {
+                Some(output) => output.0 = source,
+                None => outputs.push((source, name.clone())),
+            }
+        }
+        computed.project(outputs)
     }
 
     /// One new row for each row: the fields of a record become columns, any other value the column `value`.
-    pub fn map(&self, _function: &CompiledFunction, _on_error: OnError) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+    pub fn map(&self, function: &CompiledFunction, on_error: OnError) -> Result<Dataset> {
+        self.check_function(function)?;
+        let names: Vec<String> = match function.result_type() {
+            ir::Type::Record(record) => record.fields.iter().map(|(name, _)| name.clone()).collect(),
+            ir::Type::Tuple(items) => (0..items.len()).map(|index| format!("value_{index}")).collect(),
+            _ => vec!["value".to_owned()],
+        };
+        check_distinct(names.iter())?;
+        let fields = function.result_type().field_types();
+        for ty in fields.iter().flatten() {
+            crate::types::arrow_type(ty)?;
+        }
+        if fields.is_none() {
+            crate::types::arrow_type(function.result_type())?;
+        }
+        let inside = inside_names(0, names.len());
+        let call = Call { function: function.clone(), outputs: inside.clone() };
+        let mapped = self.run_functions(vec![call], Role::Columns, on_error)?;
+        mapped.project(inside.into_iter().zip(names).collect())
     }
 
-    /// The rows for which the function returns something true.
-    pub fn filter(&self, _predicate: &CompiledFunction, _on_error: OnError) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+    /// The rows for which the function returns something true. A row for which it raises is left out unless `on_error` is
+    /// [`OnError::Raise`].
+    pub fn filter(&self, predicate: &CompiledFunction, on_error: OnError) -> Result<Dataset> {
+        self.check_function(predicate)?;
+        crate::types::arrow_type(predicate.result_type())?;
+        let call = Call { function: predicate.clone(), outputs: Vec::new() };
+        self.run_functions(vec![call], Role::Predicate, on_error)
+    }
+
+    /// A dataset with these columns computed, and the name of each in it.
+    fn compute(&self, columns: &[(String, Column)], on_error: OnError) -> Result<(Dataset, Vec<String>)> {
+        let mut calls = Vec::new();
+        let mut sources = Vec::with_capacity(columns.len());
+        for (index, (name, column)) in columns.iter().enumerate() {
+            match column {
+                Column::Name(from) => {
+                    self.check_column(from)?;
+                    sources.push(from.clone());
+                }
+                Column::Function(function) => {
+                    self.check_function(function)?;
+                    if function.result_type().without_none().field_types().is_some() {
+                        return Err(Error::plan_hint(
+                            format!("`{name}` is one column, but its function returns `{}`", function.result_type()),
+                            "return one value, or use `map`, which makes a column of each field",
+                        ));
+                    }
+                    crate::types::arrow_type(function.result_type())?;
+                    let outputs = inside_names(index, 1);
+                    sources.extend(outputs.iter().cloned());
+                    calls.push(Call { function: function.clone(), outputs });
+                }
+            }
+        }
+        if calls.is_empty() {
+            return Ok((self.clone(), sources));
+        }
+        Ok((self.run_functions(calls, Role::Columns, on_error)?, sources))
+    }
+
+    fn run_functions(&self, calls: Vec<Call>, role: Role, on_error: OnError) -> Result<Dataset> {
+        let node = FunctionNode::new(self.plan.clone(), calls, role, on_error)?;
+        let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        Dataset::from_builder(&self.session, LogicalPlanBuilder::from(plan))
+    }
+
+    /// The function takes a row of this dataset and changes nothing but its own values.
+    fn check_function(&self, function: &CompiledFunction) -> Result<()> {
+        let params = function.param_types();
+        if params.len() != 1 {
+            return Err(Error::plan(format!(
+                "`{}` takes {} parameters; a function of a row takes one",
+                function.name(),
+                params.len()
+            )));
+        }
+        self.check_row_param(function, 0)?;
+        check_writes_nothing(function, None)
+    }
+
+    /// The fields that the function reads of its row parameter are columns here, of the same types.
+    fn check_row_param(&self, function: &CompiledFunction, param: usize) -> Result<()> {
+        let params = function.param_types();
+        let Some(ir::Type::Record(record)) = params.get(param) else {
+            return Err(Error::plan(format!("parameter {} of `{}` is not a row", param + 1, function.name())));
+        };
+        let row = self.row_type();
+        let ir::Type::Record(here) = &row.record else { return Err(Error::engine("a row type is a record")) };
+        for index in ir::introspect::columns_read(function.module(), function.module().entry, param) {
+            let Some((name, ty)) = record.fields.get(index) else { continue };
+            match here.index_of(name).and_then(|index| here.fields.get(index)) {
+                Some((_, found)) if found == ty => {}
+                Some((_, found)) => {
+                    return Err(Error::plan(format!(
+                        "`{}` was compiled for a column `{name}` of type `{ty}`, but here it is of type `{found}`",
+                        function.name()
+                    )));
+                }
+                None => {
+                    self.check_column(name)?;
+                    return Err(Error::plan(format!(
+                        "`{}` reads column `{name}`, whose type `{}` functions cannot read",
+                        function.name(),
+                        self.type_of(name)?
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// One row per distinct combination of `keys`, in the order of first appearance: the keys, then the aggregates.
@@ -321,4 +442,25 @@ fn check_comparable(left: &str, left_type: &DataType, right: &str, right_type: &
         ),
         "convert one of them with `with_columns` first",
     ))
+}
+
+/// Names inside a plan for the results of the function number `index`; users' names never begin like this.
+fn inside_names(index: usize, count: usize) -> Vec<String> {
+    (0..count).map(|leaf| format!("__call_{index}_{leaf}")).collect()
+}
+
+/// Rows run on many threads at once, so what a function may change is its own values, and a fold's state.
+fn check_writes_nothing(function: &CompiledFunction, state_param: Option<usize>) -> Result<()> {
+    let entry = function.module().entry;
+    let facts = ir::introspect::Facts::new(function.module());
+    let elsewhere = facts.func(entry).writes.is_elsewhere();
+    let others = (0..function.param_types().len()).filter(|param| Some(*param) != state_param);
+    let row = others.into_iter().any(|param| facts.writes_param(entry, param));
+    if elsewhere || row {
+        return Err(Error::plan_hint(
+            format!("`{}` changes an array that it does not own", function.name()),
+            "rows run on many threads at once: copy the array first, or carry it as the state of a `reduce`",
+        ));
+    }
+    Ok(())
 }

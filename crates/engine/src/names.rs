@@ -30,7 +30,7 @@ pub(crate) fn unknown_column(name: &str, known: &[String]) -> Error {
 
 /// The known name that is spelled most like this one, if any is close.
 pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let distance_max = (name.chars().count() / 3).max(1);
+    let distance_max = (name.chars().count() + 1) / 3;
     let lower = name.to_lowercase();
     known
         .iter()

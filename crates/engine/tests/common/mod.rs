@@ -76,3 +76,20 @@ pub fn message<T>(result: Result<T, Error>) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+/// A function from the text form of the IR. In the text, `ROW` stands for the dataset's row type.
+pub fn function(dataset: &Dataset, name: &str, text: &str) -> engine::CompiledFunction {
+    captured(dataset, name, text, Vec::new())
+}
+
+/// A function with captured numbers.
+pub fn captured(dataset: &Dataset, name: &str, text: &str, captures: Vec<u64>) -> engine::CompiledFunction {
+    let text = text.replace("ROW", &dataset.row_type().record.to_string());
+    let module = ir::text::parse(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+    ir::verify(&module).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+    let values = match captures.is_empty() {
+        true => engine::CaptureValues::none(),
+        false => engine::CaptureValues::new(captures, std::sync::Arc::new(())),
+    };
+    engine::CompiledFunction::new(name, std::sync::Arc::new(module), values)
+}

@@ -1,0 +1,34 @@
+//! Kernels: compiled once per function and kinds of input, cached for the process, run over Arrow arrays. Knows nothing of
+//! datasets.
+
+mod cache;
+mod elementwise;
+pub(crate) mod inputs;
+pub(crate) mod outputs;
+pub(crate) mod runner;
+
+use std::sync::atomic::AtomicU8;
+
+use runtime::abi;
+use runtime::arena::Arena;
+
+pub use cache::call_kernel;
+pub(crate) use cache::{fold_kernel, map_kernel, merge_kernel};
+pub use codegen::compile_count;
+pub use elementwise::{Argument, elementwise};
+
+/// Stack that compiled functions may use for recursion before it is a `RecursionError`.
+pub(crate) const KERNEL_STACK_BYTES: usize = 16 * 1024 * 1024;
+
+/// A context for kernels that run on this thread now. `captures` are the slots of the function's captures.
+pub(crate) fn context(arena: &mut Arena, captures: &[u64], cancel: &AtomicU8) -> abi::Context {
+    let here = 0u8;
+    abi::Context {
+        arena,
+        captures: captures.as_ptr(),
+        stack_limit: (&raw const here as usize).saturating_sub(KERNEL_STACK_BYTES),
+        cancel,
+        message: abi::Str { data: std::ptr::null(), length: 0 },
+        poll: None,
+    }
+}

@@ -1,0 +1,233 @@
+//! Running a function's kernel over batches: arrays in, arrays out, and what became of failing rows.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, Schema, UInt64Type};
+use codegen::{ColumnType, MapInput, MapKernel, MapOutcome, ParamInput, SpanTable};
+use runtime::abi;
+use runtime::arena::Arena;
+
+use super::inputs::{self, Columns};
+use super::outputs::Outputs;
+use crate::dataset::OnError;
+use crate::error::{Error, Result, RowError};
+use crate::function::CompiledFunction;
+use crate::names;
+use crate::run::RunState;
+
+/// A function whose row parameter is bound to the columns of a schema.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct BoundRow {
+    /// What the kernel is compiled for.
+    pub input: ParamInput,
+    /// The columns it reads, by position in the schema, in the order of the record's fields.
+    pub columns: Vec<usize>,
+    pub types: Vec<ColumnType>,
+}
+
+impl BoundRow {
+    /// Binds the record parameter number `param` of the function to the columns of its fields' names.
+    pub fn new(function: &CompiledFunction, param: usize, schema: &Schema) -> Result<BoundRow> {
+        let params = function.param_types();
+        let Some(ir::Type::Record(record)) = params.get(param) else {
+            return Err(Error::plan(format!(
+                "`{}` does not take a row as its parameter {}",
+                function.name(),
+                param + 1
+            )));
+        };
+        let used = ir::introspect::columns_read(function.module(), function.module().entry, param);
+        let mut bound = BoundRow { input: ParamInput::Broadcast, columns: Vec::new(), types: Vec::new() };
+        let mut fields = Vec::with_capacity(record.fields.len());
+        for (position, (name, ty)) in record.fields.iter().enumerate() {
+            if !used.contains(&position) {
+                fields.push(None);
+                continue;
+            }
+            let known = || schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+            let index = schema.index_of(name).map_err(|_| names::unknown_column(name, &known()))?;
+            let data_type = schema.field(index).data_type();
+            let Some(physical) = inputs::physical(data_type) else {
+                return Err(Error::plan(format!(
+                    "`{}` reads column `{name}`, whose type `{data_type}` functions cannot read",
+                    function.name()
+                )));
+            };
+            let column_type = ColumnType { physical, nullable: ty.admits_none() };
+            fields.push(Some(column_type));
+            bound.columns.push(index);
+            bound.types.push(column_type);
+        }
+        bound.input = ParamInput::Row(fields);
+        Ok(bound)
+    }
+}
+
+/// What a kernel gave for a batch.
+pub(crate) struct Mapped {
+    /// One array a leaf of the result.
+    pub arrays: Vec<ArrayRef>,
+    /// The rows that failed; `None` when none did.
+    pub failed: Option<BooleanBuffer>,
+}
+
+/// Runs one function over batch after batch on whichever thread asks.
+pub(crate) struct Runner {
+    function: CompiledFunction,
+    kernel: Arc<MapKernel>,
+    arena: Box<Arena>,
+    run: Arc<RunState>,
+    on_error: OnError,
+    /// Rows of earlier batches.
+    first_row: u64,
+}
+
+impl Runner {
+    pub fn new(function: CompiledFunction, kernel: Arc<MapKernel>, run: Arc<RunState>, on_error: OnError) -> Runner {
+        Runner { function, kernel, arena: Box::default(), run, on_error, first_row: 0 }
+    }
+
+    /// Runs the next batch. `names` are those of the columns, for messages.
+    pub fn run(&mut self, arrays: &[ArrayRef], types: &[ColumnType], names: &[String], rows: usize) -> Result<Mapped> {
+        let columns = Columns::new(arrays, types)?;
+        let input = MapInput { columns: columns.views(), broadcast: &[], states: None, start: 0, rows };
+        let may_fail = self.on_error != OnError::Raise;
+        let mut outputs = Outputs::new(self.kernel.outputs(), rows, may_fail);
+        let mut statuses = if may_fail { vec![abi::STATUS_OK; rows] } else { Vec::new() };
+        let views = outputs.views(0);
+        let mut context = super::context(&mut self.arena, self.function.captures().slots(), self.run.cancel_flag());
+        // SAFETY: `Columns` checked the arrays' types; the outputs have `rows` rows; captures live as long as the
+        // function.
+        let outcome =
+            unsafe { self.kernel.run(&mut context, &input, &views, may_fail.then_some(statuses.as_mut_slice())) };
+        let failed = match outcome {
+            MapOutcome::Done { failed: 0 } => None,
+            MapOutcome::Done { .. } => Some(count_failures(&self.run, &self.function, self.kernel.spans(), &statuses)),
+            MapOutcome::Cancelled => return Err(Error::Cancelled),
+            MapOutcome::Failed { row, status } => {
+                let place = RowPlace { row: self.first_row + row as u64, inputs: printed(arrays, names, row) };
+                // SAFETY: the kernel has just run with this context.
+                return Err(unsafe { row_error(&self.function, self.kernel.spans(), status, &context, place) });
+            }
+        };
+        // SAFETY: the kernel wrote every row; the arena is reset only below.
+        let arrays = unsafe { outputs.finish() };
+        self.arena.reset();
+        self.first_row += rows as u64;
+        Ok(Mapped { arrays: arrays?, failed })
+    }
+}
+
+/// Which row failed.
+pub(crate) struct RowPlace {
+    pub row: u64,
+    pub inputs: Vec<(String, String)>,
+}
+
+/// The Python exception that a status stands for.
+///
+/// # Safety
+/// `context` is the one the kernel has just run with.
+pub(crate) unsafe fn row_error(
+    function: &CompiledFunction,
+    spans: &SpanTable,
+    status: abi::Status,
+    context: &abi::Context,
+    place: RowPlace,
+) -> Error {
+    // SAFETY: the caller's.
+    let Some(raised) = (unsafe { spans.raised(status, context) }) else {
+        return Error::engine("a kernel ended with a status that stands for nothing");
+    };
+    Error::Row(Box::new(RowError {
+        class: raised.class,
+        message: raised.message,
+        file: file_of(function, raised.span),
+        line: raised.span.line,
+        function: function.name().to_owned(),
+        row: place.row,
+        inputs: place.inputs,
+    }))
+}
+
+fn file_of(function: &CompiledFunction, span: ir::Span) -> Option<String> {
+    if span.line == 0 {
+        return None;
+    }
+    function.module().files.get(span.file as usize).cloned()
+}
+
+/// Counts the failing rows by class and line for the report, and says which they are.
+pub(crate) fn count_failures(
+    run: &RunState,
+    function: &CompiledFunction,
+    spans: &SpanTable,
+    statuses: &[abi::Status],
+) -> BooleanBuffer {
+    let mut counts: Vec<(abi::Status, u64)> = Vec::new();
+    for status in statuses.iter().filter(|status| **status != abi::STATUS_OK) {
+        match counts.iter_mut().find(|(known, _)| known == status) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((*status, 1)),
+        }
+    }
+    for (status, count) in counts {
+        if let Some((class, span)) = spans.class_and_span(status) {
+            run.count_error(function.name(), class, file_of(function, span).as_deref(), span.line, count);
+        }
+    }
+    BooleanBuffer::collect_bool(statuses.len(), |row| statuses.get(row) != Some(&abi::STATUS_OK))
+}
+
+/// A row of these columns as Python prints it.
+pub(crate) fn printed(arrays: &[ArrayRef], names: &[String], row: usize) -> Vec<(String, String)> {
+    arrays.iter().zip(names).map(|(array, name)| (name.clone(), printed_value(array, row))).collect()
+}
+
+/// A value as Python's `repr` gives it.
+fn printed_value(array: &ArrayRef, row: usize) -> String {
+    if array.is_null(row) {
+        return "None".to_owned();
+    }
+    let mut out = String::new();
+    let text = |text: &str, out: &mut String| {
+        // A text too long for memory is not printed.
+        if runtime::string::repr(text, out).is_err() {
+            out.push_str("...");
+        }
+    };
+    match array.data_type() {
+        DataType::Null => out.push_str("None"),
+        DataType::Boolean => out.push_str(if array.as_boolean().value(row) { "True" } else { "False" }),
+        DataType::Float64 => runtime::format::float_to_str(array.as_primitive::<Float64Type>().value(row), &mut out),
+        DataType::Float32 => {
+            runtime::format::float_to_str(f64::from(array.as_primitive::<Float32Type>().value(row)), &mut out);
+        }
+        DataType::UInt64 => out.push_str(&array.as_primitive::<UInt64Type>().value(row).to_string()),
+        DataType::Utf8 => text(array.as_string::<i32>().value(row), &mut out),
+        DataType::LargeUtf8 => text(array.as_string::<i64>().value(row), &mut out),
+        DataType::Utf8View => text(array.as_string_view().value(row), &mut out),
+        DataType::FixedSizeList(..) => {
+            let items = array.as_fixed_size_list().value(row);
+            let printed: Vec<String> = (0..items.len()).map(|index| printed_value(&items, index)).collect();
+            out.push_str(&format!("[{}]", printed.join(", ")));
+        }
+        _ => {
+            let value = array.slice(row, 1);
+            let converted = match array.data_type() {
+                DataType::Dictionary(_, value_type) => arrow::compute::cast(&value, value_type),
+                _ => arrow::compute::cast(&value, &DataType::Int64),
+            };
+            match converted {
+                Ok(value) if value.data_type() == &DataType::Int64 => {
+                    out.push_str(&value.as_primitive::<Int64Type>().value(0).to_string());
+                }
+                Ok(value) => return printed_value(&value, 0),
+                Err(_) => out.push('?'),
+            }
+        }
+    }
+    out
+}
