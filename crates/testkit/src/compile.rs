@@ -9,13 +9,14 @@ use crate::interpret;
 use crate::jit::{Jit, Ran};
 use crate::value::Value;
 
-/// The optimisation levels that every function is run at.
-pub const LEVELS: [u8; 2] = [0, 3];
-
 /// A function compiled for argument types.
 pub struct Subject {
-    pub module: ir::Module,
-    kernels: Vec<(String, Jit)>,
+    engines: Vec<(&'static str, Engine)>,
+}
+
+enum Engine {
+    Interpreter(ir::Module),
+    Machine(Jit),
 }
 
 impl Subject {
@@ -24,22 +25,32 @@ impl Subject {
         let compiled = frontend::compile(program, entry, &Request { params, ..Request::default() });
         let Some(module) = compiled.module.clone() else { return Err(diagnostics_text(program, &compiled)) };
         check_module(&module)?;
-        let mut kernels = Vec::new();
-        for level in LEVELS {
-            let name = format!("JIT O{level}");
-            let kernel = Jit::compile(&module, level).map_err(|error| format!("{name}: {error}"))?;
-            kernels.push((name, kernel));
-        }
-        Ok(Subject { module, kernels })
+        let mut passed = module.clone();
+        ir::passes::optimize_checked(&mut passed).map_err(|(pass, errors)| {
+            format!("after the pass `{pass}` the module does not verify: {errors:?}\n{}", ir::text::print(&module))
+        })?;
+        check_module(&passed)?;
+        let machine = |module: &ir::Module, name: &'static str, level: u8| {
+            let kernel = Jit::compile(module, level).map_err(|error| format!("{name}: {error}"))?;
+            Ok::<_, String>((name, Engine::Machine(kernel)))
+        };
+        let engines = vec![
+            machine(&module, "JIT O0", 0)?,
+            machine(&module, "JIT O3", 3)?,
+            machine(&passed, "passes and JIT O3", 3)?,
+            ("interpreter", Engine::Interpreter(module)),
+            ("passes and interpreter", Engine::Interpreter(passed)),
+        ];
+        Ok(Subject { engines })
     }
 
     /// Calls the function in every engine; each answer with the engine's name.
-    pub fn call(&self, args: &[Value], captures: &[Value]) -> Vec<(String, Result<Ran, String>)> {
-        let mut answers = vec![("interpreter".to_string(), interpret::call(&self.module, args, captures))];
-        for (name, kernel) in &self.kernels {
-            answers.push((name.clone(), kernel.call(args, captures)));
-        }
-        answers
+    pub fn call(&self, args: &[Value], captures: &[Value]) -> Vec<(&'static str, Result<Ran, String>)> {
+        let call = |engine: &Engine| match engine {
+            Engine::Interpreter(module) => interpret::call(module, args, captures),
+            Engine::Machine(kernel) => kernel.call(args, captures),
+        };
+        self.engines.iter().map(|(name, engine)| (*name, call(engine))).collect()
     }
 }
 
@@ -52,15 +63,20 @@ fn diagnostics_text(program: &Program, compiled: &Compiled) -> String {
     text
 }
 
-/// The invariants of every module: it verifies, and its text form gives it back.
+/// The invariants of every module: it verifies, and its text form and its wire form give it back.
 fn check_module(module: &ir::Module) -> Result<(), String> {
-    if let Err(error) = ir::verify(module) {
-        return Err(format!("the module does not verify: {error:?}\n{}", ir::text::print(module)));
-    }
     let text = ir::text::print(module);
-    match ir::text::parse(&text) {
-        Ok(again) if ir::text::print(&again) == text => Ok(()),
-        Ok(again) => Err(format!("the text form changes on its way:\n{text}\nbecomes\n{}", ir::text::print(&again))),
-        Err(error) => Err(format!("the text form cannot be read: {error:?}\n{text}")),
+    if let Err(error) = ir::verify(module) {
+        return Err(format!("the module does not verify: {error:?}\n{text}"));
     }
+    let read = ir::text::parse(&text).map_err(|error| format!("the text form cannot be read: {error:?}\n{text}"))?;
+    let sent = ir::wire::decode_verified(&ir::wire::encode(module))
+        .map_err(|error| format!("the wire form cannot be read: {error:?}\n{text}"))?;
+    for (form, again) in [("text", read), ("wire", sent)] {
+        let again = ir::text::print(&again);
+        if again != text {
+            return Err(format!("the {form} form changes on its way:\n{text}\nbecomes\n{again}"));
+        }
+    }
+    Ok(())
 }

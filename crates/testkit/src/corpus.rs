@@ -134,7 +134,7 @@ fn judge(subject: &Subject, call: &CallLine, answer: &Answer) -> Vec<String> {
                 let whose = if call.fuseline.is_some() { "the page" } else { "CPython" };
                 failures.push(format!("{engine} gives {}, {whose} gives {expected}", ran.outcome));
             }
-            Ok(ran) if call.fuseline.is_none() => failures.extend(check_stores(&engine, &ran, answer)),
+            Ok(ran) if call.fuseline.is_none() => failures.extend(check_stores(engine, &ran, answer)),
             Ok(_) => {}
         }
     }
