@@ -3,11 +3,12 @@
 use crate::args::{CheckRequest, Format};
 use crate::failure::Failure;
 use crate::{output, source};
-use frontend::diagnostic::{Diagnostic, NEEDS_TYPE};
-use frontend::file_program::{FileProgram, file_program};
+use frontend::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
+use frontend::file_program::{FileFunction, FileProgram, file_program};
 use frontend::program::SourceFile;
 use frontend::render::{self, Severity};
 use frontend::{Request, Signature};
+use std::collections::BTreeSet;
 
 /// Checks every file; true when none has an error.
 pub fn run(request: &CheckRequest) -> Result<bool, Failure> {
@@ -28,14 +29,42 @@ pub fn run(request: &CheckRequest) -> Result<bool, Failure> {
 /// All diagnostics of a file in source order, each once.
 pub fn problems(file: &FileProgram) -> Vec<Diagnostic> {
     let mut found = file.diagnostics.clone();
+    let mut notes = vec![];
+    let mut lines_compiled = BTreeSet::new();
     for (index, function) in file.functions.iter().enumerate().filter(|(_, function)| function.is_candidate()) {
         found.extend(function.diagnostics.iter().cloned());
-        let request = request_of(function.signature.as_ref());
-        found.extend(frontend::compile(&file.program, index, &request).diagnostics);
+        let compiled = frontend::compile(&file.program, index, &request_of(function.signature.as_ref()));
+        let (untyped, errors): (Vec<_>, Vec<_>) =
+            compiled.diagnostics.into_iter().partition(|diagnostic| diagnostic.code == NEEDS_TYPE);
+        found.extend(errors);
+        if !untyped.is_empty() {
+            notes.push(untyped_note(file, function, &untyped));
+        }
+        for func in compiled.module.iter().flat_map(|module| &module.funcs) {
+            lines_compiled.insert(func.span.line);
+        }
     }
+    // What another function calls has been checked with the types of that call.
+    let line_of = |note: &Diagnostic| render::position(&file.program.files[0], note.place.start).line;
+    found.extend(notes.into_iter().filter(|note| !lines_compiled.contains(&line_of(note))));
     found.sort_by_key(|diagnostic| (diagnostic.place, diagnostic.code));
     found.dedup();
     found
+}
+
+/// One note for all parameters of a function that have no type.
+fn untyped_note(file: &FileProgram, function: &FileFunction, untyped: &[Diagnostic]) -> Diagnostic {
+    let text_of = |place: Place| file.program.files[place.file].text.get(place.start as usize..place.end as usize);
+    let names: Vec<String> =
+        untyped.iter().filter_map(|diagnostic| Some(format!("`{}`", text_of(diagnostic.place)?))).collect();
+    let types = if names.len() == 1 { "the type" } else { "the types" };
+    Diagnostic {
+        code: NEEDS_TYPE,
+        message: format!("`{}` is not checked by itself: nothing tells {types} of {}", function.name, names.join(", ")),
+        place: function.place,
+        labels: vec![],
+        help: None,
+    }
 }
 
 /// What is asked of the compiler for a function with this signature; annotations count where there is none.
@@ -101,7 +130,6 @@ fn count(number: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frontend::diagnostic::Place;
 
     fn report(format: Format, codes: &[&'static str]) -> (String, usize) {
         let files = [SourceFile { name: String::from("a.py"), text: String::from("x\n"), first_line: 1 }];

@@ -120,5 +120,9 @@ fn emit(request: &CompileRequest, modules: &[ir::Module]) -> Result<Vec<u8>, Fai
     };
     let bytes = codegen::emit(modules, artifact, request.target.as_deref(), &Options::default())
         .map_err(|error| Failure::new(error.message))?;
-    if request.emit == Emit::Shared { link::shared(&bytes, request.output.as_deref()) } else { Ok(bytes) }
+    if request.emit != Emit::Shared {
+        return Ok(bytes);
+    }
+    let names: Vec<String> = modules.iter().map(codegen::exported_name).collect();
+    link::shared(&bytes, &names, request.output.as_deref())
 }

@@ -21,17 +21,31 @@ pub fn check_target(target: Option<&str>) -> Result<(), Failure> {
     }
 }
 
-/// The shared library of an object file. `output` gives it its name.
-pub fn shared(object: &[u8], output: Option<&Path>) -> Result<Vec<u8>, Failure> {
+/// What a C program calls besides the compiled functions. Nothing in the object file refers to these, so the linker is told
+/// to take them.
+const CONTEXT_FUNCTIONS: [&str; 5] = [
+    "fuseline_context_new",
+    "fuseline_context_reset",
+    "fuseline_context_free",
+    "fuseline_context_message",
+    "fuseline_context_set_captures",
+];
+
+/// The shared library of an object file that defines `functions`. `output` gives it its name.
+pub fn shared(object: &[u8], functions: &[String], output: Option<&Path>) -> Result<Vec<u8>, Failure> {
     let archive = archive()?;
     let folder = Folder::new()?;
     let (object_path, library_path) = (folder.0.join("function.o"), folder.0.join("library.so"));
     std::fs::write(&object_path, object).map_err(|error| Failure::file("write", &object_path, &error))?;
+    let exports_path = folder.0.join("exports");
+    std::fs::write(&exports_path, exports(functions)).map_err(|error| Failure::file("write", &exports_path, &error))?;
     let compiler = std::env::var_os("CC").filter(|name| !name.is_empty()).unwrap_or_else(|| OsString::from("cc"));
     let mut command = Command::new(&compiler);
-    // Nothing of the runtime but what the functions use goes in, and none of its names come out.
-    command.args(["-shared", "-s", "-Wl,--gc-sections", "-Wl,--exclude-libs,ALL", "-Wl,-z,defs", "-o"]);
-    command.arg(&library_path).arg(&object_path).arg(archive).args(["-lm", "-lpthread", "-ldl"]);
+    // Nothing of the runtime but what is used goes in, and no names of its inside come out.
+    command.args(["-shared", "-s", "-Wl,--gc-sections", "-Wl,-z,defs"]);
+    command.args(CONTEXT_FUNCTIONS.map(|name| format!("-Wl,-u,{name}")));
+    command.arg(format!("-Wl,--version-script={}", exports_path.display()));
+    command.arg("-o").arg(&library_path).arg(&object_path).arg(archive).args(["-lm", "-lpthread", "-ldl"]);
     if let Some(name) = output.and_then(Path::file_name) {
         let mut option = OsString::from("-Wl,-soname,");
         option.push(name);
@@ -50,6 +64,12 @@ pub fn shared(object: &[u8], output: Option<&Path>) -> Result<Vec<u8>, Failure> 
         return Err(Failure::new(format!("`{compiler}` could not link the shared library: {}", said.trim())));
     }
     std::fs::read(&library_path).map_err(|error| Failure::file("read", &library_path, &error))
+}
+
+/// The linker's list of the names that the library shows.
+fn exports(functions: &[String]) -> String {
+    let shown = functions.iter().map(String::as_str).chain(CONTEXT_FUNCTIONS);
+    format!("{{\n  global: {};\n  local: *;\n}};\n", shown.collect::<Vec<&str>>().join("; "))
 }
 
 /// The static library of what compiled code calls.

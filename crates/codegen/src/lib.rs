@@ -14,7 +14,7 @@ pub mod spans;
 pub mod state;
 mod value;
 
-pub use artifact::{Artifact, emit};
+pub use artifact::{Artifact, emit, exported_name};
 pub use error::CodegenError;
 pub use input::{ColumnType, MapInput, Options, ParamInput, Physical, StatesView, broadcast_slots};
 pub use kernel::{

@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
 use crate::parse::{Parsed, ast::Ranged};
 use crate::program::Program;
 use crate::shape::Shape;
-use crate::specialise::{Argument, Compiler, parameter_list};
+use crate::specialise::{Argument, Callable, Compiler, parameter_list};
 
 /// The stack of the thread that compiles. Only what is used of it takes memory; the parser's limit on nesting keeps
 /// every program well within it.
@@ -17,7 +17,8 @@ const STACK_BYTES: usize = 512 << 20;
 pub struct Request {
     /// The types of the arguments, by parameter; `None` (or a parameter beyond the end) takes the annotation.
     pub params: Vec<Option<ir::Type>>,
-    /// The function makes a row: a `dict` display with constant string keys is a record.
+    /// The result goes into columns, each of which has one type: where an `int` literal and a `float` may come out, the
+    /// literal becomes a `float`.
     pub row_result: bool,
     /// The type the result must have (a fold's state): an `int` where it has a `float` becomes one.
     pub expected_result: Option<ir::Type>,
@@ -83,7 +84,7 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
         Ok(arguments) => arguments,
         Err(diagnostics) => return Compiled::refused(diagnostics),
     };
-    compiler.call(entry, arguments);
+    compiler.call(Callable::Program(entry), arguments, Vec::new());
     let diagnostics = compiler.diagnostics();
     if !diagnostics.is_empty() {
         return Compiled { diagnostics, module: None, result: compiler.entry_result() };
@@ -98,7 +99,7 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
 
 /// The types of the entry function's parameters: as requested, else as annotated.
 fn entry_arguments(compiler: &Compiler<'_>, entry: usize, request: &Request) -> Result<Vec<Argument>, Vec<Diagnostic>> {
-    let Some(source) = compiler.source(entry) else { return Ok(Vec::new()) };
+    let Some(source) = compiler.source(Callable::Program(entry)) else { return Ok(Vec::new()) };
     let mut arguments = Vec::new();
     let mut diagnostics = Vec::new();
     for (index, parameter) in parameter_list(source.parameters()).into_iter().enumerate() {

@@ -47,9 +47,10 @@ pub struct FileFunction {
 }
 
 impl FileFunction {
-    /// Whether it is meant to be compiled, as far as one can see.
+    /// Whether it is meant to be compiled, as far as one can see. A function without types that a decorator turns into
+    /// something else is not.
     pub fn is_candidate(&self) -> bool {
-        self.marked || !self.drives
+        self.marked || !self.drives && (self.annotated || self.diagnostics.is_empty())
     }
 }
 
@@ -894,12 +895,14 @@ mod tests {
              def load2(path: str): return read_csv(path)\n\
              def show(data: fl.Dataset): print(data)\n\
              def row(x: int): return fl.compile(x)\n\
-             @fl.compile\ndef constant(): return 1\n",
+             @fl.compile\ndef constant(): return 1\n\
+             @contextmanager\ndef timed(title): yield title\n\
+             @cache\ndef double(x: int): return 2 * x\n",
         );
         let candidates: Vec<bool> = file.functions.iter().map(FileFunction::is_candidate).collect();
-        assert_eq!(candidates, [false, false, false, false, true, true]);
+        assert_eq!(candidates, [false, false, false, false, true, true, false, true]);
         let names: Vec<&str> = file.exported().into_iter().map(|index| file.functions[index].name.as_str()).collect();
-        assert_eq!(names, ["row", "constant"]);
+        assert_eq!(names, ["row", "constant"], "what is decorated cannot be called");
     }
 
     #[test]

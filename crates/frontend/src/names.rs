@@ -129,6 +129,32 @@ impl Names {
     }
 }
 
+/// The names that a function reads and does not bind itself, in the order of the text.
+pub fn free_names(body: &[Stmt], expr: Option<&Expr>, own: &Names) -> Vec<String> {
+    struct Free<'n> {
+        own: &'n Names,
+        found: Vec<String>,
+    }
+    impl<'a> Visitor<'a> for Free<'_> {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            if let Expr::Name(name) = expr
+                && name.ctx != ast::ExprContext::Store
+                && self.own.slot(name.id.as_str()).is_none()
+                && !self.found.iter().any(|known| known == name.id.as_str())
+            {
+                self.found.push(name.id.to_string());
+            }
+            ast::visitor::walk_expr(self, expr);
+        }
+    }
+    let mut free = Free { own, found: Vec::new() };
+    free.visit_body(body);
+    if let Some(expr) = expr {
+        free.visit_expr(expr);
+    }
+    free.found
+}
+
 /// Collects the names that a body binds in its own scope.
 struct Bound<'n> {
     names: &'n mut Names,

@@ -42,7 +42,7 @@ mod tests {
     fn nearest_names() {
         let columns = ["fare", "distance", "minutes", "zone"];
         for (name, near) in [
-            ("fair", Some("fare")),
+            ("far", Some("fare")),
             ("Zone", Some("zone")),
             ("distnace", Some("distance")),
             ("minute", Some("minutes")),

@@ -22,8 +22,10 @@ pub struct SiteId(pub u32);
 /// Where a value comes from, as far as it changes what may be done with it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Origin {
-    /// Of the `int` or `float` among the variants.
-    pub literal: Literal,
+    /// Of the `int` among the variants.
+    pub int_literal: Literal,
+    /// Of the `float` among the variants.
+    pub float_literal: Literal,
     /// The `int` is known not to be negative.
     pub non_negative: bool,
     /// The NumPy scalar may be a Python number in CPython: a literal that merged with a NumPy scalar.
@@ -62,8 +64,10 @@ impl Origin {
             Const::Float(_) => Literal::Exact,
             Const::None | Const::Bool(_) | Const::Int(_) | Const::Str(_) => Literal::No,
         };
-        let non_negative = matches!(value, Const::Int(value) if *value >= 0);
-        Origin { literal, non_negative, ..Origin::default() }
+        match value {
+            Const::Int(value) => Origin { int_literal: literal, non_negative: *value >= 0, ..Origin::default() },
+            _ => Origin { float_literal: literal, ..Origin::default() },
+        }
     }
 
     /// The origin without what holds for one list only, for keys of specialisations.
@@ -78,9 +82,10 @@ impl Shape {
         let ty = self.ty.variants().get(index).cloned().unwrap_or(Type::None);
         let origin = match &ty {
             Type::Int => {
-                Origin { literal: self.origin.literal, non_negative: self.origin.non_negative, ..Origin::default() }
+                let Origin { int_literal, non_negative, .. } = self.origin;
+                Origin { int_literal, non_negative, ..Origin::default() }
             }
-            Type::Float => Origin { literal: self.origin.literal, ..Origin::default() },
+            Type::Float => Origin { float_literal: self.origin.float_literal, ..Origin::default() },
             Type::Np(_) => Origin { python: self.origin.python, ..Origin::default() },
             Type::Tuple(_) | Type::Record(_) => Origin { parts: self.origin.parts.clone(), ..Origin::default() },
             Type::List(_) => Origin { sites: self.origin.sites.clone(), ..Origin::default() },
@@ -104,15 +109,15 @@ impl Shape {
 /// later: so a function is lowered with assumptions, and again when what was observed is not what was assumed.
 #[derive(Clone, Debug, Default)]
 pub struct Sites {
-    keys: Vec<(u32, u32)>,
+    keys: Vec<u32>,
     /// What is in the lists of each site; `None` while nothing is known to be.
     assumed: Vec<Option<Shape>>,
     observed: Vec<Option<Shape>>,
 }
 
 impl Sites {
-    /// The site with this key (places in the text), with a first idea of its element.
-    pub fn site(&mut self, key: (u32, u32), element: Option<&Shape>) -> SiteId {
+    /// The site with this key (a place in the text), with a first idea of its element.
+    pub fn site(&mut self, key: u32, element: Option<&Shape>) -> SiteId {
         let id = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
             self.keys.push(key);
             self.assumed.push(element.cloned());
@@ -171,34 +176,46 @@ impl Sites {
     }
 }
 
-/// The smallest shape that holds both. Tuples of one length merge field by field; an `int` literal that meets a `float`
-/// becomes one, and a literal that meets a NumPy scalar becomes such a scalar; everything else keeps its exact type.
+/// How strict a merge is about the types of literals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Merge {
+    /// Every value keeps its type.
+    Exact,
+    /// An `int` literal that meets a `float` becomes one, and a literal that meets a NumPy scalar becomes such a scalar.
+    Literals,
+}
+
+/// The smallest shape that holds both without a change. Tuples of one length merge field by field.
 pub fn join(left: &Shape, right: &Shape, sites: &mut Sites) -> Shape {
-    if left == right {
+    join_with(left, right, sites, Merge::Exact)
+}
+
+/// The shape that holds both.
+pub fn join_with(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Shape {
+    if left == right && how == Merge::Exact {
         return left.clone();
     }
     let mut variants = left.variants();
     for shape in right.variants() {
-        insert(&mut variants, shape, sites);
+        insert(&mut variants, shape, sites, how);
     }
-    absorb_literals(&mut variants);
-    let mut origin = Origin { non_negative: true, ..Origin::default() };
-    let mut literals = Vec::new();
+    if how == Merge::Literals {
+        absorb_literals(&mut variants);
+    }
+    let mut origin = Origin::default();
     for variant in &variants {
         match &variant.ty {
             Type::Int => {
-                literals.push(variant.origin.literal);
+                origin.int_literal = variant.origin.int_literal;
                 origin.non_negative = variant.origin.non_negative;
             }
-            Type::Float => literals.push(variant.origin.literal),
+            Type::Float => origin.float_literal = variant.origin.float_literal,
             Type::Np(_) => origin.python |= variant.origin.python,
             Type::Tuple(_) | Type::Record(_) => origin.parts = variant.origin.parts.clone(),
             Type::List(_) => origin.sites = variant.origin.sites.clone(),
             _ => {}
         }
     }
-    origin.literal = literals.into_iter().min().unwrap_or_default();
-    origin.non_negative &= variants.iter().any(|variant| variant.ty == Type::Int);
     // With two tuples or lists among the variants nobody could say whose parts or sites these are.
     let several = |is: fn(&Type) -> bool| variants.iter().filter(|variant| is(&variant.ty)).count() > 1;
     if several(|ty| matches!(ty, Type::Tuple(_) | Type::Record(_))) {
@@ -210,9 +227,9 @@ pub fn join(left: &Shape, right: &Shape, sites: &mut Sites) -> Shape {
     Shape { ty: Type::union(variants.into_iter().map(|variant| variant.ty)), origin }
 }
 
-fn insert(variants: &mut Vec<Shape>, shape: Shape, sites: &mut Sites) {
+fn insert(variants: &mut Vec<Shape>, shape: Shape, sites: &mut Sites, how: Merge) {
     for known in variants.iter_mut() {
-        if let Some(merged) = merge(known, &shape, sites) {
+        if let Some(merged) = merge(known, &shape, sites, how) {
             *known = merged;
             return;
         }
@@ -221,15 +238,15 @@ fn insert(variants: &mut Vec<Shape>, shape: Shape, sites: &mut Sites) {
 }
 
 /// Two shapes that are one variant, merged; `None` when they are different variants.
-fn merge(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
+fn merge(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Option<Shape> {
     match (&left.ty, &right.ty) {
         (Type::Tuple(a), Type::Tuple(b)) if a.len() == b.len() => {
-            let fields = join_fields(left, right, a.len(), sites);
+            let fields = join_fields(left, right, a.len(), sites, how);
             let ty = Type::Tuple(fields.iter().map(|field| field.ty.clone()).collect());
             Some(with_parts(ty, fields))
         }
         (Type::Record(a), Type::Record(b)) if a.kind == b.kind && a.name == b.name && names(a).eq(names(b)) => {
-            let fields = join_fields(left, right, a.fields.len(), sites);
+            let fields = join_fields(left, right, a.fields.len(), sites, how);
             let named = a.fields.iter().zip(&fields).map(|((name, _), field)| (name.clone(), field.ty.clone()));
             let record = ir::RecordType { kind: a.kind, name: a.name.clone(), fields: named.collect() };
             Some(with_parts(Type::Record(record.into()), fields))
@@ -238,7 +255,8 @@ fn merge(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
         (a, b) if a == b => Some(Shape {
             ty: a.clone(),
             origin: Origin {
-                literal: left.origin.literal.min(right.origin.literal),
+                int_literal: left.origin.int_literal.min(right.origin.int_literal),
+                float_literal: left.origin.float_literal.min(right.origin.float_literal),
                 non_negative: left.origin.non_negative && right.origin.non_negative,
                 python: left.origin.python || right.origin.python,
                 ..Origin::default()
@@ -252,8 +270,8 @@ fn names(record: &ir::RecordType) -> impl Iterator<Item = &String> {
     record.fields.iter().map(|(name, _)| name)
 }
 
-fn join_fields(left: &Shape, right: &Shape, count: usize, sites: &mut Sites) -> Vec<Shape> {
-    (0..count).map(|index| join(&left.field(index), &right.field(index), sites)).collect()
+fn join_fields(left: &Shape, right: &Shape, count: usize, sites: &mut Sites, how: Merge) -> Vec<Shape> {
+    (0..count).map(|index| join_with(&left.field(index), &right.field(index), sites, how)).collect()
 }
 
 fn with_parts(ty: Type, fields: Vec<Shape>) -> Shape {
@@ -305,7 +323,7 @@ fn merge_lists(left: &Shape, right: &Shape, same: bool, sites: &mut Sites) -> Op
 fn absorb_literals(variants: &mut Vec<Shape>) {
     let has = |variants: &[Shape], ty: &Type| variants.iter().any(|variant| variant.ty == *ty);
     if has(variants, &Type::Float) {
-        variants.retain(|variant| variant.ty != Type::Int || variant.origin.literal == Literal::No);
+        variants.retain(|variant| variant.ty != Type::Int || variant.origin.int_literal == Literal::No);
     }
     let elems: Vec<Elem> = variants
         .iter()
@@ -331,8 +349,11 @@ fn literal_becomes(shape: &Shape, elem: Elem) -> bool {
         Elem::F64 | Elem::I64 => Literal::Exact,
         _ => Literal::Small,
     };
-    let kind = shape.ty == Type::Int || (shape.ty == Type::Float && elem.is_float());
-    kind && shape.origin.literal >= needed
+    match shape.ty {
+        Type::Int => shape.origin.int_literal >= needed,
+        Type::Float => elem.is_float() && shape.origin.float_literal >= needed,
+        _ => false,
+    }
 }
 
 /// The name of the type as Python says it in messages: `int`, `NoneType`, `numpy.float64`.

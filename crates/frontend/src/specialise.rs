@@ -14,7 +14,7 @@ use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::locate::{FunctionNode, find_function};
 use crate::lower::{Lowerer, Static};
-use crate::names::Names;
+use crate::names::{Names, free_names};
 use crate::parse::{Parsed, ast};
 use crate::program::Program;
 use crate::shape::{Shape, Sites, join};
@@ -38,10 +38,32 @@ pub enum Argument {
     Static(Static),
 }
 
+/// A function that can be called.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Callable {
+    /// By its index in the program.
+    Program(usize),
+    /// A function or lambda inside another, by its number in the compiler.
+    Closure(usize),
+}
+
+/// A function or lambda inside another. What it reads of the variables around it are further parameters, given at each
+/// call: CPython looks them up then, too.
+#[derive(Clone)]
+pub struct Closure<'p> {
+    source: Source<'p>,
+    /// The function of the program that it is in.
+    owner: usize,
+    /// The variables around it that it reads.
+    pub free: Vec<String>,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Key {
-    function: usize,
+    callable: Callable,
     arguments: Vec<Argument>,
+    /// Names of the last arguments: variables of the functions around.
+    captured: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,10 +105,10 @@ pub struct Compiler<'p> {
     by_key: HashMap<Key, SpecId>,
     /// The open functions; beside each the lowest depth whose provisional result it has used.
     stack: Vec<(SpecId, usize)>,
-    names: HashMap<usize, Rc<Names>>,
+    names: HashMap<(Callable, Vec<String>), Rc<Names>>,
     /// Counts the results that came out different than they were taken to be.
     changes: usize,
-    lambdas: Vec<&'p ast::ExprLambda>,
+    closures: Vec<Closure<'p>>,
 }
 
 /// A function's syntax.
@@ -125,6 +147,20 @@ pub fn parameter_list(parameters: Option<&ast::Parameters>) -> Vec<&ast::Paramet
     parameters.map_or_else(Vec::new, |parameters| parameters.iter_non_variadic_params().collect())
 }
 
+/// The parameters by name, those behind `*` last, and the body of a `def`.
+fn params_and_body<'p>(source: &Source<'p>) -> (Vec<String>, &'p [ast::Stmt]) {
+    let mut params: Vec<String> =
+        parameter_list(source.parameters()).iter().map(|param| param.name().to_string()).collect();
+    if let Some(parameters) = source.parameters() {
+        let variadic = [&parameters.vararg, &parameters.kwarg];
+        params.extend(variadic.into_iter().flatten().map(|param| param.name.to_string()));
+    }
+    match source.node {
+        FunctionNode::Def(def) => (params, &def.body),
+        FunctionNode::Lambda(_) => (params, &[]),
+    }
+}
+
 impl<'p> Compiler<'p> {
     pub fn new(program: &'p Program, parsed: &'p [Option<Parsed>], request: &'p Request) -> Compiler<'p> {
         Compiler {
@@ -136,12 +172,16 @@ impl<'p> Compiler<'p> {
             stack: Vec::new(),
             names: HashMap::new(),
             changes: 0,
-            lambdas: Vec::new(),
+            closures: Vec::new(),
         }
     }
 
-    /// The syntax of a function of the program.
-    pub fn source(&self, function: usize) -> Option<Source<'p>> {
+    /// The syntax of a function.
+    pub fn source(&self, callable: Callable) -> Option<Source<'p>> {
+        let function = match callable {
+            Callable::Program(function) => function,
+            Callable::Closure(id) => return self.closures.get(id).map(|closure| closure.source),
+        };
         let known = self.program.functions.get(function)?;
         let parsed = self.parsed.get(known.file)?.as_ref()?;
         let file = self.program.files.get(known.file)?;
@@ -165,16 +205,45 @@ impl<'p> Compiler<'p> {
         file.and_then(|file| file.text.get(place.start as usize..place.end as usize)).unwrap_or("")
     }
 
-    /// The number that stands for a lambda.
-    pub fn lambda_id(&mut self, lambda: &'p ast::ExprLambda) -> usize {
-        self.lambdas.iter().position(|known| std::ptr::eq(*known, lambda)).unwrap_or_else(|| {
-            self.lambdas.push(lambda);
-            self.lambdas.len() - 1
-        })
+    /// The number that stands for a function or lambda inside the function `owner`.
+    pub fn closure_id(
+        &mut self,
+        node: FunctionNode<'p>,
+        file: usize,
+        owner: usize,
+        is_around: impl Fn(&str) -> bool,
+    ) -> Option<usize> {
+        let same = |closure: &Closure<'p>| match (closure.source.node, node) {
+            (FunctionNode::Def(a), FunctionNode::Def(b)) => std::ptr::eq(a, b),
+            (FunctionNode::Lambda(a), FunctionNode::Lambda(b)) => std::ptr::eq(a, b),
+            _ => false,
+        };
+        if let Some(known) = self.closures.iter().position(same) {
+            return Some(known);
+        }
+        let parsed = self.parsed.get(file)?.as_ref()?;
+        let source = Source { parsed, node };
+        let (params, body) = params_and_body(&source);
+        let own = Names::of(&params, body);
+        let free = match node {
+            FunctionNode::Def(def) => free_names(&def.body, None, &own),
+            FunctionNode::Lambda(lambda) => free_names(&[], Some(&lambda.body), &own),
+        };
+        let free = free.into_iter().filter(|name| is_around(name)).collect();
+        self.closures.push(Closure { source, owner, free });
+        Some(self.closures.len() - 1)
     }
 
-    pub fn lambda(&self, id: usize) -> Option<&'p ast::ExprLambda> {
-        self.lambdas.get(id).copied()
+    pub fn closure(&self, id: usize) -> Option<&Closure<'p>> {
+        self.closures.get(id)
+    }
+
+    /// The function of the program whose free names the function sees.
+    fn owner(&self, callable: Callable) -> usize {
+        match callable {
+            Callable::Program(function) => function,
+            Callable::Closure(id) => self.closures.get(id).map_or(0, |closure| closure.owner),
+        }
     }
 
     /// Whether the function is the one that was asked for.
@@ -187,8 +256,8 @@ impl<'p> Compiler<'p> {
     }
 
     /// What a call with these arguments gives; lowers the function when that has not been done.
-    pub fn call(&mut self, function: usize, arguments: Vec<Argument>) -> Option<Callee> {
-        let key = Key { function, arguments };
+    pub fn call(&mut self, callable: Callable, arguments: Vec<Argument>, captured: Vec<String>) -> Option<Callee> {
+        let key = Key { callable, arguments, captured };
         let id = match self.by_key.get(&key) {
             Some(id) => *id,
             None if self.specs.len() >= SPECS_MAX => return None,
@@ -268,7 +337,7 @@ impl<'p> Compiler<'p> {
     }
 
     fn refuse_growth(&mut self, id: SpecId) {
-        let Some(source) = self.source(self.specs[id.0 as usize].key.function) else { return };
+        let Some(source) = self.source(self.specs[id.0 as usize].key.callable) else { return };
         let spec = self.spec(id);
         spec.failed = true;
         spec.diagnostics.push(Diagnostic {
@@ -282,16 +351,17 @@ impl<'p> Compiler<'p> {
 
     /// Lowers one function with what is known of the others now.
     fn lower(&mut self, id: SpecId) {
-        let Key { function, arguments } = self.spec(id).key.clone();
-        let Some(source) = self.source(function) else {
+        let Key { callable, arguments, captured } = self.spec(id).key.clone();
+        let function = self.owner(callable);
+        let Some(source) = self.source(callable) else {
             self.missing(id, function);
             return;
         };
-        let names = self.names_of(function, &source);
+        let names = self.names_of(callable, &source, &captured);
         let mut sites = Sites::default();
         for round in 0..ROUNDS_MAX {
             let before = self.spec(id).result.clone();
-            let lowerer = Lowerer::start(self, source, function, id, names.clone(), &arguments, sites);
+            let lowerer = Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites);
             let outcome = lowerer.run(source, before.as_ref());
             if let Some(revised) = outcome.sites.revised(round >= 4)
                 && round + 1 < ROUNDS_MAX
@@ -327,26 +397,19 @@ impl<'p> Compiler<'p> {
         }];
     }
 
-    fn names_of(&mut self, function: usize, source: &Source<'p>) -> Rc<Names> {
-        if let Some(names) = self.names.get(&function) {
+    fn names_of(&mut self, callable: Callable, source: &Source<'p>, captured: &[String]) -> Rc<Names> {
+        let key = (callable, captured.to_vec());
+        if let Some(names) = self.names.get(&key) {
             return names.clone();
         }
-        let mut params: Vec<String> =
-            parameter_list(source.parameters()).iter().map(|param| param.name().to_string()).collect();
-        if let Some(parameters) = source.parameters() {
-            let variadic = [&parameters.vararg, &parameters.kwarg];
-            params.extend(variadic.into_iter().flatten().map(|param| param.name.to_string()));
-        }
-        let body: &[ast::Stmt] = match source.node {
-            FunctionNode::Def(def) => &def.body,
-            FunctionNode::Lambda(_) => &[],
-        };
+        let (mut params, body) = params_and_body(source);
+        params.extend_from_slice(captured);
         let mut names = Names::of(&params, body);
         if let FunctionNode::Lambda(lambda) = source.node {
             names.add_bound_in(&lambda.body);
         }
         let names = Rc::new(names);
-        self.names.insert(function, names.clone());
+        self.names.insert(key, names.clone());
         names
     }
 

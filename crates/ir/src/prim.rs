@@ -275,6 +275,8 @@ prims! {
     /// `repr(x)`: the shortest digits that give the same float.
     FloatToStr "float.to_str" (Float) -> Str ! MemoryError;
     StrRepr "str.repr" (Str) -> Str ! MemoryError;
+    /// `ascii(s)`.
+    StrAscii "str.ascii" (Str) -> Str ! MemoryError;
     /// `int(s, base)`; base 10 is `int(s)`.
     StrToInt "str.to_int" (Str Int) -> Int ! ValueError OverflowError;
     StrToFloat "str.to_float" (Str) -> Float ! ValueError;

@@ -107,7 +107,7 @@ impl Dataset {
         if let Ok(name) = object.cast::<PyString>() {
             return Ok(Column::Name(name.to_str()?.to_owned()));
         }
-        Ok(Column::Function(self.function(object.cast::<Function>()?, false)?))
+        Ok(Column::Function(self.function(object.cast::<Function>()?, true)?))
     }
 
     fn columns(&self, pairs: &[(String, Bound<'_, PyAny>)]) -> PyResult<Vec<(String, Column)>> {

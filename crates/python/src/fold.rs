@@ -47,7 +47,7 @@ pub fn compile<'py>(
     let finish = match functions.finish {
         Some(finish) => {
             let params = vec![Some(state.clone())];
-            Some(finish.get().for_engine(py, Request { params, row_result: false, expected_result: None })?)
+            Some(finish.get().for_engine(py, Request { params, row_result: true, expected_result: None })?)
         }
         None => None,
     };

@@ -111,7 +111,7 @@ impl Function {
             for (index, value) in args.iter().enumerate() {
                 types.push(Some(type_of(value)?.map_err(|reason| self.bad_argument(index, &reason))?));
             }
-            let request = Request { params: types, row_result: true, expected_result: None };
+            let request = Request { params: types, row_result: false, expected_result: None };
             // A name can change its meaning between the description and the call only from another thread.
             for _ in 0..4 {
                 let described = self.described(py, false)?;
@@ -145,7 +145,7 @@ impl Function {
             let types = types.iter().map(|text| parse_type(py, text)).collect::<PyResult<Vec<_>>>()?;
             let described = self.described(py, false)?;
             let params = types.into_iter().map(Some).collect();
-            let asked = frontend::Request { params, row_result: true, expected_result: None };
+            let asked = frontend::Request { params, row_result: false, expected_result: None };
             Ok(frontend::compile(&described.program, 0, &asked).module.is_some())
         })
     }
@@ -332,7 +332,7 @@ impl Function {
 
     fn annotated(&self) -> Request {
         let params = self.signature.iter().flatten().cloned().map(Some).collect();
-        Request { params, row_result: true, expected_result: None }
+        Request { params, row_result: false, expected_result: None }
     }
 
     /// The newest specialisation; without one, that of the annotations.

@@ -361,18 +361,28 @@ pub fn chr(code_point: i64) -> Result<char, Raised> {
 
 /// `repr(s)`.
 pub fn repr(s: &str, out: &mut String) -> Result<(), Raised> {
+    quoted(s, is_printable, out)
+}
+
+/// `ascii(s)`: as `repr`, with everything beyond ASCII escaped.
+pub fn ascii(s: &str, out: &mut String) -> Result<(), Raised> {
+    quoted(s, |character| character.is_ascii() && is_printable(character), out)
+}
+
+/// Appends `s` in quotes; what `stays` does not hold for is escaped.
+fn quoted(s: &str, stays: impl Fn(char) -> bool, out: &mut String) -> Result<(), Raised> {
     // The longest escape, `\U0001f600`, stands for four bytes of text, `\x00` for one.
     reserve(out, s.len().saturating_mul(4).saturating_add(2))?;
     let quote = if s.contains('\'') && !s.contains('"') { '"' } else { '\'' };
     out.push(quote);
     for character in s.chars() {
-        push_escaped(character, quote, out);
+        push_escaped(character, quote, &stays, out);
     }
     out.push(quote);
     Ok(())
 }
 
-fn push_escaped(character: char, quote: char, out: &mut String) {
+fn push_escaped(character: char, quote: char, stays: impl Fn(char) -> bool, out: &mut String) {
     match character {
         '\\' => out.push_str("\\\\"),
         '\t' => out.push_str("\\t"),
@@ -382,7 +392,7 @@ fn push_escaped(character: char, quote: char, out: &mut String) {
             out.push('\\');
             out.push(quote);
         }
-        _ if is_printable(character) => out.push(character),
+        _ if stays(character) => out.push(character),
         _ => {
             let code_point = u32::from(character);
             let (letter, digits) = match code_point {

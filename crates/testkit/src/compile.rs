@@ -3,7 +3,6 @@
 
 use frontend::program::Program;
 use frontend::{Compiled, Request};
-use ir::Type;
 
 use crate::interpret;
 use crate::jit::{Jit, Ran};
@@ -20,9 +19,9 @@ enum Engine {
 }
 
 impl Subject {
-    /// Compiles function number `entry`; a parameter without a type takes its annotation.
-    pub fn compile(program: &Program, entry: usize, params: Vec<Option<Type>>) -> Result<Subject, String> {
-        let compiled = frontend::compile(program, entry, &Request { params, ..Request::default() });
+    /// Compiles function number `entry` as `request` asks.
+    pub fn compile(program: &Program, entry: usize, request: &Request) -> Result<Subject, String> {
+        let compiled = frontend::compile(program, entry, request);
         let Some(module) = compiled.module.clone() else { return Err(diagnostics_text(program, &compiled)) };
         check_module(&module)?;
         let mut passed = module.clone();

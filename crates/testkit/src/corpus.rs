@@ -7,7 +7,7 @@ use frontend::Request;
 use frontend::diagnostic::Diagnostic;
 use frontend::file_program::file_program;
 use frontend::render::position;
-use ir::Type;
+use ir::{RecordKind, Type};
 
 use crate::compile::Subject;
 use crate::jit::Ran;
@@ -65,10 +65,13 @@ fn run_calls(
             failures.push(complain(what));
         }
         let outcome = param_types(answer, &types).and_then(|params| {
-            let key = format!("{} {params:?} {:?}", function_name(answer), answer.captures);
+            // A function that returns a dict is one that is given to `map`.
+            let row_result = matches!(answer.outcome, Outcome::Value(Value::Record(RecordKind::Dict, ..)));
+            let key = format!("{} {params:?} {row_result} {:?}", function_name(answer), answer.captures);
+            let request = Request { params, row_result, ..Request::default() };
             let subject = subjects
                 .entry(key)
-                .or_insert_with(|| Subject::compile(&program(&section.source, answer)?, answer.function, params));
+                .or_insert_with(|| Subject::compile(&program(&section.source, answer)?, answer.function, &request));
             match subject {
                 Ok(subject) => Ok(judge(subject, call, answer)),
                 Err(error) => Err(error.clone()),

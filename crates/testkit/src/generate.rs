@@ -36,6 +36,7 @@ pub fn program(seed: u64) -> Program {
         lines: vec!["import math".to_string(), String::new()],
         variables: Vec::new(),
         helper: None,
+        result: None,
         next_name: 0,
         loops: 0,
     };
@@ -54,6 +55,8 @@ struct Writer {
     variables: Vec<(String, Kind)>,
     /// Parameters and result of the function `g`.
     helper: Option<(Vec<Kind>, Kind)>,
+    /// What the function being written must return; any type when `None`.
+    result: Option<Kind>,
     next_name: usize,
     /// How many loops are around the statement being written.
     loops: usize,
@@ -79,10 +82,12 @@ impl Writer {
         self.variables = params.iter().enumerate().map(|(i, kind)| (format!("p{i}"), *kind)).collect();
         let names: Vec<String> = self.variables.iter().map(|(name, _)| name.clone()).collect();
         self.line(0, &format!("def g({}):", names.join(", ")));
+        self.result = Some(result);
         for _ in 0..self.random.below(3) {
             self.statement(1);
         }
-        let value = self.expression(result, 0);
+        let value = self.returned(0);
+        self.result = None;
         self.line(1, &format!("return {value}"));
         self.lines.push(String::new());
         self.helper = Some((params, result));
@@ -97,12 +102,7 @@ impl Writer {
             self.statement(1);
         }
         let count = 1 + self.random.below(3);
-        let values: Vec<String> = (0..count)
-            .map(|_| {
-                let kind = self.kind();
-                self.expression(kind, 0)
-            })
-            .collect();
+        let values: Vec<String> = (0..count).map(|_| self.returned(0)).collect();
         self.line(1, &format!("return {}", values.join(", ")));
         params
     }
@@ -138,6 +138,7 @@ impl Writer {
             return self.assign_new(nesting);
         }
         let value = self.expression(new_kind, 0);
+        let value = self.bounded(new_kind, value);
         self.line(nesting, &format!("{name} = {value}"));
         if let Some(variable) = self.variables.get_mut(index) {
             variable.1 = new_kind;
@@ -157,6 +158,7 @@ impl Writer {
         let operator = match kind {
             Kind::Int => self.random.pick(&["+=", "-=", "*=", "//=", "%=", "|=", "&=", "^="]),
             Kind::Float => self.random.pick(&["+=", "-=", "*=", "/=", "//=", "%="]),
+            Kind::Str if self.loops > 0 => return self.line(nesting, &format!("{name} += 'z'")),
             Kind::Str => "+=",
             Kind::Bool | Kind::Any => return self.assign_new(nesting),
         };
@@ -181,12 +183,25 @@ impl Writer {
             }
             1 => self.line(nesting, &format!("assert {condition}")),
             _ => {
-                let kind = self.kind();
-                let value = self.expression(kind, 1);
+                let value = self.returned(1);
                 self.line(nesting, &format!("if {condition}:"));
                 self.line(nesting + 1, &format!("return {value}"));
             }
         }
+    }
+
+    /// A value that the function returns: of any type, but the helper's is fixed by those who use it.
+    fn returned(&mut self, depth: usize) -> String {
+        let kind = match self.result {
+            Some(kind) => kind,
+            None => self.kind(),
+        };
+        self.expression(kind, depth)
+    }
+
+    /// Text that is put into a name within a loop must not double each round.
+    fn bounded(&self, kind: Kind, value: String) -> String {
+        if kind == Kind::Str && self.loops > 0 { format!("({value})[:40]") } else { value }
     }
 
     /// Statements in an indented block; names bound in it are not certain afterwards.

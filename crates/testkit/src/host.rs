@@ -92,6 +92,7 @@ fn of_text(prim: Prim, a: &str) -> Outcome {
         Prim::StrIsascii => Value::Bool(a.is_ascii()),
         Prim::StrIsprintable => Value::Bool(case::isprintable(a)),
         Prim::StrIsidentifier => Value::Bool(case::isidentifier(a)),
+        Prim::StrAscii => return filled(|out| string::ascii(a, out)),
         Prim::StrRepr => return filled(|out| string::repr(a, out)),
         Prim::StrStrip => Value::str(string::strip(a)),
         Prim::StrLstrip => Value::str(string::lstrip(a)),

@@ -60,10 +60,15 @@ pub fn emit(
     written.map_err(CodegenError::new)
 }
 
+/// The name under which [`emit`] exports the entry function of a module.
+pub fn exported_name(module: &ir::Module) -> String {
+    symbol_name(&module.entry_func().name)
+}
+
 fn check_names(modules: &[ir::Module]) -> Result<(), CodegenError> {
     let mut seen = std::collections::BTreeSet::new();
     for module in modules {
-        let name = symbol_name(&module.entry_func().name);
+        let name = exported_name(module);
         if name.starts_with("fl_") || name.starts_with("fuseline_") {
             return Err(CodegenError::new(format!("the name `{name}` belongs to the runtime")));
         }

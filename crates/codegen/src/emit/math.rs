@@ -66,13 +66,4 @@ impl FuncEmitter<'_, '_> {
         self.fail_domain(bad);
         self.em.ll.frem(x, y)
     }
-
-    pub fn math_remainder(&mut self, x: Val, y: Val) -> Val {
-        let infinite = self.is_infinite(x);
-        let zero = self.fcmp(RealPred::LLVMRealOEQ, y, self.em.ll.const_f64(0.0));
-        let ordered = self.fcmp(RealPred::LLVMRealORD, x, y);
-        let bad = self.em.ll.and(ordered, self.em.ll.or(infinite, zero));
-        self.fail_domain(bad);
-        self.library_call("remainder", &[x, y])
-    }
 }

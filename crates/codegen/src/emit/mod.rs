@@ -140,6 +140,10 @@ impl<'m> Emitter<'m> {
         // No exported name has a dot.
         let function = self.ll.define(&format!("{}.body", symbol_name(&func.name)), ty, CallConv::Fast, true);
         self.ll.add_attribute(function, "nounwind");
+        if self.facts_of(variant.func).recursive {
+            // LLVM would make a loop of the last call: one that uses no stack, so that recursion without end never ends.
+            self.ll.add_string_attribute(function, "disable-tail-calls", "true");
+        }
         self.functions.insert(variant, function);
         self.queue.push(variant);
         function

@@ -40,14 +40,16 @@ pub fn placement(prim: Prim) -> Placement {
             Placement::Inline
         }
         P::MathSinh | P::MathCosh | P::MathTanh | P::MathAsinh | P::MathAcosh | P::MathAtanh => Placement::Inline,
-        P::MathFmod | P::MathRemainder | P::MathCopysign | P::MathNextafter => Placement::Inline,
+        P::MathFmod | P::MathCopysign | P::MathNextafter => Placement::Inline,
         P::MathFloor | P::MathCeil | P::MathTrunc | P::MathErf | P::MathErfc => Placement::Inline,
         P::MathDegrees | P::MathRadians | P::MathIsnan | P::MathIsinf | P::MathIsfinite => Placement::Inline,
         P::StrEq | P::StrNe => Placement::Inline,
         P::RangeNew | P::RangeStart | P::RangeStop | P::RangeStep | P::RangeLen | P::RangeIndex => Placement::Inline,
         P::IntTrueDiv | P::FloatPow | P::MathPow | P::StrIndex => Placement::InlineOrRuntime,
         P::IntPow | P::FloatPowIeee | P::FloatRoundDigits | P::IntRoundDigits => Placement::Runtime,
-        P::MathHypot | P::MathUlp | P::MathGamma | P::MathLgamma | P::MathIsclose => Placement::Runtime,
+        P::MathHypot | P::MathRemainder | P::MathUlp | P::MathGamma | P::MathLgamma | P::MathIsclose => {
+            Placement::Runtime
+        }
         P::MathLdexp | P::MathFrexp | P::MathModf | P::MathGcd | P::MathLcm | P::MathIsqrt => Placement::Runtime,
         P::MathFactorial | P::MathComb | P::MathPerm => Placement::Runtime,
         P::StrLen | P::StrConcat | P::StrRepeat | P::StrSlice => Placement::Runtime,
@@ -71,7 +73,7 @@ pub fn placement(prim: Prim) -> Placement {
         P::StrStartswithBetween | P::StrEndswithBetween => Placement::Runtime,
         P::StrLjust | P::StrRjust | P::StrCenter | P::StrZfill | P::StrExpandtabs => Placement::Runtime,
         P::StrSplitWhitespace | P::StrSplit | P::StrJoin | P::StrOrd | P::IntChr => Placement::Runtime,
-        P::IntToStr | P::FloatToStr | P::StrRepr | P::StrToInt | P::StrToFloat => Placement::Runtime,
+        P::IntToStr | P::FloatToStr | P::StrRepr | P::StrAscii | P::StrToInt | P::StrToFloat => Placement::Runtime,
         P::IntFormat | P::FloatFormat | P::StrFormat | P::IntToBase => Placement::Runtime,
     }
 }
@@ -228,7 +230,6 @@ impl FuncEmitter<'_, '_> {
             P::FloatModIeee => self.float_mod_ieee(a, b),
             P::MathAtan2 => self.library_call("atan2", &[a, b]),
             P::MathFmod => self.math_fmod(a, b),
-            P::MathRemainder => self.math_remainder(a, b),
             P::MathNextafter => self.library_call("nextafter", &[a, b]),
             other => self.not_in_line(other),
         }

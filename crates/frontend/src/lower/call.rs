@@ -1,4 +1,4 @@
-//! Calls: of the program's functions, of lambdas (lowered where they are called), of methods, and of what the tables of
+//! Calls: of the program's functions and of those inside them, of methods, and of what the tables of
 //! built-ins know. Owns the matching of arguments with parameters.
 
 use ir::{FuncId, Op, Type};
@@ -6,14 +6,12 @@ use ir::{FuncId, Op, Type};
 use super::expr::describe;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
+use crate::locate::FunctionNode;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
 use crate::shape::{Literal, Shape, python_name};
-use crate::specialise::{Argument, Callee, parameter_list};
-
-/// Lambdas inside each other that lowering follows.
-const LAMBDA_DEPTH_MAX: usize = 40;
+use crate::specialise::{Argument, Callable, Callee, parameter_list};
 
 /// A call's arguments, evaluated.
 #[derive(Default)]
@@ -56,13 +54,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Function(function) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.call_function(*function, arguments).map(Thing::Val)
+                self.call_function(Callable::Program(*function), arguments).map(Thing::Val)
             }
-            Static::Lambda(lambda) => {
+            Static::Closure(id) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.call_lambda(*lambda, arguments).map(Thing::Val)
+                self.call_function(Callable::Closure(*id), arguments).map(Thing::Val)
             }
+            Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
             Static::Member(module, name) if module == "numpy" => self.call_numpy(name, call).map(Thing::Val),
             Static::Member(module, name) => {
                 let arguments = self.call_arguments(call)?;
@@ -146,9 +145,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(matched)
     }
 
-    /// A call of a function of the program.
-    fn call_function(&mut self, function: usize, arguments: CallArguments) -> Lowered<Val> {
-        let Some(source) = self.compiler.source(function) else {
+    /// A function or lambda inside this one.
+    pub fn closure(&mut self, node: FunctionNode<'p>) -> Lowered<Static> {
+        let mut around: Vec<String> = self.scopes.iter().flatten().map(|(name, _)| name.clone()).collect();
+        around.extend(self.names.locals.iter().cloned());
+        let (file, owner) = (self.place.file, self.function);
+        let is_around = |name: &str| around.iter().any(|known| known == name);
+        self.compiler.closure_id(node, file, owner, is_around).map(Static::Closure).ok_or(Stop::Failed)
+    }
+
+    /// A call of a function of the program, or of one inside this function.
+    fn call_function(&mut self, callable: Callable, arguments: CallArguments) -> Lowered<Val> {
+        let Some(source) = self.compiler.source(callable) else {
             return self.fail("source-not-found", "the source of this function was not found", None);
         };
         let name = source.name();
@@ -159,16 +167,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         for (parameter, thing) in parameter_list(parameters).into_iter().zip(matched) {
             let name = parameter.name().as_str();
             match thing {
-                Some(Thing::Val(val)) => {
-                    let mut shape = Shape { origin: val.shape.origin.without_sites(), ..val.shape.clone() };
-                    // A literal argument is not the parameter's own: its type is exact there.
-                    shape.origin.literal = Literal::No;
-                    shape.origin.non_negative = false;
-                    shape.origin.parts = Vec::new();
-                    things.push(Thing::Val(Val { shape, known: None, ..val }));
-                }
-                Some(Thing::Static(known)) => things.push(Thing::Static(self.passable(known)?)),
-                None => match self.default_value(function, parameter)? {
+                Some(thing) => things.push(self.argument(thing)?),
+                None => match self.default_value(callable, parameter)? {
                     Some(thing) => things.push(thing),
                     None => missing.push(format!("'{name}'")),
                 },
@@ -180,22 +180,71 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let names = list_of_names(&missing);
             return self.clash(format!("{name}() missing {count} required positional argument{s}: {names}"));
         }
-        self.call_specialised(function, things)
+        let captured = match callable {
+            Callable::Closure(id) => self.captured(id, &mut things)?,
+            Callable::Program(_) => Vec::new(),
+        };
+        self.call_specialised(callable, things, captured)
     }
 
-    /// A function that another function gets as an argument: it must mean the same there.
-    fn passable(&mut self, known: Static) -> Lowered<Static> {
-        match known {
-            Static::Lambda(_) => self.fail(
-                "unsupported-argument",
-                "a lambda cannot be passed to a function of the program",
-                Some("pass a function that is defined with `def`".to_owned()),
-            ),
+    /// An argument as the function called sees it.
+    fn argument(&mut self, thing: Thing) -> Lowered<Thing> {
+        match thing {
+            Thing::Val(val) => {
+                let mut shape = Shape { origin: val.shape.origin.without_sites(), ..val.shape.clone() };
+                // A literal argument is not the parameter's own: its type is exact there.
+                shape.origin.int_literal = Literal::No;
+                shape.origin.float_literal = Literal::No;
+                shape.origin.non_negative = false;
+                shape.origin.parts = Vec::new();
+                Ok(Thing::Val(Val { shape, known: None, ..val }))
+            }
+            Thing::Static(Static::Closure(id)) if self.compiler.closure(id).is_some_and(|c| !c.free.is_empty()) => self
+                .fail(
+                    "unsupported-argument",
+                    "a function that reads variables of the function around it cannot be passed to another function",
+                    Some("pass the variables as arguments".to_owned()),
+                ),
             other => Ok(other),
         }
     }
 
-    fn call_specialised(&mut self, function: usize, things: Vec<Thing>) -> Lowered<Val> {
+    /// The variables that a function inside this one reads, as further arguments; gives their names.
+    fn captured(&mut self, id: usize, things: &mut Vec<Thing>) -> Lowered<Vec<String>> {
+        let mut names: Vec<String> = self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default();
+        let mut kept = Vec::new();
+        let mut next = 0;
+        while let Some(name) = names.get(next).cloned() {
+            next += 1;
+            let Some(slot) = self.slot(&name) else { continue };
+            let var = self.env().map_or(Var::Unbound, |env| env.var(slot));
+            let thing = match var {
+                Var::Bound(val) => self.argument(Thing::Val(val))?,
+                Var::Static(known) => {
+                    // What it calls in turn reads its variables from here.
+                    if let Static::Closure(inner) = &known
+                        && let Some(inner) = self.compiler.closure(*inner)
+                    {
+                        let more: Vec<String> =
+                            inner.free.iter().filter(|name| !names.contains(name)).cloned().collect();
+                        names.extend(more);
+                    }
+                    Thing::Static(known)
+                }
+                Var::Poisoned => return Err(Stop::Failed),
+                Var::Unbound => continue,
+                Var::Maybe(..) | Var::Mixed => {
+                    let message = format!("`{name}` may have no value when this function is called");
+                    return self.fail("unbound-name", message, Some("give it a value before".to_owned()));
+                }
+            };
+            things.push(thing);
+            kept.push(name);
+        }
+        Ok(kept)
+    }
+
+    fn call_specialised(&mut self, callable: Callable, things: Vec<Thing>, captured: Vec<String>) -> Lowered<Val> {
         let key = things
             .iter()
             .map(|thing| match thing {
@@ -211,7 +260,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             })
             .collect();
         self.burn(50)?;
-        let Some(callee) = self.compiler.call(function, key) else {
+        let Some(callee) = self.compiler.call(callable, key, captured) else {
             return self.fail(
                 "too-complex",
                 "this calls functions with ever new types of arguments",
@@ -239,8 +288,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The default of a parameter: as Python evaluated it, else a literal in the text.
-    fn default_value(&mut self, function: usize, parameter: &'p ast::ParameterWithDefault) -> Lowered<Option<Thing>> {
-        let source = self.compiler.program.functions.get(function);
+    fn default_value(
+        &mut self,
+        callable: Callable,
+        parameter: &'p ast::ParameterWithDefault,
+    ) -> Lowered<Option<Thing>> {
+        let source = match callable {
+            Callable::Program(function) => self.compiler.program.functions.get(function),
+            Callable::Closure(_) => None,
+        };
         if let Some(binding) = source.and_then(|source| source.defaults.get(parameter.name().as_str())) {
             let name = parameter.name().as_str();
             return self.default_binding(name, binding).map(Some);
@@ -271,66 +327,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
-    /// A lambda's body, lowered here with its parameters bound.
-    pub fn call_lambda(&mut self, id: usize, arguments: CallArguments) -> Lowered<Val> {
-        let Some(lambda) = self.compiler.lambda(id) else { return Err(Stop::Failed) };
-        if self.lambda_depth >= LAMBDA_DEPTH_MAX {
-            return self.fail("too-complex", "this lambda calls itself", Some("define it with `def`".to_owned()));
-        }
-        let parameters = lambda.parameters.as_deref();
-        if let Some(variadic) =
-            parameters.and_then(|parameters| parameters.vararg.as_deref().or(parameters.kwarg.as_deref()))
-        {
-            return self.fail_at(variadic, "unsupported-parameter", "`*` parameters cannot be compiled", None);
-        }
-        let matched = self.match_arguments("<lambda>", parameters, arguments)?;
-        let place = self.place;
-        let (scopes, hidden, inlined) = (self.scopes.len(), self.var_count(), self.inlined);
-        self.lambda_depth += 1;
-        self.inlined = inlined.wrapping_mul(31).wrapping_add(place.start).wrapping_add(1);
-        let outcome = self.bind_lambda(parameters, matched).and_then(|()| self.expr(&lambda.body));
-        self.lambda_depth -= 1;
-        self.inlined = inlined;
-        self.scopes.truncate(scopes);
-        let val = outcome?;
-        self.drop_hidden(hidden);
-        self.at_place(place);
-        Ok(val)
-    }
-
-    fn bind_lambda(&mut self, parameters: Option<&'p ast::Parameters>, matched: Vec<Option<Thing>>) -> Lowered<()> {
-        let mut scope = Vec::new();
-        let list: Vec<&'p ast::ParameterWithDefault> =
-            parameters.map_or_else(Vec::new, |parameters| parameters.iter_non_variadic_params().collect());
-        for (parameter, thing) in list.into_iter().zip(matched) {
-            let thing = match (thing, &parameter.default) {
-                (Some(thing), _) => thing,
-                (None, Some(default)) => self.thing(default)?,
-                (None, None) => {
-                    let name = parameter.name();
-                    return self.clash(format!("<lambda>() missing 1 required positional argument: '{name}'"));
-                }
-            };
-            let var = match thing {
-                Thing::Val(val) => Var::Bound(val),
-                Thing::Static(known) => Var::Static(known),
-            };
-            let slot = self.hidden(var);
-            scope.push((parameter.name().to_string(), slot));
-        }
-        self.scopes.push(scope);
-        Ok(())
-    }
-
     /// A call of something known with values: `key=`, `map` and the like.
     pub fn call_static(&mut self, known: &Static, vals: &[Val]) -> Lowered<Val> {
         let things = || vals.iter().cloned().map(Thing::Val).collect();
         match known {
             Static::Function(function) => {
-                self.call_function(*function, CallArguments { positional: things(), keywords: Vec::new() })
+                let arguments = CallArguments { positional: things(), keywords: Vec::new() };
+                self.call_function(Callable::Program(*function), arguments)
             }
-            Static::Lambda(lambda) => {
-                self.call_lambda(*lambda, CallArguments { positional: things(), keywords: Vec::new() })
+            Static::Closure(id) => {
+                let arguments = CallArguments { positional: things(), keywords: Vec::new() };
+                self.call_function(Callable::Closure(*id), arguments)
             }
             Static::Builtin(name) => self.call_builtin_with(name, vals),
             Static::Member(module, name) => {
@@ -386,9 +393,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn method_call(&mut self, object: Val, attribute: &'p ast::ExprAttribute, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let name = attribute.attr.as_str();
+        if let (Type::Str, "join", [Expr::Generator(generator)]) = (object.ty(), name, &*call.arguments.args) {
+            let source = self.generator_source(&generator.elt, &generator.generators)?;
+            self.at_call(call);
+            let list = self.collect_list(source, generator.start().to_u32())?;
+            self.at_call(call);
+            return self.join_texts(&object, &list);
+        }
         let arguments = self.call_arguments(call)?;
         self.at_call(call);
-        let name = attribute.attr.as_str();
         let mut vals = Vec::new();
         for thing in arguments.positional {
             vals.push(self.value_of(thing)?);

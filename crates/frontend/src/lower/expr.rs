@@ -4,6 +4,7 @@ use ir::{Const, ExcKind, Op, Type};
 
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
+use crate::locate::FunctionNode;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
@@ -52,7 +53,7 @@ impl<'p> Lowerer<'_, 'p> {
             Expr::Name(name) => return self.name(name),
             Expr::Attribute(attribute) => return self.attribute(attribute),
             Expr::Call(call) => return self.call(call),
-            Expr::Lambda(lambda) => return Ok(Thing::Static(Static::Lambda(self.compiler.lambda_id(lambda)))),
+            Expr::Lambda(lambda) => return self.closure(FunctionNode::Lambda(lambda)).map(Thing::Static),
             Expr::If(cond) => return self.conditional(cond),
             Expr::NumberLiteral(number) => self.number(number, false),
             Expr::BooleanLiteral(literal) => Ok(self.bool(literal.value)),
@@ -182,16 +183,8 @@ impl<'p> Lowerer<'_, 'p> {
         self.unary(unary.op, &val)
     }
 
-    /// A `dict` with constant keys is a row where a row is asked for.
+    /// A `dict` with constant keys is a row: it cannot be changed, but returned and looked into.
     fn dict_display(&mut self, dict: &'p ast::ExprDict) -> Lowered<Val> {
-        if !self.compiler.request.row_result {
-            return self.fail_at(
-                dict,
-                "unsupported-expression",
-                "a `dict` cannot be compiled here",
-                Some("a function given to `map` may return one with constant keys".to_owned()),
-            );
-        }
         let mut fields: Vec<(String, Val)> = Vec::new();
         for item in &dict.items {
             match &item.key {
@@ -512,7 +505,7 @@ pub fn non_negative_int() -> Shape {
 pub fn describe(known: &Static) -> String {
     match known {
         Static::Function(_) => "a function".to_owned(),
-        Static::Lambda(_) => "a lambda".to_owned(),
+        Static::Closure(_) => "a function".to_owned(),
         Static::Builtin(name) => format!("the built-in `{name}`"),
         Static::Module(module) => format!("the module `{module}`"),
         Static::Member(module, name) => format!("`{module}.{name}`"),

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::locate::FunctionNode;
 use crate::names::Names;
 use crate::program::Binding;
-use crate::shape::{Shape, Sites, annotation_text, join};
+use crate::shape::{Merge, Shape, Sites, annotation_text, join, join_with};
 use crate::specialise::{Argument, Compiler, Source, SpecId, parameter_list};
 
 /// What lowering a function came to.
@@ -24,7 +24,8 @@ pub struct Outcome {
 }
 
 impl<'c, 'p> Lowerer<'c, 'p> {
-    /// The state at the start of the function: its parameters have these arguments.
+    /// The state at the start of the function: its parameters, then the captured variables, have these arguments.
+    #[expect(clippy::too_many_arguments, reason = "called in one place")]
     pub fn start(
         compiler: &'c mut Compiler<'p>,
         source: Source<'p>,
@@ -32,13 +33,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         spec: SpecId,
         names: Rc<Names>,
         arguments: &[Argument],
+        captured: &[String],
         sites: Sites,
     ) -> Lowerer<'c, 'p> {
         let parameters = parameter_list(source.parameters());
         let mut params: Vec<(&str, Type)> = Vec::new();
-        for (parameter, argument) in parameters.iter().zip(arguments) {
+        let own = parameters.iter().map(|parameter| parameter.name().as_str());
+        for (name, argument) in own.chain(captured.iter().map(String::as_str)).zip(arguments) {
             if let Argument::Value(shape) = argument {
-                params.push((parameter.name().as_str(), shape.ty.clone()));
+                params.push((name, shape.ty.clone()));
             }
         }
         let place = source.place();
@@ -46,7 +49,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let builder = FuncBuilder::new(&source.name(), &params, Type::None, span);
         let mut lowerer = Lowerer::new(compiler, function, spec, names, builder, sites, place);
         let mut index = 0;
-        for (slot, argument) in arguments.iter().enumerate() {
+        // Parameters behind a `*`, which are refused, have variables too; so the captured ones are found by name.
+        let slots: Vec<Option<usize>> =
+            (0..parameters.len()).map(Some).chain(captured.iter().map(|name| lowerer.names.slot(name))).collect();
+        for (slot, argument) in slots.into_iter().zip(arguments) {
             let var = match argument {
                 Argument::Value(shape) => {
                     let id = lowerer.builder.param(index);
@@ -55,7 +61,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
                 Argument::Static(known) => Var::Static(known.clone()),
             };
-            lowerer.set_slot(slot, var);
+            if let Some(slot) = slot {
+                lowerer.set_slot(slot, var);
+            }
         }
         lowerer.read_captures();
         lowerer
@@ -166,6 +174,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 );
             }
             result = Shape::from(expected);
+        }
+        if self.compiler.request.row_result && self.compiler.is_entry(self.spec) {
+            result = join_with(&result, &result, &mut self.sites, Merge::Literals);
         }
         result.origin = result.origin.without_sites();
         self.builder.set_result(result.ty.clone());

@@ -50,7 +50,7 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Val(object) => object,
             Thing::Static(known) => {
                 let message = match known {
-                    Static::Function(_) | Static::Lambda(_) => "'function' object is not subscriptable",
+                    Static::Function(_) | Static::Closure(_) => "'function' object is not subscriptable",
                     _ => "this is not subscriptable in compiled code",
                 };
                 return self.fail_at(subscript, "type-mismatch", message, None);
@@ -229,7 +229,7 @@ impl<'p> Lowerer<'_, 'p> {
         })
     }
 
-    fn slice_int(&mut self, val: &Val) -> Lowered<Val> {
+    pub fn slice_int(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if is_integer(ty) => lowerer.as_int(&val),
             Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&val)),

@@ -517,7 +517,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
-    /// New variables for the names of a comprehension's target or a lambda's parameter.
+    /// New variables for the names of a comprehension's target.
     fn open_scope(&mut self, target: &Expr) {
         struct Names(Vec<String>);
         impl<'a> Visitor<'a> for Names {

@@ -5,12 +5,12 @@ use ir::{Const, ExcKind, Op, Prim, Type};
 
 use super::call::CallArguments;
 use super::expr::non_negative_int;
-use super::iterate::Source;
+use super::folds::Arguments;
 use super::number::{is_integer, is_number};
 use super::value::Static;
 use super::{Lowered, Lowerer, Thing, Val};
 use crate::nearest::nearest;
-use crate::parse::ast::{Operator, Ranged};
+use crate::parse::ast::{self, Operator, Ranged};
 use crate::shape::python_name;
 
 /// How an argument is converted.
@@ -99,9 +99,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn call_math(&mut self, name: &str, arguments: CallArguments) -> Lowered<Val> {
         if name == "isclose" {
             return self.isclose(arguments);
-        }
-        if name == "prod" {
-            return self.prod(arguments);
         }
         let vals = self.plain_arguments(name, arguments)?;
         let Some((_, kinds, prim)) = FUNCTIONS.iter().find(|(known, _, _)| *known == name) else {
@@ -272,22 +269,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// `math.prod(iterable, start=1)`.
-    fn prod(&mut self, arguments: CallArguments) -> Lowered<Val> {
-        let mut start = self.literal(Const::Int(1));
-        for (keyword, thing) in arguments.keywords {
-            if keyword != "start" {
-                return self.clash(format!("'{keyword}' is an invalid keyword argument for prod()"));
-            }
-            start = self.value_of(thing)?;
-        }
-        let mut vals = Vec::new();
-        for thing in arguments.positional {
-            vals.push(self.value_of(thing)?);
-        }
-        let [iterable] = vals.as_slice() else {
-            return self.clash("prod() takes exactly 1 positional argument");
+    pub fn prod(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let Arguments { positional: [iterable], keywords: [start] } = self.arguments(call, "prod", ["start"])? else {
+            return self.fail_at(call, "wrong-arguments", "`prod` takes one iterable", None);
         };
-        let source: Source<'p> = self.source_of(iterable)?;
+        let source = self.iterable(iterable)?;
+        let start = match start {
+            Some(start) => self.expr(start)?,
+            None => self.literal(Const::Int(1)),
+        };
+        self.at_call(call);
         let start = Val { known: None, ..start };
         self.accumulate(source, start, &mut |lowerer, total, item| lowerer.binary(Operator::Mult, &total, &item, false))
     }

@@ -6,7 +6,7 @@ use super::flow::{Edge, Env, Path, Var};
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Val};
 use crate::names::{Slot, SlotSet};
-use crate::shape::{self, Shape};
+use crate::shape::{self, Merge, Shape};
 
 /// A variable as merging sees it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,17 +46,19 @@ enum Plan {
 }
 
 impl Lowerer<'_, '_> {
-    fn join_var(&mut self, left: &VarShape, right: &VarShape) -> VarShape {
+    fn join_var(&mut self, left: &VarShape, right: &VarShape, how: Merge) -> VarShape {
         match (left, right) {
-            (a, b) if a == b => a.clone(),
+            (a, b) if a == b && how == Merge::Exact => a.clone(),
+            (VarShape::Unbound, VarShape::Unbound) => VarShape::Unbound,
+            (VarShape::Static(a), VarShape::Static(b)) if a == b => left.clone(),
             (VarShape::Poisoned, _) | (_, VarShape::Poisoned) => VarShape::Poisoned,
-            (VarShape::Bound(a), VarShape::Bound(b)) => VarShape::Bound(shape::join(a, b, &mut self.sites)),
+            (VarShape::Bound(a), VarShape::Bound(b)) => VarShape::Bound(shape::join_with(a, b, &mut self.sites, how)),
             (VarShape::Unbound, other) | (other, VarShape::Unbound) => match other.shape() {
                 Some(shape) => VarShape::Maybe(shape.clone()),
                 None => VarShape::Mixed,
             },
             (a, b) => match (a.shape(), b.shape()) {
-                (Some(a), Some(b)) => VarShape::Maybe(shape::join(a, b, &mut self.sites)),
+                (Some(a), Some(b)) => VarShape::Maybe(shape::join_with(a, b, &mut self.sites, how)),
                 _ => VarShape::Mixed,
             },
         }
@@ -161,7 +163,7 @@ impl Lowerer<'_, '_> {
         }
         let mut shapes = edges.iter().map(|(edge, _)| VarShape::of(&edge.env.var(slot)));
         let first = shapes.next().unwrap_or(VarShape::Unbound);
-        let joined = shapes.fold(first, |joined, next| self.join_var(&joined, &next));
+        let joined = shapes.fold(first, |joined, next| self.join_var(&joined, &next, Merge::Exact));
         match joined {
             VarShape::Bound(_) | VarShape::Maybe(_) => Plan::Param(joined),
             VarShape::Unbound => Plan::Keep(Var::Unbound),
@@ -276,7 +278,7 @@ impl Lowerer<'_, '_> {
             next.push(match (known, found) {
                 // A variable that failed in this iteration says nothing; one that is dead at its end has no value.
                 (known, VarShape::Poisoned) => known.clone(),
-                (known, found) => self.join_var(known, found),
+                (known, found) => self.join_var(known, found, Merge::Literals),
             });
         }
         let absorbed = |from: &VarShape, to: &VarShape| match (from.shape(), to.shape()) {

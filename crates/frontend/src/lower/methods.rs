@@ -1,7 +1,7 @@
 //! Methods of built-in types: a table of those of `str`, and the few of numbers. Methods of lists are `sequence`, those of
 //! arrays `arrays`.
 
-use ir::{Op, Prim, Type};
+use ir::{ExcKind, Op, Prim, Type};
 
 use super::expr::non_negative_int;
 use super::number::is_integer;
@@ -16,69 +16,71 @@ enum Takes {
     Text,
     /// An optional string; the other primitive is for when it is there and not `None`.
     OptionalText(Prim),
+    /// A string, or a tuple of them, and an optional part to look at; the other primitive is for such a part.
+    Part(Prim),
+    /// Like `Part`, but what is not found raises `ValueError`.
+    Position(Prim),
     /// Two strings and an optional count.
     Replace,
-    /// An optional separator and an optional count.
-    Split,
+    /// An optional separator and an optional count; the other primitive is for white space.
+    Split(Prim),
     /// A list of strings.
     Texts,
-    /// One string or a tuple of them.
-    AnyText,
+    /// A width and an optional fill character.
+    Fill,
+    /// An int, with a default when it may be left out.
+    Number(Option<i64>),
+    /// An optional bool.
+    Flag,
 }
 
 const STR_METHODS: &[(&str, Takes, Prim)] = &[
-    ("count", Takes::Text, Prim::StrCount),
-    ("endswith", Takes::AnyText, Prim::StrEndswith),
-    ("find", Takes::Text, Prim::StrFind),
+    ("capitalize", Takes::Nothing, Prim::StrCapitalize),
+    ("casefold", Takes::Nothing, Prim::StrCasefold),
+    ("center", Takes::Fill, Prim::StrCenter),
+    ("count", Takes::Part(Prim::StrCountBetween), Prim::StrCount),
+    ("endswith", Takes::Part(Prim::StrEndswithBetween), Prim::StrEndswith),
+    ("expandtabs", Takes::Number(Some(8)), Prim::StrExpandtabs),
+    ("find", Takes::Part(Prim::StrFindBetween), Prim::StrFind),
+    ("index", Takes::Position(Prim::StrFindBetween), Prim::StrFind),
     ("isalnum", Takes::Nothing, Prim::StrIsalnum),
     ("isalpha", Takes::Nothing, Prim::StrIsalpha),
+    ("isascii", Takes::Nothing, Prim::StrIsascii),
+    ("isdecimal", Takes::Nothing, Prim::StrIsdecimal),
     ("isdigit", Takes::Nothing, Prim::StrIsdigit),
+    ("isidentifier", Takes::Nothing, Prim::StrIsidentifier),
     ("islower", Takes::Nothing, Prim::StrIslower),
+    ("isnumeric", Takes::Nothing, Prim::StrIsnumeric),
+    ("isprintable", Takes::Nothing, Prim::StrIsprintable),
     ("isspace", Takes::Nothing, Prim::StrIsspace),
+    ("istitle", Takes::Nothing, Prim::StrIstitle),
     ("isupper", Takes::Nothing, Prim::StrIsupper),
     ("join", Takes::Texts, Prim::StrJoin),
+    ("ljust", Takes::Fill, Prim::StrLjust),
     ("lower", Takes::Nothing, Prim::StrLower),
     ("lstrip", Takes::OptionalText(Prim::StrLstripChars), Prim::StrLstrip),
+    ("partition", Takes::Text, Prim::StrPartition),
+    ("removeprefix", Takes::Text, Prim::StrRemoveprefix),
+    ("removesuffix", Takes::Text, Prim::StrRemovesuffix),
     ("replace", Takes::Replace, Prim::StrReplace),
-    ("rfind", Takes::Text, Prim::StrRfind),
+    ("rfind", Takes::Part(Prim::StrRfindBetween), Prim::StrRfind),
+    ("rindex", Takes::Position(Prim::StrRfindBetween), Prim::StrRfind),
+    ("rjust", Takes::Fill, Prim::StrRjust),
+    ("rpartition", Takes::Text, Prim::StrRpartition),
+    ("rsplit", Takes::Split(Prim::StrRsplitWhitespace), Prim::StrRsplit),
     ("rstrip", Takes::OptionalText(Prim::StrRstripChars), Prim::StrRstrip),
-    ("split", Takes::Split, Prim::StrSplit),
-    ("startswith", Takes::AnyText, Prim::StrStartswith),
+    ("split", Takes::Split(Prim::StrSplitWhitespaceMax), Prim::StrSplit),
+    ("splitlines", Takes::Flag, Prim::StrSplitlines),
+    ("startswith", Takes::Part(Prim::StrStartswithBetween), Prim::StrStartswith),
     ("strip", Takes::OptionalText(Prim::StrStripChars), Prim::StrStrip),
+    ("swapcase", Takes::Nothing, Prim::StrSwapcase),
+    ("title", Takes::Nothing, Prim::StrTitle),
     ("upper", Takes::Nothing, Prim::StrUpper),
+    ("zfill", Takes::Number(None), Prim::StrZfill),
 ];
 
 /// Methods that CPython has and compiled code has not, so that messages can tell them from mistakes.
-const STR_OTHERS: &[&str] = &[
-    "capitalize",
-    "casefold",
-    "center",
-    "encode",
-    "expandtabs",
-    "format",
-    "format_map",
-    "index",
-    "isascii",
-    "isdecimal",
-    "isidentifier",
-    "isnumeric",
-    "isprintable",
-    "istitle",
-    "ljust",
-    "maketrans",
-    "partition",
-    "removeprefix",
-    "removesuffix",
-    "rindex",
-    "rjust",
-    "rpartition",
-    "rsplit",
-    "splitlines",
-    "swapcase",
-    "title",
-    "translate",
-    "zfill",
-];
+const STR_OTHERS: &[&str] = &["encode", "format", "format_map", "maketrans", "translate"];
 const LIST_OTHERS: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
 const NUMBER_OTHERS: &[&str] = &[
@@ -134,7 +136,7 @@ impl Lowerer<'_, '_> {
                     return self.fail("unsupported-method", format!("`{shown}.{name}` cannot be compiled"), None);
                 }
                 let message = format!("'{shown}' object has no attribute '{name}'");
-                self.clash_of(ir::ExcKind::AttributeError, "unknown-attribute", message)
+                self.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
             }
         }
     }
@@ -147,7 +149,7 @@ impl Lowerer<'_, '_> {
             let known = STR_METHODS.iter().map(|(known, _, _)| *known).chain(STR_OTHERS.iter().copied());
             let help = nearest(name, known).map(|near| format!("did you mean `{near}`?"));
             let clash = self.clash_of(
-                ir::ExcKind::AttributeError,
+                ExcKind::AttributeError,
                 "unknown-attribute",
                 format!("'str' object has no attribute '{name}'"),
             );
@@ -159,52 +161,130 @@ impl Lowerer<'_, '_> {
                 other => other,
             };
         };
+        let prim = *prim;
         match (*takes, args) {
-            (Takes::Nothing, []) => Ok(self.prim(*prim, &[text])),
+            (Takes::Nothing, []) => Ok(self.prim(prim, &[text])),
             (Takes::Text, [one]) => {
                 let one = self.text_argument(one, name)?;
-                let shape = if matches!(prim, Prim::StrCount) { non_negative_int() } else { prim.result().into() };
-                Ok(self.emit(Op::Prim(*prim), &[text, &one], shape))
+                Ok(self.prim(prim, &[text, &one]))
             }
-            (Takes::OptionalText(_), []) => Ok(self.prim(*prim, &[text])),
+            (Takes::OptionalText(_), []) => Ok(self.prim(prim, &[text])),
             (Takes::OptionalText(with), [one]) => self.each_variant(one, &mut |lowerer, one| match one.ty() {
-                Type::None => Ok(lowerer.prim(*prim, &[text])),
+                Type::None => Ok(lowerer.prim(prim, &[text])),
                 Type::Str => Ok(lowerer.prim(with, &[text, &one])),
                 _ => lowerer.clash(format!("{name} arg must be None or str")),
             }),
+            (Takes::Part(between), [one, bounds @ ..]) if bounds.len() < 3 => {
+                self.search_text(text, name, one, bounds, prim, between)
+            }
+            (Takes::Position(between), [one, bounds @ ..]) if bounds.len() < 3 => {
+                let place = self.place;
+                let found = self.search_text(text, name, one, bounds, prim, between)?;
+                self.at_place(place);
+                let zero = self.int(0);
+                let is_found = self.prim(Prim::IntGe, &[&found, &zero]);
+                self.require(&is_found, ExcKind::ValueError, "substring not found")?;
+                Ok(found)
+            }
             (Takes::Replace, [old, new, rest @ ..]) if rest.len() < 2 => {
                 let (old, new) = (self.text_argument(old, name)?, self.text_argument(new, name)?);
                 let count = match rest.first() {
                     Some(count) => self.as_index(count)?,
                     None => self.int(-1),
                 };
-                Ok(self.prim(*prim, &[text, &old, &new, &count]))
+                Ok(self.prim(prim, &[text, &old, &new, &count]))
             }
-            (Takes::Split, args) if args.len() < 3 => self.split_text(text, args, keywords),
+            (Takes::Split(on_space), args) if args.len() < 3 => self.split_text(text, args, keywords, prim, on_space),
             (Takes::Texts, [list]) => self.join_texts(text, list),
-            (Takes::AnyText, [one]) => self.each_variant(one, &mut |lowerer, one| match one.ty() {
-                Type::Tuple(_) => {
-                    let mut any = lowerer.bool(false);
-                    for item in lowerer.fields(&one) {
-                        let item = lowerer.text_argument(&item, name)?;
-                        let found = lowerer.prim(*prim, &[text, &item]);
-                        let yes = lowerer.bool(true);
-                        any = lowerer.select(&any, &yes, &found);
-                    }
-                    Ok(any)
+            (Takes::Fill, [width, rest @ ..]) if rest.len() < 2 => {
+                let width = self.as_index(width)?;
+                let fill = match rest.first() {
+                    Some(fill) => self.text_argument(fill, name)?,
+                    None => self.str(" "),
+                };
+                Ok(self.prim(prim, &[text, &width, &fill]))
+            }
+            (Takes::Number(_), [number]) => {
+                let number = self.as_index(number)?;
+                Ok(self.prim(prim, &[text, &number]))
+            }
+            (Takes::Number(Some(default)), []) => {
+                let number = self.int(default);
+                Ok(self.prim(prim, &[text, &number]))
+            }
+            (Takes::Flag, args) if args.len() < 2 => {
+                let flag = match args.first() {
+                    Some(flag) => self.each_variant(flag, &mut |lowerer, flag| lowerer.truth(&flag))?,
+                    None => self.bool(false),
+                };
+                Ok(self.prim(prim, &[text, &flag]))
+            }
+            _ => {
+                let message = format!("`str.{name}` cannot be compiled with {} arguments", args.len());
+                self.fail("wrong-arguments", message, None)
+            }
+        }
+    }
+
+    /// `find`, `count`, `startswith` and the like: of a string, or of any of a tuple, in the whole text or a part.
+    fn search_text(
+        &mut self,
+        text: &Val,
+        name: &str,
+        wanted: &Val,
+        bounds: &[Val],
+        whole: Prim,
+        between: Prim,
+    ) -> Lowered<Val> {
+        let bounds = match bounds {
+            [] => None,
+            bounds => {
+                let start = self.part_bound(bounds.first(), i64::MIN)?;
+                let end = self.part_bound(bounds.get(1), i64::MAX)?;
+                Some((start, end))
+            }
+        };
+        let any = matches!(name, "startswith" | "endswith");
+        self.each_variant(wanted, &mut |lowerer, wanted| {
+            let find = |lowerer: &mut Self, wanted: &Val| match &bounds {
+                None => {
+                    let counts = matches!(whole, Prim::StrCount);
+                    let shape = if counts { non_negative_int() } else { whole.result().into() };
+                    lowerer.emit(Op::Prim(whole), &[text, wanted], shape)
                 }
-                Type::Str => Ok(lowerer.prim(*prim, &[text, &one])),
-                other => {
+                Some((start, end)) => lowerer.prim(between, &[text, wanted, start, end]),
+            };
+            match wanted.ty() {
+                Type::Str => Ok(find(lowerer, &wanted)),
+                Type::Tuple(_) if any => {
+                    let mut found = lowerer.bool(false);
+                    for item in lowerer.fields(&wanted) {
+                        let item = lowerer.text_argument(&item, name)?;
+                        let here = find(lowerer, &item);
+                        let yes = lowerer.bool(true);
+                        found = lowerer.select(&found, &yes, &here);
+                    }
+                    Ok(found)
+                }
+                other if any => {
                     let shown = python_name(other);
                     lowerer.clash(format!("{name} first arg must be str or a tuple of str, not {shown}"))
                 }
-            }),
-            _ => self.fail(
-                "wrong-arguments",
-                format!("`str.{name}` cannot be compiled with {} arguments", args.len()),
-                None,
-            ),
-        }
+                other => {
+                    let shown = python_name(other);
+                    lowerer.clash(format!("must be str, not {shown}"))
+                }
+            }
+        })
+    }
+
+    /// A bound of the part to look at; `None` and nothing stand for the end of the text.
+    fn part_bound(&mut self, bound: Option<&Val>, missing: i64) -> Lowered<Val> {
+        let Some(bound) = bound else { return Ok(self.int(missing)) };
+        self.each_variant(bound, &mut |lowerer, bound| match bound.ty() {
+            Type::None => Ok(lowerer.int(missing)),
+            _ => lowerer.slice_int(&bound),
+        })
     }
 
     fn text_argument(&mut self, val: &Val, name: &str) -> Lowered<Val> {
@@ -217,7 +297,14 @@ impl Lowerer<'_, '_> {
         })
     }
 
-    fn split_text(&mut self, text: &Val, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
+    fn split_text(
+        &mut self,
+        text: &Val,
+        args: &[Val],
+        keywords: &[(String, Val)],
+        on_text: Prim,
+        on_space: Prim,
+    ) -> Lowered<Val> {
         let named = |name: &str| keywords.iter().find(|(known, _)| known == name).map(|(_, val)| val.clone());
         if let Some((unknown, _)) = keywords.iter().find(|(known, _)| known != "sep" && known != "maxsplit") {
             return self.clash(format!("'{unknown}' is an invalid keyword argument for split()"));
@@ -229,20 +316,16 @@ impl Lowerer<'_, '_> {
         };
         let none = self.none();
         self.each_variant(&separator.unwrap_or(none), &mut |lowerer, separator| match separator.ty() {
-            Type::None if count.as_ref().is_none_or(|count| count.known_int().is_some_and(|count| count < 0)) => {
-                Ok(lowerer.prim(Prim::StrSplitWhitespace, &[text]))
-            }
-            Type::None => lowerer.fail(
-                "unsupported-argument",
-                "`split` without a separator cannot be limited in compiled code",
-                None,
-            ),
+            Type::None => match &count {
+                None => Ok(lowerer.prim(Prim::StrSplitWhitespace, &[text])),
+                Some(count) => Ok(lowerer.prim(on_space, &[text, count])),
+            },
             Type::Str => {
                 let count = match &count {
                     Some(count) => count.clone(),
                     None => lowerer.int(-1),
                 };
-                Ok(lowerer.prim(Prim::StrSplit, &[text, &separator, &count]))
+                Ok(lowerer.prim(on_text, &[text, &separator, &count]))
             }
             other => {
                 let shown = python_name(other);
@@ -251,7 +334,7 @@ impl Lowerer<'_, '_> {
         })
     }
 
-    fn join_texts(&mut self, separator: &Val, items: &Val) -> Lowered<Val> {
+    pub fn join_texts(&mut self, separator: &Val, items: &Val) -> Lowered<Val> {
         self.each_variant(items, &mut |lowerer, items| match items.ty() {
             Type::List(item) if **item == Type::Str => Ok(lowerer.prim(Prim::StrJoin, &[separator, &items])),
             Type::List(_) if lowerer.list_item_shape(&items).ty == Type::None => Ok(lowerer.str("")),

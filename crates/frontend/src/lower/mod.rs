@@ -71,7 +71,7 @@ pub struct Clash {
 
 pub type Lowered<T> = Result<T, Stop>;
 
-/// The names of an expression's own scope: the targets of a comprehension, the parameters of a lambda.
+/// The names of an expression's own scope: the targets of a comprehension.
 type Scope = Vec<(String, Slot)>;
 
 /// The walk over one function body.
@@ -100,9 +100,6 @@ pub struct Lowerer<'c, 'p> {
     pub misfits: usize,
     /// The captured values, by their number in the program.
     pub captures: Vec<(usize, Val)>,
-    /// Tells the bodies of inlined lambdas apart, and how deep they are inside each other.
-    pub inlined: u32,
-    pub lambda_depth: usize,
     /// Where the current operation stands.
     pub place: Place,
     fuel: usize,
@@ -150,8 +147,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             callees: Vec::new(),
             misfits: 0,
             captures: Vec::new(),
-            inlined: 0,
-            lambda_depth: 0,
             place,
             fuel: FUEL,
             exhausted: false,

@@ -4,7 +4,7 @@
 use ir::{Elem, ExcKind, Op, Prim, Type};
 
 use super::number::symbol;
-use super::{Lowered, Lowerer, Val};
+use super::{Lowered, Lowerer, Val, Var};
 use crate::parse::ast::{CmpOp, Operator, UnaryOp};
 use crate::shape::{Origin, Shape};
 
@@ -156,8 +156,8 @@ impl Lowerer<'_, '_> {
             (false, Operator::FloorDiv, true) => Prim::IntFloorDiv,
             (false, Operator::Mod, false) => Prim::IntModWrap,
             (false, Operator::Mod, true) => Prim::IntMod,
-            // A power that does not fit raises instead of wrapping.
-            (false, Operator::Pow, _) => Prim::IntPow,
+            (false, Operator::Pow, true) => Prim::IntPow,
+            (false, Operator::Pow, false) => return self.np_int_power(&a, &b, elem),
             (false, Operator::BitAnd, _) => Prim::IntAnd,
             (false, Operator::BitOr, _) => Prim::IntOr,
             (false, Operator::BitXor, _) => Prim::IntXor,
@@ -171,6 +171,51 @@ impl Lowerer<'_, '_> {
         let mut result = self.to_np(&number, elem);
         result.shape.origin.python = python;
         Ok(result)
+    }
+
+    /// A power of integers that wraps, by repeated squaring.
+    fn np_int_power(&mut self, base: &Val, exponent: &Val, elem: Elem) -> Lowered<Val> {
+        let (zero, one) = (self.int(0), self.int(1));
+        let place = self.place;
+        let legal = match exponent.known_int() {
+            Some(known) => self.bool(known >= 0),
+            None => self.prim(Prim::IntGe, &[exponent, &zero]),
+        };
+        self.require(&legal, ExcKind::ValueError, "Integers to negative integer powers are not allowed.")?;
+        if exponent.known_int() == Some(2) {
+            let square = self.prim(Prim::IntMulWrap, &[base, base]);
+            return Ok(self.to_np(&square, elem));
+        }
+        let hidden = self.var_count();
+        let plain = |val: &Val| Var::Bound(Val { id: val.id, shape: Type::Int.into(), known: None });
+        let power = self.hidden(plain(&one));
+        let square = self.hidden(plain(base));
+        let rest = self.hidden(plain(exponent));
+        let exits = self.open_collector();
+        let lowered = self.run_loop(place.start, &[power, square, rest], None, &mut |lowerer| {
+            let left = lowerer.hidden_val(rest)?;
+            let more = lowerer.prim(Prim::IntGt, &[&left, &zero]);
+            let (more, done) = lowerer.branch(&more)?;
+            lowerer.collect(exits, done);
+            lowerer.continue_at(more);
+            let (known, factor) = (lowerer.hidden_val(power)?, lowerer.hidden_val(square)?);
+            let odd = lowerer.prim(Prim::IntAnd, &[&left, &one]);
+            let is_odd = lowerer.prim(Prim::IntNe, &[&odd, &zero]);
+            let longer = lowerer.prim(Prim::IntMulWrap, &[&known, &factor]);
+            let next = lowerer.select(&is_odd, &longer, &known);
+            let squared = lowerer.prim(Prim::IntMulWrap, &[&factor, &factor]);
+            let halved = lowerer.prim(Prim::IntShr, &[&left, &one]);
+            lowerer.set_val(power, next);
+            lowerer.set_val(square, squared);
+            lowerer.set_val(rest, halved);
+            Ok(())
+        });
+        let ends = self.close_collector();
+        lowered?;
+        self.join(ends, None)?;
+        let result = self.hidden_val(power)?;
+        self.drop_hidden(hidden);
+        Ok(self.to_np(&result, elem))
     }
 
     fn np_bool_arithmetic(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Val> {

@@ -114,7 +114,7 @@ impl<'p> Lowerer<'_, 'p> {
                 None => item.shape.clone(),
             });
         }
-        let site = self.sites.site((key, self.inlined), known.as_ref());
+        let site = self.sites.site(key, known.as_ref());
         if let Some(known) = &known {
             self.sites.grow(site, known);
         }

@@ -5,6 +5,7 @@ use ir::ExcKind;
 
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Thing, Var};
+use crate::locate::FunctionNode;
 use crate::names::Slot;
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 
@@ -56,15 +57,47 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::Assert(assert) => self.assert_stmt(assert),
             Stmt::Import(import) => self.import_stmt(import),
             Stmt::ImportFrom(import) => self.import_from(import),
+            Stmt::Delete(delete) => self.delete(delete),
+            Stmt::FunctionDef(def) if def.decorator_list.is_empty() => {
+                let closure = self.closure(FunctionNode::Def(def))?;
+                if let Some(slot) = self.names.slot(def.name.as_str()) {
+                    self.set_slot(slot, Var::Static(closure));
+                }
+                Ok(())
+            }
             other => self.unsupported_stmt(other),
         }
     }
 
+    /// `del name`: the name is not bound any more.
+    fn delete(&mut self, delete: &'p ast::StmtDelete) -> Lowered<()> {
+        for target in &delete.targets {
+            match target {
+                Expr::Name(name) => {
+                    self.thing(target)?;
+                    if let Some(slot) = self.slot(name.id.as_str()) {
+                        self.set_slot(slot, Var::Unbound);
+                    }
+                }
+                other => {
+                    return self.fail_at(
+                        other,
+                        "unsupported-statement",
+                        "only a name can be deleted in compiled code",
+                        None,
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn unsupported_stmt(&mut self, stmt: &Stmt) -> Lowered<()> {
         let (what, help) = match stmt {
-            Stmt::FunctionDef(_) => ("a function inside a function", Some("define it at the top of the module")),
+            Stmt::FunctionDef(_) => {
+                ("a decorated function inside a function", Some("define it at the top of the module"))
+            }
             Stmt::ClassDef(_) => ("a class inside a function", None),
-            Stmt::Delete(_) => ("`del`", None),
             Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
             Stmt::With(_) => ("`with`", None),
             Stmt::Match(_) => ("`match`", Some("use `if` and `elif`")),

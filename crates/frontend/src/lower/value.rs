@@ -53,9 +53,8 @@ impl Val {
 pub enum Static {
     /// A function of the program.
     Function(usize),
-    /// A lambda of the function being compiled, by its number in the compiler; its free names are looked up where it is
-    /// called, as CPython does.
-    Lambda(usize),
+    /// A function or lambda inside the function being compiled, by its number in the compiler.
+    Closure(usize),
     /// A built-in function or type, by name.
     Builtin(&'static str),
     /// A module, by its full name.

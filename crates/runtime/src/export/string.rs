@@ -100,6 +100,7 @@ exports! {
     };
     status fl_str_ord(s: Str) -> [Int] = string::ord(&s);
     status fl_str_repr(s: Str) -> [Str] with arena = arena.build_str(|out| string::repr(&s, out));
+    status fl_str_ascii(s: Str) -> [Str] with arena = arena.build_str(|out| string::ascii(&s, out));
     status fl_str_format(s: Str, spec: Str) -> [Str] with arena =
         arena.build_str(|out| format::format_str(&s, &spec, out));
 }

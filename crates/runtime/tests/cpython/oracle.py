@@ -66,6 +66,7 @@ FUNCTIONS = {
     "str_endswith_between": str.endswith,
     "str_ord": ord,
     "str_repr": repr,
+    "str_ascii": ascii,
     "str_to_int": lambda s, base: int(s) if base == 10 else int(s, base),
     "str_to_float": float,
     "str_format": format,
