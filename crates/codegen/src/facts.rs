@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use ir::{BlockId, CaptureId, Const, ExcKind, Func, FuncId, Inst, Module, Op, Term, Type, Value};
 
 use crate::emit::prim::{Placement, placement};
+use crate::loops::{Analysis, Loop};
 
 /// The most slots a captured value may have to be passed from function to function instead of being loaded where it is
 /// used.
@@ -28,6 +29,10 @@ pub struct Facts {
     pub writes: bool,
     /// Has to do with memory at all: loads or stores of lists and arrays, or the arena.
     pub memory: bool,
+    /// Does nothing but compute: equal calls give equal results, and each ends.
+    pub pure: bool,
+    /// How often it calls itself, when that is the only cycle it is on; this function only.
+    pub self_calls: usize,
     /// May be emitted in the form that collects failures in a flag and goes on: no loop, no recursion, no store, no
     /// handler, no call into the runtime that may fail.
     pub collects: bool,
@@ -46,6 +51,12 @@ pub fn of_module(module: &Module) -> Vec<Facts> {
     let recursive = recursive_funcs(module);
     let mut facts: Vec<Facts> =
         module.funcs.iter().zip(recursive).map(|(func, recursive)| local(module, func, recursive)).collect();
+    for (index, func) in module.funcs.iter().enumerate() {
+        let called = callees(func, &facts[index].order);
+        let own = called.iter().filter(|callee| callee.index() == index).count();
+        let others = called.iter().any(|callee| callee.index() != index && facts[callee.index()].recursive);
+        facts[index].self_calls = if others { 0 } else { own };
+    }
     // Facts only ever move one way, so this ends.
     loop {
         let mut changed = false;
@@ -59,6 +70,7 @@ pub fn of_module(module: &Module) -> Vec<Facts> {
                 joined.writes |= callee.writes;
                 joined.memory |= callee.memory;
                 joined.collects &= callee.collects;
+                joined.pure &= callee.pure;
                 joined.passed_captures.extend(&callee.passed_captures);
             }
             changed |= joined != facts[index];
@@ -73,6 +85,53 @@ pub fn of_module(module: &Module) -> Vec<Facts> {
 /// Whether a captured value is passed as parameters.
 pub fn is_passed(ty: &Type) -> bool {
     holds_array(ty) && ir::layout::slot_count(ty) <= PASSED_CAPTURE_SLOTS_MAX
+}
+
+/// Whether no union and no list of the module holds an array.
+pub fn arrays_are_plain(module: &Module) -> bool {
+    let captures = module.captures.iter().map(|capture| &capture.ty);
+    let mut types = module.funcs.iter().flat_map(|func| func.values.iter()).chain(captures);
+    types.all(is_plain)
+}
+
+fn is_plain(ty: &Type) -> bool {
+    match ty {
+        Type::Union(variants) => !variants.iter().any(mentions_array),
+        Type::List(item) => !mentions_array(item),
+        Type::Tuple(items) => items.iter().all(is_plain),
+        Type::Record(record) => record.fields.iter().all(|(_, ty)| is_plain(ty)),
+        Type::None
+        | Type::Bool
+        | Type::Int
+        | Type::Float
+        | Type::Str
+        | Type::Range
+        | Type::Np(_)
+        | Type::Array { .. }
+        | Type::Exception => true,
+    }
+}
+
+fn mentions_array(ty: &Type) -> bool {
+    match ty {
+        Type::Union(items) => items.iter().any(mentions_array),
+        Type::List(item) => mentions_array(item),
+        Type::None
+        | Type::Bool
+        | Type::Int
+        | Type::Float
+        | Type::Str
+        | Type::Range
+        | Type::Np(_)
+        | Type::Array { .. }
+        | Type::Tuple(_)
+        | Type::Record(_)
+        | Type::Exception => holds_array(ty) || has_part(ty, mentions_array),
+    }
+}
+
+fn has_part(ty: &Type, test: fn(&Type) -> bool) -> bool {
+    ty.field_types().is_some_and(|fields| fields.iter().any(test))
 }
 
 /// Whether an array is part of every value of the type (not only of some variants).
@@ -129,26 +188,28 @@ pub fn inline_power(constants: &[Option<&Const>], args: &[Value]) -> Option<u32>
 
 fn local(module: &Module, func: &Func, recursive: bool) -> Facts {
     let order = ir::cfg::reverse_postorder(func);
-    let back_edges = back_edges(func, &order);
+    let loops = Analysis::new(module, func, &order);
     let constants = constants(func);
     let mut facts = Facts {
         recursive,
         context: recursive,
         can_raise: recursive,
         doomed: doomed_blocks(func, &order),
-        polls: poll_blocks(func, &order, &back_edges),
+        polls: poll_blocks(func, &loops),
         ..Facts::default()
     };
     let polls = facts.polls.iter().any(|polls| *polls);
     facts.can_raise |= polls;
     facts.context |= polls;
-    facts.collects = !recursive && back_edges.is_empty();
+    facts.pure = !polls && loops.loops.is_empty();
+    facts.collects = !recursive && loops.loops.is_empty() && loops.irregular.is_empty();
     for id in &order {
         let block = func.block(*id);
         facts.size += block.insts.len() + 1;
         if block.handler.is_some() {
             facts.context = true;
             facts.collects = false;
+            facts.pure = false;
         }
         for inst in &block.insts {
             let doomed = facts.doomed.get(id.index()).copied().unwrap_or(false);
@@ -157,7 +218,9 @@ fn local(module: &Module, func: &Func, recursive: bool) -> Facts {
         match &block.term {
             Term::Raise { message, .. } => {
                 facts.can_raise = true;
-                facts.context |= message.is_some_and(|message| constants[message.index()].is_none());
+                let is_dynamic = message.is_some_and(|message| constants[message.index()].is_none());
+                facts.context |= is_dynamic;
+                facts.pure &= !is_dynamic;
             }
             Term::Reraise(_) => {
                 facts.can_raise = true;
@@ -184,6 +247,7 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
                 Placement::InlineOrRuntime => {
                     facts.context = true;
                     facts.can_raise = true;
+                    facts.pure = false;
                 }
                 Placement::Runtime => uses_arena = runtime_takes_context(*prim),
             }
@@ -210,6 +274,7 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
             facts.can_raise = true;
             facts.context = true;
             facts.memory = true;
+            facts.pure = false;
         }
         Op::ListLen => facts.memory = true,
         Op::Const(_)
@@ -228,10 +293,12 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
         facts.context = true;
         facts.can_raise = true;
         facts.memory = true;
+        facts.pure = false;
         facts.collects &= doomed;
     }
     if op.writes_memory() {
         facts.writes = true;
+        facts.pure = false;
         facts.collects &= doomed;
     }
     // An out-of-bounds load has no harmless substitute.
@@ -355,34 +422,21 @@ fn doomed_blocks(func: &Func, order: &[BlockId]) -> Vec<bool> {
     doomed
 }
 
-/// The edges that go back in the order, as (from, to): every cycle has one.
-fn back_edges(func: &Func, order: &[BlockId]) -> Vec<(BlockId, BlockId)> {
-    let mut position = vec![usize::MAX; func.blocks.len()];
-    for (at, block) in order.iter().enumerate() {
-        position[block.index()] = at;
-    }
-    let mut edges = Vec::new();
-    for from in order {
-        for to in ir::cfg::successors(func, *from) {
-            if position[to.index()] <= position[from.index()] {
-                edges.push((*from, to));
-            }
-        }
-    }
-    edges
-}
-
 /// The loop headers that poll: all but those of innermost counted loops, which stay free of it to be vectorised.
-fn poll_blocks(func: &Func, order: &[BlockId], back_edges: &[(BlockId, BlockId)]) -> Vec<bool> {
+fn poll_blocks(func: &Func, loops: &Analysis<'_>) -> Vec<bool> {
     let mut polls = vec![false; func.blocks.len()];
-    let headers: BTreeSet<BlockId> = back_edges.iter().map(|(_, to)| *to).collect();
-    for header in &headers {
-        let body = loop_body(func, order, *header, back_edges);
-        let innermost = headers.iter().all(|other| other == header || !body.contains(other));
-        let calls = body.iter().any(|block| func.block(*block).insts.iter().any(|inst| is_slow(&inst.op)));
-        polls[header.index()] = !innermost || calls || !is_counted(func, *header);
+    for header in &loops.irregular {
+        polls[header.index()] = true;
+    }
+    for found in &loops.loops {
+        polls[found.header.index()] = !found.is_innermost || found.counter.is_none() || has_slow_call(func, found);
     }
     polls
+}
+
+/// Whether the loop calls something that may take long.
+pub fn has_slow_call(func: &Func, of: &Loop) -> bool {
+    of.body.iter().any(|block| func.block(*block).insts.iter().any(|inst| is_slow(&inst.op)))
 }
 
 fn is_slow(op: &Op) -> bool {
@@ -391,40 +445,6 @@ fn is_slow(op: &Op) -> bool {
         Op::Prim(prim) => matches!(placement(*prim), Placement::Runtime) && runtime_takes_context(*prim),
         _ => false,
     }
-}
-
-/// The blocks that reach one of the header's back edges without passing the header, and the header.
-fn loop_body(func: &Func, order: &[BlockId], header: BlockId, back_edges: &[(BlockId, BlockId)]) -> BTreeSet<BlockId> {
-    let mut predecessors = vec![Vec::new(); func.blocks.len()];
-    for from in order {
-        for to in ir::cfg::successors(func, *from) {
-            predecessors[to.index()].push(*from);
-        }
-    }
-    let mut body = BTreeSet::from([header]);
-    let mut open: Vec<BlockId> = back_edges.iter().filter(|(_, to)| *to == header).map(|(from, _)| *from).collect();
-    while let Some(block) = open.pop() {
-        if body.insert(block) {
-            open.extend(&predecessors[block.index()]);
-        }
-    }
-    body
-}
-
-/// Whether the header ends in a comparison of one of its own integer parameters: the form of `for .. in range(..)`.
-fn is_counted(func: &Func, header: BlockId) -> bool {
-    let block = func.block(header);
-    let Term::Branch { cond, .. } = &block.term else { return false };
-    let compare = block.insts.iter().find(|inst| inst.result == *cond);
-    let Some(compare) = compare else { return false };
-    let is_order = match compare.op {
-        Op::Prim(prim) => matches!(
-            prim,
-            ir::Prim::IntLt | ir::Prim::IntGt | ir::Prim::IntLe | ir::Prim::IntGe | ir::Prim::IntNe | ir::Prim::IntEq
-        ),
-        _ => false,
-    };
-    is_order && compare.args.iter().any(|arg| block.params.contains(arg))
 }
 
 /// The numbers of the classes that are `class` or derive from it.

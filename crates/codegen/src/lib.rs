@@ -10,6 +10,7 @@ pub mod kernel;
 mod kernels;
 pub mod leaf;
 mod llvm;
+mod loops;
 pub mod spans;
 pub mod state;
 mod value;

@@ -3,31 +3,81 @@
 use ir::{Elem, Type, Value};
 
 use crate::emit::func::FuncEmitter;
+use crate::emit::loop_flags::IndexRange;
 use crate::llvm::Val;
-use crate::value::{load_elem, store_elem};
+use crate::value::{elem_ty, load_elem, store_elem};
 
 impl FuncEmitter<'_, '_> {
     /// The address of the element at these indices; raises `IndexError`. In the collecting mode a bad index gives the
     /// address of a zero instead.
     fn element_address(&mut self, array: Value, indices: &[Value]) -> Val {
         let parts = self.comps_of(array).to_vec();
-        let ndim = (parts.len() - 1) / 2;
-        let mut address = parts[0];
+        let elem = self.elem_of(array);
+        let mut positions = Vec::new();
         let mut bad_any = None;
         for (dimension, index) in indices.iter().enumerate() {
-            let index = self.scalar(*index);
-            let (position, bad) = self.checked_position(index, parts[1 + dimension]);
-            self.fail_index(bad, index, dimension, parts[1 + dimension]);
-            bad_any = Some(bad_any.map_or(bad, |before| self.em.ll.or(before, bad)));
-            let ll = &self.em.ll;
-            address = ll.offset(address, ll.mul(position, parts[1 + ndim + dimension]));
+            let (position, bad) = self.position(array, dimension, *index);
+            positions.push(position);
+            if let Some(bad) = bad {
+                bad_any = Some(bad_any.map_or(bad, |before| self.em.ll.or(before, bad)));
+            }
         }
+        let address = self.offset_of(&parts, elem, &positions);
         match bad_any {
             Some(bad) if self.collecting() => {
                 let zero = self.em.zero_element();
                 self.em.ll.select(bad, zero, address)
             }
             Some(_) | None => address,
+        }
+    }
+
+    /// The address at these positions, which are in range (or never used).
+    fn offset_of(&self, parts: &[Val], elem: Elem, positions: &[Val]) -> Val {
+        let ll = &self.em.ll;
+        let ndim = (parts.len() - 1) / 2;
+        if self.variant.contiguous {
+            let ty = elem_ty(ll, elem);
+            let flat = match positions {
+                [row, column] => ll.add_nsw(ll.mul_nsw(*row, parts[2]), *column),
+                [row] if ndim == 2 => ll.mul_nsw(*row, parts[2]),
+                [position] => *position,
+                _ => ll.const_i64(0),
+            };
+            return ll.element(ty, parts[0], flat);
+        }
+        positions.iter().enumerate().fold(parts[0], |address, (dimension, position)| {
+            ll.offset(address, ll.mul(*position, parts[1 + ndim + dimension]))
+        })
+    }
+
+    /// The position that an index stands for, checked; in the collecting mode also whether it is out of range.
+    fn position(&mut self, array: Value, dimension: usize, index: Value) -> (Val, Option<Val>) {
+        let given = self.scalar(index);
+        let length = self.comps_of(array)[1 + dimension];
+        match self.index_range(array, dimension, index) {
+            IndexRange::Sure => (given, None),
+            IndexRange::Flag(flag) => {
+                let checked = self.block();
+                let join = self.block();
+                let before = self.em.ll.current();
+                self.em.ll.cond_br(flag, join, checked);
+                self.em.ll.position(checked);
+                let (position, bad) = self.checked_position(given, length);
+                self.fail_index(bad, given, dimension, length);
+                let after = self.em.ll.current();
+                self.em.ll.br(join);
+                self.em.ll.position(join);
+                let joined = self.em.ll.phi(self.em.ll.i64());
+                self.em.ll.add_incoming(joined, given, before);
+                self.em.ll.add_incoming(joined, position, after);
+                (joined, None)
+            }
+            IndexRange::Unknown => {
+                let (position, bad) = self.checked_position(given, length);
+                self.fail_index(bad, given, dimension, length);
+                (position, Some(bad))
+            }
         }
     }
 
@@ -65,15 +115,13 @@ impl FuncEmitter<'_, '_> {
     /// A view of one row.
     pub fn array_row(&mut self, array: Value, index: Value) -> Vec<Val> {
         let parts = self.comps_of(array).to_vec();
-        let index = self.scalar(index);
-        let (position, bad) = self.checked_position(index, parts[1]);
-        self.fail_index(bad, index, 0, parts[1]);
-        let ll = &self.em.ll;
-        let position = self.or_harmless(bad, position, ll.const_i64(0));
-        let address = ll.offset(parts[0], ll.mul(position, parts[3]));
+        let elem = self.elem_of(array);
+        let (position, bad) = self.position(array, 0, index);
+        let nothing = self.em.ll.const_i64(0);
+        let harmless = |value| bad.map_or(value, |bad| self.or_harmless(bad, value, nothing));
+        let address = self.offset_of(&parts, elem, &[harmless(position)]);
         // A row that is not there has no elements.
-        let length = self.or_harmless(bad, parts[2], ll.const_i64(0));
-        vec![address, length, parts[4]]
+        vec![address, harmless(parts[2]), parts[4]]
     }
 
     pub fn array_zeros(&mut self, args: &[Value], result: &Type) -> Vec<Val> {

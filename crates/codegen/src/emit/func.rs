@@ -3,10 +3,12 @@
 use ir::{BlockId, Const, ExcKind, Func, Prim, Span, Target, Term, Type, Value, messages};
 use runtime::abi;
 
+use crate::emit::loop_flags::LoopFlags;
 use crate::emit::{Emitter, Mode, Surroundings, Variant};
 use crate::facts::{self, Facts};
 use crate::llvm::{Bb, Fun, IntPred, Val};
-use crate::value::{comp_count, comps, zero_value};
+use crate::loops::Analysis;
+use crate::value::{Comp, comp_count, comps, zero_value};
 
 /// What `unreachable` says when it is reached.
 const UNREACHABLE: &str = "unreachable code was reached";
@@ -33,6 +35,11 @@ pub struct FuncEmitter<'e, 'm> {
     frame: Bb,
     /// In the collecting mode: the word whose sign bit is the flag.
     flag: Option<Val>,
+    pub loops: Analysis<'m>,
+    /// What was found out before each loop, by its number.
+    pub loop_flags: Vec<LoopFlags>,
+    /// The block that is being emitted.
+    pub current: BlockId,
 }
 
 #[derive(Clone)]
@@ -40,6 +47,8 @@ struct BlockParts {
     start: Bb,
     /// One phi per component of the block's parameters.
     phis: Vec<Val>,
+    /// Of a loop's header with flags: the block that edges from outside the loop go to, with phis of its own.
+    entry: Option<(Bb, Vec<Val>)>,
 }
 
 impl<'e, 'm> FuncEmitter<'e, 'm> {
@@ -47,6 +56,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         let func = em.module.func(variant.func);
         let facts = em.facts_of(variant.func).clone();
         let frame = em.ll.block(function);
+        let loops = Analysis::new(em.module, func, &facts.order);
         FuncEmitter {
             func,
             facts,
@@ -61,6 +71,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             exit: None,
             frame,
             flag: None,
+            loop_flags: vec![LoopFlags::default(); loops.loops.len()],
+            loops,
+            current: BlockId(0),
             em,
         }
     }
@@ -120,22 +133,46 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
 
     /// Makes a block and the phis of its parameters.
     fn open_block(&mut self, id: BlockId) {
+        let entry = self.needs_flags(id).then(|| {
+            let entry = self.em.ll.block(self.function);
+            self.em.ll.position(entry);
+            (entry, self.param_phis(id).into_iter().flatten().collect())
+        });
         let start = self.em.ll.block(self.function);
         let mut phis = Vec::new();
         if id != BlockId(0) {
             self.em.ll.position(start);
-            for param in &self.func.block(id).params {
-                let comps = comps(self.func.type_of(*param));
-                let own: Vec<Val> = comps.into_iter().map(|comp| self.em.ll.phi(comp.ty(&self.em.ll))).collect();
+            for (param, own) in self.func.block(id).params.iter().zip(self.param_phis(id)) {
                 phis.extend(&own);
                 self.values[param.index()] = own;
             }
         }
-        self.blocks[id.index()] = Some(BlockParts { start, phis });
+        self.blocks[id.index()] = Some(BlockParts { start, phis, entry });
+    }
+
+    /// Phis for the components of each parameter of a block.
+    fn param_phis(&self, id: BlockId) -> Vec<Vec<Val>> {
+        let params = self.func.block(id).params.iter();
+        let phi = |comp: Comp| self.em.ll.phi(comp.ty(&self.em.ll));
+        params.map(|param| comps(self.func.type_of(*param)).into_iter().map(phi).collect()).collect()
+    }
+
+    /// Emits what comes before a loop: its flags.
+    fn enter_loop(&mut self, id: BlockId, parts: &BlockParts) {
+        let Some((entry, phis)) = &parts.entry else { return };
+        self.em.ll.position(*entry);
+        self.compute_flags(id, phis);
+        let from = self.em.ll.current();
+        for (phi, value) in parts.phis.iter().zip(phis) {
+            self.em.ll.add_incoming(*phi, *value, from);
+        }
+        self.em.ll.br(parts.start);
     }
 
     fn emit_block(&mut self, id: BlockId) {
         let Some(parts) = self.blocks[id.index()].clone() else { return };
+        self.current = id;
+        self.enter_loop(id, &parts);
         self.em.ll.position(parts.start);
         let block = self.func.block(id);
         if self.variant.mode == Mode::Collect && self.facts.doomed[id.index()] {
@@ -145,7 +182,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         }
         self.handler = block.handler.as_ref();
         if self.facts.polls[id.index()] {
-            self.poll();
+            self.poll_in_loop(id);
         }
         for inst in &block.insts {
             self.span = inst.span;
@@ -205,11 +242,20 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     /// Feeds the phis of the target for the edge from `from`: first `leading` components, then the arguments.
     fn add_edge(&mut self, target: &Target, leading: &[Val], from: Bb) -> Option<Bb> {
         let parts = self.blocks[target.block.index()].clone()?;
+        let (start, phis) = match parts.entry {
+            Some((entry, phis)) if self.enters_loop(target.block) => (entry, phis),
+            Some(_) | None => (parts.start, parts.phis),
+        };
         let args = target.args.iter().flat_map(|arg| &self.values[arg.index()]);
-        for (phi, value) in parts.phis.iter().zip(leading.iter().chain(args)) {
+        for (phi, value) in phis.iter().zip(leading.iter().chain(args)) {
             self.em.ll.add_incoming(*phi, *value, from);
         }
-        Some(parts.start)
+        Some(start)
+    }
+
+    /// A new LLVM block of this function.
+    pub fn block(&self) -> Bb {
+        self.em.ll.block(self.function)
     }
 
     // Values.
@@ -521,7 +567,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     }
 
     /// Leaves with `STATUS_CANCELLED` when the kernel shall stop.
-    fn poll(&mut self) {
+    pub fn poll(&mut self) {
         let Some(context) = self.around.context else { return };
         let requested = self.em.cancel_requested(context);
         self.fail_if_with(requested, |this, next| {

@@ -14,21 +14,26 @@ pub mod float;
 pub mod func;
 pub mod int;
 pub mod list;
+pub mod loop_flags;
 pub mod math;
 pub mod op;
 pub mod prim;
 pub mod text;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ir::{CaptureId, ExcKind, FuncId, Module, Span, Type};
 use runtime::abi;
 
 use crate::error::CodegenError;
 use crate::facts::{self, Facts};
-use crate::llvm::{CallConv, Fun, IntPred, Llvm, Ty, Val};
+use crate::llvm::{CallConv, Fun, IntPred, Llvm, RealPred, Ty, Val};
+use crate::loops::{Analysis, Assumption, Counter, InRange, Known};
 use crate::spans::{SpanEntry, SpanTable};
 use crate::value::{comps, load_value};
+
+/// Iterations of the innermost loops after which a loop inside another still counts as short: some ten milliseconds.
+const SHORT_ITERATIONS_MAX: f64 = 50_000_000.0;
 
 /// How a function treats failures.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -48,11 +53,13 @@ pub struct Variant {
     pub mode: Mode,
     /// A copy of a recursive function that is inlined into the one of the level below; level 0 is the function itself.
     pub level: u8,
+    /// Every array it meets lies row by row without gaps (see [`Emitter::arrays_are_plain`]).
+    pub contiguous: bool,
 }
 
 impl Variant {
     pub fn new(func: FuncId, mode: Mode) -> Variant {
-        Variant { func, mode, level: 0 }
+        Variant { func, mode, level: 0, contiguous: false }
     }
 }
 
@@ -84,6 +91,13 @@ pub struct Emitter<'m> {
     message_table: Option<Val>,
     poll: Option<Fun>,
     zero: Option<Val>,
+    /// No union or list holds arrays. When the arrays of the parameters and captures lie row by row without gaps, so do
+    /// then all that a function can make of them, and [`Variant::contiguous`] may be used.
+    pub arrays_are_plain: bool,
+    /// The entry takes arrays, by parameters or captures.
+    pub has_arrays: bool,
+    /// What a kernel tests besides, before it calls the entry in its contiguous form; see [`Analysis::assumptions`].
+    pub assumptions: BTreeSet<Assumption>,
     failure: Option<String>,
 }
 
@@ -94,10 +108,21 @@ impl<'m> Emitter<'m> {
 
     /// Emits into an LLVM module that may hold functions already.
     pub fn within(ll: Llvm, module: &'m Module) -> Emitter<'m> {
+        let facts = facts::of_module(module);
+        let entry = &facts[module.entry.index()];
+        let params = module.entry_func().param_types();
+        // A recursive entry is also called with arguments that no kernel tested.
+        let assumptions = match entry.recursive {
+            true => BTreeSet::new(),
+            false => Analysis::new(module, module.entry_func(), &entry.order).assumptions(),
+        };
         Emitter {
             ll,
+            arrays_are_plain: facts::arrays_are_plain(module),
+            has_arrays: !entry.passed_captures.is_empty() || params.iter().any(facts::holds_array),
             module,
-            facts: facts::of_module(module),
+            assumptions,
+            facts,
             spans: Vec::new(),
             span_numbers: HashMap::new(),
             functions: BTreeMap::new(),
@@ -140,9 +165,22 @@ impl<'m> Emitter<'m> {
         // No exported name has a dot.
         let function = self.ll.define(&format!("{}.body", symbol_name(&func.name)), ty, CallConv::Fast, true);
         self.ll.add_attribute(function, "nounwind");
-        if self.facts_of(variant.func).recursive {
-            // LLVM would make a loop of the last call: one that uses no stack, so that recursion without end never ends.
+        if !variant.contiguous && self.arrays_are_plain && self.has_arrays {
+            // The form for arrays with strides, beside the one that is made fast.
+            for attribute in ["optsize", "noinline"] {
+                self.ll.add_attribute(function, attribute);
+            }
+        }
+        if self.facts[variant.func.index()].recursive {
+            // A call that became a jump would use no stack, so that endless recursion would be an endless loop.
             self.ll.add_string_attribute(function, "disable-tail-calls", "true");
+        }
+        if variant.level > 0 {
+            self.ll.add_attribute(function, "alwaysinline");
+        }
+        if self.facts[variant.func.index()].pure && variant.mode == Mode::Exact {
+            // The context and the captures are read at most; recursion ends, if by `RecursionError`.
+            self.ll.mark_reader(function);
         }
         self.functions.insert(variant, function);
         self.queue.push(variant);
@@ -235,6 +273,56 @@ impl<'m> Emitter<'m> {
             around.passed.insert(*capture, value);
         }
         around
+    }
+
+    /// Whether what the entry's contiguous form takes for granted is so; `known` gives what is known before the call.
+    pub fn assumptions_hold(&self, known: &dyn Fn(Known) -> Val) -> Val {
+        let ll = &self.ll;
+        self.assumptions.iter().fold(ll.const_bool(true), |all, assumption| {
+            let holds = match assumption {
+                Assumption::InRange(counter, range) => {
+                    let start = ll.const_i64(counter.start.unwrap_or(i64::MIN));
+                    self.in_range(*range, start, known(counter.bound), known(range.length))
+                }
+                Assumption::Short(_, nest) => {
+                    let length = |counter: &Counter| self.loop_length(*counter, known(counter.bound));
+                    let total = nest.iter().fold(ll.const_f64(1.0), |total, counter| ll.fmul(total, length(counter)));
+                    ll.fcmp(RealPred::LLVMRealOLE, total, ll.const_f64(SHORT_ITERATIONS_MAX))
+                }
+            };
+            ll.and(all, holds)
+        })
+    }
+
+    /// No fewer than the iterations of a counted loop with a constant start, and at least 1, as a float.
+    pub fn loop_length(&self, counter: Counter, bound: Val) -> Val {
+        let ll = &self.ll;
+        let start = ll.const_i64(counter.start.unwrap_or(i64::MIN));
+        let length = ll.fsub(ll.sitofp(bound, ll.f64()), ll.sitofp(start, ll.f64()));
+        ll.intrinsic("llvm.maxnum", &[ll.f64()], &[length, ll.const_f64(1.0)])
+    }
+
+    /// Whether the indices `counter + offset` are in range for a counter from `start` to below `bound`.
+    pub fn in_range(&self, range: InRange, start: Val, bound: Val, length: Val) -> Val {
+        let ll = &self.ll;
+        let low = ll.icmp(IntPred::LLVMIntSGE, start, ll.const_i64(-range.offset));
+        let room = ll.intrinsic("llvm.ssub.sat", &[ll.i64()], &[length, ll.const_i64(range.offset)]);
+        ll.and(low, ll.icmp(IntPred::LLVMIntSLE, bound, room))
+    }
+
+    /// Whether the arrays in a value lie row by row without gaps.
+    pub fn is_contiguous(&self, ty: &Type, value: &[Val]) -> Val {
+        let ll = &self.ll;
+        let mut all = ll.const_bool(true);
+        for array in crate::state::array_shapes(ty) {
+            let mut expected = ll.const_i64(array.elem_bytes as i64);
+            for dimension in (0..array.ndim).rev() {
+                let stride = value[array.slot + 1 + array.ndim + dimension];
+                all = ll.and(all, ll.icmp(IntPred::LLVMIntEQ, stride, expected));
+                expected = ll.mul(expected, value[array.slot + 1 + dimension]);
+            }
+        }
+        all
     }
 
     /// The first slot of a capture.

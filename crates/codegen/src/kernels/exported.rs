@@ -3,8 +3,9 @@
 
 use ir::{Elem, Type};
 
-use crate::emit::{Emitter, Mode, Variant, symbol_name};
-use crate::llvm::{CallConv, IntPred, Llvm, Ty, Val};
+use crate::emit::{Emitter, symbol_name};
+use crate::kernels::call;
+use crate::llvm::{CallConv, Llvm, Ty, Val};
 use crate::value::{elem_ty, load_value, store_elem, store_value};
 
 /// How a value crosses to C.
@@ -80,7 +81,7 @@ pub fn emit(em: &mut Emitter<'_>) {
             em.ll.add_param_attribute(exported, index, attribute, 0);
         }
     }
-    let (entry, fine, bad) = (em.ll.block(exported), em.ll.block(exported), em.ll.block(exported));
+    let entry = em.ll.block(exported);
     em.ll.position(entry);
     let mut next = 1;
     let mut args: Vec<Val> = Vec::new();
@@ -93,19 +94,14 @@ pub fn emit(em: &mut Emitter<'_>) {
         next += 1;
     }
     let around = em.surroundings_of(em.module.entry, em.ll.param(exported, 0));
-    let returned = em.call(Variant::new(em.module.entry, Mode::Exact), &around, &args);
-    let ll = &em.ll;
-    let status = returned.status.unwrap_or_else(|| ll.const_i64(0));
-    ll.cond_br_unlikely(ll.icmp(IntPred::LLVMIntNE, status, ll.const_i64(0)), bad, fine);
-    ll.position(fine);
-    match (passing(&func.result), returned.value.first()) {
-        (Passing::Scalar, Some(value)) => store_scalar(ll, &func.result, *value, ll.param(exported, next)),
-        (Passing::Slots, _) => store_value(ll, &func.result, &returned.value, ll.param(exported, next)),
-        (Passing::Nothing | Passing::Scalar, _) => {}
-    }
-    ll.ret(ll.const_i64(0));
-    ll.position(bad);
-    ll.ret(status);
+    call::emit_call(em, exported, &around, &args, &|em, value| {
+        let result = &em.module.entry_func().result;
+        match (passing(result), value.first()) {
+            (Passing::Scalar, Some(scalar)) => store_scalar(&em.ll, result, *scalar, em.ll.param(exported, next)),
+            (Passing::Slots, _) => store_value(&em.ll, result, value, em.ll.param(exported, next)),
+            (Passing::Nothing | Passing::Scalar, _) => {}
+        }
+    });
 }
 
 fn store_scalar(ll: &Llvm, ty: &Type, value: Val, address: Val) {

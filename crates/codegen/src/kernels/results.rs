@@ -58,7 +58,7 @@ impl Output {
     }
 
     /// A failing row: zero and, where there is validity, null.
-    fn store_failed(&self, ll: &Llvm, kernel: Fun, row: Val) {
+    pub fn store_failed(&self, ll: &Llvm, kernel: Fun, row: Val) {
         let zero = |bytes: usize| {
             let ty = ll.int_ty(8 * bytes as u32);
             ll.store_aligned(ll.zero(ty), self.place(ll, row, bytes), 1);
@@ -85,13 +85,6 @@ pub fn store(ll: &Llvm, outputs: &[Output], ty: &Type, value: &[Val], row: Val) 
     flatten(ll, ty, value, None, &mut found);
     for (output, leaf) in outputs.iter().zip(&found) {
         output.store(ll, row, leaf);
-    }
-}
-
-/// Writes a failing row.
-pub fn store_failed(ll: &Llvm, kernel: Fun, outputs: &[Output], row: Val) {
-    for output in outputs {
-        output.store_failed(ll, kernel, row);
     }
 }
 

@@ -13,11 +13,13 @@ use runtime::abi;
 use crate::emit::{Emitter, Mode, Surroundings, Variant};
 use crate::error::CodegenError;
 use crate::input::{ParamInput, Physical};
+use crate::kernels::call;
 use crate::kernels::columns::{self, Column};
 use crate::kernels::results::{self, Output};
 use crate::kernels::states::{self, StateValue};
 use crate::leaf::Leaf;
 use crate::llvm::{Bb, CallConv, Fun, IntPred, Val};
+use crate::loops::Known;
 use crate::value::{comp_count, load_value};
 
 /// Rows between two looks at the cancel flag, and the most that are run again when a row failed.
@@ -104,6 +106,44 @@ impl Env {
         }
     }
 
+    /// What is the same for all rows and so known before any is looked at.
+    fn known(&self, em: &Emitter<'_>, known: Known) -> Option<Val> {
+        let ll = &em.ll;
+        let (value, component) = match known {
+            Known::Const(value) => return Some(ll.const_i64(value)),
+            Known::Capture(capture, component) => return self.around.passed.get(&capture)?.get(component).copied(),
+            Known::Component(value, component) => (value, component),
+        };
+        let func = em.module.entry_func();
+        let position = func.params().iter().position(|param| *param == value)?;
+        match self.sources.get(position)? {
+            Source::Broadcast(values) => values.get(component).copied(),
+            Source::Column(column) => match column.ty.physical {
+                Physical::FixedSizeList(_, length) if component == 1 => Some(ll.const_i64(i64::from(length))),
+                _ => None,
+            },
+            // All states have arrays of the same shapes.
+            Source::Folded => {
+                let mut arrays = crate::state::array_shapes(func.type_of(value)).into_iter();
+                let is_length = arrays.any(|array| (array.slot + 1..=array.slot + array.ndim).contains(&component));
+                is_length.then(|| ll.load(ll.i64(), ll.field_at(self.states, 8 * component)))
+            }
+            Source::Row(_) | Source::State => None,
+        }
+    }
+
+    /// What is needed to note a failing row: the statuses, then the outputs.
+    fn note_values(&self) -> Vec<Val> {
+        let mut values = vec![self.statuses];
+        for output in &self.outputs {
+            output.map(&mut |value| {
+                values.push(value);
+                value
+            });
+        }
+        values
+    }
+
     fn columns(&self) -> impl Iterator<Item = &Column> {
         self.sources.iter().flat_map(|source| match source {
             Source::Column(column) => vec![column],
@@ -168,8 +208,12 @@ pub fn emit(em: &mut Emitter<'_>, symbol: &str, work: &Work, inputs: &[ParamInpu
     em.ll.position(entry);
     let (context, run) = (em.ll.param(kernel, 0), em.ll.param(kernel, 1));
     let env = read_run(em, work, inputs, context, run);
+    // What is not the same for all rows cannot be tested before them.
+    let is_known = |known: &Known| env.known(em, *known).is_some();
+    let kept = em.assumptions.iter().filter(|assumption| assumption.needs().iter().all(is_known)).cloned();
+    em.assumptions = kept.collect();
     let plan = Plan::new(em, work, inputs);
-    let mut rows = RowsEmitter { em, work, plan };
+    let mut rows = RowsEmitter { em, work, plan, note: None };
     let exact = rows.loop_function(&env, false);
     let fast = rows.plan.has_fast.then(|| rows.loop_function(&env, true));
     rows.blocks(kernel, &env, context, run, exact, fast);
@@ -236,10 +280,15 @@ fn read_run(em: &mut Emitter<'_>, work: &Work, inputs: &[ParamInput], context: V
 struct Plan {
     /// The fast loop collects failures in a flag.
     collects: bool,
-    /// There is a fast loop: it collects, or it does not look for the nulls that some column may have.
+    /// Some column may have nulls, which the fast loop does not look for.
+    nullable: bool,
     has_fast: bool,
     /// A row may fail.
     can_raise: bool,
+    /// The function may be called in its contiguous form: in the fast loop after a test, in the exact loop when there is
+    /// nothing to test.
+    fast_contiguous: bool,
+    exact_contiguous: bool,
 }
 
 impl Plan {
@@ -268,14 +317,28 @@ impl Plan {
         // What a flagged block did must be undone: states of groups are stored row by row.
         let grouped = *work == Work::Fold { grouped: true };
         let collects = facts.collects && can_raise && !state_arrays && !grouped;
-        Plan { collects, has_fast: collects || nullable, can_raise }
+        let tested = !em.assumptions.is_empty() || arrays_may_have_gaps(em, inputs, &types[skipped..]);
+        let contiguous = em.arrays_are_plain && em.has_arrays;
+        let has_fast = collects || nullable || contiguous && tested;
+        let exact_contiguous = contiguous && !tested;
+        Plan { collects, nullable, has_fast, can_raise, fast_contiguous: contiguous, exact_contiguous }
     }
+}
+
+/// Whether there are arrays that may have gaps: in captures or broadcast parameters.
+fn arrays_may_have_gaps(em: &Emitter<'_>, inputs: &[ParamInput], types: &[Type]) -> bool {
+    let broadcast = inputs
+        .iter()
+        .zip(types)
+        .any(|(input, ty)| *input == ParamInput::Broadcast && !crate::state::array_shapes(ty).is_empty());
+    broadcast || !em.facts_of(em.module.entry).passed_captures.is_empty()
 }
 
 struct RowsEmitter<'e, 'm> {
     em: &'e mut Emitter<'m>,
     work: &'e Work,
     plan: Plan,
+    note: Option<Fun>,
 }
 
 /// The parts of a loop under construction.
@@ -322,6 +385,12 @@ impl RowsEmitter<'_, '_> {
         let function = ll.define(name, ll.fn_ty(self.outcome_ty(), &types), CallConv::Fast, true);
         ll.add_attribute(function, "nounwind");
         ll.add_attribute(function, "noinline");
+        if !fast && self.plan.collects && !self.plan.nullable {
+            // It runs only blocks with a failing row.
+            for attribute in ["cold", "minsize", "optsize"] {
+                ll.add_attribute(function, attribute);
+            }
+        }
         let mut next = 0;
         let env = outer.map(&mut |_| {
             next += 1;
@@ -440,7 +509,8 @@ impl RowsEmitter<'_, '_> {
         if let Some(overflow) = overflow {
             flag = self.check_overflow(env, current, overflow, flag);
         }
-        let variant = Variant::new(self.em.module.entry, current.mode);
+        let contiguous = if fast { self.plan.fast_contiguous } else { self.plan.exact_contiguous };
+        let variant = Variant { contiguous, ..Variant::new(self.em.module.entry, current.mode) };
         let returned = self.em.call(variant, &env.around, &args);
         if let Some(status) = returned.status {
             if current.mode == Mode::Collect {
@@ -557,37 +627,79 @@ impl RowsEmitter<'_, '_> {
 
     /// When the row failed: stops with its status, or notes it and goes on with the next row.
     fn check_status(&mut self, env: &Env, current: &Loop, status: Val) {
+        let note = self.note_function(env);
         let ll = &self.em.ll;
-        let [bad, fine, stop, ask, note] = [(); 5].map(|()| ll.block(current.function));
+        let [bad, fine, stop, go_on] = [(); 4].map(|()| ll.block(current.function));
         ll.cond_br_unlikely(ll.icmp(IntPred::LLVMIntNE, status, ll.const_i64(0)), bad, fine);
         ll.position(bad);
-        let cancelled = ll.icmp(IntPred::LLVMIntEQ, status, ll.int(ll.i64(), abi::STATUS_CANCELLED));
-        ll.cond_br(cancelled, stop, ask);
-        ll.position(ask);
-        let nobody = ll.icmp(IntPred::LLVMIntEQ, env.statuses, ll.zero(ll.ptr()));
-        ll.cond_br(nobody, stop, note);
+        let args = [&env.note_values(), [current.row, status].as_slice()].concat();
+        ll.cond_br(ll.call(note, CallConv::Fast, &args), go_on, stop);
         ll.position(stop);
         self.keep_state(current);
         self.leave(current, status);
-        let ll = &self.em.ll;
-        ll.position(note);
-        ll.store(status, ll.offset(env.statuses, ll.shl(current.row, ll.const_i64(3))));
-        results::store_failed(ll, current.function, &env.outputs, current.row);
-        let failed = ll.add(current.failed, ll.const_i64(1));
+        self.em.ll.position(go_on);
+        let failed = self.em.ll.add(current.failed, self.em.ll.const_i64(1));
         self.next_row(current, failed, current.flag, None);
         self.em.ll.position(fine);
+    }
+
+    /// A function that notes a failing row and says whether the run goes on. It stands apart so that the loops stay
+    /// small.
+    fn note_function(&mut self, env: &Env) -> Fun {
+        if let Some(note) = self.note {
+            return note;
+        }
+        let ll = &self.em.ll;
+        let resume = ll.current();
+        let given = env.note_values();
+        let mut types: Vec<_> = given.iter().map(|value| ll.type_of(*value)).collect();
+        types.extend([ll.i64(), ll.i64()]);
+        let note = ll.define("fuseline.note", ll.fn_ty(ll.i1(), &types), CallConv::Fast, true);
+        for attribute in ["nounwind", "noinline", "cold", "minsize", "optsize"] {
+            ll.add_attribute(note, attribute);
+        }
+        let (row, status) = (ll.param(note, given.len()), ll.param(note, given.len() + 1));
+        let [entry, ask, write, stop] = [(); 4].map(|()| ll.block(note));
+        ll.position(entry);
+        ll.cond_br(ll.icmp(IntPred::LLVMIntEQ, status, ll.int(ll.i64(), abi::STATUS_CANCELLED)), stop, ask);
+        ll.position(ask);
+        let statuses = ll.param(note, 0);
+        ll.cond_br(ll.icmp(IntPred::LLVMIntEQ, statuses, ll.zero(ll.ptr())), stop, write);
+        ll.position(write);
+        ll.store(status, ll.offset(statuses, ll.shl(row, ll.const_i64(3))));
+        let mut next = 0;
+        for output in &env.outputs {
+            let own = output.map(&mut |_| {
+                next += 1;
+                ll.param(note, next)
+            });
+            own.store_failed(ll, note, row);
+        }
+        ll.ret(ll.const_bool(true));
+        ll.position(stop);
+        ll.ret(ll.const_bool(false));
+        ll.position(resume);
+        self.note = Some(note);
+        note
     }
 
     /// The kernel's own loop over blocks of rows.
     fn blocks(&mut self, kernel: Fun, env: &Env, context: Val, run: Val, exact: Fun, fast: Option<Fun>) {
         let collects = self.plan.collects;
         let can_raise = self.plan.can_raise;
+        let fast_contiguous = self.plan.fast_contiguous;
         let poll = self.em.poll_function();
         let em = &mut *self.em;
         let all_valid = env
             .columns()
             .filter(|column| column.ty.nullable)
             .fold(em.ll.const_bool(true), |known, column| em.ll.and(known, column.all_valid(&em.ll)));
+        let mut usual = em.ll.and(all_valid, call::captures_contiguity(em, &env.around));
+        for (ty, source) in em.module.entry_func().param_types().iter().zip(&env.sources) {
+            if let Source::Broadcast(value) = source {
+                usual = em.ll.and(usual, em.is_contiguous(ty, value));
+            }
+        }
         let ll = &em.ll;
         let rows = ll.load(ll.i64(), ll.field_at(run, std::mem::offset_of!(Run, rows)));
         let entry = ll.current();
@@ -604,6 +716,11 @@ impl RowsEmitter<'_, '_> {
         ll.position(ask);
         ll.cond_br(ll.call(poll, CallConv::Fast, &[context]), cancelled, work);
         ll.position(work);
+        if fast_contiguous {
+            // Inside the loop, because without rows there may be no state to look at.
+            let known = |what| env.known(em, what).unwrap_or_else(|| ll.const_i64(0));
+            usual = ll.and(usual, em.assumptions_hold(&known));
+        }
         let end = ll.add(first, ll.const_i64(BLOCK_ROWS));
         let last = ll.select(ll.icmp(IntPred::LLVMIntSLT, end, rows), end, rows);
         let mut args = Vec::new();
@@ -616,7 +733,7 @@ impl RowsEmitter<'_, '_> {
         let mut outcomes = Vec::new();
         if let Some(fast) = fast {
             let quick = ll.block(kernel);
-            ll.cond_br(all_valid, quick, slow);
+            ll.cond_br(usual, quick, slow);
             ll.position(quick);
             let outcome = ll.call(fast, CallConv::Fast, &args);
             if collects {

@@ -113,7 +113,11 @@ pub fn emit_merge(em: &mut Emitter<'_>, symbol: &str) {
     let into = load(em, &ty, em.ll.param(kernel, 1));
     let from = load(em, &ty, em.ll.param(kernel, 2));
     let args = [into.value.as_slice(), &from.value].concat();
-    let returned = em.call(Variant::new(func, Mode::Exact), &around, &args);
+    // Nothing is tested here, so the function tests for itself.
+    em.assumptions.clear();
+    let contiguous = em.arrays_are_plain && around.passed.is_empty();
+    let variant = Variant { contiguous, ..Variant::new(func, Mode::Exact) };
+    let returned = em.call(variant, &around, &args);
     let stop_unless_zero = |em: &Emitter<'_>, status: Val| {
         let ll = &em.ll;
         let (bad, fine) = (ll.block(kernel), ll.block(kernel));

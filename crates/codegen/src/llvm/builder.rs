@@ -32,6 +32,7 @@ impl Llvm {
         add_nsw = LLVMBuildNSWAdd;
         sub = LLVMBuildSub;
         mul = LLVMBuildMul;
+        mul_nsw = LLVMBuildNSWMul;
         sdiv = LLVMBuildSDiv;
         srem = LLVMBuildSRem;
         udiv = LLVMBuildUDiv;
