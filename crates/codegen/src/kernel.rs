@@ -210,6 +210,7 @@ impl MergeKernel {
 
 /// Compiles the module's entry function to be called with single values. The module must be verified.
 pub fn compile_call(module: &ir::Module, options: &Options) -> Result<CallKernel, CodegenError> {
+    let module = &kernels::prepared(module, options);
     let mut em = Emitter::new(module);
     let symbol = fresh_symbol();
     call::emit(&mut em, &symbol);
@@ -222,6 +223,7 @@ pub fn compile_call(module: &ir::Module, options: &Options) -> Result<CallKernel
 ///
 /// A result type that cannot be a column, or an input that does not fit its parameter's type, is an error.
 pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options) -> Result<MapKernel, CodegenError> {
+    let module = &kernels::prepared(module, options);
     let outputs = leaf::leaves(&module.entry_func().result)?;
     let work = Work::Map(outputs.clone());
     rows::check_inputs(module, &work, inputs)?;
@@ -235,6 +237,7 @@ pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options
 /// Compiles a fold's step: parameter 0 is the state, `inputs` says where the others come from; the result has the
 /// state's type. The module must be verified.
 pub fn compile_fold(step: &ir::Module, inputs: &[ParamInput], options: &Options) -> Result<FoldKernel, CodegenError> {
+    let step = &kernels::prepared(step, options);
     let mut em = Emitter::new(step);
     let symbols = [fresh_symbol(), fresh_symbol()];
     for (symbol, grouped) in symbols.iter().zip([false, true]) {
@@ -255,6 +258,7 @@ pub fn compile_merge(merge: &ir::Module, options: &Options) -> Result<MergeKerne
         let message = format!("`{}` must take two states of type `{}`, its result", func.name, func.result);
         return Err(CodegenError::new(message));
     }
+    let merge = &kernels::prepared(merge, options);
     let mut em = Emitter::new(merge);
     let symbol = fresh_symbol();
     states::emit_merge(&mut em, &symbol);

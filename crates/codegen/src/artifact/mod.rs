@@ -44,6 +44,7 @@ pub fn emit(
     let machine = machine.map_err(CodegenError::new)?;
     let mut ll = Llvm::new("fuseline");
     for module in modules {
+        let module = &kernels::prepared(module, options);
         let mut em = Emitter::within(ll, module);
         exported::emit(&mut em);
         em.emit_queued();

@@ -9,7 +9,10 @@ pub mod results;
 pub mod rows;
 pub mod states;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use ir::Module;
 
 use crate::emit::Emitter;
 use crate::error::CodegenError;
@@ -24,6 +27,16 @@ static COMPILE_COUNT: AtomicU64 = AtomicU64::new(0);
 /// How many kernels this process has compiled so far: a cache that works does not move it.
 pub fn compile_count() -> u64 {
     COMPILE_COUNT.load(Ordering::Relaxed)
+}
+
+/// The module as it is compiled: with the IR's own passes run over it, unless nothing shall be optimised.
+pub fn prepared<'m>(module: &'m Module, options: &Options) -> Cow<'m, Module> {
+    if options.optimization == 0 {
+        return Cow::Borrowed(module);
+    }
+    let mut optimized = module.clone();
+    ir::passes::optimize(&mut optimized);
+    Cow::Owned(optimized)
 }
 
 /// A name that no other kernel of this process has.
