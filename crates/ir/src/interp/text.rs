@@ -8,7 +8,7 @@ use crate::exc::ExcKind;
 use crate::prim::Prim;
 
 /// A longer text raises `MemoryError`: the interpreter must survive any program.
-const TEXT_BYTES_MAX: usize = 1 << 28;
+const TEXT_BYTES_MAX: usize = 1 << 30;
 
 /// Executes the primitive; `None` when it is the host's.
 pub fn eval(prim: Prim, args: &[Value]) -> Option<Outcome> {

@@ -2,6 +2,7 @@
 //! part of the one that jumps.
 
 use super::edit::{Substitution, constants, edge_counts, targets_mut, used_elsewhere};
+use crate::cfg;
 use crate::module::{Block, BlockId, Const, Func, Target, Term, Value};
 
 /// How many empty blocks one jump is led through.
@@ -59,7 +60,8 @@ fn thread_jumps(func: &mut Func) {
 fn merge_blocks(func: &mut Func) {
     let mut same = Substitution::new(func);
     let edges = edge_counts(func);
-    for index in 0..func.blocks.len() {
+    // Blocks that are not reached can form a ring, where each would become part of itself.
+    for index in cfg::reverse_postorder(func).into_iter().map(BlockId::index) {
         while let Term::Jump(target) = &func.blocks[index].term {
             let next = target.block.index();
             if next == index || next == 0 || edges[next] != 1 || is_reached_by_handler(func, target.block) {
