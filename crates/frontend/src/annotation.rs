@@ -22,10 +22,10 @@ pub fn parse_signature(text: &str) -> Result<Signature, String> {
         .ok_or_else(|| format!("`{text}` is not a signature such as `(float, int) -> float`"))?;
     // The parentheses make it one expression: a tuple of types. A lone `()` has no parameters.
     let params = match parse_expression(&format!("({inner},)")) {
-        Some(ast::Expr::Tuple(tuple)) => tuple.elts.iter().map(|item| annotation_type(item)).collect(),
+        Some(ast::Expr::Tuple(tuple)) => tuple.elts.iter().map(annotation_type).collect(),
         _ if inner.trim().is_empty() => Ok(Vec::new()),
         _ => match parse_expression(&format!("({inner})")) {
-            Some(ast::Expr::Tuple(tuple)) => tuple.elts.iter().map(|item| annotation_type(item)).collect(),
+            Some(ast::Expr::Tuple(tuple)) => tuple.elts.iter().map(annotation_type).collect(),
             _ => Err(format!("`{inner}` is not a list of types")),
         },
     }?;

@@ -54,7 +54,7 @@ impl<'p> Lowerer<'_, 'p> {
     fn array_index(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::Int => Ok(val),
-            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&val)),
+            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&val)),
             Type::Bool | Type::None | Type::Array { .. } | Type::List(_) | Type::Np(Elem::Bool) => lowerer.fail(
                 "unsupported-operation",
                 "an array can only be indexed with an `int` in compiled code",
@@ -145,7 +145,7 @@ impl<'p> Lowerer<'_, 'p> {
                 match vals.as_slice() {
                     [] => {
                         let zero = self.int(0);
-                        Ok(self.to_np(&zero, elem))
+                        Ok(self.np_scalar(&zero, elem))
                     }
                     [val] => self.as_element(val, elem),
                     _ => self.fail("wrong-arguments", format!("`numpy.{name}` takes one argument"), None),

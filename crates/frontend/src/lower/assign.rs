@@ -243,7 +243,7 @@ impl<'p> Lowerer<'_, 'p> {
             return self.fail("unsupported-assignment", "a slice cannot be assigned to in compiled code", None);
         };
         let index = self.index_int(index, "list")?;
-        let item = self.into_list_item(list, val)?;
+        let item = self.list_item(list, val)?;
         self.emit(Op::ListSet, &[list, &index, &item], Type::None);
         Ok(())
     }

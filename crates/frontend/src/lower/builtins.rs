@@ -233,7 +233,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match val.ty() {
             ty if is_number(ty) => self.as_float(val),
             Type::Np(_) => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 self.as_float(&python)
             }
             Type::Str => Ok(self.prim(Prim::StrToFloat, &[val])),
@@ -258,7 +258,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ty if is_integer(ty) => self.as_int(val),
             Type::Float => Ok(self.prim(Prim::FloatToInt, &[val])),
             Type::Np(_) => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 self.int_of(&python, None)
             }
             Type::Str => {
@@ -301,7 +301,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             (Type::Float, None) => Ok(self.prim(Prim::FloatRound, &[val])),
             (Type::Float, Some(digits)) => Ok(self.prim(Prim::FloatRoundDigits, &[val, &digits])),
             (Type::Np(elem), None) if elem.is_float() => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 Ok(self.prim(Prim::FloatRound, &[&python]))
             }
             (Type::Np(_), _) => self.fail(

@@ -102,6 +102,7 @@ impl Lowerer<'_, '_> {
         Ok(match (left.ty(), right.ty()) {
             (Type::None, Type::None) => self.bool(true),
             (Type::Bool, Type::Bool) => self.prim_equal_bools(left, right),
+            (a, b) if same && a == b && matches!(a, Type::Np(_)) => self.bool(true),
             (Type::Float, Type::Float) if same => self.bool(true),
             (Type::Float, Type::Float) => self.prim(Prim::FloatEq, &[left, right]),
             (a, Type::Float) if is_integer(a) => {
@@ -119,11 +120,11 @@ impl Lowerer<'_, '_> {
             (Type::Str, Type::Str) => self.prim(Prim::StrEq, &[left, right]),
             (Type::Np(_), b) if is_number(b) || matches!(b, Type::Np(_)) => {
                 let found = self.np_compare(CmpOp::Eq, left, right)?;
-                self.from_np(&found)
+                self.python_number(&found)
             }
             (a, Type::Np(_)) if is_number(a) => {
                 let found = self.np_compare(CmpOp::Eq, left, right)?;
-                self.from_np(&found)
+                self.python_number(&found)
             }
             (Type::Tuple(a), Type::Tuple(b)) if a.len() == b.len() => {
                 self.equal_fields(left, right, same || left.id == right.id)?
@@ -147,7 +148,7 @@ impl Lowerer<'_, '_> {
         let (a, b) = (self.fields(left), self.fields(right));
         let mut all = self.bool(true);
         for (a, b) in a.iter().zip(&b) {
-            let equal = self.equal(a, b, same)?;
+            let equal = self.equal(a, b, same || a.id == b.id)?;
             let no = self.bool(false);
             all = self.select(&all, &equal, &no);
         }
@@ -234,7 +235,7 @@ impl Lowerer<'_, '_> {
         let mut decided: Vec<(Edge, Val)> = Vec::new();
         let mut clash = None;
         for (x, y) in a.iter().zip(&b) {
-            let equal = self.equal(x, y, same)?;
+            let equal = self.equal(x, y, same || x.id == y.id)?;
             let (go_on, differ) = self.branch(&equal)?;
             if let Some(edge) = differ {
                 self.attach(edge);

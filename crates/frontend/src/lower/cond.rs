@@ -170,7 +170,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Ok(self.prim(Prim::StrNe, &[val, &empty]))
             }
             Type::Np(_) => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 self.truth(&python)
             }
             Type::Tuple(items) => Ok(self.bool(!items.is_empty())),

@@ -36,7 +36,7 @@ impl Lowerer<'_, '_> {
             (Type::Int | Type::Float | Type::Bool, Type::Np(_)) => self.emit(Op::ToNp, &[val], target.clone()),
             (Type::Np(elem), ty) if elem.python_type() == *ty => self.emit(Op::FromNp, &[val], target.clone()),
             (Type::Np(_), Type::Float) => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 return self.coerce(&python, target);
             }
             (Type::Tuple(from), Type::Tuple(to)) if from.len() == to.len() => self.coerce_fields(val, target)?,
@@ -53,7 +53,7 @@ impl Lowerer<'_, '_> {
     fn misfit(&mut self, target: &Shape) -> Lowered<Val> {
         self.misfits += 1;
         let id = self.stand_in(&target.ty);
-        Ok(Val { id, shape: target.clone(), known: None })
+        Ok(Val::new(id, target.clone()))
     }
 
     fn int_to_float(&mut self, val: &Val) -> Val {
@@ -129,7 +129,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// A NumPy scalar as the Python number of the same value.
-    pub fn from_np(&mut self, val: &Val) -> Val {
+    pub fn python_number(&mut self, val: &Val) -> Val {
         match val.ty() {
             Type::Np(elem) => {
                 let ty = elem.python_type();

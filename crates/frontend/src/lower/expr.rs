@@ -283,7 +283,7 @@ impl<'p> Lowerer<'_, 'p> {
                 format!("cannot access local variable '{id}' where it is not associated with a value"),
             ),
             Var::Maybe(val, flag) => {
-                let flag = Val { id: flag, shape: Shape::from(Type::Bool), known: None };
+                let flag = Val::new(flag, Type::Bool);
                 let message = format!("cannot access local variable '{id}' where it is not associated with a value");
                 self.require(&flag, ExcKind::UnboundLocalError, &message)?;
                 self.set_val(slot, val.clone());

@@ -215,6 +215,9 @@ impl Lowerer<'_, '_> {
         let mut head = self.loop_heads.get(&(key, first.clone())).cloned().unwrap_or_else(|| first.clone());
         loop {
             self.burn(32)?;
+            if let Some(slot) = head.iter().position(super::VarShape::is_endless) {
+                return self.refuse_endless(slots[slot]);
+            }
             self.attach(entry.clone());
             let mark = self.mark();
             let header = self.enter_header(&slots, &dead, &head)?;

@@ -219,7 +219,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let result = match var {
             Var::Bound(val) => val,
             Var::Maybe(val, flag) => {
-                let flag = Val { id: flag, shape: Type::Bool.into(), known: None };
+                let flag = Val::new(flag, Type::Bool);
                 self.or_default(name, &flag, Some(val), default)?
             }
             _ => {
@@ -252,7 +252,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let mut edges: Vec<(Edge, Val)> = Vec::new();
         if let Some(flag) = flag {
-            let flag = Val { id: flag, shape: Type::Bool.into(), known: None };
+            let flag = Val::new(flag, Type::Bool);
             let (some, none) = self.branch(&flag)?;
             if let Some(edge) = none {
                 self.attach(edge);
@@ -409,7 +409,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let items = match self.iterable(&only.iter)? {
             Source::Items(items) => items,
-            Source::Range { start, stop, step } => {
+            Source::Range(bounds) => {
+                let [start, stop, step] = *bounds;
                 let known = (start.known_int(), stop.known_int(), step.known_int());
                 let (Some(start), Some(stop), Some(1)) = known else { return self.unknown_length() };
                 if stop.saturating_sub(start) > 64 {

@@ -18,7 +18,7 @@ impl<'p> Lowerer<'_, 'p> {
             Type::Str => Ok(val.clone()),
             // NumPy's scalars print like Python's, and only `repr` tells them apart.
             Type::Np(elem) if elem.name() != "float32" => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 self.repr_of(&python)
             }
             _ => self.repr_of(val),
@@ -139,11 +139,11 @@ impl<'p> Lowerer<'_, 'p> {
             Type::Float => Ok(self.prim(Prim::FloatFormat, &[val, spec])),
             Type::Str => Ok(self.prim(Prim::StrFormat, &[val, spec])),
             Type::Np(elem) if elem.name() == "float64" => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 Ok(self.prim(Prim::FloatFormat, &[&python, spec]))
             }
             Type::Np(elem) if !elem.is_float() && elem.name() != "bool" => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 Ok(self.prim(Prim::IntFormat, &[&python, spec]))
             }
             Type::Np(_) => self.fail(

@@ -57,7 +57,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Argument::Value(shape) => {
                     let id = lowerer.builder.param(index);
                     index += 1;
-                    Var::Bound(Val { id, shape: shape.clone(), known: None })
+                    Var::Bound(Val::new(id, shape.clone()))
                 }
                 Argument::Static(known) => Var::Static(known.clone()),
             };

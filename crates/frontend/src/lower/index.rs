@@ -104,7 +104,7 @@ impl<'p> Lowerer<'_, 'p> {
         };
         self.each_variant(index, &mut |lowerer, index| match index.ty() {
             ty if is_integer(ty) => lowerer.as_int(&index),
-            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&index)),
+            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&index)),
             other => {
                 let found = python_name(other);
                 let message = match what {
@@ -232,7 +232,7 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn slice_int(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if is_integer(ty) => lowerer.as_int(&val),
-            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&val)),
+            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&val)),
             _ => lowerer.clash("slice indices must be integers or None or have an __index__ method"),
         })
     }

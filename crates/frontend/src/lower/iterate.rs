@@ -19,11 +19,8 @@ const UNROLL_MAX: usize = 8;
 pub enum Source<'p> {
     /// 0, 1, ... below the number.
     Count(Val),
-    Range {
-        start: Val,
-        stop: Val,
-        step: Val,
-    },
+    /// From a start to a stop by a step.
+    Range(Box<[Val; 3]>),
     List(Val),
     Array(Val),
     Str(Val),
@@ -127,7 +124,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let source = match (name, args) {
             ("range", _) => {
                 let [start, stop, step] = self.range_arguments(call)?;
-                Source::Range { start, stop, step }
+                Source::Range(Box::new([start, stop, step]))
             }
             ("enumerate", [inner, rest @ ..]) if rest.len() < 2 => {
                 let inner = self.iterable(inner)?;
@@ -168,7 +165,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let source = self.iterable(inner)?;
                 if !matches!(
                     source,
-                    Source::Range { .. } | Source::List(_) | Source::Str(_) | Source::Array(_) | Source::Items(_)
+                    Source::Range(_) | Source::List(_) | Source::Str(_) | Source::Array(_) | Source::Items(_)
                 ) {
                     return self.clash("this object is not reversible");
                 }
@@ -241,7 +238,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn as_index(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if is_integer(ty) => lowerer.as_int(&val),
-            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.from_np(&val)),
+            Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&val)),
             other => {
                 let message = format!("'{}' object cannot be interpreted as an integer", python_name(other));
                 lowerer.clash(message)
@@ -275,7 +272,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let start = self.prim(Prim::RangeStart, &[&val]);
                 let stop = self.prim(Prim::RangeStop, &[&val]);
                 let step = self.prim(Prim::RangeStep, &[&val]);
-                Ok(Source::Range { start, stop, step })
+                Ok(Source::Range(Box::new([start, stop, step])))
             }
             Type::Tuple(items) if items.len() <= UNROLL_MAX => {
                 let items = self.fields(&val);
@@ -375,7 +372,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 "a generator expression cannot be used here in compiled code",
                 Some("use a list comprehension".to_owned()),
             ),
-            Source::Range { start, stop, step } if matches!(step.known_int(), Some(1 | -1)) => {
+            Source::Range(bounds) if matches!(bounds[2].known_int(), Some(1 | -1)) => {
+                let [start, stop, step] = *bounds;
                 self.for_range(start, stop, step, key, assigned, live, exits, body)
             }
             source => {
@@ -420,7 +418,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let place = self.place;
         let upward = step.known_int() == Some(1);
         let shape = if upward && start.shape.origin.non_negative { non_negative_int() } else { Shape::from(Type::Int) };
-        let first = Val { id: start.id, shape: shape.clone(), known: None };
+        let first = Val::new(start.id, shape.clone());
         let count = self.hidden(Var::Bound(first));
         let mut assigned = assigned.to_vec();
         assigned.push(count);
@@ -551,7 +549,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn cursor(&mut self, source: Source<'p>) -> Lowered<Cursor> {
         Ok(match source {
             Source::Count(count) => Cursor::Count(count),
-            Source::Range { start, stop, step } => {
+            Source::Range(bounds) => {
+                let [start, stop, step] = *bounds;
                 let range = self.prim(Prim::RangeNew, &[&start, &stop, &step]);
                 let length = self.length(&range)?;
                 Cursor::Range(start, length, step)
@@ -639,7 +638,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     let here = self.prim(Prim::IntEq, &[number, &position]);
                     found = self.select(&here, item, &found);
                 }
-                Val { id: found.id, shape: shape.clone(), known: if rest.is_empty() { found.known } else { None } }
+                match rest {
+                    [] => found,
+                    _ => Val::new(found.id, shape.clone()),
+                }
             }
             Cursor::Enumerate(inner, start) => {
                 let item = self.get(inner, number)?;

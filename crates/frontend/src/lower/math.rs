@@ -130,7 +130,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if is_number(ty) => lowerer.as_float(&val),
             Type::Np(_) => {
-                let python = lowerer.from_np(&val);
+                let python = lowerer.python_number(&val);
                 lowerer.as_float(&python)
             }
             other => {
@@ -148,7 +148,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     "ceil" => Prim::MathCeil,
                     _ => Prim::MathTrunc,
                 };
-                self.each_variant(val, &mut |lowerer, val| lowerer.to_whole(&val, prim, name))
+                self.each_variant(val, &mut |lowerer, val| lowerer.whole(&val, prim, name))
             }
             ("log", [val]) => {
                 let real = self.real(val)?;
@@ -186,16 +186,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
-    fn to_whole(&mut self, val: &Val, prim: Prim, name: &str) -> Lowered<Val> {
+    fn whole(&mut self, val: &Val, prim: Prim, name: &str) -> Lowered<Val> {
         match val.ty() {
             ty if is_integer(ty) => self.as_int(val),
             Type::Float => Ok(self.prim(prim, &[val])),
             Type::Np(elem) if elem.is_float() => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 Ok(self.prim(prim, &[&python]))
             }
             Type::Np(_) if name != "trunc" => {
-                let python = self.from_np(val);
+                let python = self.python_number(val);
                 self.as_int(&python)
             }
             other => {

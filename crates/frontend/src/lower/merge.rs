@@ -8,6 +8,9 @@ use super::{Lowered, Lowerer, Stop, Val};
 use crate::names::{Slot, SlotSet};
 use crate::shape::{self, Merge, Shape};
 
+/// Types that one variable may have at the head of a loop.
+const VARIANTS_MAX: usize = 10;
+
 /// A variable as merging sees it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum VarShape {
@@ -29,6 +32,11 @@ impl VarShape {
             Var::Mixed => VarShape::Mixed,
             Var::Poisoned => VarShape::Poisoned,
         }
+    }
+
+    /// Whether the variable has so many types that they will never be complete.
+    pub(super) fn is_endless(&self) -> bool {
+        self.shape().is_some_and(|shape| shape.ty.variants().len() > VARIANTS_MAX)
     }
 
     fn shape(&self) -> Option<&Shape> {
@@ -115,15 +123,13 @@ impl Lowerer<'_, '_> {
         }
         for (path, shape) in &facts {
             let id = self.builder.block_param(target, shape.ty.clone());
-            env.set_fact(path.clone(), Val { id, shape: shape.clone(), known: None });
+            env.set_fact(path.clone(), Val::new(id, shape.clone()));
         }
         let mut results = Vec::new();
         for (kept, shape) in kept.into_iter().zip(&shapes) {
-            results.push(kept.unwrap_or_else(|| Val {
-                id: self.builder.block_param(target, shape.ty.clone()),
-                shape: shape.clone(),
-                known: None,
-            }));
+            results.push(
+                kept.unwrap_or_else(|| Val::new(self.builder.block_param(target, shape.ty.clone()), shape.clone())),
+            );
         }
         let params = self.builder.func().block(target).params.len();
         for (edge, vals) in edges {
@@ -217,11 +223,7 @@ impl Lowerer<'_, '_> {
 
     /// The variable that a block's new parameters stand for.
     fn header_var(&mut self, block: BlockId, shape: &VarShape) -> Var {
-        let mut param = |shape: &Shape| Val {
-            id: self.builder.block_param(block, shape.ty.clone()),
-            shape: shape.clone(),
-            known: None,
-        };
+        let mut param = |shape: &Shape| Val::new(self.builder.block_param(block, shape.ty.clone()), shape.clone());
         match shape {
             VarShape::Bound(shape) => Var::Bound(param(shape)),
             VarShape::Maybe(shape) => {
@@ -258,6 +260,15 @@ impl Lowerer<'_, '_> {
     }
 
     // Heads of loops.
+
+    pub(super) fn refuse_endless(&mut self, slot: Slot) -> Lowered<()> {
+        let name = self.names.locals.get(slot).cloned().unwrap_or_default();
+        self.fail(
+            "too-many-types",
+            format!("`{name}` has ever more types in this loop"),
+            Some("use a list for what grows".to_owned()),
+        )
+    }
 
     pub(super) fn var_shapes(&self, env: &Env, slots: &[Slot]) -> Vec<VarShape> {
         slots.iter().map(|slot| VarShape::of(&env.var(*slot))).collect()

@@ -93,7 +93,7 @@ impl Lowerer<'_, '_> {
             let message = format!("Python integer out of bounds for {}", elem.name());
             self.require(&fits, ExcKind::OverflowError, &message)?;
         }
-        let python = self.from_np(val);
+        let python = self.python_number(val);
         let number = match elem.python_type() {
             Type::Float => self.as_float(&python)?,
             Type::Int => self.as_int(&python)?,
@@ -101,8 +101,8 @@ impl Lowerer<'_, '_> {
         };
         // A Python float that meets a float32 is one, too.
         if elem == Elem::F32 && *val.ty() != Type::Np(Elem::F32) {
-            let rounded = self.to_np(&number, elem);
-            return Ok(self.from_np(&rounded));
+            let rounded = self.np_scalar(&number, elem);
+            return Ok(self.python_number(&rounded));
         }
         Ok(number)
     }
@@ -115,7 +115,7 @@ impl Lowerer<'_, '_> {
         self.select(&above, &below, &no)
     }
 
-    pub fn to_np(&mut self, val: &Val, elem: Elem) -> Val {
+    pub fn np_scalar(&mut self, val: &Val, elem: Elem) -> Val {
         self.emit(Op::ToNp, &[val], Type::Np(elem))
     }
 
@@ -168,7 +168,7 @@ impl Lowerer<'_, '_> {
             }
         };
         let number = self.prim(prim, &[&a, &b]);
-        let mut result = self.to_np(&number, elem);
+        let mut result = self.np_scalar(&number, elem);
         result.shape.origin.python = python;
         Ok(result)
     }
@@ -184,10 +184,10 @@ impl Lowerer<'_, '_> {
         self.require(&legal, ExcKind::ValueError, "Integers to negative integer powers are not allowed.")?;
         if exponent.known_int() == Some(2) {
             let square = self.prim(Prim::IntMulWrap, &[base, base]);
-            return Ok(self.to_np(&square, elem));
+            return Ok(self.np_scalar(&square, elem));
         }
         let hidden = self.var_count();
-        let plain = |val: &Val| Var::Bound(Val { id: val.id, shape: Type::Int.into(), known: None });
+        let plain = |val: &Val| Var::Bound(Val::new(val.id, Type::Int));
         let power = self.hidden(plain(&one));
         let square = self.hidden(plain(base));
         let rest = self.hidden(plain(exponent));
@@ -215,11 +215,11 @@ impl Lowerer<'_, '_> {
         self.join(ends, None)?;
         let result = self.hidden_val(power)?;
         self.drop_hidden(hidden);
-        Ok(self.to_np(&result, elem))
+        Ok(self.np_scalar(&result, elem))
     }
 
     fn np_bool_arithmetic(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Val> {
-        let (a, b) = (self.from_np(left), self.from_np(right));
+        let (a, b) = (self.python_number(left), self.python_number(right));
         let op = match op {
             Operator::Add | Operator::BitOr => Operator::BitOr,
             Operator::Mult | Operator::BitAnd => Operator::BitAnd,
@@ -236,13 +236,13 @@ impl Lowerer<'_, '_> {
             }
         };
         let logic = self.binary(op, &a, &b, false)?;
-        Ok(self.to_np(&logic, Elem::Bool))
+        Ok(self.np_scalar(&logic, Elem::Bool))
     }
 
     pub fn np_unary(&mut self, op: UnaryOp, val: &Val) -> Lowered<Val> {
         let Type::Np(elem) = *val.ty() else { return Ok(val.clone()) };
         let python = val.shape.origin.python;
-        let number = self.from_np(val);
+        let number = self.python_number(val);
         let result = match (op, elem) {
             (UnaryOp::UAdd, Elem::Bool) | (UnaryOp::USub, Elem::Bool) => {
                 return self.clash("The numpy boolean negative, the `-` operator, is not supported");
@@ -260,13 +260,13 @@ impl Lowerer<'_, '_> {
                 return self.clash("ufunc 'invert' not supported for the input types");
             }
         };
-        let mut result = self.to_np(&result, elem);
+        let mut result = self.np_scalar(&result, elem);
         result.shape.origin.python = python;
         Ok(result)
     }
 
     pub fn np_absolute(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
-        let number = self.from_np(val);
+        let number = self.python_number(val);
         let magnitude = match elem.python_type() {
             Type::Float => self.prim(Prim::FloatAbs, &[&number]),
             Type::Int => {
@@ -278,22 +278,22 @@ impl Lowerer<'_, '_> {
             }
             _ => number,
         };
-        let mut result = self.to_np(&magnitude, elem);
+        let mut result = self.np_scalar(&magnitude, elem);
         result.shape.origin = Origin { python: val.shape.origin.python, ..Origin::default() };
         Ok(result)
     }
 
     /// A comparison with a NumPy scalar: a `numpy.bool`.
     pub fn np_compare(&mut self, op: CmpOp, left: &Val, right: &Val) -> Lowered<Val> {
-        let (a, b) = (self.from_np(left), self.from_np(right));
+        let (a, b) = (self.python_number(left), self.python_number(right));
         // A float32 is compared with a Python float rounded to float32.
         let narrow = |this: &Val, other: &Val| *this.ty() == Type::Float && *other.ty() == Type::Np(Elem::F32);
         let (a, b) = if narrow(left, right) {
-            let rounded = self.to_np(&a, Elem::F32);
-            (self.from_np(&rounded), b)
+            let rounded = self.np_scalar(&a, Elem::F32);
+            (self.python_number(&rounded), b)
         } else if narrow(right, left) {
-            let rounded = self.to_np(&b, Elem::F32);
-            (a, self.from_np(&rounded))
+            let rounded = self.np_scalar(&b, Elem::F32);
+            (a, self.python_number(&rounded))
         } else {
             (a, b)
         };
@@ -301,7 +301,7 @@ impl Lowerer<'_, '_> {
         let mixed = *a.ty() == Type::Float || *b.ty() == Type::Float;
         let (a, b) = if mixed { (self.as_float(&a)?, self.as_float(&b)?) } else { (a, b) };
         let found = self.compare(op, &a, &b)?;
-        Ok(self.to_np(&found, Elem::Bool))
+        Ok(self.np_scalar(&found, Elem::Bool))
     }
 
     /// A value as an element of an array of this type, as `array[i] = value` converts it.
@@ -312,26 +312,26 @@ impl Lowerer<'_, '_> {
     fn as_element_plain(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
         match val.ty() {
             Type::Np(found) if *found == elem => Ok(Val { shape: Shape::from(Type::Np(elem)), ..val.clone() }),
-            Type::Bool => Ok(self.to_np(val, elem)),
-            Type::Int if elem == Elem::Bool || elem.is_float() => Ok(self.to_np(val, elem)),
+            Type::Bool => Ok(self.np_scalar(val, elem)),
+            Type::Int if elem == Elem::Bool || elem.is_float() => Ok(self.np_scalar(val, elem)),
             Type::Int => {
                 let number = self.np_operand(val, elem)?;
-                Ok(self.to_np(&number, elem))
+                Ok(self.np_scalar(&number, elem))
             }
             Type::Float if elem.python_type() == Type::Int => {
                 let int = self.prim(Prim::FloatToInt, &[val]);
                 let number = self.np_operand(&int, elem)?;
-                Ok(self.to_np(&number, elem))
+                Ok(self.np_scalar(&number, elem))
             }
-            Type::Float => Ok(self.to_np(val, elem)),
+            Type::Float => Ok(self.np_scalar(val, elem)),
             Type::Np(_) => {
-                let number = self.from_np(val);
-                Ok(self.to_np(&number, elem))
+                let number = self.python_number(val);
+                Ok(self.np_scalar(&number, elem))
             }
             Type::None if elem.is_float() => {
                 // NumPy stores NaN for `None`.
                 let nan = self.float(f64::NAN);
-                Ok(self.to_np(&nan, elem))
+                Ok(self.np_scalar(&nan, elem))
             }
             other => {
                 let message = format!(

@@ -57,7 +57,7 @@ impl<'p> Lowerer<'_, 'p> {
                 };
                 let count = match count.ty() {
                     ty if is_integer(ty) => self.as_int(count)?,
-                    Type::Np(elem) if elem.python_type() == Type::Int => self.from_np(count),
+                    Type::Np(elem) if elem.python_type() == Type::Int => self.python_number(count),
                     other => {
                         let message = format!("can't multiply sequence by non-int of type '{}'", python_name(other));
                         return self.clash(message);
@@ -144,7 +144,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// A value as an item of the list: the list's element type grows when it can.
-    pub fn into_list_item(&mut self, list: &Val, val: &Val) -> Lowered<Val> {
+    pub fn list_item(&mut self, list: &Val, val: &Val) -> Lowered<Val> {
         let Type::List(item) = list.ty() else { return Err(Stop::Failed) };
         let item = (**item).clone();
         if !list.shape.origin.sites.is_empty() {
@@ -166,7 +166,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     pub fn append(&mut self, list: &Val, val: &Val) -> Lowered<()> {
-        let item = self.into_list_item(list, val)?;
+        let item = self.list_item(list, val)?;
         self.emit(Op::ListAppend, &[list, &item], Type::None);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Values during lowering, and how single instructions are emitted for them. Knows no Python operation.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ir::{Const, ExcKind, Op, Prim, Type, Value};
@@ -14,9 +15,15 @@ pub struct Val {
     pub shape: Shape,
     /// The value itself, where the text tells it.
     pub known: Option<Const>,
+    /// The fields of a tuple or record that was made in this function.
+    pub items: Option<Rc<[Val]>>,
 }
 
 impl Val {
+    pub fn new(id: Value, shape: impl Into<Shape>) -> Val {
+        Val { id, shape: shape.into(), known: None, items: None }
+    }
+
     pub fn ty(&self) -> &Type {
         &self.shape.ty
     }
@@ -71,7 +78,7 @@ impl Lowerer<'_, '_> {
         let ids: Vec<Value> = args.iter().map(|arg| arg.id).collect();
         let shape = shape.into();
         let id = self.builder.inst(op, &ids, shape.ty.clone());
-        Val { id, shape, known: None }
+        Val::new(id, shape)
     }
 
     /// Emits a primitive.
@@ -82,7 +89,7 @@ impl Lowerer<'_, '_> {
     /// A constant that the compiler makes.
     pub fn constant(&mut self, value: Const) -> Val {
         let id = self.builder.constant(value.clone());
-        Val { id, shape: Shape::from(value.ty()), known: Some(value) }
+        Val { known: Some(value.clone()), ..Val::new(id, value.ty()) }
     }
 
     /// A constant that the program's text has.
@@ -142,10 +149,15 @@ impl Lowerer<'_, '_> {
         let parts: Vec<Origin> = items.iter().map(|item| item.shape.origin.clone()).collect();
         let known = parts.iter().any(|part| *part != Origin::default());
         let origin = Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() };
-        self.emit(Op::Tuple, &args, Shape { ty, origin })
+        let made = self.emit(Op::Tuple, &args, Shape { ty, origin });
+        Val { items: Some(items.into()), ..made }
     }
 
     pub fn field(&mut self, value: &Val, index: usize) -> Val {
+        // The very value that went in: the same object, for CPython.
+        if let Some(item) = value.items.as_ref().and_then(|items| items.get(index)) {
+            return item.clone();
+        }
         let shape = value.shape.field(index);
         self.emit(Op::Field(index as u32), &[value], shape)
     }
