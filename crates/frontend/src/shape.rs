@@ -356,6 +356,28 @@ fn literal_becomes(shape: &Shape, elem: Elem) -> bool {
     }
 }
 
+/// How deep types may nest and how many parts they may have, before they count as growing without end. Within the limits
+/// of the IR, so that no program is refused there.
+const TYPE_DEPTH_MAX: usize = 20;
+const TYPE_SIZE_MAX: usize = 1_000;
+
+/// Whether the type is too large to be compiled.
+pub fn is_too_large(ty: &Type) -> bool {
+    fn measure(ty: &Type, depth: usize, size: &mut usize) -> bool {
+        *size += 1;
+        if depth > TYPE_DEPTH_MAX || *size > TYPE_SIZE_MAX {
+            return true;
+        }
+        match ty {
+            Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| measure(item, depth + 1, size)),
+            Type::Record(record) => record.fields.iter().any(|(_, field)| measure(field, depth + 1, size)),
+            Type::List(item) => measure(item, depth + 1, size),
+            _ => false,
+        }
+    }
+    measure(ty, 0, &mut 0)
+}
+
 /// The name of the type as Python says it in messages: `int`, `NoneType`, `numpy.float64`.
 pub fn python_name(ty: &Type) -> String {
     match ty {

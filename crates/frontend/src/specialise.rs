@@ -17,7 +17,7 @@ use crate::lower::{Lowerer, Static};
 use crate::names::{Names, free_names};
 use crate::parse::{Parsed, ast};
 use crate::program::Program;
-use crate::shape::{Shape, Sites, join};
+use crate::shape::{Shape, Sites, is_too_large, join};
 
 /// The number of a function with argument types.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -27,6 +27,8 @@ pub struct SpecId(pub u32);
 const SPECS_MAX: usize = 1_000;
 /// Calls inside calls that lowering follows; deeper ones are types that grow without end.
 const DEPTH_MAX: usize = 60;
+/// Times that one function is lowered again for the element types of its lists.
+const SITE_ROUNDS_MAX: usize = 12;
 /// Times that one function is lowered again before its types count as growing without end.
 const ROUNDS_MAX: usize = 60;
 
@@ -257,6 +259,13 @@ impl<'p> Compiler<'p> {
 
     /// What a call with these arguments gives; lowers the function when that has not been done.
     pub fn call(&mut self, callable: Callable, arguments: Vec<Argument>, captured: Vec<String>) -> Option<Callee> {
+        let too_large = |argument: &Argument| match argument {
+            Argument::Value(shape) => is_too_large(&shape.ty),
+            Argument::Static(_) => false,
+        };
+        if arguments.iter().any(too_large) {
+            return None;
+        }
         let key = Key { callable, arguments, captured };
         let id = match self.by_key.get(&key) {
             Some(id) => *id,
@@ -315,7 +324,8 @@ impl<'p> Compiler<'p> {
             }
             rounds += 1;
             let stable = lowest == usize::MAX || self.changes == changes;
-            if stable || rounds >= ROUNDS_MAX {
+            let endless = self.spec(id).result.as_ref().is_some_and(|shape| is_too_large(&shape.ty));
+            if stable || endless || rounds >= ROUNDS_MAX {
                 if !stable {
                     self.refuse_growth(id);
                 }
@@ -359,12 +369,12 @@ impl<'p> Compiler<'p> {
         };
         let names = self.names_of(callable, &source, &captured);
         let mut sites = Sites::default();
-        for round in 0..ROUNDS_MAX {
+        for round in 0..SITE_ROUNDS_MAX {
             let before = self.spec(id).result.clone();
             let lowerer = Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites);
             let outcome = lowerer.run(source, before.as_ref());
             if let Some(revised) = outcome.sites.revised(round >= 4)
-                && round + 1 < ROUNDS_MAX
+                && round + 1 < SITE_ROUNDS_MAX
             {
                 sites = revised;
                 continue;

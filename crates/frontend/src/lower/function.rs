@@ -1,16 +1,17 @@
 //! A whole function: its parameters, its body, its result. Knows nothing of single statements.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use ir::builder::FuncBuilder;
-use ir::{Func, Type};
+use ir::{Func, Type, limits};
 
 use super::{Lowered, Lowerer, Stop, Val, Var};
 use crate::diagnostic::Diagnostic;
 use crate::locate::FunctionNode;
 use crate::names::Names;
 use crate::program::Binding;
-use crate::shape::{Merge, Shape, Sites, annotation_text, join, join_with};
+use crate::shape::{Merge, Shape, Sites, annotation_text, is_too_large, join, join_with};
 use crate::specialise::{Argument, Compiler, Source, SpecId, parameter_list};
 
 /// What lowering a function came to.
@@ -90,21 +91,27 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Ok(result) => result,
             Err(_) => before.cloned(),
         };
-        if self.misfits > 0 && self.diagnostics.is_empty() {
-            let place = source.place();
-            self.report(
-                "too-many-types",
-                "the types of a list in this function cannot be told".to_owned(),
-                place,
-                None,
-            );
-        }
+        self.check_result(source);
         Outcome {
             func: self.builder.finish(),
             result,
             diagnostics: self.diagnostics,
             callees: self.callees,
             sites: self.sites,
+        }
+    }
+
+    /// What cannot be seen before the whole function is there.
+    fn check_result(&mut self, source: Source<'p>) {
+        if !self.diagnostics.is_empty() {
+            return;
+        }
+        if self.misfits > 0 {
+            let message = "the types of a list in this function cannot be told";
+            self.report("too-many-types", message.to_owned(), source.place(), None);
+        } else if is_beyond_limits(self.builder.func()) {
+            let help = Some("split it into several functions".to_owned());
+            self.report("too-complex", "this function is too large to be compiled".to_owned(), source.place(), help);
         }
     }
 
@@ -188,6 +195,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         Ok(Some(result))
     }
+}
+
+/// Whether the IR has no room for the function.
+fn is_beyond_limits(func: &Func) -> bool {
+    let wide = |count: usize| count > limits::ARGS_MAX;
+    let mut seen: HashSet<&Type> = HashSet::new();
+    func.values.len() > limits::VALUES_MAX
+        || func.blocks.len() > limits::BLOCKS_MAX
+        || func
+            .blocks
+            .iter()
+            .any(|block| wide(block.params.len()) || block.insts.iter().any(|inst| wide(inst.args.len())))
+        || func.values.iter().any(|ty| seen.insert(ty) && is_too_large(ty))
 }
 
 /// Whether a fold's state of type `expected` can hold what the function returns.

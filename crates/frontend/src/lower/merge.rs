@@ -34,9 +34,9 @@ impl VarShape {
         }
     }
 
-    /// Whether the variable has so many types that they will never be complete.
+    /// Whether the variable has so many or so deep types that they will never be complete.
     pub(super) fn is_endless(&self) -> bool {
-        self.shape().is_some_and(|shape| shape.ty.variants().len() > VARIANTS_MAX)
+        self.shape().is_some_and(|shape| shape.ty.variants().len() > VARIANTS_MAX || shape::is_too_large(&shape.ty))
     }
 
     fn shape(&self) -> Option<&Shape> {

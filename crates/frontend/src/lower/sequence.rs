@@ -8,6 +8,9 @@ use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::{self, Operator, Ranged};
 use crate::shape::{Origin, Shape, annotation_text, python_name};
 
+/// Items that a list is made with at once.
+const LIST_ITEMS_MAX: usize = 1_000;
+
 impl<'p> Lowerer<'_, 'p> {
     /// `len(val)` of a plain value.
     pub fn length(&mut self, val: &Val) -> Lowered<Val> {
@@ -126,9 +129,15 @@ impl<'p> Lowerer<'_, 'p> {
                 ids.push(self.coerce(item, element)?);
             }
         }
-        let args: Vec<&Val> = ids.iter().collect();
+        // One instruction takes so many items; those beyond are appended.
+        let (first, rest) = ids.split_at(ids.len().min(LIST_ITEMS_MAX));
+        let args: Vec<&Val> = first.iter().collect();
         let origin = Origin { sites: vec![site], ..Origin::default() };
-        Ok(self.emit(Op::ListNew, &args, Shape { ty: Type::List(Box::new(ty)), origin }))
+        let list = self.emit(Op::ListNew, &args, Shape { ty: Type::List(Box::new(ty)), origin });
+        for item in rest {
+            self.emit(Op::ListAppend, &[&list, item], Type::None);
+        }
+        Ok(list)
     }
 
     /// A list of these values, made by the compiler where the program has a tuple or the like.
