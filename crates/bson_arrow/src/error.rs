@@ -153,27 +153,89 @@ impl Failure {
         self
     }
 
-    /// The path in the form `a.b[3]`.
-    pub fn path_text(&self) -> String {
-        let mut text = String::new();
-        for part in self.path.iter().rev() {
-            match part {
-                PathPart::Field(name) if text.is_empty() => text.push_str(name),
-                PathPart::Field(name) => {
-                    text.push('.');
-                    text.push_str(name);
-                }
-                PathPart::Item(index) => text.push_str(&format!("[{index}]")),
-            }
-        }
-        text
-    }
-
     pub fn into_error(self, document: u64) -> DecodeError {
-        let path = self.path_text();
+        let path = path_text(&self.path);
         match self.what {
             What::Malformed(malformed) => DecodeError::Malformed { document, path, malformed },
             What::Mismatch { expected, found } => DecodeError::Mismatch(Mismatch { document, path, expected, found }),
         }
+    }
+}
+
+/// A path in the form `a.b[3]` from its parts, the innermost first.
+fn path_text(path: &[PathPart]) -> String {
+    let mut text = String::new();
+    for part in path.iter().rev() {
+        match part {
+            PathPart::Field(name) if text.is_empty() => text.push_str(name),
+            PathPart::Field(name) => {
+                text.push('.');
+                text.push_str(name);
+            }
+            PathPart::Item(index) => text.push_str(&format!("[{index}]")),
+        }
+    }
+    text
+}
+
+/// Why a batch was not encoded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum EncodeError {
+    /// A column whose type BSON has no values for.
+    Schema(SchemaError),
+    /// A value that BSON cannot hold unchanged.
+    Value {
+        /// The row in the batch, from 0.
+        row: usize,
+        /// Where in the row: `a.b[3]`.
+        path: String,
+        /// What is wrong with the value.
+        message: String,
+    },
+    /// A document of more bytes than allowed.
+    TooLarge {
+        /// The row in the batch, from 0.
+        row: usize,
+        /// The size of its document.
+        bytes: usize,
+        /// The size allowed.
+        bytes_max: usize,
+    },
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EncodeError::Schema(error) => error.fmt(f),
+            EncodeError::Value { row, path, message } => write!(f, "row {row}, {path}: {message}"),
+            EncodeError::TooLarge { row, bytes, bytes_max } => {
+                write!(f, "row {row}: a document of {bytes} bytes is larger than {bytes_max}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for EncodeError {}
+
+/// A value that could not be written, on its way out of nested values.
+pub(crate) struct EncodeFailure {
+    message: String,
+    path: Vec<PathPart>,
+}
+
+impl EncodeFailure {
+    #[cold]
+    pub fn new(message: String) -> Box<EncodeFailure> {
+        Box::new(EncodeFailure { message, path: Vec::new() })
+    }
+
+    #[cold]
+    pub fn within(mut self: Box<EncodeFailure>, part: PathPart) -> Box<EncodeFailure> {
+        self.path.push(part);
+        self
+    }
+
+    pub fn into_error(self, row: usize) -> EncodeError {
+        EncodeError::Value { row, path: path_text(&self.path), message: self.message }
     }
 }

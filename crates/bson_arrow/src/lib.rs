@@ -2,6 +2,7 @@
 //! it is used, and every failure says which document and which field: `document 42, a.b[3]: expected int32, found string`.
 
 pub mod decode;
+pub mod encode;
 pub mod error;
 pub mod infer;
 pub mod schema;
@@ -11,8 +12,10 @@ mod column;
 mod document;
 mod element;
 mod numeric;
+mod values;
 
 pub use decode::{Decoder, OnMismatch, Options};
 pub use element::ElementType;
-pub use error::{DecodeError, Mismatch, SchemaError};
+pub use encode::{Documents, EncodeOptions, Nulls, encode};
+pub use error::{DecodeError, EncodeError, Mismatch, SchemaError};
 pub use infer::{FieldReport, Inference};

@@ -1,6 +1,8 @@
 //! Decoding: types, coercions, nesting, messages, and bytes that lie.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod support;
+
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -9,40 +11,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType, Field, Schema};
 use bson_arrow::{DecodeError, Decoder, ElementType, Inference, OnMismatch, Options, schema};
-
-/// Writes one document from `(type byte, key, value bytes)`.
-fn doc(elements: &[(u8, &str, Vec<u8>)]) -> Vec<u8> {
-    let mut out = vec![0; 4];
-    for (kind, key, value) in elements {
-        out.push(*kind);
-        out.extend(key.as_bytes());
-        out.push(0);
-        out.extend(value);
-    }
-    out.push(0);
-    let length = out.len() as i32;
-    out[..4].copy_from_slice(&length.to_le_bytes());
-    out
-}
-
-fn text(value: &str) -> Vec<u8> {
-    let mut out = (value.len() as i32 + 1).to_le_bytes().to_vec();
-    out.extend(value.as_bytes());
-    out.push(0);
-    out
-}
-
-fn int(value: i32) -> Vec<u8> {
-    value.to_le_bytes().to_vec()
-}
-
-fn long(value: i64) -> Vec<u8> {
-    value.to_le_bytes().to_vec()
-}
-
-fn double(value: f64) -> Vec<u8> {
-    value.to_le_bytes().to_vec()
-}
+use support::{assert_valid, doc, double, field, int, long, text};
 
 fn decode_with(fields: Vec<Field>, documents: &[Vec<u8>], options: Options) -> Result<RecordBatch, DecodeError> {
     let mut decoder = Decoder::new(Arc::new(Schema::new(fields)), options).expect("a schema BSON has values for");
@@ -56,10 +25,6 @@ fn decode(fields: Vec<Field>, documents: &[Vec<u8>]) -> Result<RecordBatch, Deco
 
 fn message(fields: Vec<Field>, documents: &[Vec<u8>]) -> String {
     decode(fields, documents).expect_err("a mismatch").to_string()
-}
-
-fn field(name: &str, data_type: DataType) -> Field {
-    Field::new(name, data_type, true)
 }
 
 #[test]
@@ -294,11 +259,6 @@ fn everything() -> (Vec<Field>, Vec<u8>) {
         (0xff, "min", vec![]),
     ]);
     (fields, document)
-}
-
-/// What is accepted is well formed all the way down.
-fn assert_valid(batch: &RecordBatch) {
-    batch.columns().iter().for_each(|column| column.to_data().validate_full().unwrap());
 }
 
 #[test]
