@@ -103,7 +103,7 @@ impl<'p> Lowerer<'_, 'p> {
             lowerer.emit(Op::ArraySet, &[&row, &index, &item], Type::None);
             Ok(())
         });
-        let ends = self.close_collector();
+        let ends = self.close_collector(exits);
         lowered?;
         self.join(ends, None)?;
         self.drop_hidden(hidden);

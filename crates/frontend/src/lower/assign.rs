@@ -2,7 +2,7 @@
 
 use ir::{ExcKind, Op, Prim, Type};
 
-use super::{Lowered, Lowerer, Thing, Val, Var};
+use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::annotation::annotation_type;
 use crate::parse::ast::{self, Expr};
 use crate::shape::{Shape, python_name};
@@ -154,7 +154,7 @@ impl<'p> Lowerer<'_, 'p> {
             self.raise_with(ExcKind::ValueError, Some(&text));
         }
         self.continue_at(holds);
-        Ok(())
+        if self.is_live() { Ok(()) } else { Err(Stop::Dead) }
     }
 
     /// `a, *b, c = val` for a tuple.

@@ -25,7 +25,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     if self.join(std::mem::take(&mut open), None).is_err() {
                         break;
                     }
-                    let (holds, fails) = self.condition(value)?;
+                    let lowered = self.condition(value);
+                    let Some((holds, fails)) = self.if_reached(lowered)? else { break };
                     let (go_on, done) = if is_and { (holds, fails) } else { (fails, holds) };
                     open = go_on;
                     settled.extend(done);

@@ -379,7 +379,8 @@ impl<'p> Lowerer<'_, 'p> {
         };
         let mut decided: Vec<(Edge, Val)> = Vec::new();
         for value in first {
-            let val = self.expr(value)?;
+            let lowered = self.expr(value);
+            let Some(val) = self.if_reached(lowered)? else { return self.join_values(decided) };
             let path = self.path_of(value);
             self.at(value);
             let (holds, fails) = self.split(&val, path.as_ref(), &mut |lowerer, val| lowerer.truth(val))?;
@@ -389,10 +390,9 @@ impl<'p> Lowerer<'_, 'p> {
                 return self.join_values(decided);
             }
         }
-        match self.expr(last) {
-            Ok(val) => decided.extend(self.detach().map(|edge| (edge, val))),
-            Err(Stop::Dead) => {}
-            Err(other) => return Err(other),
+        let lowered = self.expr(last);
+        if let Some(val) = self.if_reached(lowered)? {
+            decided.extend(self.detach().map(|edge| (edge, val)));
         }
         self.at(op);
         self.join_values(decided)
@@ -404,13 +404,15 @@ impl<'p> Lowerer<'_, 'p> {
         let mut decided: Vec<(Edge, Val)> = Vec::new();
         let count = compare.ops.len();
         for (index, (op, comparator)) in compare.ops.iter().zip(&compare.comparators).enumerate() {
-            let right = self.expr(comparator)?;
+            let lowered = self.expr(comparator);
+            let Some(right) = self.if_reached(lowered)? else { break };
             self.at(compare);
             let (op, known) = (*op, left.clone());
-            let found = self.dispatch(&[known, right.clone()], &mut |lowerer, vals| match vals {
+            let lowered = self.dispatch(&[known, right.clone()], &mut |lowerer, vals| match vals {
                 [left, right] => lowerer.compare(op, left, right),
                 _ => Err(Stop::Failed),
-            })?;
+            });
+            let Some(found) = self.if_reached(lowered)? else { break };
             if index + 1 == count {
                 decided.extend(self.detach().map(|edge| (edge, found)));
                 break;

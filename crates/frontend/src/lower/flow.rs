@@ -144,8 +144,10 @@ impl Lowerer<'_, '_> {
         }
     }
 
-    /// Takes the edges of the collector that was opened last.
-    pub fn close_collector(&mut self) -> Vec<Edge> {
+    /// Takes the edges of the collector. Those that were opened after it and not closed, because something was refused,
+    /// are closed with it.
+    pub fn close_collector(&mut self, collector: usize) -> Vec<Edge> {
+        self.collectors.truncate(collector + 1);
         self.collectors.pop().unwrap_or_default()
     }
 

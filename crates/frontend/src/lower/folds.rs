@@ -62,7 +62,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             lowerer.set_val(total, after);
             Ok(())
         });
-        let ends = self.close_collector();
+        let ends = self.close_collector(exits);
         lowered?;
         self.join(ends, None)?;
         let result = self.hidden_val(total)?;
@@ -111,8 +111,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             lowerer.collect(decided, done.into_iter().map(|(edge, _)| edge));
             lowerer.join(open.into_iter().map(|(edge, _)| edge).collect(), None)
         });
-        let ends = self.close_collector();
-        let early = self.close_collector();
+        let ends = self.close_collector(exits);
+        let early = self.close_collector(decided);
         lowered?;
         let (holds, fails) = if is_any { (early, ends) } else { (ends, early) };
         let result = self.truth_of_edges(holds, fails)?;
@@ -212,7 +212,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             lowerer.at_place(place);
             lowerer.replace_best(op, (best, best_key), item, item_key, key.is_some())
         });
-        let ends = self.close_collector();
+        let ends = self.close_collector(exits);
         lowered?;
         self.join(ends, None)?;
         let var = self.env().map_or(Var::Unbound, |env| env.var(best));
@@ -337,7 +337,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let item = lowerer.item_at(&list, &index)?;
             lowerer.append(&sorted, &item)
         });
-        let ends = self.close_collector();
+        let ends = self.close_collector(exits);
         lowered?;
         self.join(ends, None)?;
         self.drop_hidden(hidden);

@@ -109,7 +109,7 @@ impl<'p> Lowerer<'_, 'p> {
             lowerer.set_val(text, after);
             Ok(())
         });
-        let ends = self.close_collector();
+        let ends = self.close_collector(exits);
         lowered?;
         self.join(ends, None)?;
         self.at_place(place);

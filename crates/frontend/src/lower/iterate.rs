@@ -477,7 +477,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.assign(&generator.target, item)?;
         let mut ends = Vec::new();
         for test in &generator.ifs {
-            let (holds, fails) = self.condition(test)?;
+            let lowered = self.condition(test);
+            let Some((holds, fails)) = self.if_reached(lowered)? else { break };
             ends.extend(fails);
             if self.join(holds, None).is_err() {
                 break;
@@ -485,12 +486,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         if self.is_live() {
             if let Some(next) = rest.first() {
-                let source = self.iterable(&next.iter)?;
-                self.at(&next.iter);
                 let exits = self.open_collector();
-                let lowered = self.generate(source, elt, rest, key.wrapping_add(1), assigned, None, exits, body);
-                let done = self.close_collector();
-                lowered?;
+                self.guarded(|lowerer| {
+                    let source = lowerer.iterable(&next.iter)?;
+                    lowerer.at(&next.iter);
+                    lowerer.generate(source, elt, rest, key.wrapping_add(1), assigned, None, exits, body)
+                })?;
+                let done = self.close_collector(exits);
                 ends.extend(done);
             } else {
                 self.guarded(|lowerer| {

@@ -229,6 +229,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
+    /// `None` where control does not get behind what was lowered, for constructs that go on elsewhere all the same.
+    pub fn if_reached<T>(&mut self, lowered: Lowered<T>) -> Lowered<Option<T>> {
+        match lowered {
+            Ok(val) => Ok(Some(val)),
+            Err(Stop::Dead) => {
+                self.close();
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     /// Takes part of the fuel; fails when it is used up.
     pub fn burn(&mut self, amount: usize) -> Lowered<()> {
         if self.fuel >= amount {

@@ -210,7 +210,7 @@ impl Lowerer<'_, '_> {
             lowerer.set_val(rest, halved);
             Ok(())
         });
-        let ends = self.close_collector();
+        let ends = self.close_collector(exits);
         lowered?;
         self.join(ends, None)?;
         let result = self.hidden_val(power)?;

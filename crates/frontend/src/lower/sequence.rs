@@ -200,7 +200,7 @@ impl<'p> Lowerer<'_, 'p> {
         let exits = self.open_collector();
         let key = self.place.start;
         let lowered = self.for_each(source, key, &[], None, exits, &mut |lowerer, _| lowerer.copy_items(&result, list));
-        let edges = self.close_collector();
+        let edges = self.close_collector(exits);
         lowered?;
         self.join(edges, None)?;
         self.drop_hidden(hidden);
@@ -218,7 +218,7 @@ impl<'p> Lowerer<'_, 'p> {
             let item = lowerer.item_at(list, &index)?;
             lowerer.append(target, &item)
         });
-        let edges = self.close_collector();
+        let edges = self.close_collector(exits);
         lowered?;
         self.join(edges, None)?;
         self.drop_hidden(hidden);
@@ -236,7 +236,7 @@ impl<'p> Lowerer<'_, 'p> {
         let exits = self.open_collector();
         let key = self.place.start;
         let lowered = self.for_each(source, key, &[], None, exits, &mut |lowerer, item| lowerer.append(list, &item));
-        let edges = self.close_collector();
+        let edges = self.close_collector(exits);
         lowered?;
         self.join(edges, None)?;
         self.drop_hidden(hidden);
@@ -256,8 +256,8 @@ impl<'p> Lowerer<'_, 'p> {
             lowerer.continue_at(no);
             Ok(())
         });
-        let missing = self.close_collector();
-        let hits = self.close_collector();
+        let missing = self.close_collector(exits);
+        let hits = self.close_collector(found);
         lowered?;
         let result = self.truth_of_edges(hits, missing)?;
         self.drop_hidden(hidden);
@@ -286,8 +286,8 @@ impl<'p> Lowerer<'_, 'p> {
             lowerer.continue_at(yes);
             Ok(())
         });
-        let holds = self.close_collector();
-        fails.extend(self.close_collector());
+        let holds = self.close_collector(exits);
+        fails.extend(self.close_collector(found));
         lowered?;
         let result = self.truth_of_edges(holds, fails)?;
         self.drop_hidden(hidden);
@@ -355,8 +355,8 @@ impl<'p> Lowerer<'_, 'p> {
             lowerer.continue_at(no);
             Ok(())
         });
-        let missing = self.close_collector();
-        let hits = self.close_collector();
+        let missing = self.close_collector(exits);
+        let hits = self.close_collector(found);
         lowered?;
         if self.join(missing, None).is_ok() {
             let shown = self.repr_of(val)?;
@@ -385,7 +385,7 @@ impl<'p> Lowerer<'_, 'p> {
         let assigned = source.binds(self);
         let lowered =
             self.for_each(source, key, &assigned, None, exits, &mut |lowerer, item| lowerer.append(&list, &item));
-        let edges = self.close_collector();
+        let edges = self.close_collector(exits);
         lowered?;
         self.join(edges, None)?;
         self.drop_hidden(hidden);

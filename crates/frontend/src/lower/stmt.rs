@@ -14,11 +14,14 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn block(&mut self, body: &'p [Stmt]) {
         for stmt in body {
             let Some(saved) = self.env().map(|env| env.clone()) else { return };
+            let (scopes, loops) = (self.scopes.len(), self.loops.len());
             self.at(stmt);
             let lowered = self.burn(4).and_then(|()| self.stmt(stmt));
             match self.settle(lowered) {
                 Ok(()) => {}
                 Err(Stop::Failed) => {
+                    self.scopes.truncate(scopes);
+                    self.loops.truncate(loops);
                     if !self.is_live() {
                         let block = self.builder.block();
                         self.attach(Edge { block, env: saved });
@@ -179,8 +182,8 @@ impl<'p> Lowerer<'_, 'p> {
             lowerer.join(holds, None)?;
             lowerer.loop_body(&looped.body, breaks, stmt)
         });
-        let exits = self.close_collector();
-        self.after_loop(lowered, exits, &looped.orelse, stmt)
+        let exits = self.close_collector(exits);
+        self.after_loop(lowered, (breaks, exits), &looped.orelse, stmt)
     }
 
     /// The body of a loop statement, from the start of an iteration to where the next one starts.
@@ -190,21 +193,21 @@ impl<'p> Lowerer<'_, 'p> {
         self.loops.push((breaks, continues));
         self.block(body);
         self.loops.pop();
-        let mut ends = self.close_collector();
+        let mut ends = self.close_collector(continues);
         ends.extend(self.detach());
         self.join(ends, names.live_in_loop(stmt))
     }
 
-    /// The `else` of a loop and what follows it; the collector of its breaks is the last one open.
+    /// The `else` of a loop and what follows it.
     fn after_loop(
         &mut self,
         lowered: Lowered<()>,
-        exits: Vec<Edge>,
+        (breaks, exits): (usize, Vec<Edge>),
         orelse: &'p [Stmt],
         stmt: &'p Stmt,
     ) -> Lowered<()> {
         let names = self.names.clone();
-        let mut ends = self.close_collector();
+        let mut ends = self.close_collector(breaks);
         self.settle(lowered)?;
         self.block_from(exits, orelse, &mut ends);
         self.join(ends, names.live_after(stmt))
@@ -227,8 +230,8 @@ impl<'p> Lowerer<'_, 'p> {
             lowerer.assign(&looped.target, item)?;
             lowerer.loop_body(&looped.body, breaks, stmt)
         });
-        let exits = self.close_collector();
-        self.after_loop(lowered, exits, &looped.orelse, stmt)
+        let exits = self.close_collector(exits);
+        self.after_loop(lowered, (breaks, exits), &looped.orelse, stmt)
     }
 
     // Exceptions.
@@ -281,15 +284,14 @@ impl<'p> Lowerer<'_, 'p> {
     fn assert_stmt(&mut self, assert: &'p ast::StmtAssert) -> Lowered<()> {
         let (holds, fails) = self.test(&assert.test);
         if self.join(fails, None).is_ok() {
-            let message = match &assert.msg {
-                Some(expr) => {
-                    let val = self.expr(expr)?;
-                    Some(self.text_of(&val)?)
-                }
-                None => None,
+            let lowered = match &assert.msg {
+                Some(expr) => self.expr(expr).and_then(|val| self.text_of(&val)).map(Some),
+                None => Ok(None),
             };
-            self.at(assert);
-            self.raise_with(ExcKind::AssertionError, message.as_ref());
+            if let Some(message) = self.if_reached(lowered)? {
+                self.at(assert);
+                self.raise_with(ExcKind::AssertionError, message.as_ref());
+            }
         }
         self.join(holds, None)
     }
