@@ -1,7 +1,7 @@
 """The flights that left New York City in 2013: cleaning, features, groups and a learner.
 
 Every function below is plain Python. Fuseline compiles it and runs it over all rows; afterwards CPython runs the very
-same functions over the very same rows (flights_twin.py), and the two are compared: each value of each row, and the time.
+same functions over the very same rows (flights_twin.py), and the two are compared: every value, and the time.
 
     python examples/flights.py [--data FOLDER] [--rows N]
 """
