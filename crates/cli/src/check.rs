@@ -7,7 +7,6 @@ use frontend::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
 use frontend::file_program::{FileFunction, FileProgram, file_program};
 use frontend::program::SourceFile;
 use frontend::render::{self, Severity};
-use frontend::{Request, Signature};
 use std::collections::BTreeSet;
 
 /// Checks every file; true when none has an error.
@@ -33,7 +32,7 @@ pub fn problems(file: &FileProgram) -> Vec<Diagnostic> {
     let mut lines_compiled = BTreeSet::new();
     for (index, function) in file.functions.iter().enumerate().filter(|(_, function)| function.is_candidate()) {
         found.extend(function.diagnostics.iter().cloned());
-        let compiled = frontend::compile(&file.program, index, &request_of(function.signature.as_ref()));
+        let compiled = frontend::compile(&file.program, index, &function.request());
         let (untyped, errors): (Vec<_>, Vec<_>) =
             compiled.diagnostics.into_iter().partition(|diagnostic| diagnostic.code == NEEDS_TYPE);
         found.extend(errors);
@@ -64,18 +63,6 @@ fn untyped_note(file: &FileProgram, function: &FileFunction, untyped: &[Diagnost
         place: function.place,
         labels: vec![],
         help: None,
-    }
-}
-
-/// What is asked of the compiler for a function with this signature; annotations count where there is none.
-pub fn request_of(signature: Option<&Signature>) -> Request {
-    match signature {
-        None => Request::default(),
-        Some(signature) => Request {
-            params: signature.params.iter().cloned().map(Some).collect(),
-            expected_result: signature.result.clone(),
-            ..Request::default()
-        },
     }
 }
 

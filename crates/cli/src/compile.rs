@@ -1,14 +1,13 @@
 //! `fuseline compile`: functions of one Python file as native code, in the form asked for.
 
 use crate::args::{CompileRequest, Emit};
-use crate::check::request_of;
 use crate::failure::Failure;
 use crate::{link, output, source};
 use codegen::{Artifact, Options};
 use frontend::diagnostic::Diagnostic;
 use frontend::file_program::{FileProgram, file_program};
 use frontend::render::{self, Severity};
-use frontend::{Signature, parse_signature};
+use frontend::{Request, Signature, parse_signature};
 
 /// Compiles; false when the program has errors, which are then on standard error.
 pub fn run(request: &CompileRequest) -> Result<bool, Failure> {
@@ -97,7 +96,7 @@ fn names(file: &FileProgram, indices: &[usize]) -> String {
 fn module(file: &FileProgram, index: usize, given: Option<&Signature>) -> Result<ir::Module, Vec<Diagnostic>> {
     let function = &file.functions[index];
     let mut diagnostics = function.diagnostics.clone();
-    let request = request_of(given.or(function.signature.as_ref()));
+    let request = given.map_or_else(|| function.request(), Request::of_signature);
     let compiled = frontend::compile(&file.program, index, &request);
     diagnostics.extend(compiled.diagnostics);
     match compiled.module {

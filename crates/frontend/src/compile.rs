@@ -1,7 +1,7 @@
 //! The entry point: a program, the function to start from and the types of its arguments in, a module or diagnostics
 //! out. Owns the order of the passes; knows nothing of how each works.
 
-use crate::annotation::annotation_type;
+use crate::annotation::{Signature, annotation_type};
 use crate::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
 use crate::parse::{Parsed, ast::Ranged};
 use crate::program::Program;
@@ -22,6 +22,17 @@ pub struct Request {
     pub row_result: bool,
     /// The type the result must have (a fold's state): an `int` where it has a `float` becomes one.
     pub expected_result: Option<ir::Type>,
+}
+
+impl Request {
+    /// The types that a signature gives.
+    pub fn of_signature(signature: &Signature) -> Request {
+        Request {
+            params: signature.params.iter().cloned().map(Some).collect(),
+            expected_result: signature.result.clone(),
+            ..Request::default()
+        }
+    }
 }
 
 /// What came of it.

@@ -3,6 +3,7 @@
 //! Knows nothing of types or of what the functions do.
 
 use crate::annotation::{Signature, parse_signature};
+use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file_constants as constants;
 use crate::locate::line_and_byte_column;
@@ -52,6 +53,16 @@ impl FileFunction {
     pub fn is_candidate(&self) -> bool {
         self.marked || !self.drives && (self.annotated || self.diagnostics.is_empty())
     }
+
+    /// Whether the file alone tells the types of all parameters.
+    pub fn has_types(&self) -> bool {
+        self.annotated || self.signature.is_some()
+    }
+
+    /// What to ask of the compiler for this function by itself.
+    pub fn request(&self) -> Request {
+        self.signature.as_ref().map_or_else(Request::default, Request::of_signature)
+    }
 }
 
 impl FileProgram {
@@ -64,8 +75,7 @@ impl FileProgram {
     /// leading underscore and whose parameter types are all known.
     pub fn exported(&self) -> Vec<usize> {
         let is_exported = |function: &FileFunction| {
-            let has_types = function.annotated || function.signature.is_some();
-            function.is_candidate() && function.callable && !function.name.starts_with('_') && has_types
+            function.is_candidate() && function.callable && !function.name.starts_with('_') && function.has_types()
         };
         (0..self.functions.len()).filter(|index| is_exported(&self.functions[*index])).collect()
     }

@@ -157,7 +157,7 @@ fn check_stores(engine: &str, ran: &Ran, answer: &Answer) -> Option<String> {
     None
 }
 
-/// Compiles every function of the block whose parameters are all annotated: each diagnostic must be asserted, each assertion met.
+/// Compiles every function of the block whose parameters have types: each diagnostic must be asserted, each assertion met.
 fn check_diagnostics(section: &Section, failures: &mut Vec<String>) {
     let file = source_file(&section.source);
     let found = diagnostics_of(&section.source);
@@ -196,8 +196,8 @@ fn diagnostics_of(source: &str) -> Vec<Diagnostic> {
     let mut found = file.diagnostics;
     for (index, function) in file.functions.iter().enumerate() {
         found.extend(function.diagnostics.iter().cloned());
-        if function.annotated {
-            found.extend(frontend::compile(&file.program, index, &Request::default()).diagnostics);
+        if function.has_types() {
+            found.extend(frontend::compile(&file.program, index, &function.request()).diagnostics);
         }
     }
     let mut unique: Vec<Diagnostic> = Vec::new();

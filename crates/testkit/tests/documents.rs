@@ -1,11 +1,15 @@
-//! Documents that are tests: the pages of docs/errors run like the language corpus, and the lists in
-//! docs/differences-from-cpython.md and docs/errors/README.md are made from what exists. `FUSELINE_BLESS=1` writes them.
+//! Documents that are tests: the pages of docs/errors run like the language corpus; the lists of diagnostics, decisions and
+//! differences from CPython are made from what exists. `FUSELINE_BLESS=1` writes them.
 
 use std::path::{Path, PathBuf};
 
 use testkit::corpus::run_section;
 use testkit::markdown::{self, Section};
 use testkit::oracle::Oracle;
+
+/// Diagnostics that only live Python objects, the columns of a dataset or our own mistakes lead to: their pages have no
+/// example that a file alone could show.
+const NOT_FROM_A_FILE: &[&str] = &["internal", "source-not-found", "unknown-field"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -19,7 +23,10 @@ fn pages(folder: &str) -> Vec<(String, String, Vec<Section>)> {
     let found: Vec<_> = pages
         .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();
-            let sections = markdown::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let sections = match text.contains("```") {
+                true => markdown::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+                false => vec![],
+            };
             (name(&path), text, sections)
         })
         .collect();
@@ -47,7 +54,9 @@ fn the_pages_of_the_diagnostics_are_true() {
     let mut failures = vec![];
     for (name, _, sections) in pages("docs/errors") {
         let code = name.trim_end_matches(".md");
-        if !sections.iter().any(|section| section.errors.iter().any(|error| error.code == code)) {
+        if !NOT_FROM_A_FILE.contains(&code)
+            && !sections.iter().any(|section| section.errors.iter().any(|error| error.code == code))
+        {
             failures.push(format!("{name}: no section shows `{code}`"));
         }
         for section in sections {
@@ -77,6 +86,23 @@ fn the_list_of_diagnostics_is_complete() {
         text.push_str(&format!("| [`{code}`]({name}) | {summary} |\n"));
     }
     compare("docs/errors/README.md", &text);
+}
+
+#[test]
+fn the_list_of_decisions_is_complete() {
+    let mut text = String::from(
+        "# Decisions\n\nOne page of at most 40 lines for each: the question, what was measured, the choice.\n\n\
+         | number | decision |\n| --- | --- |\n",
+    );
+    for (name, page, _) in pages("docs/decisions") {
+        let heading = page.lines().next().and_then(|line| line.strip_prefix("# "));
+        let (number, title) = heading
+            .and_then(|heading| heading.split_once([':', '.', ' ']))
+            .unwrap_or_else(|| panic!("{name}: the first line is not `# NNNN: title`"));
+        assert!(name.starts_with(number), "{name}: the heading says {number}");
+        text.push_str(&format!("| {number} | [{}]({name}) |\n", title.trim()));
+    }
+    compare("docs/decisions/README.md", &text);
 }
 
 #[test]
