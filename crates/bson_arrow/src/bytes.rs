@@ -1,18 +1,19 @@
-//! Columns of text and bytes. Text stays where it is: a column holds Arrow views into the buffers that were handed in,
-//! and copies only what is short, or what would keep a far larger buffer alive.
+//! Columns of text and bytes. A column of views lets its text stay in the buffers that were handed in, and copies only
+//! what is short; the decoder decides for each buffer whether the views may keep it alive. The other columns copy.
 
 use std::sync::Arc;
 
-use arrow_array::builder::{LargeStringBuilder, StringBuilder};
-use arrow_array::types::{BinaryType, LargeBinaryType};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, GenericByteArray, StringViewArray};
-use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
+use arrow_array::{
+    ArrayRef, BinaryArray, FixedSizeBinaryArray, LargeBinaryArray, LargeStringArray, StringArray, StringViewArray,
+};
+use arrow_buffer::{Buffer, NullBufferBuilder};
 use arrow_data::{ByteView, MAX_INLINE_VIEW_LEN};
 use arrow_schema::{ArrowError, DataType, Field};
 
-use crate::column::{Source, offsets};
+use crate::column::Source;
 use crate::element::{self, ElementType};
 use crate::error::Failure;
+use crate::memory::{FinishedOffsets, Offsets, expected, grow, packed, scalars};
 use crate::schema;
 
 /// Which of Arrow's string types a text column becomes.
@@ -23,57 +24,78 @@ pub(crate) enum TextLayout {
     Large,
 }
 
+/// Where a text column keeps its text.
+enum TextStore {
+    /// Views: text of up to twelve bytes inside, longer text in the block with the view's number.
+    Views(Vec<u128>),
+    /// One text behind the other.
+    Copied { data: Vec<u8>, offsets: Offsets },
+}
+
 pub(crate) struct TextColumn {
-    views: Vec<u128>,
+    store: TextStore,
     nulls: NullBufferBuilder,
-    layout: TextLayout,
     /// Takes JavaScript code in place of strings.
     code: bool,
 }
 
 impl TextColumn {
     pub fn new(layout: TextLayout, code: bool) -> TextColumn {
-        TextColumn { views: Vec::new(), nulls: NullBufferBuilder::new(0), layout, code }
+        let store = match layout {
+            TextLayout::View => TextStore::Views(Vec::new()),
+            TextLayout::Small => TextStore::Copied { data: Vec::new(), offsets: Offsets::new(false) },
+            TextLayout::Large => TextStore::Copied { data: Vec::new(), offsets: Offsets::new(true) },
+        };
+        TextColumn { store, nulls: NullBufferBuilder::new(0), code }
     }
 
     pub fn len(&self) -> usize {
-        self.views.len()
+        self.nulls.len()
     }
 
     /// Appends `text`, which stands at `at` in the buffer number `block`.
     #[inline]
     pub fn push(&mut self, text: &str, block: u32, at: usize) {
         let bytes = text.as_bytes();
-        let view = match bytes.first_chunk::<4>() {
-            Some(prefix) if bytes.len() > MAX_INLINE_VIEW_LEN as usize => {
-                // The decoder refuses buffers that 32 bits cannot address.
-                let view = ByteView {
-                    length: bytes.len() as u32,
-                    prefix: u32::from_le_bytes(*prefix),
-                    buffer_index: block,
-                    offset: at as u32,
-                };
-                view.as_u128()
+        match &mut self.store {
+            TextStore::Views(views) => views.push(view_of(bytes, block, at)),
+            TextStore::Copied { data, offsets } => {
+                data.extend_from_slice(bytes);
+                offsets.push(data.len());
             }
-            _ => {
-                let mut view = [0; 16];
-                view[0] = bytes.len() as u8;
-                view[4..4 + bytes.len()].copy_from_slice(bytes);
-                u128::from_le_bytes(view)
-            }
-        };
-        self.views.push(view);
+        }
         self.nulls.append_non_null();
     }
 
     pub fn push_null(&mut self) {
-        self.views.push(0);
+        match &mut self.store {
+            TextStore::Views(views) => views.push(0),
+            TextStore::Copied { data, offsets } => offsets.push(data.len()),
+        }
         self.nulls.append_null();
     }
 
     pub fn truncate(&mut self, len: usize) {
-        self.views.truncate(len);
+        match &mut self.store {
+            TextStore::Views(views) => views.truncate(len),
+            TextStore::Copied { data, offsets } => {
+                offsets.truncate(len);
+                data.truncate(offsets.last());
+            }
+        }
         self.nulls.truncate(len);
+    }
+
+    /// Makes room for `rows` more values, guessing the text from what there is.
+    pub fn reserve(&mut self, rows: usize) {
+        match &mut self.store {
+            TextStore::Views(views) => grow(views, rows),
+            TextStore::Copied { data, offsets } => {
+                let bytes = expected(data.len(), offsets.len(), rows);
+                grow(data, bytes);
+                offsets.reserve(rows);
+            }
+        }
     }
 
     #[inline]
@@ -92,32 +114,83 @@ impl TextColumn {
         Ok(end)
     }
 
-    pub fn finish(&mut self, blocks: &[Buffer]) -> Result<ArrayRef, ArrowError> {
-        let views = std::mem::take(&mut self.views);
-        let referenced: usize = views.iter().map(|view| long_length(*view)).sum();
-        let held: usize = blocks.iter().map(Buffer::len).sum();
-        let buffers = if referenced == 0 { Vec::new() } else { blocks.to_vec() };
-        // SAFETY: `push` made every view from a `&str` of the named block at that place, or inline.
-        let array = unsafe { StringViewArray::new_unchecked(ScalarBuffer::from(views), buffers, self.nulls.finish()) };
-        Ok(match self.layout {
-            // Views that use less than half of what they keep alive are cheaper copied.
-            TextLayout::View if referenced > 0 && referenced < held / 2 => Arc::new(array.gc()),
-            TextLayout::View => Arc::new(array),
-            TextLayout::Small => {
-                if array.iter().flatten().map(str::len).sum::<usize>() > i32::MAX as usize {
-                    return Err(ArrowError::OffsetOverflowError(i32::MAX as usize));
-                }
-                let mut builder = StringBuilder::with_capacity(array.len(), referenced);
-                array.iter().for_each(|text| builder.append_option(text));
-                Arc::new(builder.finish())
-            }
-            TextLayout::Large => {
-                let mut builder = LargeStringBuilder::with_capacity(array.len(), referenced);
-                array.iter().for_each(|text| builder.append_option(text));
-                Arc::new(builder.finish())
-            }
-        })
+    /// Adds up the text that views from row `from` on find in the block with this number.
+    pub fn count_viewed(&self, from: usize, block: u32, bytes: &mut usize) {
+        if let TextStore::Views(views) = &self.store {
+            let viewed = views.get(from..).unwrap_or(&[]).iter().filter(|view| is_in(**view, block));
+            *bytes += viewed.map(|view| long_length(*view)).sum::<usize>();
+        }
     }
+
+    /// Copies the text that views from row `from` on find in the block `old`, whose bytes are given, to the end of
+    /// `copy`, which is the block `new`.
+    pub fn copy_viewed(&mut self, from: usize, (old, bytes): (u32, &[u8]), (new, copy): (u32, &mut Vec<u8>)) {
+        let TextStore::Views(views) = &mut self.store else { return };
+        for view in views.get_mut(from..).unwrap_or(&mut []).iter_mut().filter(|view| is_in(**view, old)) {
+            let mut moved = ByteView::from(*view);
+            let start = moved.offset as usize;
+            moved.buffer_index = new;
+            // The decoder opens another block before 32 bits are too few.
+            moved.offset = copy.len() as u32;
+            copy.extend_from_slice(&bytes[start..start + moved.length as usize]);
+            *view = moved.as_u128();
+        }
+    }
+
+    pub fn finish(&mut self, blocks: &[Buffer]) -> Result<ArrayRef, ArrowError> {
+        let nulls = self.nulls.finish();
+        match &mut self.store {
+            TextStore::Views(views) => {
+                let views = std::mem::take(views);
+                let viewed = views.iter().any(|view| long_length(*view) > 0);
+                let buffers = if viewed { blocks.to_vec() } else { Vec::new() };
+                // SAFETY: `push` made every view from a `&str` of the named block at that place, or inline;
+                // `copy_viewed` moved it together with its text.
+                let array = unsafe { StringViewArray::new_unchecked(scalars(views), buffers, nulls) };
+                Ok(Arc::new(array))
+            }
+            TextStore::Copied { data, offsets } => {
+                let data = packed(std::mem::take(data));
+                // SAFETY: `push` takes whole texts, so every offset is the end of valid UTF-8.
+                Ok(match offsets.finish()? {
+                    FinishedOffsets::Small(offsets) => {
+                        Arc::new(unsafe { StringArray::new_unchecked(offsets, data, nulls) })
+                    }
+                    FinishedOffsets::Large(offsets) => {
+                        Arc::new(unsafe { LargeStringArray::new_unchecked(offsets, data, nulls) })
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// The view of a text that stands at `at` in the buffer number `block`.
+#[inline]
+fn view_of(bytes: &[u8], block: u32, at: usize) -> u128 {
+    match bytes.first_chunk::<4>() {
+        Some(prefix) if bytes.len() > MAX_INLINE_VIEW_LEN as usize => {
+            // The decoder refuses buffers that 32 bits cannot address.
+            let view = ByteView {
+                length: bytes.len() as u32,
+                prefix: u32::from_le_bytes(*prefix),
+                buffer_index: block,
+                offset: at as u32,
+            };
+            view.as_u128()
+        }
+        _ => {
+            let mut view = [0; 16];
+            view[0] = bytes.len() as u8;
+            view[4..4 + bytes.len()].copy_from_slice(bytes);
+            u128::from_le_bytes(view)
+        }
+    }
+}
+
+/// Whether the view refers to the block with this number.
+fn is_in(view: u128, block: u32) -> bool {
+    long_length(view) > 0 && ByteView::from(view).buffer_index == block
 }
 
 /// The bytes that a view refers to outside itself.
@@ -139,10 +212,9 @@ enum BytesKind {
 
 pub(crate) struct BytesColumn {
     data: Vec<u8>,
-    ends: Vec<usize>,
+    offsets: Offsets,
     nulls: NullBufferBuilder,
     kind: BytesKind,
-    large: bool,
 }
 
 impl BytesColumn {
@@ -153,7 +225,7 @@ impl BytesColumn {
             _ => BytesKind::Any,
         };
         let large = *field.data_type() == DataType::LargeBinary;
-        BytesColumn { data: Vec::new(), ends: Vec::new(), nulls: NullBufferBuilder::new(0), kind, large }
+        BytesColumn { data: Vec::new(), offsets: Offsets::new(large), nulls: NullBufferBuilder::new(0), kind }
     }
 
     pub fn is_raw(&self) -> bool {
@@ -161,18 +233,25 @@ impl BytesColumn {
     }
 
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.nulls.len()
     }
 
     pub fn push_null(&mut self) {
-        self.ends.push(self.data.len());
+        self.offsets.push(self.data.len());
         self.nulls.append_null();
     }
 
     pub fn truncate(&mut self, len: usize) {
-        self.ends.truncate(len);
+        self.offsets.truncate(len);
         self.nulls.truncate(len);
-        self.data.truncate(self.ends.last().copied().unwrap_or(0));
+        self.data.truncate(self.offsets.last());
+    }
+
+    /// Makes room for `rows` more values, guessing the bytes from what there is.
+    pub fn reserve(&mut self, rows: usize) {
+        let bytes = expected(self.data.len(), self.offsets.len(), rows);
+        grow(&mut self.data, bytes);
+        self.offsets.reserve(rows);
     }
 
     pub fn append(&mut self, kind: ElementType, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
@@ -192,25 +271,23 @@ impl BytesColumn {
                     && subtype != expected
                 {
                     let found = format!("binData of subtype {subtype}");
-                    return Err(Failure::mismatch(format!("binData of subtype {expected}"), found));
+                    return Err(Failure::mismatch(format!("binData of subtype {expected}"), kind.name(), found));
                 }
                 self.data.extend_from_slice(payload);
                 end
             }
         };
-        self.ends.push(self.data.len());
+        self.offsets.push(self.data.len());
         self.nulls.append_non_null();
         Ok(end)
     }
 
     pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let data = Buffer::from_vec(std::mem::take(&mut self.data));
-        let ends = std::mem::take(&mut self.ends);
+        let data = packed(std::mem::take(&mut self.data));
         let nulls = self.nulls.finish();
-        Ok(if self.large {
-            Arc::new(GenericByteArray::<LargeBinaryType>::try_new(offsets(ends)?, data, nulls)?)
-        } else {
-            Arc::new(GenericByteArray::<BinaryType>::try_new(offsets(ends)?, data, nulls)?)
+        Ok(match self.offsets.finish()? {
+            FinishedOffsets::Small(offsets) => Arc::new(BinaryArray::try_new(offsets, data, nulls)?),
+            FinishedOffsets::Large(offsets) => Arc::new(LargeBinaryArray::try_new(offsets, data, nulls)?),
         })
     }
 }
@@ -250,6 +327,10 @@ impl FixedColumn {
         self.nulls.truncate(len);
     }
 
+    pub fn reserve(&mut self, rows: usize) {
+        grow(&mut self.data, rows * self.width);
+    }
+
     pub fn append(&mut self, kind: ElementType, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
         if kind != self.kind {
             return Err(Failure::wrong_type(self.name.to_string(), kind));
@@ -258,7 +339,7 @@ impl FixedColumn {
             let (subtype, payload, end) = element::binary(source.bytes, at)?;
             if subtype != 4 || payload.len() != self.width {
                 let found = format!("binData of subtype {subtype} and {} bytes", payload.len());
-                return Err(Failure::mismatch(self.name.to_string(), found));
+                return Err(Failure::mismatch(self.name.to_string(), kind.name(), found));
             }
             (payload, end)
         } else {
@@ -271,7 +352,7 @@ impl FixedColumn {
     }
 
     pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let data = Buffer::from_vec(std::mem::take(&mut self.data));
+        let data = packed(std::mem::take(&mut self.data));
         Ok(Arc::new(FixedSizeBinaryArray::try_new(self.width as i32, data, self.nulls.finish())?))
     }
 }

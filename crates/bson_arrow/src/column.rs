@@ -9,17 +9,18 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, GenericListArray, NullArray, OffsetSizeTrait, PrimitiveArray,
-    StructArray,
+    ArrayRef, BooleanArray, FixedSizeListArray, GenericListArray, NullArray, PrimitiveArray, StructArray,
 };
-use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, NullBufferBuilder};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, TimeUnit};
 
 use crate::bytes::{BytesColumn, FixedColumn, TextColumn, TextLayout};
 use crate::document::DocumentColumn;
 use crate::element::{self, ElementType};
 use crate::error::{Failure, Malformed, PathPart, Reason, SchemaError};
+use crate::memory::{self, FinishedOffsets, Offsets};
 use crate::numeric::Number;
+use crate::policy::Forgiven;
 use crate::schema;
 
 /// The bytes being read, and what is to happen when a value does not fit.
@@ -29,6 +30,8 @@ pub(crate) struct Source<'a> {
     /// The number of this buffer among the decoder's.
     pub block: u32,
     pub depth: usize,
+    /// Takes the values that do not fit and became null; without it they are failures.
+    pub forgiven: Option<&'a Forgiven>,
 }
 
 impl<'a> Source<'a> {
@@ -38,7 +41,28 @@ impl<'a> Source<'a> {
             return Err(Malformed::new(at, Reason::Depth));
         }
         let end = element::frame(self.bytes, at)?;
-        Ok((Source { bytes: &self.bytes[..end], block: self.block, depth: self.depth + 1 }, end))
+        Ok((Source { bytes: &self.bytes[..end], depth: self.depth + 1, ..*self }, end))
+    }
+
+    /// What becomes of the value of type `kind` at `at`, the value number `row` of `column`, which failed: null, where
+    /// that is wanted and the field can be null. Returns the position behind it.
+    #[cold]
+    pub fn settle(
+        &self,
+        failure: Box<Failure>,
+        column: &mut Column,
+        row: usize,
+        (kind, at): (ElementType, usize),
+        nullable: bool,
+    ) -> Result<usize, Box<Failure>> {
+        let Some(forgiven) = self.forgiven.filter(|_| nullable && failure.is_mismatch()) else {
+            return Err(failure);
+        };
+        let end = element::skip(kind, self.bytes, at, self.depth)?;
+        column.truncate(row);
+        column.push_null();
+        forgiven.note(at, failure);
+        Ok(end)
     }
 }
 
@@ -91,13 +115,13 @@ impl<T: Number> Numbers<T> {
     }
 
     fn finish(&mut self) -> PrimitiveArray<T> {
-        PrimitiveArray::new(ScalarBuffer::from(std::mem::take(&mut self.values)), self.nulls.finish())
+        PrimitiveArray::new(memory::scalars(std::mem::take(&mut self.values)), self.nulls.finish())
     }
 }
 
 #[cold]
 fn misfit<T: Number>(kind: ElementType, value: impl std::fmt::Display) -> Box<Failure> {
-    Failure::mismatch(T::DATA_TYPE.to_string(), format!("{kind} {value}"))
+    Failure::mismatch(T::DATA_TYPE.to_string(), kind.name(), format!("{kind} {value}"))
 }
 
 pub(crate) struct Booleans {
@@ -135,8 +159,7 @@ pub(crate) struct Lists {
     field: FieldRef,
     layout: ListLayout,
     items: Column,
-    /// The end of each list in `items`.
-    ends: Vec<usize>,
+    offsets: Offsets,
     nulls: NullBufferBuilder,
 }
 
@@ -237,7 +260,8 @@ impl Column {
     fn list(item: &FieldRef, layout: ListLayout, path: &str, depth: usize) -> Result<Column, SchemaError> {
         let items = Column::new(item, &format!("{path}[]"), depth + 1)?;
         let nulls = NullBufferBuilder::new(0);
-        Ok(Column::List(Box::new(Lists { field: item.clone(), layout, items, ends: Vec::new(), nulls })))
+        let offsets = Offsets::new(!matches!(layout, ListLayout::Small));
+        Ok(Column::List(Box::new(Lists { field: item.clone(), layout, items, offsets, nulls })))
     }
 
     /// The number of values so far.
@@ -253,7 +277,7 @@ impl Column {
             Column::Fixed(column) => column.len(),
             Column::Regex(column) => column.pattern.len(),
             Column::Document(column) => column.len(),
-            Column::List(column) => column.ends.len(),
+            Column::List(column) => column.nulls.len(),
         })
     }
 
@@ -316,11 +340,51 @@ impl Column {
         })
     }
 
+    /// Makes room for `rows` more values.
+    pub fn reserve(&mut self, rows: usize) {
+        with_numbers!(self, numbers => memory::grow(&mut numbers.values, rows), {
+            // A bit or two for a row.
+            Column::Null(_) | Column::Bool(_) => {}
+            Column::Date(column) => memory::grow(&mut column.values, rows),
+            Column::Timestamp(column) => {
+                memory::grow(&mut column.seconds, rows);
+                memory::grow(&mut column.increments, rows);
+            }
+            Column::Text(column) => column.reserve(rows),
+            Column::Bytes(column) => column.reserve(rows),
+            Column::Fixed(column) => column.reserve(rows),
+            Column::Regex(column) => {
+                column.pattern.reserve(rows);
+                column.options.reserve(rows);
+            }
+            Column::Document(column) => column.reserve(rows),
+            Column::List(column) => column.reserve(rows),
+        })
+    }
+
+    /// Calls `visit` with every column of text and the number of its first row behind the first `from` rows of this one.
+    pub fn each_text(&mut self, from: usize, visit: &mut impl FnMut(&mut TextColumn, usize)) {
+        with_numbers!(self, _numbers => {}, {
+            Column::Text(column) => visit(column, from),
+            Column::Regex(column) => {
+                visit(&mut column.pattern, from);
+                visit(&mut column.options, from);
+            }
+            Column::Document(column) => column.each_text(from, visit),
+            Column::List(column) => {
+                let from = column.items_before(from);
+                column.items.each_text(from, visit);
+            }
+            Column::Null(_) | Column::Bool(_) | Column::Date(_) | Column::Timestamp(_) | Column::Bytes(_) => {}
+            Column::Fixed(_) => {}
+        })
+    }
+
     /// Appends the value of type `kind` at `at`; returns the position behind it. After an error the column may hold a
     /// part of the value: [`Column::truncate`] takes it back.
     #[inline]
     pub fn append(&mut self, kind: ElementType, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
-        if matches!(kind, ElementType::Null | ElementType::Undefined) && !self.keeps_null() {
+        if kind.is_nothing() && !self.keeps_null() {
             self.push_null();
             return Ok(at);
         }
@@ -359,7 +423,7 @@ impl Column {
 
     /// A raw column keeps BSON's null as a value of its own: only a missing field is null in it.
     #[inline]
-    fn keeps_null(&self) -> bool {
+    pub fn keeps_null(&self) -> bool {
         matches!(self, Column::Bytes(column) if column.is_raw())
     }
 
@@ -370,7 +434,7 @@ impl Column {
             Column::Null(len) => Arc::new(NullArray::new(std::mem::take(len))),
             Column::Bool(column) => Arc::new(BooleanArray::new(column.values.finish(), column.nulls.finish())),
             Column::Date(column) => {
-                let values = ScalarBuffer::from(std::mem::take(&mut column.values));
+                let values = memory::scalars(std::mem::take(&mut column.values));
                 let array = PrimitiveArray::<TimestampMillisecondType>::new(values, column.nulls.finish());
                 Arc::new(array.with_timezone_opt(column.zone.clone()))
             }
@@ -402,7 +466,7 @@ impl Timestamps {
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let part = |values: &mut Vec<u32>| -> ArrayRef {
-            Arc::new(PrimitiveArray::<UInt32Type>::new(ScalarBuffer::from(std::mem::take(values)), None))
+            Arc::new(PrimitiveArray::<UInt32Type>::new(memory::scalars(std::mem::take(values)), None))
         };
         let children = vec![part(&mut self.seconds), part(&mut self.increments)];
         Ok(Arc::new(StructArray::try_new(schema::timestamp_fields(), children, self.nulls.finish())?))
@@ -436,14 +500,37 @@ impl Lists {
         for _ in 0..self.fixed_length() {
             self.items.push_null();
         }
-        self.ends.push(self.items.len());
+        self.close_list();
         self.nulls.append_null();
     }
 
+    /// Ends a list behind the items there are. A list of fixed length needs no offsets.
+    fn close_list(&mut self) {
+        if !matches!(self.layout, ListLayout::Fixed(_)) {
+            self.offsets.push(self.items.len());
+        }
+    }
+
+    /// The number of items in the first `len` lists.
+    fn items_before(&self, len: usize) -> usize {
+        match self.layout {
+            ListLayout::Fixed(length) => len * length,
+            ListLayout::Small | ListLayout::Large => self.offsets.start(len),
+        }
+    }
+
+    /// Makes room for `rows` more lists, guessing their items from those there are.
+    fn reserve(&mut self, rows: usize) {
+        self.items.reserve(memory::expected(self.items.len(), self.nulls.len(), rows));
+        if !matches!(self.layout, ListLayout::Fixed(_)) {
+            self.offsets.reserve(rows);
+        }
+    }
+
     fn truncate(&mut self, len: usize) {
-        self.ends.truncate(len);
+        self.items.truncate(self.items_before(len));
+        self.offsets.truncate(len);
         self.nulls.truncate(len);
-        self.items.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
     fn append(&mut self, kind: ElementType, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
@@ -452,50 +539,54 @@ impl Lists {
         }
         let (body, end) = source.enter(at)?;
         let before = self.items.len();
+        let mut index = 0;
         let mut position = at + 4;
         while let Some(item) = element::next_element(body.bytes, position)? {
             // The keys of an array are its indices; drivers write them, readers go by position.
             let (_, value) = element::cstring(body.bytes, position + 1)?;
-            let index = self.items.len() - before;
-            position = self.items.append(item, &body, value).map_err(|f| f.within(PathPart::Item(index)))?;
+            position = match self.append_item(item, &body, value) {
+                Ok(end) => end,
+                Err(failure) => {
+                    let row = before + index;
+                    let nullable = self.field.is_nullable();
+                    body.settle(failure, &mut self.items, row, (item, value), nullable)
+                        .map_err(|failure| failure.within(PathPart::Item(index)))?
+                }
+            };
+            index += 1;
         }
         let count = self.items.len() - before;
         if let ListLayout::Fixed(length) = self.layout
             && count != length
         {
-            return Err(Failure::mismatch(format!("an array of {length}"), format!("an array of {count}")));
+            let found = format!("an array of {count}");
+            return Err(Failure::mismatch(format!("an array of {length}"), kind.name(), found));
         }
-        self.ends.push(self.items.len());
+        self.close_list();
         self.nulls.append_non_null();
         Ok(end)
     }
 
+    #[inline]
+    fn append_item(&mut self, kind: ElementType, body: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
+        if kind.is_nothing() && !self.field.is_nullable() && !self.items.keeps_null() {
+            return Err(Failure::wrong_type(self.field.data_type().to_string(), kind));
+        }
+        self.items.append(kind, body, at)
+    }
+
     fn finish(&mut self, blocks: &[Buffer]) -> Result<ArrayRef, ArrowError> {
         let items = self.items.finish(blocks)?;
-        let ends = std::mem::take(&mut self.ends);
+        let rows = self.nulls.len();
         let nulls = self.nulls.finish();
         let field = self.field.clone();
-        Ok(match self.layout {
-            ListLayout::Small => Arc::new(GenericListArray::try_new(field, offsets::<i32>(ends)?, items, nulls)?),
-            ListLayout::Large => Arc::new(GenericListArray::try_new(field, offsets::<i64>(ends)?, items, nulls)?),
-            ListLayout::Fixed(length) => {
-                let length = i32::try_from(length).map_err(|_| too_many())?;
-                Arc::new(FixedSizeListArray::try_new_with_length(field, length, items, nulls, ends.len())?)
+        Ok(match (self.offsets.finish()?, &self.layout) {
+            (_, ListLayout::Fixed(length)) => {
+                let length = i32::try_from(*length).map_err(|_| ArrowError::OffsetOverflowError(*length))?;
+                Arc::new(FixedSizeListArray::try_new_with_length(field, length, items, nulls, rows)?)
             }
+            (FinishedOffsets::Small(offsets), _) => Arc::new(GenericListArray::try_new(field, offsets, items, nulls)?),
+            (FinishedOffsets::Large(offsets), _) => Arc::new(GenericListArray::try_new(field, offsets, items, nulls)?),
         })
     }
-}
-
-/// Arrow's offsets from the end of each value.
-pub(crate) fn offsets<O: OffsetSizeTrait>(ends: Vec<usize>) -> Result<OffsetBuffer<O>, ArrowError> {
-    let mut offsets = Vec::with_capacity(ends.len() + 1);
-    offsets.push(O::default());
-    for end in ends {
-        offsets.push(O::from_usize(end).ok_or_else(too_many)?);
-    }
-    Ok(OffsetBuffer::new(ScalarBuffer::from(offsets)))
-}
-
-fn too_many() -> ArrowError {
-    ArrowError::OffsetOverflowError(i32::MAX as usize)
 }

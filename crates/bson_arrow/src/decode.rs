@@ -7,21 +7,38 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use crate::column::Source;
 use crate::document::DocumentColumn;
 use crate::element;
-use crate::error::{DecodeError, Failure, Mismatch, SchemaError, What};
+use crate::error::{DecodeError, Failure, Malformed, Reason, SchemaError, path_text};
+use crate::memory::{self, STEP_ROWS};
+use crate::policy::{Forgiven, Mismatches, OnMismatch, path_to};
 
-/// What happens to a document with a value that its column cannot hold. Bytes that are not BSON are always an error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum OnMismatch {
-    /// Decoding stops with the error.
-    #[default]
-    Raise,
-    /// The document is left out and counted.
-    Drop,
-}
-
+/// What a caller of [`Decoder`] chooses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Options {
+    /// What happens to a value that its column cannot hold.
     pub on_mismatch: OnMismatch,
+}
+
+/// A buffer smaller than this is never kept alive for its text: thousands of small ones would cost more than copies.
+const KEPT_BYTES_MIN: usize = 64 * 1024;
+
+/// Copied text is gathered in blocks of at most this, which 32 bits address.
+const COPIES_BYTES_MAX: usize = 1 << 30;
+
+/// What views of text point into.
+enum Block {
+    /// A buffer that was handed in.
+    Given(Buffer),
+    /// Text copied from such buffers.
+    Copied(Vec<u8>),
+}
+
+impl Block {
+    fn into_buffer(self) -> Buffer {
+        match self {
+            Block::Given(buffer) => buffer,
+            Block::Copied(copy) => memory::packed(copy),
+        }
+    }
 }
 
 /// Turns documents into record batches of one schema. Fields that the schema does not name are checked and passed over.
@@ -43,20 +60,28 @@ pub struct Options {
 pub struct Decoder {
     schema: SchemaRef,
     root: DocumentColumn,
-    blocks: Vec<Buffer>,
+    blocks: Vec<Block>,
+    /// The block of copied text that takes more.
+    copies: Option<usize>,
     options: Options,
     /// Documents seen since the decoder was made.
     documents: u64,
-    dropped: u64,
-    /// The first document that was dropped.
-    first_dropped: Option<Mismatch>,
+    mismatches: Mismatches,
 }
 
 impl Decoder {
     /// A decoder for documents of this schema; an error names the field whose type BSON has no values for.
     pub fn new(schema: SchemaRef, options: Options) -> Result<Decoder, SchemaError> {
         let root = DocumentColumn::new(schema.fields(), "", 0)?;
-        Ok(Decoder { schema, root, blocks: Vec::new(), options, documents: 0, dropped: 0, first_dropped: None })
+        Ok(Decoder {
+            schema,
+            root,
+            blocks: Vec::new(),
+            copies: None,
+            options,
+            documents: 0,
+            mismatches: Mismatches::default(),
+        })
     }
 
     pub fn schema(&self) -> &Schema {
@@ -68,65 +93,157 @@ impl Decoder {
         self.root.len()
     }
 
-    /// How many documents were left out, and the first of them with the reason.
-    pub fn dropped(&self) -> (u64, Option<&Mismatch>) {
-        (self.dropped, self.first_dropped.as_ref())
+    /// The account of the values that did not fit, over the decoder's life.
+    pub fn mismatches(&self) -> &Mismatches {
+        &self.mismatches
     }
 
-    /// Appends every document of `buffer`: whole documents, one behind the other. Returns how many there were. Text in
-    /// the batch keeps the buffer alive. After an error the documents before the failing one are kept.
+    /// The same, to take the rejected documents out of it.
+    pub fn mismatches_mut(&mut self) -> &mut Mismatches {
+        &mut self.mismatches
+    }
+
+    /// Appends every document of `buffer`: whole documents, one behind the other. Returns how many there were. Where
+    /// nearly all of the buffer is text of the batch, the batch keeps the buffer alive; else it copies its text. After an
+    /// error the documents before the failing one are kept.
     pub fn append(&mut self, buffer: &Buffer) -> Result<usize, DecodeError> {
         if u32::try_from(buffer.len()).is_err() || self.blocks.len() >= u32::MAX as usize {
             return Err(DecodeError::TooLarge { bytes: buffer.len() });
         }
-        let block = self.blocks.len() as u32;
-        self.blocks.push(buffer.clone());
-        let bytes = buffer.as_slice();
+        let row = self.root.len();
+        self.blocks.push(Block::Given(buffer.clone()));
+        let outcome = self.append_documents(buffer.as_slice(), self.blocks.len() as u32 - 1);
+        self.release(buffer, row);
+        outcome
+    }
+
+    fn append_documents(&mut self, bytes: &[u8], block: u32) -> Result<usize, DecodeError> {
+        let forgiven = Forgiven::default();
+        let forgives = self.options.on_mismatch == OnMismatch::Null;
+        let source = Source { bytes, block, depth: 0, forgiven: forgives.then_some(&forgiven) };
         let mut position = 0;
         let mut count = 0;
+        let mut room_until = 0;
         while position < bytes.len() {
+            if count >= room_until {
+                room_until = count + self.make_room(bytes, position, count);
+            }
             let row = self.root.len();
-            let source = Source { bytes, block, depth: 0 };
-            position = match self.root.append(&source, position) {
+            let end = match self.root.append(&source, position) {
                 Ok(end) => end,
                 Err(failure) => {
                     self.root.truncate(row);
+                    forgiven.clear();
                     self.settle(*failure, bytes, position)?
                 }
             };
+            if forgives && !forgiven.is_empty() {
+                for mismatch in forgiven.take(bytes, position, self.documents) {
+                    self.mismatches.null_value(&mismatch);
+                }
+            }
+            position = end;
             self.documents += 1;
             count += 1;
         }
         Ok(count)
     }
 
+    /// Reserves memory for the documents from `position` on, by the mean size of the `count` before them; returns for
+    /// how many.
+    #[cold]
+    fn make_room(&mut self, bytes: &[u8], position: usize, count: usize) -> usize {
+        let mean = match count {
+            0 => element::int32(bytes, position).map_or(0, |length| length.max(0) as usize),
+            _ => position / count,
+        };
+        // The smallest document has five bytes.
+        let rows = (bytes.len() - position) / mean.max(5) + 1;
+        let rows = rows.min(STEP_ROWS.max(self.root.len() / 8));
+        self.root.reserve(rows);
+        rows
+    }
+
+    /// Decides about the last block, whose documents start at `row`: kept where the views need nearly all of it, else
+    /// their text is copied and the block let go.
+    fn release(&mut self, buffer: &Buffer, row: usize) {
+        let block = self.blocks.len() as u32 - 1;
+        let mut viewed = 0;
+        self.root.each_text(row, &mut |text, from| text.count_viewed(from, block, &mut viewed));
+        let held = buffer.len().max(buffer.capacity());
+        if viewed >= KEPT_BYTES_MIN && held <= viewed + viewed / 5 {
+            return;
+        }
+        self.blocks.pop();
+        if viewed == 0 {
+            return;
+        }
+        let open = |index: &usize| match &self.blocks[*index] {
+            Block::Copied(copy) => copy.len() + viewed <= COPIES_BYTES_MAX,
+            Block::Given(_) => false,
+        };
+        let index = self.copies.filter(open).unwrap_or(self.blocks.len());
+        if index == self.blocks.len() {
+            self.blocks.push(Block::Copied(Vec::new()));
+            self.copies = Some(index);
+        }
+        if let Block::Copied(copy) = &mut self.blocks[index] {
+            memory::grow(copy, viewed);
+            let bytes = buffer.as_slice();
+            self.root.each_text(row, &mut |text, from| {
+                text.copy_viewed(from, (block, bytes), (index as u32, &mut *copy));
+            });
+        }
+    }
+
     /// What a failing document leads to: an error, or the position behind it when it is left out.
     #[cold]
     fn settle(&mut self, failure: Failure, bytes: &[u8], start: usize) -> Result<usize, DecodeError> {
-        let drop = self.options.on_mismatch == OnMismatch::Drop && matches!(failure.what, What::Mismatch { .. });
         let error = failure.into_error(self.documents);
-        if !drop {
+        let leaves_out = matches!(self.options.on_mismatch, OnMismatch::Drop | OnMismatch::Collect);
+        let DecodeError::Mismatch(mismatch) = error else {
             return Err(error);
+        };
+        if !leaves_out {
+            return Err(DecodeError::Mismatch(mismatch));
         }
         // The rest of the document is still to be checked: a document that is not BSON is never passed over.
-        let end = element::skip_document(bytes, start, 0).map_err(|malformed| DecodeError::Malformed {
+        let end = element::skip_document(bytes, start, 1).map_err(|malformed| DecodeError::Malformed {
             document: self.documents,
-            path: String::new(),
+            path: path_text(&path_to(bytes, start, malformed.offset)),
             malformed,
         })?;
-        self.dropped += 1;
-        if let DecodeError::Mismatch(mismatch) = error {
-            self.first_dropped.get_or_insert(mismatch);
-        }
+        let kept = (self.options.on_mismatch == OnMismatch::Collect).then(|| &bytes[start..end]);
+        self.mismatches.drop_document(mismatch, kept);
         Ok(end)
     }
 
     /// The batch of all documents since the last call. The error means more text or items in one column than its Arrow
     /// type can count.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
-        let blocks = std::mem::take(&mut self.blocks);
+        self.copies = None;
+        let blocks = std::mem::take(&mut self.blocks).into_iter().map(Block::into_buffer).collect::<Vec<_>>();
         let rows = self.root.finish(&blocks)?;
         let batch = RecordBatch::from(rows);
         batch.with_schema(self.schema.clone())
     }
+}
+
+/// Checks that `bytes` are one whole document and nothing else: lengths, terminators, types, booleans, UTF-8 and depth, of
+/// every field at every level. The error has the path of the damage as far as it can be told. What this accepts, a
+/// decoder accepts but for values that do not fit its schema.
+///
+/// ```
+/// assert!(bson_arrow::validate(b"\x0c\0\0\0\x10a\0\x01\0\0\0\0").is_ok());
+/// let error = bson_arrow::validate(b"\x09\0\0\0\x08a\0\x07\0").unwrap_err();
+/// assert_eq!(error.to_string(), "document 0, a: not valid BSON at byte 7: a boolean is neither 0 nor 1");
+/// ```
+pub fn validate(bytes: &[u8]) -> Result<(), DecodeError> {
+    let malformed = match element::skip_document(bytes, 0, 1) {
+        Ok(end) if end == bytes.len() => return Ok(()),
+        Ok(end) => Malformed::new(end, Reason::Trailing),
+        Err(malformed) => malformed,
+    };
+    let path = path_text(&path_to(bytes, 0, malformed.offset));
+    Err(DecodeError::Malformed { document: 0, path, malformed })
 }

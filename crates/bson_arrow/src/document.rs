@@ -8,6 +8,7 @@ use arrow_array::StructArray;
 use arrow_buffer::{Buffer, NullBufferBuilder};
 use arrow_schema::{ArrowError, Field, Fields};
 
+use crate::bytes::TextColumn;
 use crate::column::{Column, Source};
 use crate::element::{self, ElementType};
 use crate::error::{Failure, Malformed, PathPart, SchemaError};
@@ -77,6 +78,16 @@ impl DocumentColumn {
     pub fn push_null(&mut self) {
         self.columns.iter_mut().for_each(Column::push_null);
         self.nulls.append_null();
+    }
+
+    /// Makes room for `rows` more documents.
+    pub fn reserve(&mut self, rows: usize) {
+        self.columns.iter_mut().for_each(|column| column.reserve(rows));
+    }
+
+    /// Calls `visit` with every column of text and its first row behind the first `from` documents.
+    pub fn each_text(&mut self, from: usize, visit: &mut impl FnMut(&mut TextColumn, usize)) {
+        self.columns.iter_mut().for_each(|column| column.each_text(from, &mut *visit));
     }
 
     pub fn truncate(&mut self, len: usize) {
@@ -149,10 +160,15 @@ impl DocumentColumn {
             column.truncate(row);
         }
         let field = &self.fields[index];
-        if kind == ElementType::Null && !field.is_nullable() {
-            return Err(missing(field, "null"));
+        if kind.is_nothing() && !field.is_nullable() && !column.keeps_null() {
+            return Err(missing(field, kind.name()));
         }
-        column.append(kind, body, at).map_err(|failure| failure.within(PathPart::Field(field.name().clone())))
+        match column.append(kind, body, at) {
+            Ok(end) => Ok(end),
+            Err(failure) => body
+                .settle(failure, column, row, (kind, at), field.is_nullable())
+                .map_err(|failure| failure.within(PathPart::Field(field.name().clone()))),
+        }
     }
 
     /// Null for every column that the document at `row` did not fill.
@@ -176,6 +192,6 @@ impl DocumentColumn {
 }
 
 #[cold]
-fn missing(field: &Field, found: &str) -> Box<Failure> {
-    Failure::mismatch(field.data_type().to_string(), found).within(PathPart::Field(field.name().clone()))
+fn missing(field: &Field, found: &'static str) -> Box<Failure> {
+    Failure::mismatch(field.data_type().to_string(), found, found).within(PathPart::Field(field.name().clone()))
 }

@@ -53,6 +53,14 @@ element_types! {
     MinKey = 0xff, "minKey";
 }
 
+impl ElementType {
+    /// Null, and `undefined`, which is read as null.
+    #[inline]
+    pub fn is_nothing(self) -> bool {
+        matches!(self, ElementType::Null | ElementType::Undefined)
+    }
+}
+
 impl fmt::Display for ElementType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -164,7 +172,8 @@ pub fn binary(bytes: &[u8], at: usize) -> Result<(u8, &[u8], usize), Malformed> 
     Ok((subtype, payload, end))
 }
 
-/// Checks the value of type `kind` at `at` and returns the position behind it.
+/// Checks the value of type `kind` at `at` and returns the position behind it. `depth` is the number of documents and
+/// arrays around it.
 pub fn skip(kind: ElementType, bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed> {
     let end = match kind {
         ElementType::Null | ElementType::Undefined | ElementType::MinKey | ElementType::MaxKey => at,
@@ -197,7 +206,7 @@ pub fn skip(kind: ElementType, bytes: &[u8], at: usize, depth: usize) -> Result<
     if end > bytes.len() { Err(Malformed::new(at, Reason::Truncated)) } else { Ok(end) }
 }
 
-/// Checks a whole document or array and returns the position behind it.
+/// Checks a whole document or array, the `depth`th of those around its fields, and returns the position behind it.
 pub fn skip_document(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed> {
     if depth > DEPTH_MAX {
         return Err(Malformed::new(at, Reason::Depth));

@@ -23,6 +23,7 @@ pub enum Reason {
     Boolean,
     Depth,
     ElementType(u8),
+    Trailing,
 }
 
 impl Malformed {
@@ -40,6 +41,7 @@ impl fmt::Display for Reason {
             Reason::Utf8 => f.write_str("text is not valid UTF-8"),
             Reason::Boolean => f.write_str("a boolean is neither 0 nor 1"),
             Reason::Depth => write!(f, "documents are nested deeper than {DEPTH_MAX}"),
+            Reason::Trailing => f.write_str("bytes follow the document"),
             Reason::ElementType(byte) => write!(f, "there is no element type 0x{byte:02x}"),
         }
     }
@@ -54,7 +56,9 @@ pub struct Mismatch {
     pub path: String,
     /// What the column holds, in Arrow's words.
     pub expected: String,
-    /// The BSON type that came, with the value where that is what does not fit; "nothing" for a missing field.
+    /// The BSON type that came; "nothing" for a missing field.
+    pub found_type: &'static str,
+    /// The same with the value, where the value is what does not fit: `double 1.9`.
     pub found: String,
 }
 
@@ -120,9 +124,10 @@ pub(crate) struct Failure {
 
 pub(crate) enum What {
     Malformed(Malformed),
-    Mismatch { expected: String, found: String },
+    Mismatch { expected: String, found_type: &'static str, found: String },
 }
 
+#[derive(Clone)]
 pub(crate) enum PathPart {
     Field(String),
     Item(usize),
@@ -137,14 +142,14 @@ impl From<Malformed> for Box<Failure> {
 
 impl Failure {
     #[cold]
-    pub fn mismatch(expected: String, found: impl fmt::Display) -> Box<Failure> {
-        Box::new(Failure { what: What::Mismatch { expected, found: found.to_string() }, path: Vec::new() })
+    pub fn mismatch(expected: String, found_type: &'static str, found: impl fmt::Display) -> Box<Failure> {
+        Box::new(Failure { what: What::Mismatch { expected, found_type, found: found.to_string() }, path: Vec::new() })
     }
 
     /// A value of a type the column does not take.
     #[cold]
     pub fn wrong_type(expected: String, found: ElementType) -> Box<Failure> {
-        Failure::mismatch(expected, found)
+        Failure::mismatch(expected, found.name(), found)
     }
 
     #[cold]
@@ -154,18 +159,20 @@ impl Failure {
     }
 
     pub fn into_error(self, document: u64) -> DecodeError {
-        let path = path_text(&self.path);
+        let path = path_text(self.path.iter().rev());
         match self.what {
             What::Malformed(malformed) => DecodeError::Malformed { document, path, malformed },
-            What::Mismatch { expected, found } => DecodeError::Mismatch(Mismatch { document, path, expected, found }),
+            What::Mismatch { expected, found_type, found } => {
+                DecodeError::Mismatch(Mismatch { document, path, expected, found_type, found })
+            }
         }
     }
 }
 
-/// A path in the form `a.b[3]` from its parts, the innermost first.
-fn path_text(path: &[PathPart]) -> String {
+/// A path in the form `a.b[3]` from its parts, the outermost first.
+pub(crate) fn path_text<'a>(path: impl IntoIterator<Item = &'a PathPart>) -> String {
     let mut text = String::new();
-    for part in path.iter().rev() {
+    for part in path {
         match part {
             PathPart::Field(name) if text.is_empty() => text.push_str(name),
             PathPart::Field(name) => {
@@ -236,6 +243,6 @@ impl EncodeFailure {
     }
 
     pub fn into_error(self, row: usize) -> EncodeError {
-        EncodeError::Value { row, path: path_text(&self.path), message: self.message }
+        EncodeError::Value { row, path: path_text(self.path.iter().rev()), message: self.message }
     }
 }

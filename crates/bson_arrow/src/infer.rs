@@ -76,7 +76,7 @@ impl Inference {
     pub fn observe(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let mut position = 0;
         while position < bytes.len() {
-            position = self.root.observe(bytes, position, 0).map_err(|malformed| DecodeError::Malformed {
+            position = self.root.observe(bytes, position, 1).map_err(|malformed| DecodeError::Malformed {
                 document: self.root.documents,
                 path: String::new(),
                 malformed,
@@ -100,7 +100,7 @@ impl Inference {
 
 impl Members {
     fn observe(&mut self, bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed> {
-        if depth >= DEPTH_MAX {
+        if depth > DEPTH_MAX {
             return Err(Malformed::new(at, Reason::Depth));
         }
         let end = element::frame(bytes, at)?;
@@ -165,7 +165,7 @@ impl Node {
     }
 
     fn observe_items(&mut self, bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed> {
-        if depth >= DEPTH_MAX {
+        if depth > DEPTH_MAX {
             return Err(Malformed::new(at, Reason::Depth));
         }
         let end = element::frame(bytes, at)?;

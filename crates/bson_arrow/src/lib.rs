@@ -11,11 +11,14 @@ mod bytes;
 mod column;
 mod document;
 mod element;
+mod memory;
 mod numeric;
+mod policy;
 mod values;
 
-pub use decode::{Decoder, OnMismatch, Options};
+pub use decode::{Decoder, Options, validate};
 pub use element::ElementType;
 pub use encode::{Documents, EncodeOptions, Nulls, encode};
 pub use error::{DecodeError, EncodeError, Mismatch, SchemaError};
 pub use infer::{FieldReport, Inference};
+pub use policy::{Mismatches, OnMismatch, ReasonCount, Rejected};

@@ -10,7 +10,10 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType, UInt3
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType, Field, Schema};
-use bson_arrow::{DecodeError, Decoder, ElementType, Inference, OnMismatch, Options, schema};
+use bson_arrow::{
+    DecodeError, Decoder, Documents, ElementType, EncodeOptions, Inference, Nulls, OnMismatch, Options, encode, schema,
+    validate,
+};
 use support::{assert_valid, doc, double, field, int, long, text};
 
 fn decode_with(fields: Vec<Field>, documents: &[Vec<u8>], options: Options) -> Result<RecordBatch, DecodeError> {
@@ -194,23 +197,174 @@ fn a_field_that_must_be_there() {
     assert_eq!(message(fields(), &[doc(&[(0x0a, "a", vec![])])]), "document 0, a: expected Int64, found null");
 }
 
-#[test]
-fn documents_that_do_not_fit_are_dropped_and_counted() {
-    let documents = [
+/// Four documents, of which the second and the fourth do not fit the schema of [`ints`].
+fn misfits() -> [Vec<u8>; 4] {
+    [
         doc(&[(0x10, "a", int(1)), (0x10, "b", int(1))]),
         doc(&[(0x10, "a", int(2)), (0x02, "b", text("x"))]),
         doc(&[(0x10, "a", int(3)), (0x10, "b", int(3))]),
         doc(&[(0x02, "a", text("y")), (0x10, "b", int(4))]),
-    ];
-    let schema = Arc::new(Schema::new(vec![field("a", DataType::Int64), field("b", DataType::Int64)]));
-    let mut decoder = Decoder::new(schema, Options { on_mismatch: OnMismatch::Drop }).unwrap();
-    assert_eq!(decoder.append(&Buffer::from_vec(documents.concat())), Ok(4));
+    ]
+}
+
+fn decoder(fields: Vec<Field>, on_mismatch: OnMismatch) -> Decoder {
+    Decoder::new(Arc::new(Schema::new(fields)), Options { on_mismatch }).unwrap()
+}
+
+fn ints() -> Vec<Field> {
+    vec![field("a", DataType::Int64), field("b", DataType::Int64)]
+}
+
+fn reasons(decoder: &Decoder) -> Vec<(String, &str, &str, u64)> {
+    let reasons = decoder.mismatches().reasons().iter();
+    reasons.map(|row| (row.field.clone(), row.expected.as_str(), row.found_type, row.count)).collect()
+}
+
+#[test]
+fn documents_that_do_not_fit_are_dropped_and_counted() {
+    let mut decoder = decoder(ints(), OnMismatch::Drop);
+    assert_eq!(decoder.append(&Buffer::from_vec(misfits().concat())), Ok(4));
     let batch = decoder.finish().unwrap();
     assert_eq!(batch.column(0).as_primitive::<Int64Type>().values(), &[1, 3]);
     assert_eq!(batch.column(1).as_primitive::<Int64Type>().values(), &[1, 3]);
-    let (dropped, first) = decoder.dropped();
-    assert_eq!(dropped, 2);
-    assert_eq!(first.unwrap().to_string(), "document 1, b: expected Int64, found string");
+    assert_eq!((decoder.mismatches().dropped(), decoder.mismatches().nulled()), (2, 0));
+    assert_eq!(reasons(&decoder), [("b".into(), "Int64", "string", 1), ("a".into(), "Int64", "string", 1)]);
+    let first = &decoder.mismatches().reasons()[0].first;
+    assert_eq!(first.to_string(), "document 1, b: expected Int64, found string");
+    assert!(decoder.mismatches_mut().take_rejected().is_empty());
+}
+
+#[test]
+fn documents_that_do_not_fit_are_kept_for_the_caller() {
+    let mut decoder = decoder(ints(), OnMismatch::Collect);
+    decoder.append(&Buffer::from_vec(misfits().concat())).unwrap();
+    decoder.append(&Buffer::from_vec(misfits()[1].clone())).unwrap();
+    assert_eq!(decoder.finish().unwrap().num_rows(), 2);
+    let rejected = decoder.mismatches_mut().take_rejected();
+    let found: Vec<_> = rejected.iter().map(|one| (one.mismatch.document, one.bytes.clone())).collect();
+    assert_eq!(found, [(1, misfits()[1].clone()), (3, misfits()[3].clone()), (4, misfits()[1].clone())]);
+    assert_eq!(reasons(&decoder), [("b".into(), "Int64", "string", 2), ("a".into(), "Int64", "string", 1)]);
+    assert!(decoder.mismatches_mut().take_rejected().is_empty());
+}
+
+#[test]
+fn values_that_do_not_fit_become_null_at_their_own_place() {
+    let item = field("item", DataType::Struct(vec![field("c", DataType::Int32)].into()));
+    let fields = vec![
+        field("a", DataType::Int64),
+        field("s", DataType::Struct(vec![field("l", DataType::List(Arc::new(item)))].into())),
+        field("z", DataType::Boolean),
+    ];
+    let items = doc(&[
+        (0x03, "0", doc(&[(0x10, "c", int(1))])),
+        (0x03, "1", doc(&[(0x01, "c", double(0.5))])),
+        (0x02, "2", text("x")),
+        (0x03, "3", doc(&[(0x02, "c", text("y"))])),
+    ]);
+    let documents = [
+        doc(&[(0x02, "a", text("x")), (0x03, "s", doc(&[(0x04, "l", items)])), (0x08, "z", vec![1])]),
+        doc(&[(0x10, "a", int(7)), (0x03, "s", doc(&[(0x10, "l", int(1))])), (0xff, "z", vec![])]),
+        doc(&[(0x10, "a", int(8)), (0x10, "s", int(1)), (0x08, "z", vec![1])]),
+    ];
+    let mut decoder = decoder(fields, OnMismatch::Null);
+    decoder.append(&Buffer::from_vec(documents.concat())).unwrap();
+    let batch = decoder.finish().unwrap();
+    assert_valid(&batch);
+    assert_eq!(batch.column(0).as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [None, Some(7), Some(8)]);
+    let s = batch.column(1).as_struct();
+    assert_eq!((0..3).map(|row| s.is_valid(row)).collect::<Vec<_>>(), [true, true, false]);
+    let l = s.column(0).as_list::<i32>();
+    assert_eq!((0..3).map(|row| l.is_valid(row)).collect::<Vec<_>>(), [true, false, false]);
+    let first = l.value(0);
+    let first = first.as_struct();
+    assert_eq!((0..4).map(|row| first.is_valid(row)).collect::<Vec<_>>(), [true, true, false, true]);
+    assert_eq!((0..4).map(|row| first.column(0).is_valid(row)).collect::<Vec<_>>(), [true, false, false, false]);
+    assert_eq!((0..3).map(|row| batch.column(2).is_valid(row)).collect::<Vec<_>>(), [true, false, true]);
+
+    assert_eq!(decoder.mismatches().nulled(), 7);
+    assert_eq!(decoder.mismatches().dropped(), 0);
+    let firsts: Vec<_> = decoder.mismatches().reasons().iter().map(|row| row.first.to_string()).collect();
+    assert_eq!(
+        firsts,
+        [
+            "document 0, a: expected Int64, found string",
+            "document 0, s.l[1].c: expected Int32, found double 0.5",
+            "document 0, s.l[2]: expected Struct, found string",
+            "document 0, s.l[3].c: expected Int32, found string",
+            "document 1, s.l: expected List(Struct(\"c\": Int32)), found int",
+            "document 1, z: expected Boolean, found minKey",
+            "document 2, s: expected Struct, found int",
+        ]
+    );
+    assert_eq!(decoder.mismatches().reasons()[1].field, "s.l[].c");
+}
+
+#[test]
+fn where_null_cannot_stand_the_place_around_it_becomes_null() {
+    let strict = Field::new("b", DataType::Int32, false);
+    let inner = DataType::Struct(vec![field("x", DataType::Int32), strict.clone()].into());
+    let pair = DataType::FixedSizeList(Arc::new(Field::new("item", DataType::Int32, false)), 2);
+    let documents = [
+        doc(&[(0x03, "a", doc(&[(0x02, "x", text("t")), (0x02, "b", text("u"))]))]),
+        doc(&[(0x03, "a", doc(&[]))]),
+        doc(&[(0x04, "p", doc(&[(0x10, "0", int(1)), (0x0a, "1", vec![])]))]),
+        doc(&[(0x04, "p", doc(&[(0x10, "0", int(1)), (0x06, "1", vec![])]))]),
+    ];
+    let mut tolerant = decoder(vec![field("a", inner), field("p", pair)], OnMismatch::Null);
+    tolerant.append(&Buffer::from_vec(documents.concat())).unwrap();
+    let batch = tolerant.finish().unwrap();
+    assert_valid(&batch);
+    assert_eq!((batch.column(0).null_count(), batch.column(1).null_count()), (4, 4));
+    // What failed inside a value that is null as a whole is not counted again.
+    let firsts: Vec<_> = tolerant.mismatches().reasons().iter().map(|row| row.first.to_string()).collect();
+    assert_eq!(
+        firsts,
+        [
+            "document 0, a.b: expected Int32, found string",
+            "document 1, a.b: expected Int32, found nothing",
+            "document 2, p[1]: expected Int32, found null",
+            "document 3, p[1]: expected Int32, found undefined",
+        ]
+    );
+    assert_eq!(tolerant.mismatches().nulled(), 4);
+    // At the top there is no place around it.
+    let mut outer = decoder(vec![strict], OnMismatch::Null);
+    let error = outer.append(&Buffer::from_vec(doc(&[(0x02, "b", text("u"))]))).unwrap_err();
+    assert_eq!(error.to_string(), "document 0, b: expected Int32, found string");
+}
+
+#[test]
+fn damaged_bytes_are_an_error_under_every_policy() {
+    let mut damaged = doc(&[(0x02, "a", text("x")), (0x08, "b", vec![1])]);
+    let at = damaged.len() - 2;
+    damaged[at] = 7;
+    for policy in [OnMismatch::Raise, OnMismatch::Null, OnMismatch::Drop, OnMismatch::Collect] {
+        let mut decoder = decoder(vec![field("a", DataType::Int64)], policy);
+        let error = decoder.append(&Buffer::from_vec([doc(&[]), damaged.clone()].concat())).unwrap_err().to_string();
+        let expected = match policy {
+            // The first thing that is wrong stops it.
+            OnMismatch::Raise => "document 1, a: expected Int64, found string",
+            OnMismatch::Null => "document 1: not valid BSON at byte 21: a boolean is neither 0 nor 1",
+            OnMismatch::Drop | OnMismatch::Collect => {
+                "document 1, b: not valid BSON at byte 21: a boolean is neither 0 nor 1"
+            }
+        };
+        assert_eq!(error, expected);
+        assert_eq!(decoder.finish().unwrap().num_rows(), 1);
+    }
+}
+
+#[test]
+fn validation_names_the_place() {
+    let inner = doc(&[(0x10, "0", int(1)), (0x08, "1", vec![2])]);
+    let outer = doc(&[(0xff, "m", vec![]), (0x03, "a", doc(&[(0x04, "b", inner)])), (0x10, "c", int(1))]);
+    let found = validate(&outer).unwrap_err().to_string();
+    assert_eq!(found, "document 0, a.b[1]: not valid BSON at byte 31: a boolean is neither 0 nor 1");
+    let two = [doc(&[]), doc(&[])].concat();
+    let found = validate(&two).unwrap_err().to_string();
+    assert_eq!(found, "document 0: not valid BSON at byte 5: bytes follow the document");
+    assert!(validate(&[]).is_err());
+    assert!(validate(&doc(&[])).is_ok());
 }
 
 #[test]
@@ -344,4 +498,43 @@ fn the_report_counts_types_and_absence() {
     let found: Vec<_> = report.iter().map(|row| (row.path.as_str(), row.missing, row.documents)).collect();
     assert_eq!(found, [("a", 0, 3), ("b", 1, 3), ("b.c", 1, 2)]);
     assert_eq!(report[0].types, [(ElementType::Null, 1), (ElementType::Int32, 3)]);
+}
+
+#[test]
+fn many_buffers_make_one_batch() {
+    let long_text = "a text that is far too long to stand inside a view".repeat(4);
+    // Buffers that are nearly all text and kept, buffers that are mostly other things, and tiny ones.
+    let mostly_text: Vec<_> = (0..400).map(|_| doc(&[(0x02, "s", text(&long_text))])).collect();
+    let padding = (0x05, "pad", [int(4000), vec![0; 4001]].concat());
+    let mostly_padding: Vec<_> =
+        (0..40).map(|row| doc(&[padding.clone(), (0x02, "s", text(&format!("{long_text} {row}")))])).collect();
+    let short: Vec<_> = (0..3).map(|row| doc(&[(0x02, "s", text(&row.to_string()))])).collect();
+    for data_type in [DataType::Utf8View, DataType::Utf8] {
+        let list = DataType::List(Arc::new(field("item", data_type.clone())));
+        let mut decoder = decoder(vec![field("s", data_type), field("l", list)], OnMismatch::Drop);
+        let mut rows = 0;
+        for round in 0..3 {
+            let item = doc(&[(0x02, "0", text(&format!("{long_text} item {round}"))), (0x02, "1", text("b"))]);
+            let buffers = [&mostly_text, &mostly_padding, &short, &vec![doc(&[(0x04, "l", item)])]];
+            for buffer in buffers {
+                rows += decoder.append(&Buffer::from_vec(buffer.concat())).unwrap();
+            }
+        }
+        let batch = decoder.finish().unwrap();
+        assert_valid(&batch);
+        assert_eq!(batch.num_rows(), rows);
+        let mut documents = Documents::default();
+        let options = EncodeOptions { nulls: Nulls::LeaveOut, ..EncodeOptions::default() };
+        encode(&batch, &options, &mut documents).unwrap();
+        let at = |row: usize| documents.iter().nth(row).unwrap().to_vec();
+        assert_eq!(at(0), mostly_text[0]);
+        let padded = |row: i32| doc(&[(0x02, "s", text(&format!("{long_text} {row}")))]);
+        assert_eq!((at(400), at(439)), (padded(0), padded(39)));
+        assert_eq!(at(440), short[0]);
+        let item = doc(&[(0x02, "0", text(&format!("{long_text} item 2"))), (0x02, "1", text("b"))]);
+        assert_eq!(at(rows - 1), doc(&[(0x04, "l", item)]));
+        // The decoder is empty and can be used again.
+        decoder.append(&Buffer::from_vec(mostly_padding.concat())).unwrap();
+        assert_eq!(decoder.finish().unwrap().num_rows(), 40);
+    }
 }
