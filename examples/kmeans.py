@@ -11,18 +11,21 @@ import fuseline as fl
 
 
 @fl.compile
-def nearest(point: fl.Array[float], centres: fl.Array[float, 2]) -> int:
-    """The number of the centre that is nearest to the point."""
-    best = math.inf
-    label = 0
+def absorb(
+    point: fl.Array[float], centres: fl.Array[float, 2], sums: fl.Array[float, 2], counts: fl.Array[float]
+) -> int:
+    """Add the point to the sum of the centre that is nearest to it; the number of that centre."""
+    best, nearest = math.inf, 0
     for k in range(centres.shape[0]):
         distance = 0.0
         for j in range(centres.shape[1]):
             distance += float((point[j] - centres[k, j]) ** 2)
         if distance < best:
-            best = distance
-            label = k
-    return label
+            best, nearest = distance, k
+    for j in range(centres.shape[1]):
+        sums[nearest, j] += point[j]
+    counts[nearest] += 1
+    return nearest
 
 
 def kmeans(points: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray:
@@ -32,10 +35,7 @@ def kmeans(points: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray:
 
     def step(state, t):
         sums, counts = state
-        k = nearest(t.p, centres)
-        for j in range(dimensions):
-            sums[k, j] += t.p[j]
-        counts[k] += 1
+        absorb(t.p, centres, sums, counts)
         return state
 
     def merge(a, b):

@@ -58,6 +58,12 @@ def test_kmeans_compiles_once_however_many_rounds(random):
     assert fl.compile_count() == before
 
 
+def test_the_kernel_of_kmeans_is_vectorised():
+    absorb = example("kmeans").absorb
+    assert absorb(np.ones(2), np.eye(3, 2), np.zeros((3, 2)), np.zeros(3)) == 0
+    assert "x double>" in absorb.llvm_ir()
+
+
 def test_logistic_regression_agrees_with_scikit_learn(random):
     from sklearn.linear_model import LogisticRegression
 
