@@ -87,11 +87,11 @@ pub fn is_passed(ty: &Type) -> bool {
     holds_array(ty) && ir::layout::slot_count(ty) <= PASSED_CAPTURE_SLOTS_MAX
 }
 
-/// Whether no union and no list of the module holds an array.
+/// Whether no union and no list of the module holds an array, and every capture that does is passed.
 pub fn arrays_are_plain(module: &Module) -> bool {
-    let captures = module.captures.iter().map(|capture| &capture.ty);
-    let mut types = module.funcs.iter().flat_map(|func| func.values.iter()).chain(captures);
-    types.all(is_plain)
+    let mut captures = module.captures.iter().map(|capture| &capture.ty);
+    let mut types = module.funcs.iter().flat_map(|func| func.values.iter());
+    types.all(is_plain) && captures.all(|ty| is_plain(ty) && (!holds_array(ty) || is_passed(ty)))
 }
 
 fn is_plain(ty: &Type) -> bool {

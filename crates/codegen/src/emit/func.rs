@@ -1,5 +1,7 @@
 //! One IR function to one LLVM function: blocks, phis, terminators and the edges that exceptions take.
 
+use std::collections::BTreeMap;
+
 use ir::{BlockId, Const, ExcKind, Func, Prim, Span, Target, Term, Type, Value, messages};
 use runtime::abi;
 
@@ -33,6 +35,8 @@ pub struct FuncEmitter<'e, 'm> {
     exit: Option<(Bb, Val)>,
     /// The block that holds the frame's variables.
     frame: Bb,
+    /// Variables of the frame, by their number of slots. Each is used from a call to the loads right behind it.
+    scratch: BTreeMap<usize, Val>,
     /// In the collecting mode: the word whose sign bit is the flag.
     flag: Option<Val>,
     pub loops: Analysis<'m>,
@@ -70,6 +74,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             handler: None,
             exit: None,
             frame,
+            scratch: BTreeMap::new(),
             flag: None,
             loop_flags: vec![LoopFlags::default(); loops.loops.len()],
             loops,
@@ -286,12 +291,17 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         self.variant.mode == Mode::Collect
     }
 
-    /// A variable of the frame, for results that a runtime function writes.
+    /// A variable of the frame, for what a runtime function reads or writes. The same one for the same size: frames stay
+    /// small however many calls there are.
     pub fn frame_slots(&mut self, count: usize) -> Val {
+        if let Some(found) = self.scratch.get(&count) {
+            return *found;
+        }
         let current = self.em.ll.current();
         self.em.ll.position(self.frame);
         let address = self.em.ll.alloca(self.em.ll.array_ty(self.em.ll.i64(), count));
         self.em.ll.position(current);
+        self.scratch.insert(count, address);
         address
     }
 

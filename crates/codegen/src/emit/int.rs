@@ -3,10 +3,13 @@
 use ir::{ExcKind, Prim, Value, messages};
 
 use crate::emit::func::FuncEmitter;
-use crate::llvm::{IntPred, Val};
+use crate::llvm::{IntPred, RealPred, Val};
 
 /// The largest magnitude up to which every integer is a float.
 const EXACT_FLOAT_MAX: i64 = 1 << 53;
+
+/// A little less than 2**63.
+const PRODUCT_MAX: f64 = 9.2e18;
 
 impl FuncEmitter<'_, '_> {
     fn i64_overflow(&mut self, intrinsic: &str, a: Val, b: Val) -> Val {
@@ -41,7 +44,19 @@ impl FuncEmitter<'_, '_> {
     }
 
     pub fn int_mul(&mut self, a: Val, b: Val) -> Val {
-        self.i64_overflow("llvm.smul.with.overflow", a, b)
+        if !self.collecting() || !self.em.multiplies_vectors {
+            return self.i64_overflow("llvm.smul.with.overflow", a, b);
+        }
+        // No vector instruction tells the overflow. The product as floats is off by less than one part in 2**51, so what
+        // stays below this limit has not overflowed; the few products above it are computed again, exactly.
+        let ll = &self.em.ll;
+        let size = ll.fmul(ll.sitofp(a, ll.f64()), ll.sitofp(b, ll.f64()));
+        let size = ll.intrinsic("llvm.fabs", &[ll.f64()], &[size]);
+        let large = ll.fcmp(RealPred::LLVMRealOGT, size, ll.const_f64(PRODUCT_MAX));
+        let word = ll.sext(large, ll.i64());
+        let product = ll.mul(a, b);
+        self.flag_sign(word);
+        product
     }
 
     pub fn int_neg(&mut self, a: Val) -> Val {

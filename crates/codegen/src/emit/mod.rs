@@ -91,6 +91,8 @@ pub struct Emitter<'m> {
     message_table: Option<Val>,
     poll: Option<Fun>,
     zero: Option<Val>,
+    /// The target multiplies 64-bit integers and converts them to floats in vectors.
+    pub multiplies_vectors: bool,
     /// No union or list holds arrays. When the arrays of the parameters and captures lie row by row without gaps, so do
     /// then all that a function can make of them, and [`Variant::contiguous`] may be used.
     pub arrays_are_plain: bool,
@@ -122,6 +124,7 @@ impl<'m> Emitter<'m> {
             has_arrays: !entry.passed_captures.is_empty() || params.iter().any(facts::holds_array),
             module,
             assumptions,
+            multiplies_vectors: false,
             facts,
             spans: Vec::new(),
             span_numbers: HashMap::new(),

@@ -1,7 +1,7 @@
 //! Target machines: this machine's processor or a triple; running LLVM's passes; writing machine code to memory.
 
 use std::ffi::CString;
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 use llvm_sys::core as c;
 use llvm_sys::target as t;
@@ -26,6 +26,27 @@ pub struct Machine {
     features: String,
 }
 
+/// What LLVM says of this machine.
+struct Host {
+    triple: String,
+    cpu: String,
+    features: String,
+}
+
+impl Host {
+    fn get() -> &'static Host {
+        static HOST: OnceLock<Host> = OnceLock::new();
+        // SAFETY: the messages are LLVM's and freed by `take_message`.
+        HOST.get_or_init(|| unsafe {
+            Host {
+                triple: take_message(tm::LLVMGetDefaultTargetTriple()),
+                cpu: take_message(tm::LLVMGetHostCPUName()),
+                features: take_message(tm::LLVMGetHostCPUFeatures()),
+            }
+        })
+    }
+}
+
 /// Registers the targets that are linked in.
 fn initialize() {
     static ONCE: Once = Once::new();
@@ -48,15 +69,13 @@ impl Machine {
     /// This machine, with all features of its processor.
     pub fn host(optimization: u8) -> Result<Machine, String> {
         initialize();
-        // SAFETY: the messages are LLVM's and freed by `take_message`.
-        let (triple, cpu, features) = unsafe {
-            (
-                take_message(tm::LLVMGetDefaultTargetTriple()),
-                take_message(tm::LLVMGetHostCPUName()),
-                take_message(tm::LLVMGetHostCPUFeatures()),
-            )
-        };
-        Machine::new(&triple, &cpu, &features, optimization)
+        let host = Host::get();
+        Machine::new(&host.triple, &host.cpu, &host.features, optimization)
+    }
+
+    /// Whether the processor multiplies 64-bit integers and converts them to floats in vectors.
+    pub fn multiplies_vectors(&self) -> bool {
+        self.features.split(',').any(|feature| feature == "+avx512dq")
     }
 
     /// A triple such as `aarch64-unknown-linux-gnu` with its baseline processor.
