@@ -31,13 +31,9 @@ pub struct Facts {
     pub memory: bool,
     /// Does nothing but compute: equal calls give equal results, and each ends.
     pub pure: bool,
-    /// How often it calls itself, when that is the only cycle it is on; this function only.
-    pub self_calls: usize,
     /// May be emitted in the form that collects failures in a flag and goes on: no loop, no recursion, no store, no
     /// handler, no call into the runtime that may fail.
     pub collects: bool,
-    /// The number of instructions; this function only.
-    pub size: usize,
     /// Blocks from which every path raises; this function only.
     pub doomed: Vec<bool>,
     /// Blocks at whose start the cancel flag is looked at; this function only.
@@ -51,12 +47,6 @@ pub fn of_module(module: &Module) -> Vec<Facts> {
     let recursive = recursive_funcs(module);
     let mut facts: Vec<Facts> =
         module.funcs.iter().zip(recursive).map(|(func, recursive)| local(module, func, recursive)).collect();
-    for (index, func) in module.funcs.iter().enumerate() {
-        let called = callees(func, &facts[index].order);
-        let own = called.iter().filter(|callee| callee.index() == index).count();
-        let others = called.iter().any(|callee| callee.index() != index && facts[callee.index()].recursive);
-        facts[index].self_calls = if others { 0 } else { own };
-    }
     // Facts only ever move one way, so this ends.
     loop {
         let mut changed = false;
@@ -205,7 +195,6 @@ fn local(module: &Module, func: &Func, recursive: bool) -> Facts {
     facts.collects = !recursive && loops.loops.is_empty() && loops.irregular.is_empty();
     for id in &order {
         let block = func.block(*id);
-        facts.size += block.insts.len() + 1;
         if block.handler.is_some() {
             facts.context = true;
             facts.collects = false;

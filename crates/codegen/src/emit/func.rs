@@ -224,35 +224,40 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
 
     fn branch(&mut self, cond: Val, then: &Target, otherwise: &Target) {
         let from = self.em.ll.current();
-        let same = then.block == otherwise.block;
-        let first = self.add_edge(then, &[], from);
-        // Two edges between the same blocks would need two entries for one predecessor with different values, so the
-        // second goes through a block of its own.
-        let second = if same {
-            let middle = self.em.ll.block(self.function);
-            self.em.ll.position(middle);
-            if let Some(start) = self.add_edge(otherwise, &[], middle) {
+        if then.block == otherwise.block {
+            // One edge: LLVM takes two values from one predecessor only if they are equal, and what differs is computed
+            // already.
+            let pairs = self.args_of(then).into_iter().zip(self.args_of(otherwise));
+            let chosen: Vec<Val> = pairs.map(|(then, otherwise)| self.em.ll.select(cond, then, otherwise)).collect();
+            if let Some(start) = self.feed(then.block, &chosen, from) {
                 self.em.ll.br(start);
             }
-            self.em.ll.position(from);
-            Some(middle)
-        } else {
-            self.add_edge(otherwise, &[], from)
-        };
+            return;
+        }
+        let (first, second) = (self.add_edge(then, &[], from), self.add_edge(otherwise, &[], from));
         if let (Some(first), Some(second)) = (first, second) {
             self.em.ll.cond_br(cond, first, second);
         }
     }
 
+    fn args_of(&self, target: &Target) -> Vec<Val> {
+        target.args.iter().flat_map(|arg| &self.values[arg.index()]).copied().collect()
+    }
+
     /// Feeds the phis of the target for the edge from `from`: first `leading` components, then the arguments.
     fn add_edge(&mut self, target: &Target, leading: &[Val], from: Bb) -> Option<Bb> {
-        let parts = self.blocks[target.block.index()].clone()?;
-        let (start, phis) = match parts.entry {
-            Some((entry, phis)) if self.enters_loop(target.block) => (entry, phis),
-            Some(_) | None => (parts.start, parts.phis),
+        let values = [leading, &self.args_of(target)].concat();
+        self.feed(target.block, &values, from)
+    }
+
+    /// Feeds the phis of a block for the edge from `from`; where the edge goes to.
+    fn feed(&self, block: BlockId, values: &[Val], from: Bb) -> Option<Bb> {
+        let parts = self.blocks[block.index()].as_ref()?;
+        let (start, phis) = match &parts.entry {
+            Some((entry, phis)) if self.enters_loop(block) => (*entry, phis),
+            Some(_) | None => (parts.start, &parts.phis),
         };
-        let args = target.args.iter().flat_map(|arg| &self.values[arg.index()]);
-        for (phi, value) in phis.iter().zip(leading.iter().chain(args)) {
+        for (phi, value) in phis.iter().zip(values) {
             self.em.ll.add_incoming(*phi, *value, from);
         }
         Some(start)

@@ -51,15 +51,13 @@ pub enum Mode {
 pub struct Variant {
     pub func: FuncId,
     pub mode: Mode,
-    /// A copy of a recursive function that is inlined into the one of the level below; level 0 is the function itself.
-    pub level: u8,
     /// Every array it meets lies row by row without gaps (see [`Emitter::arrays_are_plain`]).
     pub contiguous: bool,
 }
 
 impl Variant {
     pub fn new(func: FuncId, mode: Mode) -> Variant {
-        Variant { func, mode, level: 0, contiguous: false }
+        Variant { func, mode, contiguous: false }
     }
 }
 
@@ -177,9 +175,6 @@ impl<'m> Emitter<'m> {
         if self.facts[variant.func.index()].recursive {
             // A call that became a jump would use no stack, so that endless recursion would be an endless loop.
             self.ll.add_string_attribute(function, "disable-tail-calls", "true");
-        }
-        if variant.level > 0 {
-            self.ll.add_attribute(function, "alwaysinline");
         }
         if self.facts[variant.func.index()].pure && variant.mode == Mode::Exact {
             // The context and the captures are read at most; recursion ends, if by `RecursionError`.

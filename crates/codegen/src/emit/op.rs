@@ -8,9 +8,6 @@ use crate::facts;
 use crate::llvm::{IntPred, Val};
 use crate::value::{comp_count, load_value, zero_value};
 
-/// The largest function, in instructions, that is inlined into itself.
-const SELF_INLINE_SIZE_MAX: usize = 40;
-
 impl FuncEmitter<'_, '_> {
     /// Emits one instruction; the components of its result.
     pub fn op(&mut self, inst: &Inst) -> Vec<Val> {
@@ -60,8 +57,8 @@ impl FuncEmitter<'_, '_> {
 
     fn call(&mut self, callee: FuncId, args: &[Value]) -> Vec<Val> {
         let args: Vec<Val> = args.iter().flat_map(|arg| self.comps_of(*arg)).copied().collect();
-        let variant = Variant { func: callee, level: self.callee_level(callee), ..self.variant };
-        if variant.level == 0 && self.em.facts_of(callee).recursive {
+        let variant = Variant { func: callee, ..self.variant };
+        if self.em.facts_of(callee).recursive {
             self.check_stack();
         }
         let around = self.around.clone();
@@ -70,20 +67,6 @@ impl FuncEmitter<'_, '_> {
             self.check_status(status);
         }
         returned.value
-    }
-
-    /// The copy of a recursive function that a call of it goes to: a small pure function is inlined into itself a few
-    /// levels deep, where LLVM finds that many of the calls are equal. The last level calls the function itself.
-    fn callee_level(&self, callee: FuncId) -> u8 {
-        if callee != self.variant.func || !self.facts.pure || self.facts.size > SELF_INLINE_SIZE_MAX {
-            return 0;
-        }
-        let levels = match self.facts.self_calls {
-            1 | 2 => 2,
-            3 => 1,
-            _ => 0,
-        };
-        if self.variant.level < levels { self.variant.level + 1 } else { 0 }
     }
 
     fn capture(&mut self, capture: CaptureId) -> Vec<Val> {
