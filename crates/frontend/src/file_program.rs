@@ -516,7 +516,7 @@ impl<'a> Module<'a> {
     fn resolve(&mut self, name: &str, before: Option<TextSize>) -> Option<Binding> {
         let (name, definitions) = self.definitions.get_key_value(name)?;
         let name: &'a str = name;
-        let Some(first) = definitions.first().copied() else { return None };
+        let first = definitions.first().copied()?;
         if before.is_some_and(|before| before <= first.start) {
             return Some(Binding::Unsupported(String::from(NOT_YET)));
         }
