@@ -10,16 +10,18 @@ use arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column as DataFusionColumn, JoinType};
 use datafusion::datasource::provider_as_source;
-use datafusion::functions_aggregate::count::count_all;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
 
 use crate::aggregate::{Aggregate, Fold, FoldResult};
 use crate::error::{Error, Result};
 use crate::execute;
 use crate::failure;
-use crate::function::CompiledFunction;
+use crate::function::{CompiledFunction, StateValue};
+use crate::group;
 use crate::names;
+use crate::plan::fold::{self, FoldOutput};
 use crate::plan::function::{Call, FunctionNode, Role};
+use crate::plan::gather::GatherNode;
 use crate::run::{self, BatchStream, Report, Watch};
 use crate::session::Session;
 use crate::types::RowType;
@@ -235,7 +237,7 @@ impl Dataset {
             )));
         }
         self.check_row_param(function, 0)?;
-        check_writes_nothing(function, None)
+        check_writes_nothing(function, &[])
     }
 
     /// The fields that the function reads of its row parameter are columns here, of the same types.
@@ -270,19 +272,123 @@ impl Dataset {
     }
 
     /// One row per distinct combination of `keys`, in the order of first appearance: the keys, then the aggregates.
-    /// Without keys one row for the whole dataset.
+    /// Without keys one row for the whole dataset. `on_error` holds for every function in it: what is dropped is dropped
+    /// for all aggregates.
     pub fn aggregate(
         &self,
-        _keys: &[(String, Column)],
-        _aggregates: &[(String, Aggregate)],
-        _on_error: OnError,
+        keys: &[(String, Column)],
+        aggregates: &[(String, Aggregate)],
+        on_error: OnError,
     ) -> Result<Dataset> {
-        Err(Error::engine("not there yet"))
+        let names: Vec<&String> =
+            keys.iter().map(|(name, _)| name).chain(aggregates.iter().map(|(name, _)| name)).collect();
+        check_distinct(names.iter().copied())?;
+        if names.is_empty() {
+            return Err(Error::plan("there is nothing to aggregate"));
+        }
+        // Functions of the row become columns first.
+        let mut columns = keys.to_vec();
+        for (name, aggregate) in aggregates {
+            if let Aggregate::Builtin { of, .. } = aggregate {
+                columns.push((name.clone(), of.clone()));
+            }
+        }
+        let (input, sources) = self.compute(&columns, on_error)?;
+        let mut sources = sources.into_iter();
+        let mut outputs = Vec::with_capacity(names.len());
+        let mut group = Vec::with_capacity(keys.len());
+        for (index, ((name, _), source)) in keys.iter().zip(sources.by_ref()).enumerate() {
+            let inside = format!("__key_{index}");
+            group.push(group::key(&source, &input.schema).alias(&inside));
+            outputs.push((inside, name.clone()));
+        }
+        let mut in_parts = true;
+        let mut exprs = Vec::with_capacity(aggregates.len());
+        for (index, (name, aggregate)) in aggregates.iter().enumerate() {
+            let inside = format!("__agg_{index}");
+            let expr = match aggregate {
+                Aggregate::Rows => group::rows(),
+                Aggregate::Builtin { kind, of } => {
+                    let source = sources.next().ok_or_else(|| Error::engine("an aggregate has no source"))?;
+                    let shown = match of {
+                        Column::Name(column) => column,
+                        Column::Function(_) => name,
+                    };
+                    group::builtin(*kind, &source, shown, &input.schema)?
+                }
+                Aggregate::Fold(fold) => {
+                    self.check_fold(fold)?;
+                    fold_result(name, fold)?;
+                    in_parts &= fold::runs_in_parts(fold)?;
+                    group::fold(fold, FoldOutput::Value, on_error)
+                }
+            };
+            exprs.push(expr.alias(&inside));
+            outputs.push((inside, name.clone()));
+        }
+        input.aggregated(group, exprs, in_parts)?.project(outputs)
     }
 
-    /// Folds all rows into one value.
-    pub fn reduce(&self, _fold: &Fold, _on_error: OnError, _watch: Watch<'_>) -> Result<FoldResult> {
-        Err(Error::engine("not there yet"))
+    /// Folds all rows into one value. For [`OnError::Null`] and [`OnError::Drop`] a failing row is left out.
+    pub fn reduce(&self, fold: &Fold, on_error: OnError, watch: Watch<'_>) -> Result<FoldResult> {
+        self.check_fold(fold)?;
+        let in_parts = fold::runs_in_parts(fold)?;
+        let expr = group::fold(fold, FoldOutput::State, on_error).alias("state");
+        let reduced = self.aggregated(Vec::new(), vec![expr], in_parts)?;
+        let (batches, report) = execute::collect(&self.session, &reduced.plan, watch)?;
+        let bytes = batches
+            .iter()
+            .find(|batch| batch.num_rows() > 0)
+            .and_then(|batch| batch.column(0).as_binary_opt::<i64>())
+            .map(|states| states.value(0).to_vec())
+            .ok_or_else(|| Error::engine("a fold gave no state"))?;
+        let area = bytes.chunks_exact(8).map(|slot| u64::from_le_bytes(slot.try_into().unwrap_or_default())).collect();
+        Ok(FoldResult { value: StateValue::from_area(&fold.init, area), report })
+    }
+
+    fn aggregated(&self, group: Vec<Expr>, aggregates: Vec<Expr>, in_parts: bool) -> Result<Dataset> {
+        let input = match in_parts {
+            true => self.builder(),
+            false => {
+                let gather = GatherNode { input: self.plan.clone() };
+                LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(gather) }))
+            }
+        };
+        Dataset::from_builder(&self.session, input.aggregate(group, aggregates).map_err(failure::from_datafusion)?)
+    }
+
+    /// The parts of a fold fit together and to this dataset's row.
+    fn check_fold(&self, fold: &Fold) -> Result<()> {
+        let state = fold.init.ty();
+        let check = |what: &str, function: &CompiledFunction, params: &[&ir::Type], result: Option<&ir::Type>| {
+            let found = function.param_types();
+            let fits = found.len() >= params.len() && found.iter().zip(params).all(|(found, wanted)| found == *wanted);
+            if !fits {
+                return Err(Error::plan(format!("the `{what}` of a fold does not take its state, a `{state}`")));
+            }
+            match result {
+                Some(wanted) if function.result_type() != wanted => Err(Error::plan_hint(
+                    format!("the `{what}` of a fold returns `{}`, but its state is `{state}`", function.result_type()),
+                    "begin with an `init` of the type that the functions return",
+                )),
+                _ => Ok(()),
+            }
+        };
+        check("step", &fold.step, &[state], Some(state))?;
+        if fold.step.param_types().len() != 2 {
+            return Err(Error::plan("the `step` of a fold takes its state and a row"));
+        }
+        self.check_row_param(&fold.step, 1)?;
+        check_writes_nothing(&fold.step, &[0])?;
+        if let Some(merge) = &fold.merge {
+            check("merge", merge, &[state, state], Some(state))?;
+            check_writes_nothing(merge, &[0, 1])?;
+        }
+        if let Some(finish) = &fold.finish {
+            check("finish", finish, &[state], None)?;
+            check_writes_nothing(finish, &[0])?;
+        }
+        Ok(())
     }
 
     /// Rows of both where the columns `on` (this side's name, the other's) are equal, in this dataset's order; null equals
@@ -362,7 +468,7 @@ impl Dataset {
 
     /// The number of rows.
     pub fn count(&self, watch: Watch<'_>) -> Result<(u64, Report)> {
-        let counted = self.builder().aggregate(Vec::<Expr>::new(), vec![count_all().alias("rows")]);
+        let counted = self.builder().aggregate(Vec::<Expr>::new(), vec![group::rows().alias("rows")]);
         let plan = counted.and_then(|builder| builder.build()).map_err(failure::from_datafusion)?;
         let (batches, report) = execute::collect(&self.session, &plan, watch)?;
         let rows = batches
@@ -400,12 +506,12 @@ impl Dataset {
 }
 
 /// A column by its exact name.
-fn column(name: &str) -> Expr {
+pub(crate) fn column(name: &str) -> Expr {
     Expr::Column(DataFusionColumn::from_name(name))
 }
 
 /// A column as a key to compare by: Python says `0.0 == -0.0`, DataFusion compares bits.
-fn plain_key(expr: Expr, schema: &SchemaRef, name: &str) -> Expr {
+pub(crate) fn plain_key(expr: Expr, schema: &SchemaRef, name: &str) -> Expr {
     match schema.field_with_name(name).map(|field| field.data_type()) {
         Ok(DataType::Float32 | DataType::Float64) => crate::plan::float_key::float_key(expr),
         _ => expr,
@@ -420,6 +526,17 @@ fn check_distinct<'a>(names: impl Iterator<Item = &'a String>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A fold's result is one value of a type that a column can have.
+fn fold_result(name: &str, fold: &Fold) -> Result<()> {
+    fold::result_type(fold, FoldOutput::Value).map(|_| ()).map_err(|error| match (error, &fold.finish) {
+        (Error::Plan(error), None) => Error::plan_hint(
+            format!("`{name}` is one column, but the state of its fold is `{}`", fold.init.ty()),
+            format!("give a `finish` that makes one value of it ({})", error.message),
+        ),
+        (error, _) => error,
+    })
 }
 
 /// Keys of a join must be of types whose values Python would find equal when they look equal.
@@ -450,12 +567,12 @@ fn inside_names(index: usize, count: usize) -> Vec<String> {
 }
 
 /// Rows run on many threads at once, so what a function may change is its own values, and a fold's state.
-fn check_writes_nothing(function: &CompiledFunction, state_param: Option<usize>) -> Result<()> {
+fn check_writes_nothing(function: &CompiledFunction, states: &[usize]) -> Result<()> {
     let entry = function.module().entry;
     let facts = ir::introspect::Facts::new(function.module());
     let elsewhere = facts.func(entry).writes.is_elsewhere();
-    let others = (0..function.param_types().len()).filter(|param| Some(*param) != state_param);
-    let row = others.into_iter().any(|param| facts.writes_param(entry, param));
+    let mut others = (0..function.param_types().len()).filter(|param| !states.contains(param));
+    let row = others.any(|param| facts.writes_param(entry, param));
     if elsewhere || row {
         return Err(Error::plan_hint(
             format!("`{}` changes an array that it does not own", function.name()),

@@ -31,8 +31,9 @@ pub struct RowError {
     pub line: u32,
     /// The function's name.
     pub function: String,
-    /// Position of the row in the operator's input, from 0.
-    pub row: u64,
+    /// Position of the row in the operator's input, from 0; `None` when it is not one row that failed, but a merge of
+    /// states or a sum.
+    pub row: Option<u64>,
     /// The columns (or arguments) the function reads, with this row's values as Python prints them.
     pub inputs: Vec<(String, String)>,
 }
@@ -71,11 +72,13 @@ impl fmt::Display for RowError {
         if !self.message.is_empty() {
             write!(f, ": {}", self.message)?;
         }
-        write!(f, " (row {}", self.row)?;
+        if let Some(row) = self.row {
+            write!(f, ", row {row}")?;
+        }
         if let Some(file) = &self.file {
             write!(f, ", {file}:{}", self.line)?;
         }
-        f.write_str(")")
+        Ok(())
     }
 }
 

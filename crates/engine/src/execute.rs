@@ -11,6 +11,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 use crate::error::{Error, Result};
 use crate::failure;
+use crate::plan::fold;
 use crate::plan::ordered::OrderedCoalesceExec;
 use crate::run::{self, BatchStream, Report, RunState, Watch};
 use crate::session::Session;
@@ -26,7 +27,8 @@ struct Prepared {
 fn prepare(session: &Session, plan: &LogicalPlan, sequential: bool) -> Result<Prepared> {
     let run = RunState::new(session.threads(), sequential);
     let state = session.state_for(&run);
-    let physical = session.runtime()?.block_on(state.create_physical_plan(plan)).map_err(failure::from_datafusion)?;
+    let bound = fold::bind(plan.clone(), &run).map_err(failure::from_datafusion)?;
+    let physical = session.runtime()?.block_on(state.create_physical_plan(&bound)).map_err(failure::from_datafusion)?;
     Ok(Prepared { run, plan: physical, context: state.task_ctx() })
 }
 

@@ -71,7 +71,7 @@ impl CompiledFunction {
     }
 
     /// The identity of the IR: equal modules have equal hashes, on every machine.
-    pub fn hash(&self) -> &[u8; 32] {
+    pub fn module_hash(&self) -> &[u8; 32] {
         &self.hash
     }
 

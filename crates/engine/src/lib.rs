@@ -10,6 +10,7 @@ pub mod error;
 mod execute;
 mod failure;
 pub mod function;
+mod group;
 pub mod kernel;
 mod names;
 mod plan;

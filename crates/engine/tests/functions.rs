@@ -104,7 +104,7 @@ fn raise_names_the_first_failing_row() {
         for _ in 0..3 {
             let failed = with_quotient(&dataset, OnError::Raise).collect(&mut patient);
             let Err(Error::Row(error)) = failed else { panic!("no row error") };
-            assert_eq!((error.class, error.row, error.line), (ir::ExcKind::ZeroDivisionError, 123_456, 2));
+            assert_eq!((error.class, error.row, error.line), (ir::ExcKind::ZeroDivisionError, Some(123_456), 2));
             assert_eq!(error.message, "integer division or modulo by zero");
             assert_eq!(error.file.as_deref(), Some("pipeline.py"));
             assert_eq!(error.inputs, [("n".to_owned(), "123456".to_owned()), ("d".to_owned(), "0".to_owned())]);
@@ -148,7 +148,7 @@ fn filters_run_before_what_follows_them() {
     // A filter that itself raises.
     let failed = dataset.filter(&function(&dataset, "divide", DIVIDE), OnError::Raise).unwrap();
     let Err(Error::Row(error)) = failed.collect(&mut patient) else { panic!("no row error") };
-    assert_eq!(error.row, 0);
+    assert_eq!(error.row, Some(0));
     let guarded = dataset.filter(&function(&dataset, "divide", DIVIDE), OnError::Null).unwrap();
     assert_eq!(guarded.count(&mut patient).unwrap().0, 66_666);
 }
@@ -253,6 +253,6 @@ fn elementwise_calls_over_threads() {
     let arguments = [engine::Argument::Column(n), engine::Argument::Column(d)];
     let failed = engine::elementwise(&session, &divide, &arguments, rows, &mut patient);
     let Err(Error::Row(error)) = failed else { panic!("no row error") };
-    assert_eq!((error.row, error.line), (150_000, 3));
+    assert_eq!((error.row, error.line), (Some(150_000), 3));
     assert_eq!(error.inputs, [("n".to_owned(), "150000".to_owned()), ("d".to_owned(), "0".to_owned())]);
 }

@@ -129,7 +129,7 @@ fn row_error(py: Python<'_>, error: engine::RowError) -> PyErr {
         }
     }
     let engine::RowError { class, message, file, line, function, row, .. } = error;
-    RowError { class, message, file, line, function, row: Some(row), inputs }.into_exception(py)
+    RowError { class, message, file, line, function, row, inputs }.into_exception(py)
 }
 
 /// The value that `text` shows, as `repr` wrote it; the text itself where it is no literal (`nan`, an array).

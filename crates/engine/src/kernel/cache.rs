@@ -64,7 +64,7 @@ macro_rules! cached {
             #[allow(unused_mut, reason = "not every kernel has inputs")]
             let mut inputs_key = Vec::new();
             $(inputs_key.extend_from_slice($inputs);)?
-            CACHE.get((*function.hash(), inputs_key), || {
+            CACHE.get((*function.module_hash(), inputs_key), || {
                 $compile(function.module() $(, $inputs)?, &Options::default())
             })
         }

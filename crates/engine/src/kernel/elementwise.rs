@@ -160,7 +160,8 @@ fn call_rows(call: &Call, run: &RunState, first: usize, rows: usize) -> Result<V
         MapOutcome::Done { .. } => unsafe { outputs.finish() },
         MapOutcome::Cancelled => Err(Error::Cancelled),
         MapOutcome::Failed { row, status } => {
-            let place = RowPlace { row: (first + row) as u64, inputs: runner::printed(&arrays, &call.names, row) };
+            let place =
+                RowPlace { row: Some((first + row) as u64), inputs: runner::printed(&arrays, &call.names, row) };
             // SAFETY: the kernel has just run with this context.
             Err(unsafe { runner::row_error(&call.function, call.kernel.spans(), status, &context, place) })
         }

@@ -107,7 +107,7 @@ impl Runner {
             MapOutcome::Done { .. } => Some(count_failures(&self.run, &self.function, self.kernel.spans(), &statuses)),
             MapOutcome::Cancelled => return Err(Error::Cancelled),
             MapOutcome::Failed { row, status } => {
-                let place = RowPlace { row: self.first_row + row as u64, inputs: printed(arrays, names, row) };
+                let place = RowPlace { row: Some(self.first_row + row as u64), inputs: printed(arrays, names, row) };
                 // SAFETY: the kernel has just run with this context.
                 return Err(unsafe { row_error(&self.function, self.kernel.spans(), status, &context, place) });
             }
@@ -120,9 +120,10 @@ impl Runner {
     }
 }
 
-/// Which row failed.
+/// Which row failed, if it is one.
+#[derive(Default)]
 pub(crate) struct RowPlace {
-    pub row: u64,
+    pub row: Option<u64>,
     pub inputs: Vec<(String, String)>,
 }
 

@@ -1,9 +1,13 @@
 //! Our operators in DataFusion's plans, and which of DataFusion's rewrites apply to them.
 
 pub(crate) mod float_key;
+pub(crate) mod fold;
 pub(crate) mod function;
+pub(crate) mod gather;
 mod meter;
 mod node;
+pub(crate) mod numeric;
+mod one_group;
 pub(crate) mod ordered;
 mod row_number;
 mod stable;
@@ -90,9 +94,13 @@ impl ExtensionPlanner for Nodes {
         _session: &dyn Session,
         _context: &PhysicalPlanningContext,
     ) -> DataFusionResult<Option<Arc<dyn ExecutionPlan>>> {
-        let (Some(node), [input]) = (node.as_any().downcast_ref::<function::FunctionNode>(), physical_inputs) else {
-            return Ok(None);
-        };
-        Ok(Some(Arc::new(node.plan(input.clone())?)))
+        let [input] = physical_inputs else { return Ok(None) };
+        if let Some(node) = node.as_any().downcast_ref::<function::FunctionNode>() {
+            return Ok(Some(Arc::new(node.plan(input.clone())?)));
+        }
+        if node.as_any().is::<gather::GatherNode>() {
+            return Ok(Some(Arc::new(ordered::OrderedCoalesceExec::new(input.clone(), None))));
+        }
+        Ok(None)
     }
 }
