@@ -14,7 +14,7 @@ pub fn run(func: &mut Func) {
 }
 
 /// Redirects jumps to blocks without instructions. Such a block may choose by a parameter that the jump gives a constant.
-fn thread_jumps(func: &mut Func) {
+pub fn thread_jumps(func: &mut Func) {
     let constants = constants(func);
     let elsewhere = used_elsewhere(func);
     let snapshot: Vec<Block> = func.blocks.clone();

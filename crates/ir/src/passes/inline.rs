@@ -143,28 +143,36 @@ fn clone_blocks(
     BlockId(offset)
 }
 
-/// Gives each jump to the block, but one, a copy of it and of all that follows only from it, so that each goes on with
+/// Gives each edge to the block, but one, a copy of it and of all that follows only from it, so that each goes on with
 /// what it knows. Returns the values of the copies, by those they are copies of, a map per copy; none when the copies
 /// would have more instructions than `insts_max`.
-pub fn split_for_each_jump(func: &mut Func, at: BlockId, insts_max: usize) -> Vec<HashMap<Value, Value>> {
-    let leads_here = |block: &Block| matches!(&block.term, Term::Jump(target) if target.block == at);
-    let jumps: Vec<usize> = (0..func.blocks.len()).filter(|index| leads_here(&func.blocks[*index])).collect();
+pub fn split_for_each_edge(func: &mut Func, at: BlockId, insts_max: usize) -> Vec<HashMap<Value, Value>> {
     let dominators = Dominators::new(func);
-    let region: Vec<BlockId> =
-        cfg::reverse_postorder(func).into_iter().filter(|block| dominators.dominates(at, *block)).collect();
+    let order = cfg::reverse_postorder(func);
+    let (region, outside): (Vec<BlockId>, Vec<BlockId>) =
+        order.into_iter().partition(|block| dominators.dominates(at, *block));
+    // An edge is a block and the position of the target among those of its terminator.
+    let mut edges = Vec::new();
+    for block in outside {
+        for (position, target) in func.block(block).term.targets().into_iter().enumerate() {
+            if target.block == at {
+                edges.push((block, position));
+            }
+        }
+    }
     let size: usize = region.iter().map(|block| func.block(*block).insts.len() + 1).sum();
-    if size * jumps.len().saturating_sub(1) > insts_max {
+    if size * edges.len().saturating_sub(1) > insts_max {
         return Vec::new();
     }
     let numbers: HashMap<BlockId, u32> = region.iter().enumerate().map(|(new, old)| (*old, new as u32)).collect();
     let blocks: Vec<Block> = region.iter().map(|block| func.block(*block).clone()).collect();
     let types = func.values.clone();
     let mut copies = Vec::new();
-    for jump in jumps.into_iter().skip(1).filter(|jump| !numbers.contains_key(&BlockId(*jump as u32))) {
+    for (block, position) in edges.into_iter().skip(1) {
         let mut values = HashMap::new();
         let place = |block: BlockId, offset: u32| numbers.get(&block).map_or(block, |new| BlockId(offset + new));
         let first = clone_blocks(func, blocks.clone(), &types, &mut values, place);
-        if let Term::Jump(target) = &mut func.blocks[jump].term {
+        if let Some(target) = targets_mut(&mut func.blocks[block.index()].term).into_iter().nth(position) {
             target.block = first;
         }
         copies.push(values);

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::inline::{find, inline_call, inst_count, split_for_each_jump};
+use super::inline::{find, inline_call, inst_count, split_for_each_edge};
 use super::{blocks, common, dead, fold, ranges};
 use crate::cfg;
 use crate::introspect::{Facts, holds_reference};
@@ -71,7 +71,9 @@ fn grow(func: &mut Func, id: FuncId, facts: &Facts) {
         for new in inlined.values.values() {
             levels.insert(*new, call_level + 1);
         }
-        for copy in split_for_each_jump(func, inlined.after, GROWN_INSTS_MAX) {
+        // The inlined body may have joined its ways out before it returned.
+        blocks::thread_jumps(func);
+        for copy in split_for_each_edge(func, inlined.after, GROWN_INSTS_MAX) {
             for (old, new) in copy {
                 let level = levels.get(&old).copied().unwrap_or(0);
                 levels.insert(new, level);
