@@ -37,6 +37,8 @@ pub(crate) struct TextColumn {
     nulls: NullBufferBuilder,
     /// Takes JavaScript code in place of strings.
     code: bool,
+    /// Whether a view that refers to a block was added since the last count.
+    viewed: bool,
 }
 
 impl TextColumn {
@@ -46,11 +48,15 @@ impl TextColumn {
             TextLayout::Small => TextStore::Copied { data: Vec::new(), offsets: Offsets::new(false) },
             TextLayout::Large => TextStore::Copied { data: Vec::new(), offsets: Offsets::new(true) },
         };
-        TextColumn { store, nulls: NullBufferBuilder::new(0), code }
+        TextColumn { store, nulls: NullBufferBuilder::new(0), code, viewed: false }
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
-        self.nulls.len()
+        match &self.store {
+            TextStore::Views(views) => views.len(),
+            TextStore::Copied { offsets, .. } => offsets.len(),
+        }
     }
 
     /// Appends `text`, which stands at `at` in the buffer number `block`.
@@ -58,7 +64,10 @@ impl TextColumn {
     pub fn push(&mut self, text: &str, block: u32, at: usize) {
         let bytes = text.as_bytes();
         match &mut self.store {
-            TextStore::Views(views) => views.push(view_of(bytes, block, at)),
+            TextStore::Views(views) => {
+                self.viewed |= bytes.len() > MAX_INLINE_VIEW_LEN as usize;
+                views.push(view_of(bytes, block, at));
+            }
             TextStore::Copied { data, offsets } => {
                 data.extend_from_slice(bytes);
                 offsets.push(data.len());
@@ -115,8 +124,8 @@ impl TextColumn {
     }
 
     /// Adds up the text that views from row `from` on find in the block with this number.
-    pub fn count_viewed(&self, from: usize, block: u32, bytes: &mut usize) {
-        if let TextStore::Views(views) = &self.store {
+    pub fn count_viewed(&mut self, from: usize, block: u32, bytes: &mut usize) {
+        if let (TextStore::Views(views), true) = (&self.store, std::mem::take(&mut self.viewed)) {
             let viewed = views.get(from..).unwrap_or(&[]).iter().filter(|view| is_in(**view, block));
             *bytes += viewed.map(|view| long_length(*view)).sum::<usize>();
         }

@@ -8,7 +8,7 @@ use crate::column::Source;
 use crate::document::DocumentColumn;
 use crate::element;
 use crate::error::{DecodeError, Failure, Malformed, Reason, SchemaError, path_text};
-use crate::memory::{self, STEP_ROWS};
+use crate::memory;
 use crate::policy::{Forgiven, Mismatches, OnMismatch, path_to};
 
 /// What a caller of [`Decoder`] chooses.
@@ -20,6 +20,9 @@ pub struct Options {
 
 /// A buffer smaller than this is never kept alive for its text: thousands of small ones would cost more than copies.
 const KEPT_BYTES_MIN: usize = 64 * 1024;
+
+/// Rows that are made room for before the mean size of documents is known.
+const FIRST_STEP_ROWS: usize = 4096;
 
 /// Copied text is gathered in blocks of at most this, which 32 bits address.
 const COPIES_BYTES_MAX: usize = 1 << 30;
@@ -150,7 +153,7 @@ impl Decoder {
     }
 
     /// Reserves memory for the documents from `position` on, by the mean size of the `count` before them; returns for
-    /// how many.
+    /// how many. The first step is small: a mean of few documents says little.
     #[cold]
     fn make_room(&mut self, bytes: &[u8], position: usize, count: usize) -> usize {
         let mean = match count {
@@ -158,8 +161,8 @@ impl Decoder {
             _ => position / count,
         };
         // The smallest document has five bytes.
-        let rows = (bytes.len() - position) / mean.max(5) + 1;
-        let rows = rows.min(STEP_ROWS.max(self.root.len() / 8));
+        let rows = (bytes.len() - position) / mean.max(5);
+        let rows = if count < FIRST_STEP_ROWS { rows.min(FIRST_STEP_ROWS) } else { rows + rows / 64 } + 1;
         self.root.reserve(rows);
         rows
     }

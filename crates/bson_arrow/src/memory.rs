@@ -4,9 +4,6 @@
 use arrow_buffer::{ArrowNativeType, Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 
-/// The largest step in rows while a batch is small; a larger batch grows by an eighth of itself.
-pub(crate) const STEP_ROWS: usize = 8192;
-
 /// Makes room for `additional` more values, and for an eighth of those there, so that many small steps cost no more than
 /// one large one.
 pub(crate) fn grow<T>(values: &mut Vec<T>, additional: usize) {
