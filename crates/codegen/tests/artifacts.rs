@@ -39,8 +39,27 @@ b0(v0: str, v1: array[float64, 1], v2: bool, v3: np.int8):
 }
 "#;
 
+/// Recursion, which looks at the stack.
+const DEPTH: &str = r#"
+file "depth.py"
+entry f0
+func f0 depth(n) -> int @1:1 {
+b0(v0: int):
+  v1: int = const 1
+  v2: bool = int.lt v0, v1
+  branch v2, b1(), b2()
+b1():
+  return v1
+b2():
+  v3: int = int.sub v0, v1 @3:1
+  v4: int = call f0 v3 @3:1
+  v5: int = int.mul v4, v3 @3:1
+  return v5
+}
+"#;
+
 fn modules() -> Vec<ir::Module> {
-    let modules: Vec<ir::Module> = [SPEED, MIXED].iter().map(|text| ir::text::parse(text).unwrap()).collect();
+    let modules: Vec<ir::Module> = [SPEED, MIXED, DEPTH].iter().map(|text| ir::text::parse(text).unwrap()).collect();
     for module in &modules {
         ir::verify(module).unwrap();
     }

@@ -46,7 +46,7 @@ pub fn emit(
     for module in modules {
         let module = &kernels::prepared(module, options);
         let mut em = Emitter::within(ll, module);
-        em.multiplies_vectors = machine.multiplies_vectors();
+        em.set_machine(&machine);
         exported::emit(&mut em);
         em.emit_queued();
         em.finish()?;

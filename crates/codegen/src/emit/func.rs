@@ -407,6 +407,26 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             self.flag_sign(word);
             return fast(self);
         }
+        self.join_branches(rare, fast, slow)
+    }
+
+    /// Runs `usual` where `cond` is true and `other` elsewhere, in every mode, and gives the result of the one that ran.
+    pub fn either(
+        &mut self,
+        cond: Val,
+        usual: impl FnOnce(&mut Self) -> Vec<Val>,
+        other: impl FnOnce(&mut Self) -> Vec<Val>,
+    ) -> Vec<Val> {
+        let rare = self.em.ll.not(cond);
+        self.join_branches(rare, usual, other)
+    }
+
+    fn join_branches(
+        &mut self,
+        rare: Val,
+        fast: impl FnOnce(&mut Self) -> Vec<Val>,
+        slow: impl FnOnce(&mut Self) -> Vec<Val>,
+    ) -> Vec<Val> {
         let [slow_start, fast_start, join] = [(); 3].map(|()| self.em.ll.block(self.function));
         self.em.ll.cond_br_unlikely(rare, slow_start, fast_start);
         self.em.ll.position(slow_start);

@@ -17,6 +17,7 @@ pub mod list;
 pub mod loop_flags;
 pub mod math;
 pub mod op;
+pub mod power;
 pub mod prim;
 pub mod text;
 
@@ -27,6 +28,7 @@ use runtime::abi;
 
 use crate::error::CodegenError;
 use crate::facts::{self, Facts};
+use crate::llvm::target::Machine;
 use crate::llvm::{CallConv, Fun, IntPred, Llvm, RealPred, Ty, Val};
 use crate::loops::{Analysis, Assumption, Counter, InRange, Known};
 use crate::spans::{SpanEntry, SpanTable};
@@ -91,6 +93,8 @@ pub struct Emitter<'m> {
     zero: Option<Val>,
     /// The target multiplies 64-bit integers and converts them to floats in vectors.
     pub multiplies_vectors: bool,
+    /// The target has a fused multiply-add and glibc's mathematics.
+    pub fuses_multiply_add: bool,
     /// No union or list holds arrays. When the arrays of the parameters and captures lie row by row without gaps, so do
     /// then all that a function can make of them, and [`Variant::contiguous`] may be used.
     pub arrays_are_plain: bool,
@@ -123,6 +127,7 @@ impl<'m> Emitter<'m> {
             module,
             assumptions,
             multiplies_vectors: false,
+            fuses_multiply_add: false,
             facts,
             spans: Vec::new(),
             span_numbers: HashMap::new(),
@@ -134,6 +139,12 @@ impl<'m> Emitter<'m> {
             zero: None,
             failure: None,
         }
+    }
+
+    /// Takes over what matters of the machine that is compiled for.
+    pub fn set_machine(&mut self, machine: &Machine) {
+        self.multiplies_vectors = machine.multiplies_vectors();
+        self.fuses_multiply_add = machine.fuses_multiply_add();
     }
 
     /// Notes why the module cannot be emitted; the first reason counts.

@@ -98,6 +98,10 @@ impl FuncEmitter<'_, '_> {
             return vec![self.int_power(base, exponent)];
         }
         let words: Vec<Val> = args.iter().flat_map(|arg| self.comps_of(*arg)).copied().collect();
+        if prim == Prim::FloatPowIeee {
+            let quick = self.quick_power(words[0], args[1], |this| this.runtime_call(prim.name(), &words));
+            return quick.unwrap_or_else(|| self.runtime_call(prim.name(), &words));
+        }
         self.runtime_call(prim.name(), &words)
     }
 
@@ -120,7 +124,11 @@ impl FuncEmitter<'_, '_> {
             (Prim::RangeLen, _) => self.range_len(args[0]),
             (Prim::RangeIndex, [_, index]) => self.range_index(args[0], *index),
             (Prim::IntTrueDiv, [a, b]) => return self.int_true_div(*a, *b),
-            (Prim::FloatPow | Prim::MathPow, [a, b]) => return self.power(prim, *a, *b),
+            (Prim::FloatPow | Prim::MathPow, [a, b]) => {
+                let (a, b) = (*a, *b);
+                let quick = self.quick_power(a, args[1], |this| this.power(prim, a, b));
+                return quick.unwrap_or_else(|| self.power(prim, a, b));
+            }
             (Prim::IntFloatEq | Prim::IntFloatLt | Prim::IntFloatLe | Prim::IntFloatGt | Prim::IntFloatGe, _) => {
                 self.compare_int_float(prim, args[0], args[1])
             }

@@ -48,7 +48,7 @@ pub fn fresh_symbol() -> String {
 /// Optimises the emitter's module, makes machine code of it and loads that; the code's addresses are those of `symbols`.
 pub fn load(em: &mut Emitter<'_>, symbols: &[&str], options: &Options) -> Result<(Code, SpanTable), CodegenError> {
     let machine = Machine::host(options.optimization).map_err(CodegenError::new)?;
-    em.multiplies_vectors = machine.multiplies_vectors();
+    em.set_machine(&machine);
     em.emit_queued();
     let spans = em.finish()?;
     optimize(&em.ll, &machine, options)?;

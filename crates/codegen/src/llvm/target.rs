@@ -73,9 +73,19 @@ impl Machine {
         Machine::new(&host.triple, &host.cpu, &host.features, optimization)
     }
 
+    fn has(&self, feature: &str) -> bool {
+        self.features.split(',').any(|found| found == feature)
+    }
+
     /// Whether the processor multiplies 64-bit integers and converts them to floats in vectors.
     pub fn multiplies_vectors(&self) -> bool {
-        self.features.split(',').any(|feature| feature == "+avx512dq")
+        self.has("+avx512dq")
+    }
+
+    /// Whether the processor has a fused multiply-add and the system's mathematics are glibc's.
+    pub fn fuses_multiply_add(&self) -> bool {
+        let triple = self.triple.to_string_lossy();
+        triple.ends_with("-gnu") && (self.has("+fma") || triple.starts_with("aarch64"))
     }
 
     /// A triple such as `aarch64-unknown-linux-gnu` with its baseline processor.
