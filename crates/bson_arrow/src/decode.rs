@@ -87,6 +87,7 @@ impl Decoder {
         })
     }
 
+    /// The schema of the batches.
     pub fn schema(&self) -> &Schema {
         &self.schema
     }

@@ -13,7 +13,7 @@ macro_rules! element_types {
         /// The type of a BSON value.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
         #[repr(u8)]
-        pub enum ElementType { $( $name = $byte, )* }
+        pub enum ElementType { $( #[doc = concat!("`", $text, "`")] $name = $byte, )* }
 
         impl ElementType {
             /// The type with this byte.

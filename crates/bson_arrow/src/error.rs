@@ -10,23 +10,33 @@ use crate::element::{DEPTH_MAX, ElementType};
 pub struct Malformed {
     /// Byte position in the buffer handed in.
     pub offset: usize,
+    /// What is wrong there.
     pub reason: Reason,
 }
 
 /// What is wrong with the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reason {
+    /// The bytes end inside a value.
     Truncated,
+    /// A length does not agree with what follows.
     Length,
+    /// A document or text does not end in a zero byte.
     Terminator,
+    /// Text or a key is not UTF-8.
     Utf8,
+    /// A boolean is neither 0 nor 1.
     Boolean,
+    /// Documents and arrays are nested too deep.
     Depth,
+    /// A type byte that BSON does not have.
     ElementType(u8),
+    /// Bytes follow the document.
     Trailing,
 }
 
 impl Malformed {
+    /// The damage at a byte position.
     pub fn new(offset: usize, reason: Reason) -> Malformed {
         Malformed { offset, reason }
     }
@@ -71,14 +81,20 @@ impl fmt::Display for Mismatch {
 /// Why a document was not decoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum DecodeError {
+    /// Its bytes are not BSON.
     Malformed {
+        /// The number of the document, from 0, over the decoder's life.
         document: u64,
+        /// Where in the document, as far as it is known.
         path: String,
+        /// What is wrong with the bytes.
         malformed: Malformed,
     },
+    /// A value does not fit its column.
     Mismatch(Mismatch),
     /// A buffer beyond what one Arrow view can address; split it.
     TooLarge {
+        /// The buffer's size.
         bytes: usize,
     },
 }
@@ -104,7 +120,9 @@ impl std::error::Error for DecodeError {}
 /// A schema with a type that BSON has no values for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SchemaError {
+    /// The field: `a.b`, the items of an array `a[]`.
     pub path: String,
+    /// What is wrong with it.
     pub message: String,
 }
 

@@ -1,5 +1,10 @@
-//! BSON bytes to Arrow record batches. Bytes in, batches out: no driver, no I/O, no Python. Every byte is checked before
-//! it is used, and every failure says which document and which field: `document 42, a.b[3]: expected int32, found string`.
+//! BSON bytes to Arrow record batches and back. Bytes in, batches out: no driver, no I/O, no Python. Every byte is checked
+//! before it is used, and every failure says which document and which field: `document 42, a.b[3]: expected int32, found
+//! string`.
+//!
+//! [`Inference`] finds a schema, [`Decoder`] reads, [`encode()`] writes, [`validate`] only checks. `schema` says which Arrow
+//! type stands for which BSON type; `docs/bson-types.md` says it to users.
+#![warn(missing_docs)]
 
 pub mod decode;
 pub mod encode;

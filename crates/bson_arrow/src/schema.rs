@@ -27,12 +27,19 @@ use std::sync::Arc;
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field, Fields, TimeUnit};
 
+/// The extension name of an ObjectId.
 pub const OBJECT_ID: &str = "pymongoarrow.objectid";
+/// The extension name of a 128-bit decimal.
 pub const DECIMAL128: &str = "pymongoarrow.decimal128";
+/// The extension name of binary data of one subtype.
 pub const BINARY: &str = "pymongoarrow.binary";
+/// The extension name of JavaScript code.
 pub const CODE: &str = "pymongoarrow.code";
+/// The extension name of a UUID.
 pub const UUID: &str = "arrow.uuid";
+/// The extension name of BSON's internal timestamp.
 pub const TIMESTAMP: &str = "fuseline.timestamp";
+/// The extension name of a regular expression.
 pub const REGEX: &str = "fuseline.regex";
 /// Any BSON value, kept as its bytes: for fields that hold several types.
 pub const RAW: &str = "fuseline.bson";
@@ -56,38 +63,47 @@ fn extension(name: &str, storage: DataType, extension: &str, metadata: &str) -> 
     ]))
 }
 
+/// A nullable ObjectId.
 pub fn object_id(name: &str) -> Field {
     extension(name, DataType::FixedSizeBinary(12), OBJECT_ID, "")
 }
 
+/// A nullable 128-bit decimal, kept as its bytes.
 pub fn decimal128(name: &str) -> Field {
     extension(name, DataType::FixedSizeBinary(16), DECIMAL128, "")
 }
 
+/// A nullable UUID: binary data of subtype 4.
 pub fn uuid(name: &str) -> Field {
     extension(name, DataType::FixedSizeBinary(16), UUID, "")
 }
 
+/// Nullable binary data of one subtype.
 pub fn binary(name: &str, subtype: u8) -> Field {
     extension(name, DataType::Binary, BINARY, &format!("subtype={subtype}"))
 }
 
+/// Nullable JavaScript code.
 pub fn code(name: &str) -> Field {
     extension(name, DataType::Utf8, CODE, "")
 }
 
+/// Any value, kept as its bytes.
 pub fn raw(name: &str) -> Field {
     extension(name, DataType::Binary, RAW, "")
 }
 
+/// A nullable internal timestamp of BSON.
 pub fn timestamp(name: &str) -> Field {
     extension(name, DataType::Struct(timestamp_fields()), TIMESTAMP, "")
 }
 
+/// A nullable regular expression.
 pub fn regex(name: &str) -> Field {
     extension(name, DataType::Struct(regex_fields()), REGEX, "")
 }
 
+/// A nullable date in UTC milliseconds.
 pub fn date(name: &str) -> Field {
     Field::new(name, DataType::Timestamp(TimeUnit::Millisecond, Some(Arc::from("UTC"))), true)
 }

@@ -120,13 +120,13 @@ fn the_peak_is_little_more_than_the_batch() {
     let cases: Vec<Case<'_>> = vec![
         ("flat, views", flat_fields(DataType::Utf8View), 300_000, &flat),
         ("flat, offsets", flat_fields(DataType::Utf8), 300_000, &flat),
-        ("one number of a wide document", vec![field("i64", DataType::Int64)], 1_000_000, &flat),
+        ("one number of a wide document", vec![field("i64", DataType::Int64)], 400_000, &flat),
         ("some text of a document, views", vec![field("s", DataType::Utf8View)], 300_000, &padded),
         ("some text of a document, offsets", vec![field("s", DataType::Utf8)], 300_000, &padded),
         ("nearly all of it, views", vec![field("pad", DataType::Utf8View)], 100_000, &padded),
         ("lists", vec![field("l", list(DataType::Float64))], 200_000, &items),
         ("raw values", vec![schema::raw("l")], 100_000, &items),
-        ("object ids", vec![schema::object_id("_id")], 500_000, &flat),
+        ("object ids", vec![schema::object_id("_id")], 300_000, &flat),
     ];
     let mut found = HashMap::new();
     for (name, fields, rows, document) in cases {
