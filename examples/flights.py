@@ -222,6 +222,7 @@ def main():
     with report.stages("natively") as clock:
         ours = native(clock, flights, airports, airlines)
     native_times = clock.seconds
+    print(f"{fl.compile_count()} kernels compiled, each once: new weights are new arguments\n")
     report.table("carriers", ours["carriers"], ("airline", "flights", "delay", "mph", "longest", "recovered"))
     rows = ours["features"].count()
     names = ("intercept", "delay", "far", "evening", "winter")

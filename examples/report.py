@@ -50,5 +50,5 @@ def times(native, cpython):
     for name in (*native, "all stages"):
         ours = native.get(name, sum(native.values()))
         theirs = cpython.get(name, sum(cpython.values()))
-        print(f"{name:<24}{ours:>8.3f} s{theirs:>8.2f} s{theirs / ours:>7.0f}x")
+        print(f"{name:<24}{ours:>8.3f} s{theirs:>8.2f} s{theirs / ours:>7.1f}x")
     print()
