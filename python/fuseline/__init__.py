@@ -29,10 +29,9 @@ from fuseline._aggregates import (
     sum,
     var,
 )
-from fuseline._core import compile_count
 from fuseline._dataset import Dataset, GroupBy
 from fuseline._errors import CompileError, Diagnostic, EngineError, RowErrorWarning
-from fuseline._function import CompiledFunction, compile
+from fuseline._function import CompiledFunction, compile, compile_count
 from fuseline._progress import progress
 from fuseline._row import Row
 from fuseline._session import Session, session

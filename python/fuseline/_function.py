@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import types
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from fuseline import _core
 from fuseline._errors import source_error
+from fuseline._types import Array
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -211,15 +213,30 @@ def as_function(function: object) -> CompiledFunction[..., Any]:
 
 def _all_annotated(function: types.FunctionType) -> bool:
     """Whether the annotations say all: an array's element type is known at the call only."""
-    variadic = function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
-    return not variadic and all(kind == "value" for kind in _parameter_kinds(function))
+    if function.__code__.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return False
+    kinds = zip(_parameter_names(function), _parameter_kinds(function), strict=True)
+    return all(
+        kind == "value" or (kind == "array" and _says_all(function.__annotations__[name])) for name, kind in kinds
+    )
+
+
+def _says_all(annotation: object) -> bool:
+    """Whether an array's annotation gives its element type: `fuseline.Array[float]` does, `numpy.ndarray` does not."""
+    if isinstance(annotation, str):
+        return re.match(r"(\w+\.)?Array\[", annotation.strip()) is not None
+    return any(isinstance(extra, Array) for extra in getattr(annotation, "__metadata__", ()))
+
+
+def _parameter_names(function: types.FunctionType) -> tuple[str, ...]:
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _parameter_kinds(function: types.FunctionType) -> tuple[str, ...]:
     """By parameter: ``"array"`` (takes arrays whole), ``"value"`` (takes single values), ``""`` (not annotated)."""
-    code = function.__code__
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     annotations = function.__annotations__
+    names = _parameter_names(function)
     return tuple(_annotation_kind(annotations[name]) if name in annotations else "" for name in names)
 
 
@@ -260,3 +277,21 @@ def _columns_in_source(function: types.FunctionType) -> tuple[str, ...]:
             if isinstance(name, str):
                 found[inner.lineno, inner.col_offset] = name
     return tuple(dict.fromkeys(found[place] for place in sorted(found)))
+
+
+def compile_count() -> int:
+    """How many kernels this process has compiled so far.
+
+    Captured values are parameters, so the rounds of an iterative algorithm leave it unchanged.
+
+    >>> import fuseline as fl
+    >>> scale = 2.0
+    >>> scaled = fl.compile(lambda x: x * scale)
+    >>> scaled(1.0)
+    2.0
+    >>> before = fl.compile_count()
+    >>> scale = 3.0
+    >>> scaled(1.0), fl.compile_count() - before
+    (3.0, 0)
+    """
+    return _core.compile_count()

@@ -98,8 +98,8 @@ fn on_error(text: &str) -> PyResult<OnError> {
 
 impl Dataset {
     fn function(&self, function: &Bound<'_, Function>, row_result: bool) -> PyResult<engine::CompiledFunction> {
-        let params = vec![Some(self.0.row_type().record)];
-        function.get().for_engine(function.py(), Request { params, row_result, expected_result: None })
+        let request = Request { row_result, ..Request::of(vec![self.0.row_type().record]) };
+        function.get().for_engine(function.py(), request)
     }
 
     /// A column name or a function of the row.

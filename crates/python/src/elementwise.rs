@@ -60,11 +60,10 @@ pub fn elementwise<'py>(
                 write(value, &ty, &mut slots, &mut frame)?;
                 (ty, Argument::Broadcast(slots))
             };
-            types.push(Some(ty));
+            types.push(ty);
             inputs.push(input);
         }
-        let request = Request { params: types, row_result: true, expected_result: None };
-        let compiled = function.for_engine(py, request)?;
+        let compiled = function.for_engine(py, Request::of(types).for_columns())?;
         let session = session.get().engine();
         let columns = query::run(py, bar, |watch| engine::elementwise(session, &compiled, &inputs, rows, watch))?;
         let list = PyList::empty(py);

@@ -38,17 +38,13 @@ pub fn compile<'py>(
     let (state, step) = step_function(py, row, &first, functions.step.get())?;
     let merge = match functions.merge {
         Some(merge) => {
-            let params = vec![Some(state.clone()), Some(state.clone())];
-            let request = Request { params, row_result: false, expected_result: Some(state.clone()) };
-            Some(merge.get().for_engine(py, request)?)
+            let request = Request::of(vec![state.clone(), state.clone()]);
+            Some(merge.get().for_engine(py, Request { expected_result: Some(state.clone()), ..request })?)
         }
         None => None,
     };
     let finish = match functions.finish {
-        Some(finish) => {
-            let params = vec![Some(state.clone())];
-            Some(finish.get().for_engine(py, Request { params, row_result: true, expected_result: None })?)
-        }
+        Some(finish) => Some(finish.get().for_engine(py, Request::of(vec![state.clone()]).for_columns())?),
         None => None,
     };
     let mut slots = Vec::new();
@@ -64,27 +60,23 @@ pub fn compile<'py>(
 /// step makes it one.
 fn step_function(py: Python<'_>, row: &Type, first: &Type, step: &Function) -> PyResult<(Type, CompiledFunction)> {
     let mut state = first.clone();
+    let mut result = None;
     for _ in 0..ROUNDS_MAX {
-        let request =
-            Request { params: vec![Some(state.clone()), Some(row.clone())], row_result: false, expected_result: None };
+        let request = Request::of(vec![state.clone(), row.clone()]);
         let compiled = step.for_engine(py, request.clone())?;
-        let result = compiled.result_type().clone();
-        if result == state {
+        let found = result.insert(compiled.result_type().clone());
+        if *found == state {
             return Ok((state, compiled));
         }
-        let Some(wider) = widen(&state, &result) else { break };
+        let Some(wider) = widen(&state, found) else { break };
         if wider == state {
             let request = Request { expected_result: Some(state.clone()), ..request };
             return Ok((state, step.for_engine(py, request)?));
         }
         state = wider;
     }
-    let compiled = step.for_engine(
-        py,
-        Request { params: vec![Some(state.clone()), Some(row.clone())], row_result: false, expected_result: None },
-    )?;
-    let message =
-        format!("the step function of the fold returns `{}` where the state is `{state}`", compiled.result_type());
+    let found = result.map(|ty| ty.to_string()).unwrap_or_default();
+    let message = format!("the step function of the fold returns `{found}` where the state is `{state}`");
     Err(usage_error(py, "fold-state", &message, Some("let the initial value have the type that the step returns")))
 }
 

@@ -6,6 +6,7 @@ use codegen::{Artifact, Options};
 use engine::{CaptureValues, CompiledFunction};
 use ir::Type;
 use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -80,6 +81,25 @@ impl Function {
         self.function.clone_ref(py)
     }
 
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.function)?;
+        // The collector runs with the GIL held: a lock that is taken belongs to a call that keeps this function alive.
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        let mut seen: Vec<&Arc<Described>> = Vec::new();
+        let recent = state.recent.iter().map(|ready| &ready.described);
+        for described in state.described.iter().chain(recent) {
+            if !seen.iter().any(|other| Arc::ptr_eq(other, described)) {
+                described.traverse(&visit)?;
+                seen.push(described);
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        self.forget();
+    }
+
     #[getter]
     fn parameter_names(&self) -> Vec<String> {
         self.params.names.clone()
@@ -109,9 +129,9 @@ impl Function {
             let args: Vec<Bound<'py, PyAny>> = args.iter().collect();
             let mut types = Vec::with_capacity(args.len());
             for (index, value) in args.iter().enumerate() {
-                types.push(Some(type_of(value)?.map_err(|reason| self.bad_argument(index, &reason))?));
+                types.push(type_of(value)?.map_err(|reason| self.bad_argument(index, &reason))?);
             }
-            let request = Request { params: types, row_result: false, expected_result: None };
+            let request = Request::of(types);
             // A name can change its meaning between the description and the call only from another thread.
             for _ in 0..4 {
                 let described = self.described(py, false)?;
@@ -146,7 +166,7 @@ impl Function {
             let described = self.described(py, false)?;
             let params = types.into_iter().map(Some).collect();
             let asked = frontend::Request { params, row_result: false, expected_result: None };
-            Ok(frontend::compile(&described.program, 0, &asked).module.is_some())
+            Ok(py.detach(|| frontend::compile(&described.program, 0, &asked)).module.is_some())
         })
     }
 
@@ -332,7 +352,7 @@ impl Function {
 
     fn annotated(&self) -> Request {
         let params = self.signature.iter().flatten().cloned().map(Some).collect();
-        Request { params, row_result: false, expected_result: None }
+        Request { params, ..Request::default() }
     }
 
     /// The newest specialisation; without one, that of the annotations.
@@ -349,6 +369,7 @@ impl Function {
     /// The function for the engine, with the captured values of now: arrays are copied, so that a plan computes the
     /// same whenever it is run.
     pub fn for_engine(&self, py: Python<'_>, request: Request) -> PyResult<CompiledFunction> {
+        let request = self.fitting(py, request)?;
         let described = self.described(py, false)?;
         let code = specialise(py, &described, request)?;
         let Some(values) = described.read_captures(py)? else {
@@ -367,6 +388,22 @@ impl Function {
         let name = code.module.entry_func().name.clone();
         self.remember(Ready { described, code: code.clone() });
         Ok(CompiledFunction::new(name, code.module.clone(), CaptureValues::new(slots, Arc::new((kept, frame)))))
+    }
+
+    /// Lets parameters beyond those of the request take their defaults; refuses a function that cannot be called so.
+    fn fitting(&self, py: Python<'_>, request: Request) -> PyResult<Request> {
+        let (given, taken) = (request.params.len(), self.params.names.len());
+        let mut bound: Vec<Option<Bound<'_, PyAny>>> = vec![None; taken];
+        self.fill_defaults(py, &mut bound)?;
+        let filled = bound.iter().skip(given).all(Option::is_some);
+        if given > self.params.positional || !filled || self.params.variadic {
+            let name: String = self.function.bind(py).getattr(intern!(py, "__name__"))?.extract()?;
+            let message =
+                format!("`{name}` cannot be called with {given} argument{}", if given == 1 { "" } else { "s" });
+            let help = "a function of a row takes the row, a fold's step the state and the row, its merge two states";
+            return Err(usage_error(py, "wrong-parameters", &message, Some(help)));
+        }
+        Ok(Request { fill_defaults: given < taken, ..request })
     }
 
     /// The parameters' names.

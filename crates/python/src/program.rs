@@ -7,6 +7,7 @@ use std::fmt::Write;
 use frontend::program::{Binding, CaptureSource, FunctionSource, Locator, Program, SourceFile};
 use ir::Type;
 use pyo3::exceptions::{PyNameError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -51,6 +52,15 @@ impl Reference {
                 Err(error) => Err(error),
             },
             Place::Fixed(value) => Ok(Some(value.bind(py).clone())),
+        }
+    }
+}
+
+impl Place {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Place::Global(globals, _) => visit.call(globals),
+            Place::Cell(object) | Place::Fixed(object) => visit.call(object),
         }
     }
 }
@@ -182,6 +192,16 @@ impl Described {
     /// The captured values now; `None` when a name has become unbound.
     pub fn read_captures<'py>(&self, py: Python<'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
         self.captures.iter().map(|reference| reference.read(py)).collect()
+    }
+
+    /// Shows the garbage collector what is held: a function's closure may hold the function itself.
+    pub fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.captures.iter().try_for_each(|reference| reference.place.traverse(visit))?;
+        self.codes.iter().try_for_each(|code| visit.call(code))?;
+        self.watched.iter().try_for_each(|watched| {
+            watched.reference.place.traverse(visit)?;
+            watched.expected.iter().try_for_each(|object| visit.call(object))
+        })
     }
 
     /// The types the captured values had.

@@ -1,10 +1,12 @@
 //! Compiled programs, one per description and argument types, kept for the process: new captured values, new function
 //! objects of the same code and repeated calls compile nothing.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use codegen::{CallKernel, Options};
+use frontend::program::{Binding, FunctionSource, Locator, Program, SourceFile};
 use ir::{Module, Type};
 use pyo3::prelude::*;
 
@@ -33,8 +35,23 @@ pub struct Specialisation {
 pub struct Request {
     /// `None`: as annotated.
     pub params: Vec<Option<Type>>,
+    /// The result goes into columns, each of one type.
     pub row_result: bool,
     pub expected_result: Option<Type>,
+    /// The function has more parameters; they take their defaults.
+    pub fill_defaults: bool,
+}
+
+impl Request {
+    /// For arguments of these types.
+    pub fn of(params: Vec<Type>) -> Request {
+        Request { params: params.into_iter().map(Some).collect(), ..Request::default() }
+    }
+
+    /// The result goes into columns.
+    pub fn for_columns(self) -> Request {
+        Request { row_result: true, ..self }
+    }
 }
 
 static CACHE: Mutex<Option<HashMap<String, Arc<Specialisation>>>> = Mutex::new(None);
@@ -52,11 +69,17 @@ pub fn specialise(py: Python<'_>, described: &Described, request: Request) -> Py
 }
 
 fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<Specialisation> {
-    let Request { params, row_result, expected_result } = request;
+    let Request { params, row_result, expected_result, fill_defaults } = request;
+    let (program, entry) = if fill_defaults {
+        let (program, entry) = with_defaults(&described.program, params.len());
+        (Cow::Owned(program), entry)
+    } else {
+        (Cow::Borrowed(&described.program), 0)
+    };
     let asked = frontend::Request { params, row_result, expected_result };
-    let compiled = frontend::compile(&described.program, 0, &asked);
+    let compiled = py.detach(|| frontend::compile(&program, entry, &asked));
     let Some(module) = compiled.module else {
-        return Err(compile_error(py, &described.program.files, &compiled.diagnostics));
+        return Err(compile_error(py, &program.files, &compiled.diagnostics));
     };
     let facts = ir::introspect::Facts::new(&module);
     let entry = module.entry_func();
@@ -73,6 +96,26 @@ fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<
         _codes: described.codes.iter().map(|code| code.clone_ref(py)).collect(),
         module: Arc::new(module),
     })
+}
+
+/// The program with a new entry that calls function 0 with its first `count` arguments only.
+fn with_defaults(program: &Program, count: usize) -> (Program, usize) {
+    let names: Vec<String> = (0..count).map(|index| format!("a{index}")).collect();
+    let names = names.join(", ");
+    let mut program = program.clone();
+    program.files.push(SourceFile {
+        name: "<fuseline>".to_owned(),
+        text: format!("lambda {names}: function({names})\n"),
+        first_line: 1,
+    });
+    program.functions.push(FunctionSource {
+        file: program.files.len() - 1,
+        locator: Locator::Lambda { line: 1, column: 0 },
+        bindings: BTreeMap::from([("function".to_owned(), Binding::Function(0))]),
+        defaults: BTreeMap::new(),
+    });
+    let entry = program.functions.len() - 1;
+    (program, entry)
 }
 
 impl Specialisation {

@@ -421,6 +421,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match module {
             "math" => self.math_member(name, node),
             "numpy" => self.numpy_member(name, node),
+            "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
+                Ok(Thing::Static(Static::Builtin(builtin)))
+            }
             _ => self.fail_at(
                 node,
                 "unsupported-value",
