@@ -12,7 +12,7 @@ import pyarrow as pa
 from fuseline import _core
 from fuseline._aggregates import Aggregate, Of
 from fuseline._columns import NumpyArray, to_numpy, to_pandas, to_structured
-from fuseline._errors import RowErrorWarning, usage_error
+from fuseline._errors import RowErrorWarning, caller_level, usage_error
 from fuseline._function import as_function
 from fuseline._progress import progress_bar
 from fuseline._row import Row
@@ -508,7 +508,7 @@ class Dataset:
             places.append(f"{entry['rows']} rows: {entry['exception']} in {entry['function']}{place}")
         self._row_errors = counts
         if places:
-            warnings.warn(RowErrorWarning("; ".join(places), counts), stacklevel=3)
+            warnings.warn(RowErrorWarning("; ".join(places), counts), stacklevel=caller_level())
 
 
 class GroupBy:

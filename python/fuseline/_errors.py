@@ -89,11 +89,19 @@ def literal(text: str) -> object:
         return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.get(text, text)
 
 
-def usage_error(code: str, message: str, help: str | None = None) -> CompileError:
-    """A `CompileError` whose place is the user's call into Fuseline that is running."""
+def caller_level() -> int:
+    """The ``stacklevel`` of a warning at which the user's call into Fuseline stands, for who calls this."""
+    level = 1
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
+        level += 1
+    return level
+
+
+def usage_error(code: str, message: str, help: str | None = None) -> CompileError:
+    """A `CompileError` whose place is the user's call into Fuseline that is running."""
+    frame = sys._getframe(caller_level() - 1)
     return source_error(code, message, frame.f_code.co_filename, frame.f_lineno, help)
 
 

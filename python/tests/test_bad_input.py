@@ -180,6 +180,6 @@ def test_a_fold_whose_state_changes_its_type(trips):
 
 def test_a_result_that_is_no_column(trips):
     with pytest.raises(fl.CompileError):
-        trips.with_columns(x=lambda t: 1 if t.fare is None else "a")
+        trips.with_columns(x=lambda t: 1 if t.minutes > 5 else "a")
     with pytest.raises(fl.CompileError):
         trips.filter(lambda a, b: True)
