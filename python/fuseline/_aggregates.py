@@ -44,7 +44,7 @@ def count(column: Of | None = None) -> Aggregate:
 
 
 def sum(column: Of) -> Aggregate:
-    """The sum of the values that are not null; null over none.
+    """The sum of the values that are not null; 0 over none, as in Python.
 
     Args:
         column: A column name or a function of the row.

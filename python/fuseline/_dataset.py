@@ -484,11 +484,11 @@ class Dataset:
         Raises:
             EngineError: The file cannot be written.
 
-        >>> import fuseline as fl, tempfile, os
+        >>> import fuseline as fl, tempfile, os, pathlib
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = os.path.join(folder, "out.csv")
         ...     fl.from_rows([{"x": 1, "name": "a"}]).write_csv(path)
-        ...     open(path).read()
+        ...     pathlib.Path(path).read_text()
         'x,name\\n1,a\\n'
         """
         with progress_bar("write_csv") as bar:

@@ -32,10 +32,10 @@ def read_csv(
     Raises:
         EngineError: The file is not there (a `FileNotFoundError` as well), empty, or not a CSV file.
 
-    >>> import fuseline as fl, tempfile, os
+    >>> import fuseline as fl, tempfile, os, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "trips.csv")
-    ...     _ = open(path, "w").write("zone,fare\\nTS,3.5\\nTS,NA\\n")
+    ...     _ = pathlib.Path(path).write_text("zone,fare\\nTS,3.5\\nTS,NA\\n")
     ...     fl.read_csv(path, null_values=["NA"]).to_rows()
     [Row(zone='TS', fare=3.5), Row(zone='TS', fare=None)]
     """
@@ -72,10 +72,10 @@ def read_json(path: Path | Sequence[Path]) -> Dataset:
     Raises:
         EngineError: The file is not there (a `FileNotFoundError` as well), empty, or not such a JSON file.
 
-    >>> import fuseline as fl, tempfile, os
+    >>> import fuseline as fl, tempfile, os, pathlib
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "trips.json")
-    ...     _ = open(path, "w").write('{"fare": 3.5}\\n{"fare": null}\\n')
+    ...     _ = pathlib.Path(path).write_text('{"fare": 3.5}\\n{"fare": null}\\n')
     ...     fl.read_json(path).to_rows()
     [Row(fare=3.5), Row(fare=None)]
     """

@@ -160,7 +160,7 @@ def test_aggregate_over_no_rows(trips):
     row = (
         trips.filter(lambda t: t.day > 10).aggregate(n=fl.count(), s=fl.sum("minutes"), m=fl.mean("fare")).to_rows()[0]
     )
-    assert tuple(row.values()) == (0, None, None)
+    assert tuple(row.values()) == (0, 0, None)
 
 
 def test_a_custom_aggregate(trips):
