@@ -291,9 +291,7 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
         facts.collects &= doomed;
     }
     // An out-of-bounds load has no harmless substitute.
-    if matches!(op, Op::ListGet) {
-        facts.collects &= doomed;
-    }
+    facts.collects &= doomed || !matches!(op, Op::ListGet);
 }
 
 /// Whether the primitive's runtime function is of the kind that may fail.

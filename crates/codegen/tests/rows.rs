@@ -510,3 +510,46 @@ fn a_set_flag_stops_the_run() {
     context.poll = Some(go_on);
     assert_eq!(unsafe { map.run(&mut context, &input, &outputs, None) }, MapOutcome::Done { failed: 0 });
 }
+
+#[test]
+fn loops_over_captured_arrays_are_checked() {
+    // The loop ends at the row's number, or at the length of another capture: neither may be longer than the array.
+    let source = |bound: &str| {
+        format!(
+            "file \"a.py\"\ncapture c0 w: array[float64, 1]\ncapture c1 u: array[float64, 1]\nentry f0
+func f0 f(n) -> float {{
+b0(v0: int):
+  v1: array[float64, 1] = capture c0
+  v2: array[float64, 1] = capture c1
+  v3: int = array.shape 0 v2
+  v4: int = const 0
+  v5: int = const 1
+  v6: float = const 0.0
+  jump b1(v4, v6)
+b1(v7: int, v8: float):
+  v9: bool = int.lt v7, {bound}
+  branch v9, b2(), b3()
+b2():
+  v10: np.float64 = array.get v1, v7 @7:3
+  v11: float = from_np v10
+  v12: float = float.add v8, v11
+  v13: int = int.add_wrap v7, v5
+  jump b1(v13, v12)
+b3():
+  v14: float = int.to_float v0
+  v15: float = float.add v8, v14
+  return v15
+}}"
+        )
+    };
+    let column = plain(Physical::Number(Elem::I8));
+    let data: Vec<f64> = (0..20).map(f64::from).collect();
+    let address = data.as_ptr() as u64;
+    for stride in [8, 16] {
+        for (w, u) in [(10, 10), (10, 9), (9, 10), (0, 0), (0, 1), (7, 3)] {
+            let captures = [address, w, stride, address, u, 8];
+            compare(&source("v0"), &[column], &captures);
+            compare(&source("v3"), &[column], &captures);
+        }
+    }
+}

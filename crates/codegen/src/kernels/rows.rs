@@ -144,6 +144,16 @@ impl Env {
         values
     }
 
+    /// Every LLVM value, in the order of [`Env::map`].
+    fn values(&self) -> Vec<Val> {
+        let mut values = Vec::new();
+        self.map(&mut |value| {
+            values.push(value);
+            value
+        });
+        values
+    }
+
     fn columns(&self) -> impl Iterator<Item = &Column> {
         self.sources.iter().flat_map(|source| match source {
             Source::Column(column) => vec![column],
@@ -216,7 +226,7 @@ pub fn emit(em: &mut Emitter<'_>, symbol: &str, work: &Work, inputs: &[ParamInpu
     let mut rows = RowsEmitter { em, work, plan, note: None };
     let exact = rows.loop_function(&env, false);
     let fast = rows.plan.has_fast.then(|| rows.loop_function(&env, true));
-    rows.blocks(kernel, &env, context, run, exact, fast);
+    rows.blocks(kernel, &env, context, run, Loops { exact, fast });
 }
 
 /// Reads everything that stays the same for all rows.
@@ -341,6 +351,13 @@ struct RowsEmitter<'e, 'm> {
     note: Option<Fun>,
 }
 
+/// The loop functions of a kernel.
+#[derive(Clone, Copy)]
+struct Loops {
+    exact: Fun,
+    fast: Option<Fun>,
+}
+
 /// The parts of a loop under construction.
 struct Loop {
     function: Fun,
@@ -373,11 +390,7 @@ impl RowsEmitter<'_, '_> {
     /// to overlap with nothing.
     fn loop_function(&mut self, outer: &Env, fast: bool) -> Fun {
         let resume = self.em.ll.current();
-        let mut given = Vec::new();
-        outer.map(&mut |value| {
-            given.push(value);
-            value
-        });
+        let given = outer.values();
         let ll = &self.em.ll;
         let mut types: Vec<_> = given.iter().map(|value| ll.type_of(*value)).collect();
         types.extend([ll.i64(), ll.i64()]);
@@ -684,27 +697,14 @@ impl RowsEmitter<'_, '_> {
     }
 
     /// The kernel's own loop over blocks of rows.
-    fn blocks(&mut self, kernel: Fun, env: &Env, context: Val, run: Val, exact: Fun, fast: Option<Fun>) {
-        let collects = self.plan.collects;
-        let can_raise = self.plan.can_raise;
-        let fast_contiguous = self.plan.fast_contiguous;
+    fn blocks(&mut self, kernel: Fun, env: &Env, context: Val, run: Val, loops: Loops) {
         let poll = self.em.poll_function();
-        let em = &mut *self.em;
-        let all_valid = env
-            .columns()
-            .filter(|column| column.ty.nullable)
-            .fold(em.ll.const_bool(true), |known, column| em.ll.and(known, column.all_valid(&em.ll)));
-        let mut usual = em.ll.and(all_valid, call::captures_contiguity(em, &env.around));
-        for (ty, source) in em.module.entry_func().param_types().iter().zip(&env.sources) {
-            if let Source::Broadcast(value) = source {
-                usual = em.ll.and(usual, em.is_contiguous(ty, value));
-            }
-        }
+        let usual = self.is_usual(env);
+        let em = &*self.em;
         let ll = &em.ll;
         let rows = ll.load(ll.i64(), ll.field_at(run, std::mem::offset_of!(Run, rows)));
         let entry = ll.current();
-        let [head, asked, ask, work, done, cancelled] = [(); 6].map(|()| ll.block(kernel));
-        let [slow, after, failing, stop] = [(); 4].map(|()| ll.block(kernel));
+        let [head, asked, ask, work, done, cancelled, failing] = [(); 7].map(|()| ll.block(kernel));
         ll.br(head);
         ll.position(head);
         let (first, total) = (ll.phi(ll.i64()), ll.phi(ll.i64()));
@@ -716,67 +716,80 @@ impl RowsEmitter<'_, '_> {
         ll.position(ask);
         ll.cond_br(ll.call(poll, CallConv::Fast, &[context]), cancelled, work);
         ll.position(work);
-        if fast_contiguous {
-            // Inside the loop, because without rows there may be no state to look at.
-            let known = |what| env.known(em, what).unwrap_or_else(|| ll.const_i64(0));
-            usual = ll.and(usual, em.assumptions_hold(&known));
-        }
         let end = ll.add(first, ll.const_i64(BLOCK_ROWS));
         let last = ll.select(ll.icmp(IntPred::LLVMIntSLT, end, rows), end, rows);
-        let mut args = Vec::new();
-        env.map(&mut |value| {
-            args.push(value);
-            value
-        });
-        args.extend([first, last]);
-        // (block, outcome) pairs that reach `after`.
-        let mut outcomes = Vec::new();
-        if let Some(fast) = fast {
-            let quick = ll.block(kernel);
-            ll.cond_br(usual, quick, slow);
-            ll.position(quick);
-            let outcome = ll.call(fast, CallConv::Fast, &args);
-            if collects {
-                let flag = ll.extract(outcome, 0);
-                let clean = ll.block(kernel);
-                ll.cond_br_unlikely(ll.icmp(IntPred::LLVMIntSLT, flag, ll.const_i64(0)), slow, clean);
-                ll.position(clean);
-                outcomes.push((ll.current(), ll.const_i64(0), ll.const_i64(0), ll.const_i64(0)));
-            } else {
-                let parts = [0, 1, 2].map(|index| ll.extract(outcome, index));
-                outcomes.push((ll.current(), parts[0], parts[1], parts[2]));
-            }
-            ll.br(after);
-        } else {
-            ll.br(slow);
-        }
-        ll.position(slow);
-        let outcome = ll.call(exact, CallConv::Fast, &args);
-        let parts = [0, 1, 2].map(|index| ll.extract(outcome, index));
-        outcomes.push((ll.current(), parts[0], parts[1], parts[2]));
-        ll.br(after);
-        ll.position(after);
-        let phis = [(); 3].map(|()| ll.phi(ll.i64()));
-        for (from, status, row, failed) in outcomes {
-            for (phi, value) in phis.iter().zip([status, row, failed]) {
-                ll.add_incoming(*phi, value, from);
-            }
-        }
-        let [status, row, failed] = phis;
-        let sum = ll.add(total, failed);
+        let [status, row, failed] = self.run_block(kernel, env, usual, [first, last], loops);
+        let after = ll.current();
         ll.add_incoming(first, last, after);
-        ll.add_incoming(total, sum, after);
+        ll.add_incoming(total, ll.add(total, failed), after);
         let bad = ll.icmp(IntPred::LLVMIntNE, status, ll.const_i64(0));
-        ll.cond_br_unlikely(ll.and(bad, ll.const_bool(can_raise)), failing, head);
+        ll.cond_br_unlikely(ll.and(bad, ll.const_bool(self.plan.can_raise)), failing, head);
         ll.position(failing);
         ll.store(row, ll.field_at(run, std::mem::offset_of!(Run, failed_row)));
-        ll.br(stop);
-        ll.position(stop);
         ll.ret(status);
         ll.position(done);
         ll.store(total, ll.field_at(run, std::mem::offset_of!(Run, failed_count)));
         ll.ret(ll.const_i64(0));
         ll.position(cancelled);
         ll.ret(ll.int(ll.i64(), abi::STATUS_CANCELLED));
+    }
+
+    /// Whether no column has nulls and all arrays lie without gaps.
+    fn is_usual(&self, env: &Env) -> Val {
+        let em = &*self.em;
+        let nullable = env.columns().filter(|column| column.ty.nullable);
+        let all_valid =
+            nullable.fold(em.ll.const_bool(true), |known, column| em.ll.and(known, column.all_valid(&em.ll)));
+        let captures = em.ll.and(all_valid, call::captures_contiguity(em, &env.around));
+        let params = em.module.entry_func().param_types();
+        params.iter().zip(&env.sources).fold(captures, |usual, (ty, source)| match source {
+            Source::Broadcast(value) => em.ll.and(usual, em.is_contiguous(ty, value)),
+            Source::Column(_) | Source::Row(_) | Source::State | Source::Folded => usual,
+        })
+    }
+
+    /// Runs the rows of a block by the fast loop, where that is right, and by the exact one where it is not, or was not
+    /// able to: status, row and count of failures.
+    fn run_block(&self, kernel: Fun, env: &Env, usual: Val, bounds: [Val; 2], loops: Loops) -> [Val; 3] {
+        let em = &*self.em;
+        let ll = &em.ll;
+        let args = [env.values().as_slice(), &bounds].concat();
+        let (slow, after) = (ll.block(kernel), ll.block(kernel));
+        let mut outcomes = Vec::new();
+        if let Some(fast) = loops.fast {
+            let mut usual = usual;
+            if self.plan.fast_contiguous {
+                // Only where there are rows: without any there may be no state to look at.
+                let known = |what| env.known(em, what).unwrap_or_else(|| ll.const_i64(0));
+                usual = ll.and(usual, em.assumptions_hold(&known));
+            }
+            let quick = ll.block(kernel);
+            ll.cond_br(usual, quick, slow);
+            ll.position(quick);
+            let outcome = ll.call(fast, CallConv::Fast, &args);
+            let mut parts = [0, 1, 2].map(|index| ll.extract(outcome, index));
+            if self.plan.collects {
+                let clean = ll.block(kernel);
+                ll.cond_br_unlikely(ll.icmp(IntPred::LLVMIntSLT, parts[0], ll.const_i64(0)), slow, clean);
+                ll.position(clean);
+                parts = [ll.const_i64(0); 3];
+            }
+            outcomes.push((ll.current(), parts));
+            ll.br(after);
+        } else {
+            ll.br(slow);
+        }
+        ll.position(slow);
+        let outcome = ll.call(loops.exact, CallConv::Fast, &args);
+        outcomes.push((ll.current(), [0, 1, 2].map(|index| ll.extract(outcome, index))));
+        ll.br(after);
+        ll.position(after);
+        let phis = [(); 3].map(|()| ll.phi(ll.i64()));
+        for (from, parts) in outcomes {
+            for (phi, value) in phis.iter().zip(parts) {
+                ll.add_incoming(*phi, value, from);
+            }
+        }
+        phis
     }
 }
