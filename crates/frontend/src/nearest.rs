@@ -2,7 +2,12 @@
 
 /// The candidate that takes the fewest edits to get from `name`; `None` when none is near.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let limit = (name.chars().count() / 3).max(1);
+    // Every short name is near every other.
+    let length = name.chars().count();
+    if length < 3 {
+        return None;
+    }
+    let limit = (length / 3).max(1);
     candidates
         .filter(|candidate| *candidate != name)
         .map(|candidate| (distance(name, candidate, limit), candidate))

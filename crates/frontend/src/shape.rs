@@ -358,8 +358,8 @@ fn literal_becomes(shape: &Shape, elem: Elem) -> bool {
 
 /// How deep types may nest and how many parts they may have, before they count as growing without end. Within the limits
 /// of the IR, so that no program is refused there.
-const TYPE_DEPTH_MAX: usize = 20;
-const TYPE_SIZE_MAX: usize = 1_000;
+const TYPE_DEPTH_MAX: usize = 12;
+const TYPE_SIZE_MAX: usize = 4_000;
 
 /// Whether the type is too large to be compiled.
 pub fn is_too_large(ty: &Type) -> bool {

@@ -79,6 +79,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// A call's arguments in order; a tuple behind `*` is taken apart.
     pub fn call_arguments(&mut self, call: &'p ast::ExprCall) -> Lowered<CallArguments> {
         let mut arguments = CallArguments::default();
+        let mut failed = false;
         for arg in &*call.arguments.args {
             match arg {
                 Expr::Starred(starred) => {
@@ -94,8 +95,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     arguments.positional.extend(self.fields(&val).into_iter().map(Thing::Val));
                 }
                 other => {
-                    let thing = self.thing(other)?;
-                    arguments.positional.push(thing);
+                    let lowered = self.thing(other);
+                    arguments.positional.extend(self.note_failure(lowered, &mut failed)?);
                 }
             }
         }
@@ -103,10 +104,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let Some(name) = &keyword.arg else {
                 return self.fail_at(keyword, "unsupported-argument", "`**` in a call cannot be compiled", None);
             };
-            let thing = self.thing(&keyword.value)?;
-            arguments.keywords.push((name.to_string(), thing));
+            let lowered = self.thing(&keyword.value);
+            let thing = self.note_failure(lowered, &mut failed)?;
+            arguments.keywords.extend(thing.map(|thing| (name.to_string(), thing)));
         }
-        Ok(arguments)
+        if failed { Err(Stop::Failed) } else { Ok(arguments) }
     }
 
     /// Puts arguments in the order of the parameters; `None` where the default is meant.

@@ -61,8 +61,11 @@ impl<'p> Lowerer<'_, 'p> {
             Expr::StringLiteral(text) => self.text(text.value.to_str(), text),
             Expr::FString(text) => self.fstring(text),
             Expr::BinOp(binary) => {
-                let left = self.expr(&binary.left)?;
+                let mut failed = false;
+                let lowered = self.expr(&binary.left);
+                let left = self.note_failure(lowered, &mut failed)?;
                 let right = self.expr(&binary.right)?;
+                let Some(left) = left else { return Err(Stop::Failed) };
                 self.at(binary);
                 self.binary(binary.op, &left, &right, false)
             }
@@ -90,6 +93,7 @@ impl<'p> Lowerer<'_, 'p> {
     /// Several expressions, in order.
     pub fn exprs(&mut self, items: &'p [Expr]) -> Lowered<Vec<Val>> {
         let mut vals = Vec::with_capacity(items.len());
+        let mut failed = false;
         for item in items {
             if let Expr::Starred(starred) = item {
                 // `(*t, x)`: the items of a tuple are known.
@@ -106,10 +110,11 @@ impl<'p> Lowerer<'_, 'p> {
                     }
                 }
             } else {
-                vals.push(self.expr(item)?);
+                let lowered = self.expr(item);
+                vals.extend(self.note_failure(lowered, &mut failed)?);
             }
         }
-        Ok(vals)
+        if failed { Err(Stop::Failed) } else { Ok(vals) }
     }
 
     fn unsupported_expr(&mut self, expr: &'p Expr) -> Lowered<Val> {
@@ -245,8 +250,13 @@ impl<'p> Lowerer<'_, 'p> {
         if let Some(builtin) = super::builtins::known_name(id) {
             return Ok(Thing::Static(Static::Builtin(builtin)));
         }
+        let message = format!("`{id}` is not defined");
+        if self.diagnostics.iter().any(|known| known.message == message) {
+            // Once for each name is enough.
+            return Err(Stop::Failed);
+        }
         let help = self.nearest_name(id).map(|near| format!("did you mean `{near}`?"));
-        self.fail_at(name, "unknown-name", format!("`{id}` is not defined"), help)
+        self.fail_at(name, "unknown-name", message, help)
     }
 
     /// Whether the name stands for the built-in of that name.

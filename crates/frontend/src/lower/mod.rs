@@ -229,6 +229,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
+    /// Notes that something was refused and goes on, so that what follows is looked at for its errors, too.
+    pub fn note_failure<T>(&mut self, lowered: Lowered<T>, failed: &mut bool) -> Lowered<Option<T>> {
+        match lowered {
+            Ok(val) => Ok(Some(val)),
+            Err(Stop::Failed) if self.is_live() => {
+                *failed = true;
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
     /// `None` where control does not get behind what was lowered, for constructs that go on elsewhere all the same.
     pub fn if_reached<T>(&mut self, lowered: Lowered<T>) -> Lowered<Option<T>> {
         match lowered {
