@@ -127,6 +127,13 @@ fn what_cannot_be_written_or_targeted_is_said() {
 }
 
 #[test]
+fn the_kernel_of_the_k_means_example_is_vectorised() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/kmeans.py");
+    let text = Folder::new("compile-kmeans").fuseline(&["compile", example, "--emit", "llvm-ir"]).ok();
+    assert!(text.contains("define ") && text.contains(" x double>"), "{text}");
+}
+
+#[test]
 fn the_binary_links_no_python() {
     let libraries = Folder::new("compile-ldd").run("ldd", &[env!("CARGO_BIN_EXE_fuseline")]).ok();
     assert!(libraries.contains("libc.so"), "{libraries}");
