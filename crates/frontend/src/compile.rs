@@ -10,7 +10,7 @@ use crate::specialise::{Argument, Callable, Compiler, parameter_list};
 
 /// The stack of the thread that compiles. Only what is used of it takes memory; the parser's limit on nesting keeps
 /// every program well within it.
-const STACK_BYTES: usize = 512 << 20;
+const STACK_BYTES: usize = 64 << 20;
 
 /// What is asked of the entry function.
 #[derive(Clone, Debug, Default)]
@@ -55,11 +55,12 @@ impl Compiled {
 pub fn compile(program: &Program, entry: usize, request: &Request) -> Compiled {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("fuseline-compile".to_owned()).stack_size(STACK_BYTES);
-        let outcome = builder.spawn_scoped(scope, || compile_here(program, entry, request)).map(|thread| thread.join());
-        match outcome {
-            Ok(Ok(compiled)) => compiled,
+        match builder.spawn_scoped(scope, || compile_here(program, entry, request)) {
             // A panic is a fault of ours; it must not take the caller's process with it.
-            Ok(Err(_)) | Err(_) => Compiled::refused(vec![internal("the compiler failed; please report this program")]),
+            Ok(thread) => thread.join().unwrap_or_else(|_| {
+                Compiled::refused(vec![internal("the compiler failed; please report this program")])
+            }),
+            Err(error) => Compiled::refused(vec![internal(&format!("no thread to compile in: {error}"))]),
         }
     })
 }

@@ -397,8 +397,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 if elem.name() == "float64" {
                     own.push("float".to_owned());
                 }
-                own.extend(["numpy.generic", "numpy.number"].map(str::to_owned));
-                own.push(if elem.is_float() { "numpy.floating" } else { "numpy.integer" }.to_owned());
+                own.push("numpy.generic".to_owned());
+                match elem.python_type() {
+                    Type::Bool => {}
+                    Type::Float => own.extend(["numpy.number", "numpy.floating"].map(str::to_owned)),
+                    _ => own.extend(["numpy.number", "numpy.integer"].map(str::to_owned)),
+                }
                 own.push(format!("numpy.{}_", elem.name()));
                 if val.shape.origin.python && !elem.is_float() {
                     return self.fail(

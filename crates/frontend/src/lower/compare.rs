@@ -127,12 +127,19 @@ impl Lowerer<'_, '_> {
                 self.python_number(&found)
             }
             (Type::Tuple(a), Type::Tuple(b)) if a.len() == b.len() => {
-                self.equal_fields(left, right, same || left.id == right.id)?
+                let same = same || left.id == right.id;
+                let (left, right) = (self.fields(left), self.fields(right));
+                self.equal_items(&left, &right, same)?
             }
-            (Type::Record(a), Type::Record(b))
-                if a.kind == b.kind && a.fields.iter().map(|(n, _)| n).eq(b.fields.iter().map(|(n, _)| n)) =>
-            {
-                self.equal_fields(left, right, same || left.id == right.id)?
+            (Type::Record(a), Type::Record(b)) if a.kind == b.kind && has_fields_of(a, b) => {
+                let order: Vec<usize> = a.fields.iter().filter_map(|(name, _)| b.index_of(name)).collect();
+                let others = self.fields(right);
+                let right: Vec<Val> = order.iter().filter_map(|index| others.get(*index).cloned()).collect();
+                let left = self.fields(left);
+                self.equal_items(&left, &right, same)?
+            }
+            (Type::Record(a), Type::Record(b)) if a.kind != b.kind => {
+                return self.fail("unsupported-operation", "rows of different kinds cannot be compared", None);
             }
             (Type::List(_), Type::List(_)) => self.equal_lists(left, right)?,
             (Type::Range, Type::Range) => self.equal_ranges(left, right)?,
@@ -144,10 +151,9 @@ impl Lowerer<'_, '_> {
         })
     }
 
-    fn equal_fields(&mut self, left: &Val, right: &Val, same: bool) -> Lowered<Val> {
-        let (a, b) = (self.fields(left), self.fields(right));
+    fn equal_items(&mut self, left: &[Val], right: &[Val], same: bool) -> Lowered<Val> {
         let mut all = self.bool(true);
-        for (a, b) in a.iter().zip(&b) {
+        for (a, b) in left.iter().zip(right) {
             let equal = self.equal(a, b, same || a.id == b.id)?;
             let no = self.bool(false);
             all = self.select(&all, &equal, &no);
@@ -346,6 +352,17 @@ impl Lowerer<'_, '_> {
         let b = self.emit(Op::Prim(Prim::IntMod), &[&start, &step], Type::Int);
         let on_step = self.prim(Prim::IntEq, &[&a, &b]);
         Ok(self.select(&inside, &on_step, &no))
+    }
+}
+
+/// Whether two records of one kind can be equal: dictionaries do not mind the order of their keys.
+fn has_fields_of(a: &ir::RecordType, b: &ir::RecordType) -> bool {
+    let named = |record: &ir::RecordType| record.fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    match a.kind {
+        ir::RecordKind::Dict => {
+            a.fields.len() == b.fields.len() && named(a).iter().all(|name| b.index_of(name).is_some())
+        }
+        _ => a.name == b.name && named(a) == named(b),
     }
 }
 

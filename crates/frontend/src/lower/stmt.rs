@@ -240,6 +240,9 @@ impl<'p> Lowerer<'_, 'p> {
         let Some(exc) = &raise.exc else {
             return self.fail("unsupported-statement", "a `raise` without an exception cannot be compiled", None);
         };
+        if let Some(cause) = raise.cause.as_deref().filter(|cause| !cause.is_none_literal_expr()) {
+            return self.fail_at(cause, "unsupported-statement", "only `raise ... from None` can be compiled", None);
+        }
         let (class, arguments) = match &**exc {
             Expr::Call(call) if call.arguments.keywords.is_empty() => (&*call.func, Some(&call.arguments.args)),
             other => (other, None),
@@ -274,6 +277,8 @@ impl<'p> Lowerer<'_, 'p> {
     fn exception_class(&mut self, expr: &'p Expr) -> Lowered<Option<ExcKind>> {
         match expr {
             Expr::Name(_) => Ok(match self.thing(expr)? {
+                // Those about encodings take five arguments.
+                Thing::Static(Static::Builtin("UnicodeEncodeError" | "UnicodeDecodeError")) => None,
                 Thing::Static(Static::Builtin(name)) => ExcKind::from_name(name),
                 _ => None,
             }),

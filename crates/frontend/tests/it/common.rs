@@ -12,7 +12,7 @@ pub fn program(text: &str) -> Program {
 /// Compiles the last function of the text; without a signature, for its annotations.
 pub fn compile_last(text: &str, signature: Option<&str>) -> (Program, Compiled) {
     let program = program(text);
-    let params = signature.map(|signature| parse_signature(signature).unwrap().params);
+    let params = signature.map(|signature| parse_signature(signature).expect("a signature").params);
     let request = Request { params: params.into_iter().flatten().map(Some).collect(), ..Request::default() };
     let entry = program.functions.len() - 1;
     let compiled = compile(&program, entry, &request);
