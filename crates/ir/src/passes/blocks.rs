@@ -60,11 +60,15 @@ pub fn thread_jumps(func: &mut Func) {
 fn merge_blocks(func: &mut Func) {
     let mut same = Substitution::new(func);
     let edges = edge_counts(func);
+    let mut handles = vec![false; func.blocks.len()];
+    for handler in func.blocks.iter().filter_map(|block| block.handler.as_ref()) {
+        handles[handler.block.index()] = true;
+    }
     // Blocks that are not reached can form a ring, where each would become part of itself.
     for index in cfg::reverse_postorder(func).into_iter().map(BlockId::index) {
         while let Term::Jump(target) = &func.blocks[index].term {
             let next = target.block.index();
-            if next == index || next == 0 || edges[next] != 1 || is_reached_by_handler(func, target.block) {
+            if next == index || next == 0 || edges[next] != 1 || handles[next] {
                 break;
             }
             let Some(handler) = common_handler(&func.blocks[index], &func.blocks[next]) else { break };
@@ -81,11 +85,6 @@ fn merge_blocks(func: &mut Func) {
         }
     }
     same.apply(func);
-}
-
-/// Whether the one edge to the block is a handler's.
-fn is_reached_by_handler(func: &Func, id: BlockId) -> bool {
-    func.blocks.iter().any(|block| block.handler.as_ref().is_some_and(|handler| handler.block == id))
 }
 
 /// What is left of a block that became part of another; nothing leads to it.

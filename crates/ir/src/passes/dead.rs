@@ -70,13 +70,15 @@ fn incoming(func: &Func) -> Vec<Vec<Vec<Option<Value>>>> {
     incoming
 }
 
+/// How often the parameters are gone through; a chain of loops inside loops is seldom deeper.
+const MERGE_ROUNDS_MAX: usize = 16;
+
 /// A parameter that gets one value on every edge (or itself, around a loop) is that value.
 fn merge_parameters(func: &mut Func) {
     let incoming = incoming(func);
     let mut same = Substitution::new(func);
-    let mut changed = true;
-    while changed {
-        changed = false;
+    for _ in 0..MERGE_ROUNDS_MAX {
+        let mut changed = false;
         for (block, edges) in func.blocks.iter().zip(&incoming).skip(1) {
             for (position, param) in block.params.iter().enumerate() {
                 if same.resolve(*param) != *param {
@@ -90,6 +92,9 @@ fn merge_parameters(func: &mut Func) {
                     changed = true;
                 }
             }
+        }
+        if !changed {
+            break;
         }
     }
     same.apply(func);

@@ -15,12 +15,19 @@ const SMALL_INSTS: usize = 40;
 const ONCE_INSTS: usize = 400;
 /// A caller does not grow beyond this.
 const CALLER_INSTS_MAX: usize = 4_000;
+/// How many instructions a module gains at most, besides as many as it has. A long chain of calls would multiply.
+const MODULE_INSTS_GAINED: usize = 20_000;
 
 pub fn run(module: &mut Module) {
     let facts = Facts::new(module);
     let calls = call_counts(module);
+    let mut budget = MODULE_INSTS_GAINED + module.funcs.iter().map(inst_count).sum::<usize>();
     // Callees come first, so what is inlined has had its own calls inlined already.
     for caller in call_groups(module).into_iter().flatten() {
+        let mut size = inst_count(module.func(caller));
+        if size > CALLER_INSTS_MAX {
+            continue;
+        }
         let mut func = module.func(caller).clone();
         // Only the calls that are there now: what an inlined body calls was considered before.
         let mut sites: Vec<(Value, FuncId)> = Vec::new();
@@ -31,12 +38,18 @@ pub fn run(module: &mut Module) {
         }
         for (result, callee_id) in sites {
             let callee = module.func(callee_id);
-            let size = inst_count(callee);
+            let callee_size = inst_count(callee);
             let limit = if calls[callee_id.index()] == 1 { ONCE_INSTS } else { SMALL_INSTS };
-            if facts.is_recursive(callee_id) || size > limit || inst_count(&func) + size > CALLER_INSTS_MAX {
+            if facts.is_recursive(callee_id)
+                || callee_size > limit
+                || size + callee_size > CALLER_INSTS_MAX
+                || callee_size > budget
+            {
                 continue;
             }
             if let Some((block, position)) = find(&func, result) {
+                size += callee_size;
+                budget -= callee_size;
                 inline_call(&mut func, block, position, callee);
             }
         }
