@@ -90,10 +90,28 @@ def _pandas_to_arrow(series: Any) -> pa.Array | pa.ChunkedArray:
     return pa.array(series, from_pandas=True)
 
 
+class _Owned:
+    """Lends the memory of an Arrow array that nobody else has to a NumPy array, which may write to it."""
+
+    def __init__(self, column: pa.Array) -> None:
+        address = column.buffers()[1].address + column.offset * (column.type.bit_width // 8)
+        dtype = np.dtype(column.type.to_pandas_dtype())
+        self.column = column
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": (len(column),),
+            "typestr": dtype.str,
+            "data": (address, False),
+        }
+
+
 def from_arrow(column: pa.Array, like: Any) -> Any:
-    """A result as a column of the library that ``like`` is of."""
+    """A fresh result, which nobody else has, as a column of the library that ``like`` is of."""
     kind = kind_of(like)
     if kind == "numpy":
+        fixed = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+        if fixed and len(column) and not column.null_count:
+            return np.asarray(_Owned(column))
         return to_numpy(column)
     if kind == "polars":
         import polars as pl
