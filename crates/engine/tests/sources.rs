@@ -141,6 +141,9 @@ fn json_lines_and_arrays() {
     let broken = file(folder.path(), "c.json", "{\"a\": 1}\n{\"a\": \n");
     let error = message(session.read_json(&[broken]));
     assert!(error.contains("c.json`: "), "{error}");
+    let wide = file(folder.path(), "e.json", "{\"a\": 1}\n{\"a\": 9223372036854775808}\n");
+    let error = message(session.read_json(&[wide]));
+    assert!(error.contains("e.json` line 2: the integer 9223372036854775808 does not fit into 64 bits"), "{error}");
     let text = file(folder.path(), "d.json", "hello\n");
     assert!(message(session.read_json(&[text])).contains("d.json` is not a JSON file of objects"));
 }

@@ -1,5 +1,7 @@
 //! JSON files: one object a line, or one array of objects. Columns are inferred from every row, so that no field is lost.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -74,11 +76,68 @@ fn infer(session: &Session, files: &[SourceFile], lines: bool) -> Result<Schema>
             Error::Engine(error) => damaged(error.message.trim_start_matches("a JSON file cannot be read: ")),
             other => other,
         })?;
+        check_integers(file)?;
         schemas.push(schema.as_ref().clone());
     }
     let merged = Schema::try_merge(schemas).map_err(|error| Error::engine(format!("the files differ: {error}")))?;
     let fields: Vec<Field> = merged.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     Ok(Schema::new(fields))
+}
+
+/// An integer outside 64 bits is an error: the reader would make it a float, which is another number.
+fn check_integers(file: &SourceFile) -> Result<()> {
+    let unreadable = |error: std::io::Error| failure::from_io(&format!("cannot read `{}`", file.shown), &error);
+    let mut reader = BufReader::new(File::open(&file.path).map_err(unreadable)?);
+    let mut integers = Integers::default();
+    loop {
+        let chunk = reader.fill_buf().map_err(unreadable)?;
+        let count = chunk.len();
+        if count == 0 {
+            return Ok(());
+        }
+        if let Some(text) = chunk.iter().find_map(|byte| integers.next(*byte)) {
+            return Err(Error::engine_hint(
+                format!("`{}` line {}: the integer {text} does not fit into 64 bits", file.shown, integers.line + 1),
+                "write it as a string, or as a float (`1e20`) where rounding is meant",
+            ));
+        }
+        reader.consume(count);
+    }
+}
+
+/// Finds integers outside 64 bits in the bytes of a JSON text.
+#[derive(Default)]
+struct Integers {
+    in_string: bool,
+    escaped: bool,
+    /// The number being read.
+    number: String,
+    /// Line ends passed.
+    line: u64,
+}
+
+impl Integers {
+    /// The text of an integer that ended just before `byte` and does not fit.
+    fn next(&mut self, byte: u8) -> Option<String> {
+        if self.in_string {
+            self.in_string = self.escaped || byte != b'"';
+            self.escaped = byte == b'\\' && !self.escaped;
+            return None;
+        }
+        if matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E') {
+            self.number.push(char::from(byte));
+            return None;
+        }
+        // The letters of `true` and `false` collect an `e`; what is no number does not fail.
+        let is_integer = self.number.len() > 18 && !self.number.contains(['.', 'e', 'E']);
+        if is_integer && self.number.parse::<i64>().is_err() {
+            return Some(std::mem::take(&mut self.number));
+        }
+        self.number.clear();
+        self.in_string = byte == b'"';
+        self.line += u64::from(byte == b'\n');
+        None
+    }
 }
 
 #[derive(Debug)]
@@ -96,5 +155,24 @@ impl Format for JsonFormat {
     fn cut(&self, _file: &SourceFile, near: &[u64]) -> Result<Option<Vec<u64>>> {
         // A line end inside a JSON text is escaped, so the reader can move any position to the next line itself.
         Ok(self.lines.then(|| near.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Option<String> {
+        let mut integers = Integers::default();
+        text.bytes().find_map(|byte| integers.next(byte))
+    }
+
+    #[test]
+    fn only_integers_outside_64_bits_are_found() {
+        assert_eq!(found("{\"x\": 9223372036854775807, \"y\": -9223372036854775808}"), None);
+        assert_eq!(found("{\"x\": 9223372036854775808}").as_deref(), Some("9223372036854775808"));
+        assert_eq!(found("{\"x\": -9223372036854775809}").as_deref(), Some("-9223372036854775809"));
+        assert_eq!(found("{\"x\": 123456789012345678901.0, \"y\": 1e30, \"z\": [true, false]}"), None);
+        assert_eq!(found("{\"99999999999999999999\\\"\": \"99999999999999999999\"}"), None);
     }
 }
