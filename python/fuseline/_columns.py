@@ -94,13 +94,17 @@ class _Owned:
     """Lends the memory of an Arrow array that nobody else has to a NumPy array, which may write to it."""
 
     def __init__(self, column: pa.Array) -> None:
-        address = column.buffers()[1].address + column.offset * (column.type.bit_width // 8)
-        dtype = np.dtype(column.type.to_pandas_dtype())
+        width = column.type.bit_width // 8
+        address = column.buffers()[1].address + column.offset * width
+        if pa.types.is_floating(column.type):
+            kind = "f"
+        else:
+            kind = "i" if pa.types.is_signed_integer(column.type) else "u"
         self.column = column
         self.__array_interface__ = {
             "version": 3,
             "shape": (len(column),),
-            "typestr": dtype.str,
+            "typestr": np.dtype(f"{kind}{width}").str,
             "data": (address, False),
         }
 

@@ -219,3 +219,29 @@ def test_the_environment_sets_the_threads():
         subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout
         == "3\n"
     )
+
+
+WITHOUT_PANDAS = """
+import sys
+
+sys.modules["pandas"] = None
+
+import numpy as np
+
+import fuseline as fl
+
+
+def double(x):
+    return x + x
+
+
+for name in ("int64", "float64"):
+    print(fl.compile(double)(np.array([1, 2], dtype=name)).tolist())
+"""
+
+
+def test_numpy_columns_need_no_pandas(tmp_path):
+    script = tmp_path / "without_pandas.py"
+    script.write_text(WITHOUT_PANDAS)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split("\n")[:2]) == (0, ["[2, 4]", "[2.0, 4.0]"]), done.stderr
