@@ -222,9 +222,17 @@ def test_the_environment_sets_the_threads():
 
 
 WITHOUT_PANDAS = """
+import importlib.abc
 import sys
 
-sys.modules["pandas"] = None
+
+class NoPandas(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] == "pandas":
+            raise ModuleNotFoundError(name)
+
+
+sys.meta_path.insert(0, NoPandas())
 
 import numpy as np
 
