@@ -1,0 +1,1 @@
+//! Scheduler, executor and client of the cluster, over Apache DataFusion Ballista. The only crate that names Ballista.
