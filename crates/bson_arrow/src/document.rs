@@ -1,8 +1,4 @@
-//! A document's fields, each appended to its column. Documents of one collection mostly have the same keys in the same
-//! order, so the next key is predicted from its position: one comparison of a few bytes finds the column. Only where the
-//! prediction fails is the key looked up by name.
-
-use std::collections::HashMap;
+//! A document's fields, each appended to its column; which column a key names is `keys`' business.
 
 use arrow_array::StructArray;
 use arrow_buffer::{Buffer, NullBufferBuilder};
@@ -11,64 +7,29 @@ use arrow_schema::{ArrowError, Field, Fields};
 use crate::bytes::TextColumn;
 use crate::column::{Column, Source};
 use crate::element::{self, ElementType};
-use crate::error::{Failure, Malformed, PathPart, SchemaError};
-
-/// Positions that are predicted; a document with more keys than this is unlikely to repeat.
-const POSITIONS_MAX: usize = 4096;
-
-/// A key that was seen at some position, with its column.
-struct Predicted {
-    /// The first eight bytes of the key and its NUL, little-endian, and which of them count.
-    word: u64,
-    mask: u64,
-    /// The key with its NUL.
-    key: Box<[u8]>,
-    column: Option<usize>,
-}
-
-impl Predicted {
-    fn new(key: &str, column: Option<usize>) -> Predicted {
-        let key: Box<[u8]> = key.bytes().chain([0]).collect();
-        let mut word = [0; 8];
-        let count = key.len().min(8);
-        word[..count].copy_from_slice(&key[..count]);
-        let mask = if count == 8 { u64::MAX } else { (1 << (8 * count)) - 1 };
-        Predicted { word: u64::from_le_bytes(word), mask, key, column }
-    }
-
-    /// Whether `rest` starts with this key and its NUL.
-    #[inline]
-    fn starts(&self, rest: &[u8]) -> bool {
-        match rest.first_chunk::<8>() {
-            Some(chunk) if u64::from_le_bytes(*chunk) & self.mask != self.word => false,
-            Some(_) if self.key.len() <= 8 => true,
-            _ => rest.starts_with(&self.key),
-        }
-    }
-}
+use crate::error::{Failure, PathPart, SchemaError};
+use crate::keys::Keys;
 
 pub(crate) struct DocumentColumn {
     fields: Fields,
     columns: Vec<Column>,
-    by_name: HashMap<String, usize>,
-    /// By position in the document: what stood there last.
-    predicted: Vec<Predicted>,
+    keys: Keys,
     nulls: NullBufferBuilder,
 }
 
 impl DocumentColumn {
     pub fn new(fields: &Fields, path: &str, depth: usize) -> Result<DocumentColumn, SchemaError> {
         let mut columns = Vec::with_capacity(fields.len());
-        let mut by_name = HashMap::with_capacity(fields.len());
+        let mut keys = Keys::with_capacity(fields.len());
         for (index, field) in fields.iter().enumerate() {
             let path = if path.is_empty() { field.name().clone() } else { format!("{path}.{}", field.name()) };
             columns.push(Column::new(field, &path, depth + 1)?);
-            if by_name.insert(field.name().clone(), index).is_some() {
+            if !keys.insert(field.name(), index) {
                 return Err(SchemaError { path, message: "the field stands twice in the schema".to_string() });
             }
         }
         let nulls = NullBufferBuilder::new(0);
-        Ok(DocumentColumn { fields: fields.clone(), columns, by_name, predicted: Vec::new(), nulls })
+        Ok(DocumentColumn { fields: fields.clone(), columns, keys, nulls })
     }
 
     pub fn len(&self) -> usize {
@@ -95,30 +56,6 @@ impl DocumentColumn {
         self.nulls.truncate(len);
     }
 
-    /// The column of the key at `at`, and the position behind the key.
-    #[inline]
-    fn column_at(&mut self, position: usize, bytes: &[u8], at: usize) -> Result<(Option<usize>, usize), Malformed> {
-        if let Some(predicted) = self.predicted.get(position)
-            && predicted.starts(bytes.get(at..).unwrap_or(&[]))
-        {
-            return Ok((predicted.column, at + predicted.key.len()));
-        }
-        self.look_up(position, bytes, at)
-    }
-
-    #[cold]
-    fn look_up(&mut self, position: usize, bytes: &[u8], at: usize) -> Result<(Option<usize>, usize), Malformed> {
-        let (key, end) = element::cstring(bytes, at)?;
-        let column = self.by_name.get(key).copied();
-        let predicted = Predicted::new(key, column);
-        if let Some(old) = self.predicted.get_mut(position) {
-            *old = predicted;
-        } else if position == self.predicted.len() && position < POSITIONS_MAX {
-            self.predicted.push(predicted);
-        }
-        Ok((column, end))
-    }
-
     /// Appends the document at `at` as one row; returns the position behind it. After an error some columns are a row
     /// ahead: [`DocumentColumn::truncate`] takes that back.
     pub fn append(&mut self, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
@@ -128,7 +65,7 @@ impl DocumentColumn {
         let mut at = at + 4;
         let mut position = 0;
         while let Some(kind) = element::next_element(body.bytes, at)? {
-            let (column, value) = self.column_at(position, body.bytes, at + 1)?;
+            let (column, value) = self.keys.field_at(position, body.bytes, at + 1)?;
             position += 1;
             at = match column {
                 None => element::skip(kind, body.bytes, value, body.depth)?,

@@ -86,6 +86,17 @@ impl Documents {
         self.offsets.windows(2).map(|pair| &self.bytes[pair[0]..pair[1]])
     }
 
+    /// Appends the document that `write` writes; after an error there is none.
+    pub(crate) fn push<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let start = self.bytes.len();
+        let written = write(&mut self.bytes);
+        match written {
+            Ok(()) => self.offsets.push(self.bytes.len()),
+            Err(_) => self.bytes.truncate(start),
+        }
+        written
+    }
+
     /// Empties the buffer and keeps its memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -3,7 +3,8 @@
 //! string`.
 //!
 //! [`Inference`] finds a schema, [`Decoder`] reads, [`encode()`] writes, [`validate`] only checks. `schema` says which Arrow
-//! type stands for which BSON type; `docs/bson-types.md` says it to users.
+//! type stands for which BSON type; `docs/bson-types.md` says it to users. [`structured`] reads and writes fixed-size
+//! records, NumPy's structured arrays, instead of columns.
 #![warn(missing_docs)]
 
 pub mod decode;
@@ -11,11 +12,13 @@ pub mod encode;
 pub mod error;
 pub mod infer;
 pub mod schema;
+pub mod structured;
 
 mod bytes;
 mod column;
 mod document;
 mod element;
+mod keys;
 mod memory;
 mod numeric;
 mod policy;

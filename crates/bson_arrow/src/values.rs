@@ -445,7 +445,7 @@ impl Node<'_> {
 }
 
 /// Makes room for the length of a document.
-fn open(out: &mut Vec<u8>) -> usize {
+pub(crate) fn open(out: &mut Vec<u8>) -> usize {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     start
@@ -453,14 +453,14 @@ fn open(out: &mut Vec<u8>) -> usize {
 
 /// Ends a document and writes its length. One too large for 32 bits makes its outermost document too large, which is an
 /// error there.
-fn close(start: usize, out: &mut Vec<u8>) {
+pub(crate) fn close(start: usize, out: &mut Vec<u8>) {
     out.push(0);
     let length = (out.len() - start) as u32;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Appends the digits of an array's index.
-fn decimal(index: usize, out: &mut Vec<u8>) {
+pub(crate) fn decimal(index: usize, out: &mut Vec<u8>) {
     let start = out.len();
     let mut rest = index;
     loop {
@@ -474,7 +474,7 @@ fn decimal(index: usize, out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn text(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn text(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&(text.len() as u32 + 1).to_le_bytes());
     out.extend_from_slice(text.as_bytes());
     out.push(0);
