@@ -21,10 +21,18 @@ fields], ["other", text]. Integers are text because JSON readers stop at 64 bits
 """
 
 import ast
+import bisect
 import builtins
+import collections
 import dataclasses
+import functools
+import heapq
 import inspect
+import itertools
 import json
+import math
+import operator
+import statistics
 import struct
 import sys
 import types
@@ -32,6 +40,8 @@ import types
 import numpy as np
 
 BLOCK = "<block>"
+# The modules whose functions are written in C elsewhere: what `__module__` says is not where a program has them from.
+LIBRARY = (bisect, collections, functools, heapq, itertools, math, operator, statistics)
 
 
 class Row:
@@ -229,6 +239,9 @@ class Describer:
         if isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)) or callable(value):
             if getattr(builtins, getattr(value, "__name__", ""), None) is value:
                 return ["member", "builtins", value.__name__]
+            for module in LIBRARY:
+                if vars(module).get(getattr(value, "__name__", "")) is value:
+                    return ["member", module.__name__, value.__name__]
             module = getattr(value, "__module__", None) or "numpy"
             return ["member", module, getattr(value, "__name__", repr(value))]
         encoded = encode(value)

@@ -27,7 +27,10 @@ from fuseline._errors import source_error
 Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
-MODULES: Final = ("math", "numpy", "fuseline")
+MODULES: Final = (
+    *("bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "statistics"),
+    *("numpy", "fuseline"),
+)
 MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")
 
 #: In place of an object: the name must be absent.

@@ -32,9 +32,19 @@ impl SpanTable {
         SpanTable { entries }
     }
 
-    /// The entry a status points to.
+    /// The entry for where the exception started.
     pub fn entry(&self, status: abi::Status) -> Option<&SpanEntry> {
-        self.entries.get((status >> 8) as usize)
+        let number = status >> abi::STATUS_START_BIT & ((1 << abi::STATUS_START_BITS) - 1);
+        self.entries.get(number as usize)
+    }
+
+    /// The place that the user is shown: the one the exception was given, else where it started.
+    fn place(&self, status: abi::Status) -> Option<Span> {
+        let given = (status & !abi::STATUS_PLACELESS) >> abi::STATUS_GIVEN_BIT;
+        match given.checked_sub(1) {
+            Some(number) => self.entries.get(number as usize).map(|entry| entry.span),
+            None => self.entry(status).map(|entry| entry.span),
+        }
     }
 
     /// Class and place of the exception; `None` for `STATUS_OK` and `STATUS_CANCELLED`.
@@ -42,7 +52,7 @@ impl SpanTable {
         if status == abi::STATUS_OK || status == abi::STATUS_CANCELLED {
             return None;
         }
-        Some((ExcKind::from_code((status & 0xff) as u8)?, self.entry(status)?.span))
+        Some((ExcKind::from_code((status & 0xff) as u8)?, self.place(status)?))
     }
 
     /// The whole exception, with the dynamic message read from `ctx`: call it before the arena is reset and before the

@@ -6,6 +6,7 @@ pub mod compile;
 pub mod diagnostic;
 mod file_constants;
 pub mod file_program;
+mod library;
 pub mod locate;
 mod lower;
 mod names;

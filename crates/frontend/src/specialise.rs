@@ -12,11 +12,12 @@ use ir::{Func, FuncId, Op, Span, Type};
 
 use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::library;
 use crate::locate::{FunctionNode, find_function};
 use crate::lower::{Lowerer, Static};
 use crate::names::{Names, free_names};
 use crate::parse::{Parsed, ast};
-use crate::program::Program;
+use crate::program::{FunctionSource, Program};
 use crate::shape::{Shape, Sites, is_too_large, join};
 
 /// The number of a function with argument types.
@@ -184,13 +185,32 @@ impl<'p> Compiler<'p> {
             Callable::Program(function) => function,
             Callable::Closure(id) => return self.closures.get(id).map(|closure| closure.source),
         };
+        if library::is_library_function(function) {
+            let (parsed, def) = library::source(function)?;
+            return Some(Source { parsed, node: FunctionNode::Def(def) });
+        }
         let known = self.program.functions.get(function)?;
-        let parsed = self.parsed.get(known.file)?.as_ref()?;
+        let parsed = self.parsed_file(known.file)?;
         let file = self.program.files.get(known.file)?;
         find_function(file, parsed.body(), &known.locator).map(|node| Source { parsed, node })
     }
 
-    /// The place in the IR's terms.
+    /// A function of the program or of the library.
+    pub fn function(&self, number: usize) -> Option<&'p FunctionSource> {
+        if library::is_library_function(number) {
+            return library::function(number);
+        }
+        self.program.functions.get(number)
+    }
+
+    fn parsed_file(&self, number: usize) -> Option<&'p Parsed> {
+        if library::is_library_file(number) {
+            return library::parsed(number);
+        }
+        self.parsed.get(number)?.as_ref()
+    }
+
+    /// The place in the IR's terms. What is in the library has no place: its exceptions carry that of the call.
     pub fn span(&self, place: Place) -> Span {
         match self.parsed.get(place.file) {
             Some(Some(parsed)) => {
@@ -203,7 +223,11 @@ impl<'p> Compiler<'p> {
 
     /// The program's text at a place.
     pub fn text_of(&self, place: Place) -> &'p str {
-        let file = self.program.files.get(place.file);
+        let file = if library::is_library_file(place.file) {
+            library::file(place.file)
+        } else {
+            self.program.files.get(place.file)
+        };
         file.and_then(|file| file.text.get(place.start as usize..place.end as usize)).unwrap_or("")
     }
 
@@ -223,7 +247,7 @@ impl<'p> Compiler<'p> {
         if let Some(known) = self.closures.iter().position(same) {
             return Some(known);
         }
-        let parsed = self.parsed.get(file)?.as_ref()?;
+        let parsed = self.parsed_file(file)?;
         let source = Source { parsed, node };
         let (params, body) = params_and_body(&source);
         let own = Names::of(&params, body);
@@ -246,6 +270,12 @@ impl<'p> Compiler<'p> {
             Callable::Program(function) => function,
             Callable::Closure(id) => self.closures.get(id).map_or(0, |closure| closure.owner),
         }
+    }
+
+    /// The name of the function.
+    pub fn name_of(&self, id: SpecId) -> Option<String> {
+        let spec = self.specs.get(id.0 as usize)?;
+        self.source(spec.key.callable).map(|source| source.name())
     }
 
     /// Whether the function is the one that was asked for.
@@ -394,7 +424,7 @@ impl<'p> Compiler<'p> {
     }
 
     fn missing(&mut self, id: SpecId, function: usize) {
-        let file = self.program.functions.get(function).map_or(0, |function| function.file);
+        let file = self.function(function).map_or(0, |function| function.file);
         let spec = self.spec(id);
         spec.failed = true;
         // A file that does not parse has said so.
@@ -454,13 +484,34 @@ impl<'p> Compiler<'p> {
         let mut found: Vec<Diagnostic> = Vec::new();
         for id in self.reached() {
             for diagnostic in &self.specs[id.0 as usize].diagnostics {
-                if !found.contains(diagnostic) {
+                // What is wrong inside the library was reported at the call, in the caller's words.
+                if !library::is_library_file(diagnostic.place.file) && !found.contains(diagnostic) {
                     found.push(diagnostic.clone());
                 }
             }
         }
         found.sort_by(|a, b| (a.place, a.code).cmp(&(b.place, b.code)));
         found
+    }
+
+    /// Why a function of the library cannot be compiled for the arguments it was called with, when the reason is in the
+    /// library itself: in its own code, or in that of the library's functions it calls.
+    pub fn refusal(&self, id: SpecId) -> Option<Diagnostic> {
+        let mut seen = vec![id];
+        let mut next = 0;
+        while let Some(id) = seen.get(next).copied() {
+            next += 1;
+            let Some(spec) = self.specs.get(id.0 as usize) else { continue };
+            if !library::is_library_function(self.owner(spec.key.callable)) {
+                continue;
+            }
+            if let Some(found) = spec.diagnostics.iter().find(|found| library::is_library_file(found.place.file)) {
+                return Some(found.clone());
+            }
+            let more: Vec<SpecId> = spec.callees.iter().copied().filter(|callee| !seen.contains(callee)).collect();
+            seen.extend(more);
+        }
+        None
     }
 
     pub fn entry_result(&self) -> Option<Type> {

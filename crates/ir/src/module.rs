@@ -47,7 +47,9 @@ index_type!(
     /// A captured value of a module.
     CaptureId, "c");
 
-/// A place in the Python source: the file of [`Module::files`], line and column from 1. Line 0 means "no place".
+/// A place in the Python source: the file of [`Module::files`], line and column from 1. Line 0 means "no place": an
+/// exception that is raised there has the place of the innermost call with a place that it leaves through. The functions of
+/// the library and their instructions are such.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct Span {
     pub file: u16,

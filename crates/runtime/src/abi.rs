@@ -50,9 +50,22 @@ pub struct Context {
 /// See [`Context`].
 pub type Poll = unsafe extern "C" fn(*mut Context) -> u8;
 
-/// How a call ended: 0, or the exception class number in the low 8 bits and the number of the place (index into the
-/// kernel's table of spans, from 0) above them.
+/// How a call ended: 0, or from the low end:
+/// - 8 bits, the number of the exception class;
+/// - 28 bits, the number of the place where it started: an index into the kernel's table of places;
+/// - 26 bits, 1 more than the number of the place it was given on its way, 0 when it has none from there;
+/// - [`STATUS_PLACELESS`].
 pub type Status = u64;
+
+/// The lowest bit of the number of the place where an exception started.
+pub const STATUS_START_BIT: u32 = 8;
+/// How many bits the number of that place has.
+pub const STATUS_START_BITS: u32 = 28;
+/// The lowest bit of the number of the place that the exception was given.
+pub const STATUS_GIVEN_BIT: u32 = 36;
+/// The exception started at a place without a line, in the library: the first call with a line that it leaves through
+/// gives it that call's place.
+pub const STATUS_PLACELESS: Status = 1 << 62;
 
 /// The function returned.
 pub const STATUS_OK: Status = 0;

@@ -518,13 +518,26 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         self.leave(status, text);
     }
 
-    /// Leaves when a callee's status is not 0.
-    pub fn check_status(&mut self, status: Val) {
+    /// Leaves when a callee's status is not 0. The exceptions of a callee of the library are given this place.
+    pub fn check_status(&mut self, status: Val, of_library: bool) {
         if self.collecting() {
             return self.flag_sign(status);
         }
         let bad = self.em.ll.icmp(IntPred::LLVMIntNE, status, self.em.ll.zero(self.em.ll.i64()));
-        self.fail_if_with(bad, |this, _| this.leave_with_status(status));
+        self.fail_if_with(bad, |this, _| {
+            let status = if of_library && this.span.line > 0 { this.with_place(status) } else { status };
+            this.leave_with_status(status);
+        });
+    }
+
+    /// The status with the current place, when it has none.
+    fn with_place(&mut self, status: Val) -> Val {
+        let given = self.em.given_place(self.span);
+        let ll = &self.em.ll;
+        let bit = ll.int(ll.i64(), abi::STATUS_PLACELESS);
+        let placeless = ll.icmp(IntPred::LLVMIntNE, ll.and(status, bit), ll.zero(ll.i64()));
+        let placed = ll.or(ll.and(status, ll.not(bit)), ll.int(ll.i64(), given));
+        ll.select(placeless, placed, status)
     }
 
     /// An exception that came out of a callee, or its cancellation, which nothing can catch. Ends the block.
@@ -541,7 +554,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         self.em.ll.position(caught);
         let table = self.em.message_table();
         let ll = &self.em.ll;
-        let offset = ll.shl(ll.lshr(status, ll.const_i64(8)), ll.const_i64(4));
+        let start = ll.lshr(status, ll.const_i64(i64::from(abi::STATUS_START_BIT)));
+        let number = ll.and(start, ll.const_i64((1 << abi::STATUS_START_BITS) - 1));
+        let offset = ll.shl(number, ll.const_i64(4));
         let entry = ll.offset(table, offset);
         let (data, length) = (ll.load(ll.ptr(), entry), ll.load(ll.i64(), ll.field_at(entry, 8)));
         let dynamic = ll.icmp(IntPred::LLVMIntEQ, data, ll.zero(ll.ptr()));

@@ -355,7 +355,16 @@ impl<'m> Emitter<'m> {
         if number == next {
             self.spans.push(entry);
         }
-        (number as u64) << 8
+        // Beyond the bits the last place stands for all; a module has far fewer instructions.
+        let number = (number as u64).min((1 << abi::STATUS_START_BITS) - 1);
+        let placeless = if span.line == 0 { abi::STATUS_PLACELESS } else { 0 };
+        number << abi::STATUS_START_BIT | placeless
+    }
+
+    /// The bits that give an exception without a place this one.
+    pub fn given_place(&mut self, span: Span) -> u64 {
+        let number = self.place(span, None) >> abi::STATUS_START_BIT;
+        (number + 1) << abi::STATUS_GIVEN_BIT
     }
 
     /// The components of a string constant.

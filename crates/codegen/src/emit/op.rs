@@ -64,7 +64,7 @@ impl FuncEmitter<'_, '_> {
         let around = self.around.clone();
         let returned = self.em.call(variant, &around, &args);
         if let Some(status) = returned.status {
-            self.check_status(status);
+            self.check_status(status, self.em.module.func(callee).span.line == 0);
         }
         returned.value
     }

@@ -57,7 +57,9 @@ const VALUES: &[ValueBuiltin] = &[
     row("ord", &["/"], 1, |l, a| each(l, &a[0], |l, v| l.ord(&v))),
     row("pow", &["base", "exp", "mod"], 2, |l, a| match &a[2] {
         None => l.binary(Operator::Pow, given(&a[0])?, given(&a[1])?, false),
-        Some(_) => l.fail("unsupported-argument", "`pow` with three arguments cannot be compiled", None),
+        Some(modulus) => {
+            l.call_library("builtins", "pow_modulo", &[given(&a[0])?.clone(), given(&a[1])?.clone(), modulus.clone()])
+        }
     }),
     row("repr", &["/"], 1, |l, a| l.repr_of(given(&a[0])?)),
     row("round", &["number", "ndigits"], 1, |l, a| {

@@ -6,12 +6,13 @@ use ir::{FuncId, Op, Type};
 use super::expr::describe;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
+use crate::library;
 use crate::locate::FunctionNode;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
 use crate::shape::{Literal, Shape, python_name};
-use crate::specialise::{Argument, Callable, Callee, parameter_list};
+use crate::specialise::{Argument, Callable, Callee, SpecId, parameter_list};
 
 /// A call's arguments, evaluated.
 #[derive(Default)]
@@ -73,6 +74,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let message = format!("the module `{module}` cannot be called");
                 self.fail("type-mismatch", message, None)
             }
+            Static::Absent => self.fail("not-a-value", "`...` cannot be called", None),
         }
     }
 
@@ -147,6 +149,30 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(matched)
     }
 
+    /// A list that a function of the library adds another argument to, as its annotation `list["item"]` says, holds that
+    /// argument from the call on.
+    fn grow_lists(&mut self, parameters: Option<&'p ast::Parameters>, matched: &mut [Option<Thing>]) -> Lowered<()> {
+        let list = parameter_list(parameters);
+        for (index, parameter) in list.iter().enumerate() {
+            let Some(Expr::Subscript(annotation)) = parameter.annotation() else { continue };
+            let Expr::StringLiteral(item) = &*annotation.slice else { continue };
+            let Some(position) = list.iter().position(|other| other.name().as_str() == item.value.to_str()) else {
+                continue;
+            };
+            let (Some(Some(Thing::Val(list))), Some(Some(Thing::Val(item)))) =
+                (matched.get(index), matched.get(position))
+            else {
+                continue;
+            };
+            if let Type::List(_) = list.ty() {
+                let (list, item) = (list.clone(), item.clone());
+                let item = self.list_item(&list, &item)?;
+                matched[position] = Some(Thing::Val(item));
+            }
+        }
+        Ok(())
+    }
+
     /// A function or lambda inside this one.
     pub fn closure(&mut self, node: FunctionNode<'p>) -> Lowered<Static> {
         let mut around: Vec<String> = self.scopes.iter().flatten().map(|(name, _)| name.clone()).collect();
@@ -163,7 +189,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let name = source.name();
         let parameters = source.parameters();
-        let matched = self.match_arguments(&name, parameters, arguments)?;
+        let mut matched = self.match_arguments(&name, parameters, arguments)?;
+        if matches!(callable, Callable::Program(function) if library::is_library_function(function)) {
+            self.grow_lists(parameters, &mut matched)?;
+        }
         let mut things = Vec::new();
         let mut missing = Vec::new();
         for (parameter, thing) in parameter_list(parameters).into_iter().zip(matched) {
@@ -273,6 +302,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match callee {
             Callee::Failed(id) => {
                 self.callees.push(id);
+                self.report_refusal(id);
                 Err(Stop::Failed)
             }
             Callee::Returns(id, shape) => {
@@ -296,9 +326,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         parameter: &'p ast::ParameterWithDefault,
     ) -> Lowered<Option<Thing>> {
         let source = match callable {
-            Callable::Program(function) => self.compiler.program.functions.get(function),
+            Callable::Program(function) => self.compiler.function(function),
             Callable::Closure(_) => None,
         };
+        let is_library = matches!(callable, Callable::Program(function) if library::is_library_function(function));
+        if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
+            return Ok(Some(Thing::Static(Static::Absent)));
+        }
         if let Some(binding) = source.and_then(|source| source.defaults.get(parameter.name().as_str())) {
             let name = parameter.name().as_str();
             return self.default_binding(name, binding).map(Some);
@@ -347,6 +381,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_member(module, name, arguments)
             }
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
+            Static::Absent => self.clash("'ellipsis' object is not callable"),
         }
     }
 
@@ -426,12 +461,38 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))
             }
-            _ => self.fail_at(
-                node,
-                "unsupported-value",
-                format!("`{module}.{name}` cannot be used in compiled code"),
-                None,
-            ),
+            _ => self.library_member(module, name, node),
+        }
+    }
+
+    /// The member of a module that the library has.
+    pub fn library_member(&mut self, module: &str, name: &str, node: &impl Ranged) -> Lowered<Thing> {
+        if let Some(function) = library::function_named(module, name) {
+            return Ok(Thing::Static(Static::Function(function)));
+        }
+        let help = nearest(name, library::names(module)).map(|near| format!("did you mean `{module}.{near}`?"));
+        self.fail_at(node, "unsupported-value", format!("`{module}.{name}` cannot be used in compiled code"), help)
+    }
+
+    /// A call of a function of the library with values.
+    pub fn call_library(&mut self, module: &str, name: &str, vals: &[Val]) -> Lowered<Val> {
+        match library::function_named(module, name) {
+            Some(function) => self.call_static(&Static::Function(function), vals),
+            None => self.fail("internal", format!("the library has no `{module}.{name}`"), None),
+        }
+    }
+
+    /// What was refused in a function of the library is a problem of the call: its reader has never seen that code.
+    fn report_refusal(&mut self, id: SpecId) {
+        if library::is_library_function(self.function) {
+            return;
+        }
+        if let Some(found) = self.compiler.refusal(id) {
+            let message = match self.compiler.name_of(id) {
+                Some(name) => format!("`{name}`: {}", found.message),
+                None => found.message,
+            };
+            self.report(found.code, message, self.place, found.help);
         }
     }
 }

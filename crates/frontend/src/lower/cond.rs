@@ -4,7 +4,7 @@
 use ir::{ExcKind, Prim, Type};
 
 use super::flow::{Path, Var};
-use super::{Clash, Edge, Lowered, Lowerer, Stop, Thing, Val};
+use super::{Clash, Edge, Lowered, Lowerer, Static, Stop, Thing, Val};
 use crate::parse::ast::{self, Expr, Ranged};
 
 /// Ends of control flow, each with what the tested value is there.
@@ -62,6 +62,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let (Some(op), Some(right_expr)) = (compare.ops.first().copied(), compare.comparators.first()) else {
             return self.fail("unsupported-expression", "this comparison cannot be compiled", None);
         };
+        if let Some(known) = self.static_identity(op, &compare.left, right_expr)? {
+            let here: Vec<Edge> = self.detach().into_iter().collect();
+            return Ok(if known { (here, Vec::new()) } else { (Vec::new(), here) });
+        }
         let left = self.expr(&compare.left)?;
         let right = self.expr(right_expr)?;
         self.at(compare);
@@ -80,6 +84,20 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             lowerer.truth(&found)
         })?;
         Ok(edges_of(sides))
+    }
+
+    /// `x is None` and `x is ...` where the left side is no value at run time: a function, or an argument of the library's
+    /// functions that was not given. `None` when it is something else.
+    fn static_identity(&mut self, op: ast::CmpOp, left: &'p Expr, right: &'p Expr) -> Lowered<Option<bool>> {
+        if !matches!(op, ast::CmpOp::Is | ast::CmpOp::IsNot) || !matches!(left, Expr::Name(_)) {
+            return Ok(None);
+        }
+        let is = match (self.thing(left)?, right) {
+            (Thing::Static(Static::Absent), Expr::EllipsisLiteral(_)) => true,
+            (_, Expr::EllipsisLiteral(_)) | (Thing::Static(_), Expr::NoneLiteral(_)) => false,
+            _ => return Ok(None),
+        };
+        Ok(Some(is == (op == ast::CmpOp::Is)))
     }
 
     /// `isinstance(x, T)` as a condition; `None` when the call is something else.

@@ -4,6 +4,7 @@ use ir::{Const, ExcKind, Op, Type};
 
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
+use crate::library;
 use crate::locate::FunctionNode;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
@@ -243,7 +244,7 @@ impl<'p> Lowerer<'_, 'p> {
             self.at(name);
             return self.variable(id, slot);
         }
-        let binding = self.compiler.program.functions.get(self.function).and_then(|source| source.bindings.get(id));
+        let binding = self.compiler.function(self.function).and_then(|source| source.bindings.get(id));
         if let Some(binding) = binding {
             return self.binding(id, binding, name);
         }
@@ -261,12 +262,12 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// Whether the name stands for the built-in of that name.
     pub fn is_builtin(&self, id: &str) -> bool {
-        let bound = self.compiler.program.functions.get(self.function).is_some_and(|f| f.bindings.contains_key(id));
+        let bound = self.compiler.function(self.function).is_some_and(|f| f.bindings.contains_key(id));
         self.slot(id).is_none() && !bound
     }
 
     fn nearest_name(&self, id: &str) -> Option<String> {
-        let source = self.compiler.program.functions.get(self.function);
+        let source = self.compiler.function(self.function);
         let mut names: Vec<&str> = Vec::new();
         for name in super::builtins::names() {
             names.push(name);
@@ -287,6 +288,10 @@ impl<'p> Lowerer<'_, 'p> {
                 format!("`{id}` is a function on one path to this place and something else on another"),
                 None,
             ),
+            // In the library's loops, before types are stable: the code that reads it comes behind what binds it.
+            Var::Unbound if library::is_library_function(self.function) => {
+                Err(self.raise(ExcKind::UnboundLocalError, id))
+            }
             Var::Unbound => self.clash_of(
                 ExcKind::UnboundLocalError,
                 "unbound-name",
@@ -521,5 +526,6 @@ pub fn describe(known: &Static) -> String {
         Static::Builtin(name) => format!("the built-in `{name}`"),
         Static::Module(module) => format!("the module `{module}`"),
         Static::Member(module, name) => format!("`{module}.{name}`"),
+        Static::Absent => "`...`".to_owned(),
     }
 }

@@ -72,7 +72,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// Reads the captured values that the function mentions, once and before any loop.
     fn read_captures(&mut self) {
-        let Some(source) = self.compiler.program.functions.get(self.function) else { return };
+        let Some(source) = self.compiler.function(self.function) else { return };
         for binding in source.bindings.values() {
             if let Binding::Capture(index) = binding
                 && !self.captures.iter().any(|(known, _)| known == index)

@@ -9,6 +9,7 @@ use super::folds::Arguments;
 use super::number::{is_integer, is_number};
 use super::value::Static;
 use super::{Lowered, Lowerer, Thing, Val};
+use crate::library;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Operator, Ranged};
 use crate::shape::python_name;
@@ -89,6 +90,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let functions = || FUNCTIONS.iter().map(|(known, _, _)| *known).chain(OTHERS.iter().copied());
         if functions().any(|known| known == name) {
             return Ok(Thing::Static(Static::Member("math".to_owned(), name.to_owned())));
+        }
+        if library::function_named("math", name).is_some() {
+            return self.library_member("math", name, node);
         }
         let known = functions().chain(CONSTANTS.iter().map(|(known, _)| *known));
         let help = nearest(name, known).map(|near| format!("did you mean `math.{near}`?"));

@@ -68,6 +68,8 @@ pub enum Static {
     Module(String),
     /// A member of a module.
     Member(String, String),
+    /// The default of a parameter of the library's functions that was not given; `... ` in their text.
+    Absent,
 }
 
 impl Lowerer<'_, '_> {

@@ -193,8 +193,13 @@ impl<'a> Machine<'a> {
     }
 
     /// Goes to the innermost handler.
-    fn unwind(&mut self, exception: Exception) -> Result<(), Stop> {
+    fn unwind(&mut self, mut exception: Exception) -> Result<(), Stop> {
         while let Some(frame) = self.frames.last_mut() {
+            if exception.span.line == 0
+                && let Some(call) = frame.block().insts.get(frame.position)
+            {
+                exception.span = call.span;
+            }
             if let Some(handler) = &frame.block().handler {
                 frame.jump(handler, Some(Value::Exception(Rc::new(exception))));
                 return Ok(());

@@ -1,5 +1,5 @@
-//! Small functions into their callers. Errors stay what they were: an exception raised in the inlined body keeps its place,
-//! and goes to the handler of the block that called.
+//! Small functions into their callers. Errors stay what they were: an exception raised in the inlined body keeps its place
+//! or, when it has none, gets that of the call, and goes to the handler of the block that called.
 
 use std::collections::HashMap;
 
@@ -120,6 +120,11 @@ pub fn inline_call(func: &mut Func, at: BlockId, position: usize, callee: &Func)
         }
         if block.handler.is_none() {
             block.handler = handler.clone();
+        }
+        for place in block.insts.iter_mut().map(|inst| &mut inst.span).chain([&mut block.term_span]) {
+            if place.line == 0 {
+                *place = span;
+            }
         }
     }
     func.blocks[at.index()].term = Term::Jump(Target { block: entry, args: vec![] });

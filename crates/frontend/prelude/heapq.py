@@ -1,0 +1,80 @@
+"""`heapq`, for compiled code: heaps of the same layout as CPython's, so that the list looks the same after each call."""
+
+
+def heappush(heap: list["item"], item, /):
+    heap.append(item)
+    _rise(heap, 0, len(heap) - 1)
+
+
+def heappop(heap, /):
+    last = heap.pop()
+    if not heap:
+        return last
+    top = heap[0]
+    heap[0] = last
+    _sink(heap, 0)
+    return top
+
+
+def heapreplace(heap: list["item"], item, /):
+    top = heap[0]
+    heap[0] = item
+    _sink(heap, 0)
+    return top
+
+
+def heappushpop(heap: list["item"], item, /):
+    if len(heap) == 0:
+        return item
+    top = heap[0]
+    if top < item:
+        heap[0] = item
+        _sink(heap, 0)
+        return top
+    return item
+
+
+def heapify(x, /):
+    for position in range(len(x) // 2 - 1, -1, -1):
+        _sink(x, position)
+
+
+def nsmallest(n, iterable, key=None):
+    ordered = sorted(iterable) if key is None else sorted(iterable, key=key)
+    return ordered[: n if n > 0 else 0]
+
+
+def nlargest(n, iterable, key=None):
+    ordered = sorted(iterable, reverse=True) if key is None else sorted(iterable, key=key, reverse=True)
+    return ordered[: n if n > 0 else 0]
+
+
+def _rise(heap, start, position):
+    # The item moves towards the root while its parent is larger.
+    item = heap[position]
+    while position > start:
+        above = (position - 1) >> 1
+        parent = heap[above]
+        if not item < parent:
+            break
+        heap[position] = parent
+        position = above
+    heap[position] = item
+
+
+def _sink(heap, position):
+    # The hole goes down to a leaf along the smaller children, then the item rises from there: the comparisons, and with
+    # them the layout, are those of CPython.
+    end = len(heap)
+    start = position
+    item = heap[position]
+    child = 2 * position + 1
+    while child < end:
+        other = child + 1
+        if other < end and not heap[child] < heap[other]:
+            child = other
+        heap[position] = heap[child]
+        position = child
+        child = 2 * position + 1
+    heap[position] = item
+    _rise(heap, start, position)

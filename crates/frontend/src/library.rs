@@ -1,0 +1,114 @@
+//! The library that is written in Python: the files of `crates/frontend/prelude`, one for each module, compiled like the
+//! user's own functions when they are used. Owns which modules there are and how their functions and files are numbered;
+//! a module is parsed when one of its members is first asked for. Knows nothing of what the functions do.
+
+use std::sync::OnceLock;
+
+use crate::file_program::file_program;
+use crate::parse::{Parsed, ast};
+use crate::program::{Binding, FunctionSource, SourceFile};
+
+/// Files and functions from this number on are the library's; those before are the program's.
+const FIRST: usize = 1 << 40;
+/// Functions that one module may have.
+const FUNCTIONS_MAX: usize = 1 << 16;
+
+macro_rules! modules {
+    ($($name:literal),* $(,)?) => {
+        /// The modules with their text.
+        const MODULES: &[(&str, &str)] = &[$(($name, include_str!(concat!("../prelude/", $name, ".py")))),*];
+    };
+}
+
+modules!("bisect", "builtins", "functools", "heapq", "operator");
+
+/// A module that has been read.
+struct Module {
+    file: SourceFile,
+    parsed: Option<Parsed>,
+    functions: Vec<FunctionSource>,
+    /// The names of the functions, in the same order.
+    names: Vec<String>,
+}
+
+fn module(index: usize) -> Option<&'static Module> {
+    static READ: [OnceLock<Module>; MODULES.len()] = [const { OnceLock::new() }; MODULES.len()];
+    let (name, text) = MODULES.get(index)?;
+    Some(READ.get(index)?.get_or_init(|| read(index, name, text)))
+}
+
+fn read(index: usize, name: &str, text: &str) -> Module {
+    let file = SourceFile { name: format!("<{name}>"), text: text.to_owned(), first_line: 1 };
+    let found = file_program(file.clone());
+    let first = FIRST + index * FUNCTIONS_MAX;
+    let functions = found.program.functions.into_iter().map(|function| renumbered(function, index, first)).collect();
+    let names = found.functions.iter().map(|function| function.name.clone()).collect();
+    Module { parsed: Parsed::new(FIRST + index, &file).ok(), file, functions, names }
+}
+
+/// A function of the file as one of the library.
+fn renumbered(mut function: FunctionSource, index: usize, first: usize) -> FunctionSource {
+    function.file = FIRST + index;
+    for binding in function.bindings.values_mut().chain(function.defaults.values_mut()) {
+        if let Binding::Function(number) = binding {
+            *number += first;
+        }
+    }
+    function
+}
+
+fn module_of(number: usize) -> Option<(&'static Module, usize)> {
+    let number = number.checked_sub(FIRST)?;
+    Some((module(number / FUNCTIONS_MAX)?, number % FUNCTIONS_MAX))
+}
+
+/// Whether the file is one of the library's.
+pub fn is_library_file(file: usize) -> bool {
+    file >= FIRST
+}
+
+/// Whether the function is one of the library's.
+pub fn is_library_function(function: usize) -> bool {
+    function >= FIRST
+}
+
+/// The file of this number.
+pub fn file(number: usize) -> Option<&'static SourceFile> {
+    module(number.checked_sub(FIRST)?).map(|module| &module.file)
+}
+
+/// The syntax of the file of this number.
+pub fn parsed(number: usize) -> Option<&'static Parsed> {
+    module(number.checked_sub(FIRST)?)?.parsed.as_ref()
+}
+
+/// The syntax of the function of this number, with that of its file.
+pub fn source(number: usize) -> Option<(&'static Parsed, &'static ast::StmtFunctionDef)> {
+    let (module, index) = module_of(number)?;
+    let (parsed, name) = (module.parsed.as_ref()?, module.names.get(index)?);
+    let def = parsed.body().iter().find_map(|stmt| match stmt {
+        ast::Stmt::FunctionDef(def) if def.name.as_str() == name => Some(def),
+        _ => None,
+    })?;
+    Some((parsed, def))
+}
+
+/// The function of this number.
+pub fn function(number: usize) -> Option<&'static FunctionSource> {
+    let (module, index) = module_of(number)?;
+    module.functions.get(index)
+}
+
+/// The number of a function of a module, its own helpers included.
+pub fn function_named(module_name: &str, name: &str) -> Option<usize> {
+    let index = MODULES.iter().position(|(known, _)| *known == module_name)?;
+    let found = module(index)?.names.iter().position(|known| known == name)?;
+    Some(FIRST + index * FUNCTIONS_MAX + found)
+}
+
+/// The names that a module offers.
+pub fn names(module_name: &str) -> impl Iterator<Item = &'static str> {
+    let index = MODULES.iter().position(|(known, _)| *known == module_name);
+    let names = index.and_then(module).into_iter().flat_map(|module| &module.names);
+    names.map(String::as_str).filter(|name| !name.starts_with('_') && !name.contains("__"))
+}
