@@ -16,6 +16,7 @@ pub mod program;
 pub mod render;
 mod shape;
 mod specialise;
+mod template;
 
 pub use annotation::{Signature, parse_signature};
 pub use compile::{Compiled, Request, compile};

@@ -32,7 +32,7 @@ pub fn of_prim(prim: Prim, class: ExcKind) -> &'static str {
         ExcKind::OverflowError => overflow(prim),
         ExcKind::ValueError => value_error(prim),
         ExcKind::IndexError => match prim {
-            Prim::StrIndex => "string index out of range",
+            Prim::StrIndex | Prim::StrCharAt => "string index out of range",
             Prim::RangeIndex => "range object index out of range",
             _ => "",
         },

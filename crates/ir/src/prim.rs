@@ -196,6 +196,11 @@ prims! {
     StrRepeat "str.repeat" (Str Int) -> Str ! MemoryError;
     /// `s[i]` with Python's negative indices.
     StrIndex "str.index" (Str Int) -> Str ! IndexError;
+    // Strings are walked by byte offsets, so that a step costs the same in any of them.
+    /// The length in UTF-8 bytes.
+    StrByteLen "str.byte_len" (Str) -> Int;
+    /// The character that starts at a byte offset; `IndexError` where none does.
+    StrCharAt "str.char_at" (Str Int) -> Str ! IndexError;
     /// `s[start:stop:step]`. A missing bound is `i64::MAX` or `i64::MIN`, whichever lies beyond the end it stands for.
     StrSlice "str.slice" (Str Int Int Int) -> Str ! ValueError MemoryError;
     StrEq "str.eq" (Str Str) -> Bool;
@@ -284,6 +289,12 @@ prims! {
     IntFormat "int.format" (Int Str) -> Str ! ValueError OverflowError MemoryError;
     FloatFormat "float.format" (Float Str) -> Str ! ValueError MemoryError;
     StrFormat "str.format" (Str Str) -> Str ! ValueError MemoryError;
+    // `template % value` of one conversion: its flags, width, precision and type, without the `%`.
+    IntPercent "int.percent" (Int Str) -> Str ! ValueError OverflowError MemoryError;
+    FloatPercent "float.percent" (Float Str) -> Str ! ValueError OverflowError MemoryError;
+    StrPercent "str.percent" (Str Str) -> Str ! ValueError OverflowError TypeError MemoryError;
+    /// Everything beyond ASCII as a backslash escape; with `repr` before it this is `ascii`.
+    StrEscape "str.escape" (Str) -> Str ! MemoryError;
     /// `hex(n)`, `oct(n)`, `bin(n)`: the base is 16, 8 or 2.
     IntToBase "int.to_base" (Int Int) -> Str ! ValueError MemoryError;
 

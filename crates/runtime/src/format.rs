@@ -32,7 +32,7 @@ pub fn int_to_base(n: i64, base: i64, out: &mut String) -> Result<(), Raised> {
     Ok(())
 }
 
-fn push_digits(magnitude: u64, radix: u32, upper: bool, out: &mut String) {
+pub(crate) fn push_digits(magnitude: u64, radix: u32, upper: bool, out: &mut String) {
     // Writing to a string cannot fail.
     let _ = match (radix, upper) {
         (16, true) => write!(out, "{magnitude:X}"),
@@ -52,7 +52,7 @@ pub fn float_to_str(x: f64, out: &mut String) {
 
 /// The presentation types of floats, in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum FloatCode {
+pub(crate) enum FloatCode {
     Repr,
     Exponent,
     Fixed,
@@ -60,20 +60,20 @@ enum FloatCode {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct FloatStyle {
-    code: FloatCode,
-    precision: usize,
-    upper: bool,
+pub(crate) struct FloatStyle {
+    pub(crate) code: FloatCode,
+    pub(crate) precision: usize,
+    pub(crate) upper: bool,
     /// `#`: keep the dot and the trailing zeros.
-    alternate: bool,
+    pub(crate) alternate: bool,
     /// Write `1.0`, not `1`.
-    add_dot_0: bool,
+    pub(crate) add_dot_0: bool,
     /// `z`: no sign for what rounds to zero.
-    no_negative_zero: bool,
+    pub(crate) no_negative_zero: bool,
 }
 
 impl FloatStyle {
-    const PLAIN: FloatStyle = FloatStyle {
+    pub(crate) const PLAIN: FloatStyle = FloatStyle {
         code: FloatCode::Repr,
         precision: 6,
         upper: false,
@@ -84,7 +84,7 @@ impl FloatStyle {
 }
 
 /// Appends `x` with a `-` where it has one.
-fn push_float(x: f64, style: FloatStyle, out: &mut String) -> Result<(), Raised> {
+pub(crate) fn push_float(x: f64, style: FloatStyle, out: &mut String) -> Result<(), Raised> {
     if !x.is_finite() {
         let text = match (x.is_nan(), style.upper) {
             (true, false) => "nan",

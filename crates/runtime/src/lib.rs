@@ -19,6 +19,7 @@ pub mod math;
 pub mod number;
 pub mod pad;
 pub mod parse;
+pub mod percent;
 pub mod range;
 pub mod sort;
 pub mod string;

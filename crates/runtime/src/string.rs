@@ -48,6 +48,13 @@ pub fn index(s: Text<'_>, index: i64) -> Result<Text<'_>, Raised> {
     found.map(|text| s.part(text)).ok_or_else(|| raised(ExcClass::IndexError, "string index out of range"))
 }
 
+/// The character that starts at a byte offset.
+pub fn char_at(s: Text<'_>, offset: i64) -> Result<Text<'_>, Raised> {
+    let rest = usize::try_from(offset).ok().and_then(|offset| s.as_str().get(offset..));
+    let found = rest.and_then(|rest| rest.get(..rest.chars().next()?.len_utf8()));
+    found.map(|text| s.part(text)).ok_or_else(|| raised(ExcClass::IndexError, "string index out of range"))
+}
+
 /// `s[start:stop:step]`: a view for step 1. A missing bound is `i64::MAX` or `i64::MIN`, whichever lies beyond the end
 /// it stands for.
 pub fn slice(s: Text<'_>, start: i64, stop: i64, step: i64) -> Result<Cow<'_, str>, Raised> {
@@ -393,20 +400,37 @@ fn push_escaped(character: char, quote: char, stays: impl Fn(char) -> bool, out:
             out.push(quote);
         }
         _ if stays(character) => out.push(character),
-        _ => {
-            let code_point = u32::from(character);
-            let (letter, digits) = match code_point {
-                0..=0xff => ('x', 2),
-                0x100..=0xffff => ('u', 4),
-                _ => ('U', 8),
-            };
-            out.push('\\');
-            out.push(letter);
-            for digit in (0..digits).rev() {
-                out.push(char::from_digit(code_point >> (4 * digit) & 15, 16).unwrap_or('0'));
-            }
+        _ => push_code_point(character, out),
+    }
+}
+
+/// `\xe9`, `\u20ac` or `\U0001f600`.
+fn push_code_point(character: char, out: &mut String) {
+    let code_point = u32::from(character);
+    let (letter, digits) = match code_point {
+        0..=0xff => ('x', 2),
+        0x100..=0xffff => ('u', 4),
+        _ => ('U', 8),
+    };
+    out.push('\\');
+    out.push(letter);
+    for digit in (0..digits).rev() {
+        out.push(char::from_digit(code_point >> (4 * digit) & 15, 16).unwrap_or('0'));
+    }
+}
+
+/// `s` with everything beyond ASCII as an escape: `ascii(x)` is this of `repr(x)`.
+pub fn escape(s: &str, out: &mut String) -> Result<(), Raised> {
+    // Two bytes of text become four, three become six, four become ten.
+    reserve(out, s.len().saturating_mul(3))?;
+    for character in s.chars() {
+        if character.is_ascii() {
+            out.push(character);
+        } else {
+            push_code_point(character, out);
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use ir::{ExcKind, Prim};
 use runtime::exc::Raised;
 use runtime::math::libm;
 use runtime::text::Text;
-use runtime::{case, format, gamma, math, number, pad, parse, sort, string};
+use runtime::{case, format, gamma, math, number, pad, parse, percent, sort, string};
 
 /// The host over `runtime`.
 pub struct RuntimeHost;
@@ -33,6 +33,12 @@ impl Host for RuntimeHost {
             }
             [Value::Int(n), Value::Str(spec)] if prim == Prim::IntFormat => {
                 filled(|out| format::format_int(*n, spec, out))
+            }
+            [Value::Int(n), Value::Str(conversion)] if prim == Prim::IntPercent => {
+                filled(|out| percent::percent_int(*n, conversion, out))
+            }
+            [Value::Float(x), Value::Str(conversion)] if prim == Prim::FloatPercent => {
+                filled(|out| percent::percent_float(*x, conversion, out))
             }
             [Value::Float(x), Value::Str(spec)] if prim == Prim::FloatFormat => {
                 filled(|out| format::format_float(*x, spec, out))
@@ -93,6 +99,7 @@ fn of_text(prim: Prim, a: &str) -> Outcome {
         Prim::StrIsprintable => Value::Bool(case::isprintable(a)),
         Prim::StrIsidentifier => Value::Bool(case::isidentifier(a)),
         Prim::StrAscii => return filled(|out| string::ascii(a, out)),
+        Prim::StrEscape => return filled(|out| string::escape(a, out)),
         Prim::StrRepr => return filled(|out| string::repr(a, out)),
         Prim::StrStrip => Value::str(string::strip(a)),
         Prim::StrLstrip => Value::str(string::lstrip(a)),
@@ -118,6 +125,7 @@ fn of_two_texts(prim: Prim, a: &str, b: &str) -> Outcome {
         Prim::StrRemovesuffix => Value::str(string::removesuffix(a, b)),
         Prim::StrPartition => return string::partition(a, b).map(three).map_err(raise),
         Prim::StrRpartition => return string::rpartition(a, b).map(three).map_err(raise),
+        Prim::StrPercent => return filled(|out| percent::percent_str(a, b, out)),
         Prim::StrFormat => return filled(|out| format::format_str(a, b, out)),
         _ => return missing(prim),
     })

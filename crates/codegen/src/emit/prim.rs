@@ -43,9 +43,9 @@ pub fn placement(prim: Prim) -> Placement {
         P::MathFmod | P::MathCopysign | P::MathNextafter => Placement::Inline,
         P::MathFloor | P::MathCeil | P::MathTrunc | P::MathErf | P::MathErfc => Placement::Inline,
         P::MathDegrees | P::MathRadians | P::MathIsnan | P::MathIsinf | P::MathIsfinite => Placement::Inline,
-        P::StrEq | P::StrNe => Placement::Inline,
+        P::StrEq | P::StrNe | P::StrByteLen => Placement::Inline,
         P::RangeNew | P::RangeStart | P::RangeStop | P::RangeStep | P::RangeLen | P::RangeIndex => Placement::Inline,
-        P::IntTrueDiv | P::FloatPow | P::MathPow | P::StrIndex => Placement::InlineOrRuntime,
+        P::IntTrueDiv | P::FloatPow | P::MathPow | P::StrIndex | P::StrCharAt => Placement::InlineOrRuntime,
         P::IntPow | P::FloatPowIeee | P::FloatRoundDigits | P::IntRoundDigits => Placement::Runtime,
         P::MathHypot | P::MathRemainder | P::MathUlp | P::MathGamma | P::MathLgamma | P::MathIsclose => {
             Placement::Runtime
@@ -75,6 +75,7 @@ pub fn placement(prim: Prim) -> Placement {
         P::StrSplitWhitespace | P::StrSplit | P::StrJoin | P::StrOrd | P::IntChr => Placement::Runtime,
         P::IntToStr | P::FloatToStr | P::StrRepr | P::StrAscii | P::StrToInt | P::StrToFloat => Placement::Runtime,
         P::IntFormat | P::FloatFormat | P::StrFormat | P::IntToBase => Placement::Runtime,
+        P::IntPercent | P::FloatPercent | P::StrPercent | P::StrEscape => Placement::Runtime,
     }
 }
 
@@ -112,6 +113,8 @@ impl FuncEmitter<'_, '_> {
         }
         let result = match (prim, scalars.as_slice()) {
             (Prim::StrIndex, _) => return self.str_index(args[0], args[1]),
+            (Prim::StrByteLen, _) => self.str_byte_len(args[0]),
+            (Prim::StrCharAt, _) => return self.str_char_at(args[0], args[1]),
             (Prim::StrEq, _) => self.str_eq(args[0], args[1]),
             (Prim::StrNe, _) => {
                 let equal = self.str_eq(args[0], args[1]);

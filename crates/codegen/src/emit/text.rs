@@ -50,6 +50,32 @@ impl FuncEmitter<'_, '_> {
         )
     }
 
+    /// The length in bytes.
+    pub fn str_byte_len(&mut self, text: Value) -> Val {
+        let (_, word) = self.text_parts(text);
+        self.byte_length(word)
+    }
+
+    /// The character at a byte offset: one byte when all is ASCII.
+    pub fn str_char_at(&mut self, text: Value, offset: Value) -> Vec<Val> {
+        let (data, word) = self.text_parts(text);
+        let offset = self.scalar(offset);
+        let unknown = self.em.ll.icmp(IntPred::LLVMIntSGE, word, self.em.ll.const_i64(0));
+        self.fast_or_slow(
+            unknown,
+            |this| {
+                let length = this.byte_length(word);
+                let bad = this.em.ll.icmp(IntPred::LLVMIntUGE, offset, length);
+                this.fail_prim(bad, Prim::StrCharAt, ExcKind::IndexError);
+                let ascii = |length| this.em.ll.int(this.em.ll.i64(), length | ir::layout::STR_ASCII_BIT);
+                let offset = this.or_harmless(bad, offset, this.em.ll.const_i64(0));
+                let length = this.or_harmless(bad, ascii(1), ascii(0));
+                vec![this.em.ll.offset(data, offset), length]
+            },
+            |this| this.runtime_call(Prim::StrCharAt.name(), &[data, word, offset]),
+        )
+    }
+
     /// The position from the start of an index that may count from the end, and whether it is out of range.
     pub fn checked_position(&self, index: Val, length: Val) -> (Val, Val) {
         let ll = &self.em.ll;

@@ -26,6 +26,7 @@ const fn row(name: &'static str, params: &'static [&'static str], required: usiz
 
 const VALUES: &[ValueBuiltin] = &[
     row("abs", &["/"], 1, |l, a| each(l, &a[0], |l, v| l.absolute(&v))),
+    row("ascii", &["/"], 1, |l, a| l.ascii_of(given(&a[0])?)),
     row("bin", &["/"], 1, |l, a| based(l, a, 2)),
     row("bool", &["/"], 0, |l, a| match &a[0] {
         Some(_) => each(l, &a[0], |l, v| l.truth(&v)),
@@ -93,7 +94,6 @@ const LAZY: &[&str] = &["enumerate", "filter", "map", "reversed", "zip"];
 
 /// Built-ins that are known not to be compiled.
 const OTHERS: &[&str] = &[
-    "ascii",
     "bytearray",
     "bytes",
     "callable",

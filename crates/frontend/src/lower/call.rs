@@ -389,7 +389,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn call_member(&mut self, module: &str, name: &str, arguments: CallArguments) -> Lowered<Val> {
         match module {
             "math" => self.call_math(name, arguments),
-            "str" | "int" | "float" | "list" | "bool" => {
+            class if super::methods::has_methods(class) => {
                 let mut vals = self.plain_arguments(name, arguments)?.into_iter();
                 match vals.next() {
                     Some(object) if python_name(object.ty()) == module => {

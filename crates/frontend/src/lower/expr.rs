@@ -448,6 +448,9 @@ impl<'p> Lowerer<'_, 'p> {
         let name = attribute.attr.as_str();
         match self.thing(&attribute.value)? {
             Thing::Static(Static::Module(module)) => self.member(&module, name, &attribute.attr),
+            Thing::Static(Static::Builtin(class)) if super::methods::has_methods(class) => {
+                Ok(Thing::Static(Static::Member(class.to_owned(), name.to_owned())))
+            }
             Thing::Static(known) => self.fail_at(
                 &attribute.attr,
                 "unknown-attribute",
@@ -462,7 +465,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// `val.name` of a plain value, where it is no method.
-    fn attribute_of(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+    pub fn attribute_of(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         match (val.ty().clone(), name) {
             (Type::Record(record), _) if record.kind != ir::RecordKind::Dict => match record.index_of(name) {
                 Some(index) => Ok(self.field(val, index)),

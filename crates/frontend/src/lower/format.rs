@@ -83,6 +83,18 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
+    /// `ascii(val)`.
+    pub fn ascii_of(&mut self, val: &Val) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| match val.ty() {
+            Type::Str => Ok(lowerer.prim(Prim::StrAscii, &[&val])),
+            ty if ty == &Type::None || super::number::is_number(ty) => lowerer.repr_of(&val),
+            _ => {
+                let shown = lowerer.repr_of(&val)?;
+                Ok(lowerer.prim(Prim::StrEscape, &[&shown]))
+            }
+        })
+    }
+
     fn concat_text(&mut self, text: &Val, more: &str) -> Val {
         let more = self.str(more);
         self.prim(Prim::StrConcat, &[text, &more])
@@ -195,7 +207,7 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(self.concat_parts(&parts))
     }
 
-    fn concat_parts(&mut self, parts: &[Val]) -> Val {
+    pub fn concat_parts(&mut self, parts: &[Val]) -> Val {
         if let [only] = parts {
             return only.clone();
         }
@@ -261,9 +273,7 @@ impl<'p> Lowerer<'_, 'p> {
             ast::ConversionFlag::Str => self.text_of(&val)?,
             ast::ConversionFlag::Repr => self.repr_of(&val)?,
             ast::ConversionFlag::None if by_repr => self.repr_of(&val)?,
-            ast::ConversionFlag::Ascii => {
-                return self.fail_at(inner, "unsupported-expression", "`!a` cannot be compiled", None);
-            }
+            ast::ConversionFlag::Ascii => self.ascii_of(&val)?,
             ast::ConversionFlag::None => val,
         };
         self.each_variant(&val, &mut |lowerer, val| lowerer.formatted(&val, spec.as_ref()))

@@ -45,6 +45,8 @@ enum Cursor {
     Range(Val, Val, Val),
     List(Val),
     Sized(Val, Val),
+    /// A string, its length in bytes, and the variable with the byte offset of the next character.
+    Text(Val, Val, Slot),
     Items(Vec<Val>, Shape),
     Enumerate(Box<Cursor>, Option<Val>),
     Zip(Vec<Cursor>),
@@ -80,6 +82,18 @@ impl Source<'_> {
                 slots
             }
             _ => Vec::new(),
+        }
+    }
+}
+
+impl Cursor {
+    /// Adds the variables that taking an item changes.
+    fn slots(&self, slots: &mut Vec<Slot>) {
+        match self {
+            Cursor::Text(_, _, offset) => slots.push(*offset),
+            Cursor::Enumerate(inner, _) | Cursor::Reversed(inner, _) => inner.slots(slots),
+            Cursor::Zip(inner) | Cursor::Map(_, inner) => inner.iter().for_each(|one| one.slots(slots)),
+            Cursor::Count(_) | Cursor::Range(..) | Cursor::List(_) | Cursor::Sized(..) | Cursor::Items(..) => {}
         }
     }
 }
@@ -382,6 +396,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let count = self.hidden(Var::Bound(Val { known: None, ..zero }));
                 let mut assigned = assigned.to_vec();
                 assigned.push(count);
+                cursor.slots(&mut assigned);
                 self.run_loop(key, &assigned, live, &mut |lowerer| {
                     lowerer.at_place(place);
                     let number = lowerer.hidden_val(count)?;
@@ -558,9 +573,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Cursor::Range(start, length, step)
             }
             Source::List(list) => Cursor::List(list),
-            Source::Array(val) | Source::Str(val) => {
+            Source::Array(val) => {
                 let length = self.length(&val)?;
                 Cursor::Sized(val, length)
+            }
+            Source::Str(val) => {
+                let length = self.emit(Op::Prim(Prim::StrByteLen), &[&val], non_negative_int());
+                let zero = self.int(0);
+                let offset = self.hidden(Var::Bound(Val { known: None, ..zero }));
+                Cursor::Text(val, length, offset)
             }
             Source::Items(items) => {
                 let shape = items.first().map_or(Shape::from(Type::None), |item| item.shape.clone());
@@ -573,6 +594,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Source::Zip(inner) => Cursor::Zip(self.cursors(inner)?),
             Source::Map(function, inner) => Cursor::Map(function, self.cursors(inner)?),
             Source::Reversed(inner) => {
+                if let Source::Str(text) = *inner {
+                    let bounds = [i64::MAX, i64::MIN, -1].map(|bound| self.int(bound));
+                    let [start, stop, step] = &bounds;
+                    let backward = self.prim(Prim::StrSlice, &[&text, start, stop, step]);
+                    return self.cursor(Source::Str(backward));
+                }
                 let inner = self.cursor(*inner)?;
                 let length = match &inner {
                     Cursor::Range(_, length, _) | Cursor::Sized(_, length) => length.clone(),
@@ -597,6 +624,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             | Cursor::Range(_, length, _)
             | Cursor::Sized(_, length)
             | Cursor::Reversed(_, length) => self.prim(Prim::IntLt, &[number, length]),
+            Cursor::Text(_, length, offset) => {
+                let offset = self.hidden_val(*offset)?;
+                self.prim(Prim::IntLt, &[&offset, length])
+            }
             // A list may grow while it is iterated over.
             Cursor::List(list) => {
                 let length = self.length(list)?;
@@ -620,7 +651,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         })
     }
 
-    /// The item of this number.
+    /// The item of this number. Called once for each number, in order.
     fn get(&mut self, cursor: &Cursor, number: &Val) -> Lowered<Val> {
         Ok(match cursor {
             Cursor::Count(_) => number.clone(),
@@ -632,6 +663,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.emit(Op::Prim(Prim::IntAddWrap), &[start, &distance], shape)
             }
             Cursor::List(val) | Cursor::Sized(val, _) => self.item_at(val, number)?,
+            Cursor::Text(text, _, offset) => {
+                let now = self.hidden_val(*offset)?;
+                let character = self.prim(Prim::StrCharAt, &[text, &now]);
+                let size = self.emit(Op::Prim(Prim::StrByteLen), &[&character], non_negative_int());
+                let next = self.emit(Op::Prim(Prim::IntAddWrap), &[&now, &size], non_negative_int());
+                self.set_val(*offset, next);
+                character
+            }
             Cursor::Items(items, shape) => {
                 let Some((first, rest)) = items.split_first() else { return Err(Stop::Dead) };
                 let mut found = first.clone();

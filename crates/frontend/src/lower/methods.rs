@@ -32,6 +32,10 @@ enum Takes {
     Number(Option<i64>),
     /// An optional bool.
     Flag,
+    /// The fields of a template.
+    Fields,
+    /// A mapping with the fields of a template.
+    Mapping,
 }
 
 const STR_METHODS: &[(&str, Takes, Prim)] = &[
@@ -42,6 +46,8 @@ const STR_METHODS: &[(&str, Takes, Prim)] = &[
     ("endswith", Takes::Part(Prim::StrEndswithBetween), Prim::StrEndswith),
     ("expandtabs", Takes::Number(Some(8)), Prim::StrExpandtabs),
     ("find", Takes::Part(Prim::StrFindBetween), Prim::StrFind),
+    ("format", Takes::Fields, Prim::StrConcat),
+    ("format_map", Takes::Mapping, Prim::StrConcat),
     ("index", Takes::Position(Prim::StrFindBetween), Prim::StrFind),
     ("isalnum", Takes::Nothing, Prim::StrIsalnum),
     ("isalpha", Takes::Nothing, Prim::StrIsalpha),
@@ -80,7 +86,7 @@ const STR_METHODS: &[(&str, Takes, Prim)] = &[
 ];
 
 /// Methods that CPython has and compiled code has not, so that messages can tell them from mistakes.
-const STR_OTHERS: &[&str] = &["encode", "format", "format_map", "maketrans", "translate"];
+const STR_OTHERS: &[&str] = &["encode", "maketrans", "translate"];
 const LIST_OTHERS: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
 const NUMBER_OTHERS: &[&str] = &[
@@ -95,6 +101,11 @@ const NUMBER_OTHERS: &[&str] = &[
     "to_bytes",
 ];
 const TUPLE_OTHERS: &[&str] = &["count", "index"];
+
+/// Whether methods of the class can be called as functions: `str.lower(s)`.
+pub fn has_methods(class: &str) -> bool {
+    matches!(class, "bool" | "float" | "int" | "list" | "str")
+}
 
 /// Whether CPython knows an attribute of this name.
 pub fn exists_in_python(ty: &Type, name: &str) -> bool {
@@ -114,7 +125,8 @@ pub fn exists_in_python(ty: &Type, name: &str) -> bool {
 impl Lowerer<'_, '_> {
     /// `object.name(args)` of a plain object.
     pub fn method(&mut self, object: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
-        let allowed = matches!((object.ty(), name), (Type::Str, "split" | "rsplit"));
+        let allowed =
+            *object.ty() == Type::Str && matches!(name, "expandtabs" | "format" | "rsplit" | "split" | "splitlines");
         if let (Some((keyword, _)), false) = (keywords.first(), allowed) {
             let message = format!("`{name}` takes no keyword argument `{keyword}` in compiled code");
             return self.fail("wrong-arguments", message, None);
@@ -162,7 +174,24 @@ impl Lowerer<'_, '_> {
             };
         };
         let prim = *prim;
+        let by_name = match (*takes, keywords) {
+            (Takes::Number(Some(_)), [(keyword, val)]) if keyword == "tabsize" => Some(val.clone()),
+            (Takes::Flag, [(keyword, val)]) if keyword == "keepends" => Some(val.clone()),
+            (Takes::Number(_) | Takes::Flag, [(keyword, _), ..]) => {
+                return self.clash(format!("'{keyword}' is an invalid keyword argument for {name}()"));
+            }
+            _ => None,
+        };
+        let args = if args.is_empty() { by_name.as_slice() } else { args };
         match (*takes, args) {
+            (Takes::Fields, positional) => {
+                let arguments = super::template::Arguments { positional, keywords, mapping: None };
+                self.format_template(text, &arguments)
+            }
+            (Takes::Mapping, [mapping]) => {
+                let arguments = super::template::Arguments { positional: &[], keywords: &[], mapping: Some(mapping) };
+                self.format_template(text, &arguments)
+            }
             (Takes::Nothing, []) => Ok(self.prim(prim, &[text])),
             (Takes::Text, [one]) => {
                 let one = self.text_argument(one, name)?;

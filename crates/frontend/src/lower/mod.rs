@@ -25,6 +25,7 @@ mod number;
 mod numpy;
 mod sequence;
 mod stmt;
+mod template;
 mod value;
 
 use std::collections::HashMap;

@@ -68,11 +68,7 @@ impl<'p> Lowerer<'_, 'p> {
                 };
                 self.repeat(sequence, &count).map(Some)
             }
-            Operator::Mod if *a == Type::Str => self.fail(
-                "unsupported-operation",
-                "`%` formatting cannot be compiled",
-                Some("use an f-string".to_owned()),
-            ),
+            Operator::Mod if *a == Type::Str => self.percent(left, right).map(Some),
             _ => Ok(None),
         }
     }

@@ -38,6 +38,7 @@ fn limited(text: String) -> Outcome {
 fn one(prim: Prim, a: &str) -> Option<Outcome> {
     Some(match prim {
         Prim::StrLen => Ok(Value::Int(a.chars().count() as i64)),
+        Prim::StrByteLen => Ok(Value::Int(a.len() as i64)),
         Prim::StrOrd => {
             let mut chars = a.chars();
             match (chars.next(), chars.next()) {
@@ -84,6 +85,11 @@ fn with_int(prim: Prim, a: &str, n: i64) -> Option<Outcome> {
     Some(match prim {
         Prim::StrIndex => {
             let found = position(n, a.chars().count()).and_then(|position| a.chars().nth(position));
+            found.map(|c| Value::str(c.encode_utf8(&mut [0; 4]))).ok_or_else(|| raise(prim, ExcKind::IndexError))
+        }
+        Prim::StrCharAt => {
+            let rest = usize::try_from(n).ok().and_then(|offset| a.get(offset..));
+            let found = rest.and_then(|rest| rest.chars().next());
             found.map(|c| Value::str(c.encode_utf8(&mut [0; 4]))).ok_or_else(|| raise(prim, ExcKind::IndexError))
         }
         Prim::StrRepeat => {

@@ -1,7 +1,7 @@
 //! Primitives of `int` and `float`, and their conversions from and to text.
 
 use crate::export::exports;
-use crate::{format, number, parse, string};
+use crate::{format, number, parse, percent, string};
 
 exports! {
     status fl_int_pow(base: Int, exponent: Int) -> [Int] = number::int_pow(base, exponent);
@@ -29,6 +29,10 @@ exports! {
     status fl_int_format(n: Int, spec: Str) -> [Str] with arena = arena.build_str(|out| format::format_int(n, &spec, out));
     status fl_float_format(x: Float, spec: Str) -> [Str] with arena =
         arena.build_str(|out| format::format_float(x, &spec, out));
+    status fl_int_percent(n: Int, conversion: Str) -> [Str] with arena =
+        arena.build_str(|out| percent::percent_int(n, &conversion, out));
+    status fl_float_percent(x: Float, conversion: Str) -> [Str] with arena =
+        arena.build_str(|out| percent::percent_float(x, &conversion, out));
     status fl_int_chr(code_point: Int) -> [Str] with arena =
         string::chr(code_point).and_then(|character| arena.alloc_str(character.encode_utf8(&mut [0; 4])));
     status fl_str_to_int(s: Str, base: Int) -> [Int] = parse::to_int(&s, base);

@@ -6,13 +6,14 @@ use crate::exc::Raised;
 use crate::export::exports;
 use crate::export::memory::{list_of_texts, texts_of};
 use crate::text::Text;
-use crate::{case, format, pad, string};
+use crate::{case, format, pad, percent, string};
 
 exports! {
     direct fl_str_len(s: Str) -> Int = string::len(s);
     status fl_str_concat(s: Str, t: Str) -> [Str] with arena = arena.alloc_concat([s, t].into_iter());
     status fl_str_repeat(s: Str, count: Int) -> [Str] with arena = repeat(arena, s, count);
     status fl_str_index(s: Str, index: Int) -> [Str] = string::index(s, index);
+    status fl_str_char_at(s: Str, offset: Int) -> [Str] = string::char_at(s, offset);
     status fl_str_slice(s: Str, start: Int, stop: Int, step: Int) -> [Str] with arena = {
         match string::slice(s, start, stop, step)? {
             std::borrow::Cow::Borrowed(view) => Ok(s.part(view).to_abi()),
@@ -101,6 +102,9 @@ exports! {
     status fl_str_ord(s: Str) -> [Int] = string::ord(&s);
     status fl_str_repr(s: Str) -> [Str] with arena = arena.build_str(|out| string::repr(&s, out));
     status fl_str_ascii(s: Str) -> [Str] with arena = arena.build_str(|out| string::ascii(&s, out));
+    status fl_str_escape(s: Str) -> [Str] with arena = arena.build_str(|out| string::escape(&s, out));
+    status fl_str_percent(s: Str, conversion: Str) -> [Str] with arena =
+        arena.build_str(|out| percent::percent_str(&s, &conversion, out));
     status fl_str_format(s: Str, spec: Str) -> [Str] with arena =
         arena.build_str(|out| format::format_str(&s, &spec, out));
 }

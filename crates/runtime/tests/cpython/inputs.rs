@@ -47,6 +47,8 @@ pub enum Domain {
     ShortPart,
     NumberText,
     SpecText,
+    /// A conversion of `%` by one of these types.
+    Conversion(&'static str),
     Texts,
     /// One character, mostly.
     Fill,
@@ -456,6 +458,7 @@ pub fn value(noise: &mut Noise, domain: Domain) -> Value {
         }),
         Domain::NumberText => Value::Str(number_text(noise)),
         Domain::SpecText => Value::Str(spec_text(noise)),
+        Domain::Conversion(kinds) => Value::Str(conversion_text(noise, kinds)),
         Domain::Texts => Value::Strings((0..noise.below(5)).map(|_| random_text(noise, LETTERS, 4)).collect()),
         Domain::Fill => Value::Str(noise.pick(&[" ", " ", "*", "0", "\u{e9}", "\u{1f600}", "", "ab"]).to_owned()),
         Domain::Tabbed => Value::Str(random_text(noise, &["\t", "a", "bc", "\u{e9}", "\n", "\r"], 12)),
@@ -490,4 +493,13 @@ pub fn keys(noise: &mut Noise, shape: &str, length: usize) -> Value {
         }
     };
     Value::Keys((0..length).map(|place| shape.chars().map(|kind| scalar(kind, place)).collect()).collect())
+}
+
+fn conversion_text(noise: &mut Noise, kinds: &str) -> String {
+    let mut text = String::new();
+    text += noise.pick(&["", "", "", "-", "0", "+", " ", "#", "-0", "+0", "#0", "+ #", "-+"]);
+    text += noise.pick(&["", "", "", "1", "4", "9", "20", "99999999999999999999"]);
+    text += noise.pick(&["", "", "", ".", ".0", ".1", ".3", ".17", ".*2", ".*-3", ".9999999999", ".*9999999999"]);
+    text.extend(kinds.chars().nth(noise.below(kinds.len())));
+    text
 }

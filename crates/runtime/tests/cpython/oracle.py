@@ -24,7 +24,28 @@ def range_new(start, stop, step):
     return r.start, r.stop, r.step
 
 
+def char_at(text, offset):
+    """The character at a byte offset."""
+    data = text.encode()
+    if not 0 <= offset < len(data) or data[offset] & 0xC0 == 0x80:
+        raise IndexError("string index out of range")
+    return data[offset:].decode()[0]
+
+
+def percent(value, conversion):
+    """A `*` in the conversion says that the precision was an argument."""
+    if ".*" in conversion:
+        head, _, tail = conversion.partition(".*")
+        return f"%{head}.*{tail[-1]}" % (int(tail[:-1] or 0), value)
+    return f"%{conversion}" % (value,)
+
+
 FUNCTIONS = {
+    "int_percent": percent,
+    "float_percent": percent,
+    "str_percent": percent,
+    "str_char_at": char_at,
+    "str_escape": lambda s: "".join(c if c.isascii() else ascii(c)[1:-1] for c in s),
     # A negative exponent is `float.pow`'s business: any ValueError will do.
     "int_pow": lambda a, b: a**b if b >= 0 else 0j,
     "int_truediv": lambda a, b: a / b,
