@@ -265,6 +265,12 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
             facts.memory = true;
             facts.pure = false;
         }
+        Op::ArrayView(_) => {
+            facts.can_raise = true;
+            facts.context = true;
+            facts.pure = false;
+            facts.collects &= doomed;
+        }
         Op::ListLen => facts.memory = true,
         Op::Const(_)
         | Op::Call(_)
@@ -275,6 +281,8 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
         | Op::IsVariant(_)
         | Op::ToNp
         | Op::ArrayShape(_)
+        | Op::ArrayIsFlat
+        | Op::ArrayOverlaps
         | Op::ExceptionIs(_)
         | Op::ExceptionMessage => {}
     }

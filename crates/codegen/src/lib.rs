@@ -2,6 +2,7 @@
 //! only crate that names LLVM. Never asks what Python meant: the IR says it.
 
 pub mod artifact;
+mod contiguous;
 mod emit;
 pub mod error;
 mod facts;

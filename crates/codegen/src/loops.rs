@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use ir::cfg::{Definition, Dominators, definitions, successors};
-use ir::{BlockId, CaptureId, Const, Func, Inst, Module, Op, Prim, Term, Value};
+use ir::{BlockId, CaptureId, Const, Func, Inst, Module, Op, Prim, Term, Value, View};
 
 use crate::facts::{constants, is_passed};
 
@@ -188,6 +188,9 @@ impl<'m> Analysis<'m> {
                 }
                 // The length of a row is the second length of its array.
                 Op::ArrayRow if component == 1 => (value, component) = (inst.args[0], 2),
+                Op::ArrayView(View::Flat | View::Broadcast) if (1..inst.args.len()).contains(&component) => {
+                    (value, component) = (inst.args[component], 0);
+                }
                 Op::Capture(capture) if is_passed(&self.module.captures[capture.index()].ty) => {
                     return Known::Capture(*capture, component);
                 }

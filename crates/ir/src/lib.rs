@@ -24,7 +24,7 @@ pub mod wire;
 pub use builder::{FuncBuilder, ModuleBuilder};
 pub use exc::ExcKind;
 pub use module::{
-    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
+    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };
 pub use prim::Prim;
 pub use types::{Elem, RecordKind, RecordType, Type};

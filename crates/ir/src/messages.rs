@@ -2,7 +2,7 @@
 //! interpreter and for codegen, so that `str(e)` is the same in both.
 
 use crate::exc::ExcKind;
-use crate::module::Op;
+use crate::module::{Op, View};
 use crate::prim::Prim;
 
 /// What an `int` that leaves the 64-bit range says.
@@ -20,6 +20,9 @@ pub fn of_op(op: &Op, class: ExcKind) -> &'static str {
         (Op::ListGet, ExcKind::IndexError) => "list index out of range",
         (Op::ListSet, ExcKind::IndexError) => "list assignment index out of range",
         (Op::ListSlice, ExcKind::ValueError) => "slice step cannot be zero",
+        (Op::ArrayView(View::Slice(_)), ExcKind::ValueError) => "slice step cannot be zero",
+        (Op::ArrayView(View::Broadcast), ExcKind::ValueError) => "operands could not be broadcast together",
+        (Op::ArrayView(_), ExcKind::ValueError) => "cannot reshape the array into this shape",
         (Op::ArrayZeros, ExcKind::ValueError) => "negative dimensions are not allowed",
         _ => "",
     }

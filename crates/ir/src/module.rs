@@ -162,6 +162,48 @@ impl std::hash::Hash for Const {
     }
 }
 
+/// What [`Op::ArrayView`] makes of an array. No element moves: a store to the view is a store to the array.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum View {
+    /// `(array, start: int, stop: int, step: int) -> array`: a slice of this dimension; bounds as `str.slice`; raises
+    /// `ValueError` for step 0.
+    Slice(u8),
+    /// `(array of 2 dimensions, index: int) -> array of 1`: a column; raises `IndexError`.
+    Column,
+    /// `(array of 2 dimensions) -> array of 2`.
+    Transpose,
+    /// `(array, lengths: int..) -> array` of as many dimensions as lengths: elements are repeated along new dimensions
+    /// and along those of length 1; raises `ValueError` where a length is another.
+    Broadcast,
+    /// `(array, length: int) -> array of 1 dimension`: its elements in row order; raises `ValueError` when they do not
+    /// lie one behind the other or are not as many.
+    Flat,
+    /// `(array of 1 dimension, rows: int, columns: int) -> array of 2`: raises `ValueError` when its elements are not as
+    /// many.
+    Fold,
+}
+
+impl View {
+    /// Every view, with an empty immediate where it has one.
+    pub const ALL: [View; 6] = [View::Slice(0), View::Column, View::Transpose, View::Broadcast, View::Flat, View::Fold];
+
+    /// The name of the operation.
+    pub fn name(self) -> &'static str {
+        match self {
+            View::Slice(_) => "array.slice",
+            View::Column => "array.column",
+            View::Transpose => "array.transpose",
+            View::Broadcast => "array.broadcast",
+            View::Flat => "array.flat",
+            View::Fold => "array.fold",
+        }
+    }
+
+    pub fn can_raise(self) -> bool {
+        self != View::Transpose
+    }
+}
+
 /// An operation. Arguments are written as `(name: type)`; `T` is any type.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
@@ -224,6 +266,13 @@ pub enum Op {
     ArrayRow,
     /// `(lengths: int..) -> array`: a new array of zeros; raises `ValueError` for a negative length, `MemoryError`.
     ArrayZeros,
+    /// `(array, ..) -> array`: the same elements looked at in another way; see [`View`].
+    ArrayView(View),
+    /// `(array) -> bool`: whether its elements lie one behind the other in row order, so that [`View::Flat`] works.
+    ArrayIsFlat,
+    /// `(array, array) -> bool`: whether a store to one may be seen in the other. False also for two views that are the
+    /// very same: a loop that reads an element before it stores to its place meets nothing else.
+    ArrayOverlaps,
 
     /// `(exception) -> bool`: whether its class is this or derives from it.
     ExceptionIs(ExcKind),
@@ -250,6 +299,7 @@ impl Op {
             | Op::ArraySet
             | Op::ArrayRow
             | Op::ArrayZeros => true,
+            Op::ArrayView(view) => view.can_raise(),
             Op::Const(_)
             | Op::Capture(_)
             | Op::Select
@@ -260,6 +310,8 @@ impl Op {
             | Op::ToNp
             | Op::ListLen
             | Op::ArrayShape(_)
+            | Op::ArrayIsFlat
+            | Op::ArrayOverlaps
             | Op::ExceptionIs(_)
             | Op::ExceptionMessage => false,
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::exc::ExcKind;
-use crate::module::{CaptureId, Const, FuncId, Op};
+use crate::module::{CaptureId, Const, FuncId, Op, View};
 use crate::prim::Prim;
 
 /// Every operation that is no primitive, with an empty immediate where it has one.
@@ -34,6 +34,14 @@ pub const ALL: &[(&str, Op)] = &[
     ("array.set", Op::ArraySet),
     ("array.row", Op::ArrayRow),
     ("array.zeros", Op::ArrayZeros),
+    ("array.slice", Op::ArrayView(View::Slice(0))),
+    ("array.column", Op::ArrayView(View::Column)),
+    ("array.transpose", Op::ArrayView(View::Transpose)),
+    ("array.broadcast", Op::ArrayView(View::Broadcast)),
+    ("array.flat", Op::ArrayView(View::Flat)),
+    ("array.fold", Op::ArrayView(View::Fold)),
+    ("array.is_flat", Op::ArrayIsFlat),
+    ("array.overlaps", Op::ArrayOverlaps),
     ("exception.is", Op::ExceptionIs(ExcKind::BaseException)),
     ("exception.message", Op::ExceptionMessage),
 ];
@@ -77,6 +85,9 @@ impl Op {
             Op::ArraySet => "array.set",
             Op::ArrayRow => "array.row",
             Op::ArrayZeros => "array.zeros",
+            Op::ArrayView(view) => view.name(),
+            Op::ArrayIsFlat => "array.is_flat",
+            Op::ArrayOverlaps => "array.overlaps",
             Op::ExceptionIs(_) => "exception.is",
             Op::ExceptionMessage => "exception.message",
         }

@@ -128,6 +128,28 @@ prims! {
     FloatFloorDivIeee "float.floordiv_ieee" (Float Float) -> Float;
     FloatModIeee "float.mod_ieee" (Float Float) -> Float;
     FloatPowIeee "float.pow_ieee" (Float Float) -> Float;
+    // The functions of NumPy: NaN outside of their domain, infinities beyond the range. `rint` rounds half to even.
+    IeeeSqrt "ieee.sqrt" (Float) -> Float;
+    IeeeExp "ieee.exp" (Float) -> Float;
+    IeeeExp2 "ieee.exp2" (Float) -> Float;
+    IeeeExpm1 "ieee.expm1" (Float) -> Float;
+    IeeeLog "ieee.log" (Float) -> Float;
+    IeeeLog2 "ieee.log2" (Float) -> Float;
+    IeeeLog10 "ieee.log10" (Float) -> Float;
+    IeeeLog1p "ieee.log1p" (Float) -> Float;
+    IeeeSin "ieee.sin" (Float) -> Float;
+    IeeeCos "ieee.cos" (Float) -> Float;
+    IeeeTan "ieee.tan" (Float) -> Float;
+    IeeeAsin "ieee.asin" (Float) -> Float;
+    IeeeAcos "ieee.acos" (Float) -> Float;
+    IeeeSinh "ieee.sinh" (Float) -> Float;
+    IeeeCosh "ieee.cosh" (Float) -> Float;
+    IeeeAcosh "ieee.acosh" (Float) -> Float;
+    IeeeAtanh "ieee.atanh" (Float) -> Float;
+    IeeeFloor "ieee.floor" (Float) -> Float;
+    IeeeCeil "ieee.ceil" (Float) -> Float;
+    IeeeTrunc "ieee.trunc" (Float) -> Float;
+    IeeeRint "ieee.rint" (Float) -> Float;
     /// `round(x)`: half to even.
     FloatRound "float.round" (Float) -> Int ! ValueError OverflowError;
     /// `round(x, n)`: correctly rounded in decimal, as CPython does it.

@@ -68,6 +68,8 @@ impl Host for RuntimeHost {
 
 fn of_float(prim: Prim, x: f64) -> Outcome {
     match prim {
+        Prim::IeeeAcosh => Ok(Value::Float(libm::acosh(x))),
+        Prim::IeeeAtanh => Ok(Value::Float(libm::atanh(x))),
         Prim::MathAsinh => Ok(Value::Float(libm::asinh(x))),
         Prim::MathAcosh => float_result(math::acosh(x)),
         Prim::MathAtanh => float_result(math::atanh(x)),

@@ -22,7 +22,7 @@ impl FuncEmitter<'_, '_> {
                 bad_any = Some(bad_any.map_or(bad, |before| self.em.ll.or(before, bad)));
             }
         }
-        let address = self.offset_of(&parts, elem, &positions);
+        let address = self.offset_of(array, &parts, elem, &positions);
         match bad_any {
             Some(bad) if self.collecting() => {
                 let zero = self.em.zero_element();
@@ -33,10 +33,10 @@ impl FuncEmitter<'_, '_> {
     }
 
     /// The address at these positions, which are in range (or never used).
-    fn offset_of(&self, parts: &[Val], elem: Elem, positions: &[Val]) -> Val {
+    fn offset_of(&self, array: Value, parts: &[Val], elem: Elem, positions: &[Val]) -> Val {
         let ll = &self.em.ll;
         let ndim = (parts.len() - 1) / 2;
-        if self.variant.contiguous {
+        if self.contiguous[array.index()] {
             let ty = elem_ty(ll, elem);
             let flat = match positions {
                 [row, column] => ll.add_nsw(ll.mul_nsw(*row, parts[2]), *column),
@@ -52,7 +52,7 @@ impl FuncEmitter<'_, '_> {
     }
 
     /// The position that an index stands for, checked; in the collecting mode also whether it is out of range.
-    fn position(&mut self, array: Value, dimension: usize, index: Value) -> (Val, Option<Val>) {
+    pub fn position(&mut self, array: Value, dimension: usize, index: Value) -> (Val, Option<Val>) {
         let given = self.scalar(index);
         let length = self.comps_of(array)[1 + dimension];
         match self.index_range(array, dimension, index) {
@@ -119,7 +119,7 @@ impl FuncEmitter<'_, '_> {
         let (position, bad) = self.position(array, 0, index);
         let nothing = self.em.ll.const_i64(0);
         let harmless = |value| bad.map_or(value, |bad| self.or_harmless(bad, value, nothing));
-        let address = self.offset_of(&parts, elem, &[harmless(position)]);
+        let address = self.offset_of(array, &parts, elem, &[harmless(position)]);
         // A row that is not there has no elements.
         vec![address, harmless(parts[2]), parts[4]]
     }

@@ -22,6 +22,8 @@ pub struct FuncEmitter<'e, 'm> {
     pub facts: Facts,
     pub variant: Variant,
     pub around: Surroundings,
+    /// Which values' arrays lie row by row without gaps.
+    pub contiguous: Vec<bool>,
     /// The constants among the values.
     pub constants: Vec<Option<&'m Const>>,
     /// The place of the instruction that is being emitted.
@@ -66,6 +68,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             facts,
             variant,
             around: Surroundings::default(),
+            contiguous: crate::contiguous::values(func, variant.contiguous, &em.returns_contiguous),
             constants: facts::constants(func),
             span: func.span,
             function,

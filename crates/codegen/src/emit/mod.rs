@@ -20,6 +20,7 @@ pub mod op;
 pub mod power;
 pub mod prim;
 pub mod text;
+pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -98,6 +99,8 @@ pub struct Emitter<'m> {
     /// No union or list holds arrays. When the arrays of the parameters and captures lie row by row without gaps, so do
     /// then all that a function can make of them, and [`Variant::contiguous`] may be used.
     pub arrays_are_plain: bool,
+    /// Of each function: whether what it returns lies without gaps when all it is given does.
+    pub returns_contiguous: Vec<bool>,
     /// The entry takes arrays, by parameters or captures.
     pub has_arrays: bool,
     /// What a kernel tests besides, before it calls the entry in its contiguous form; see [`Analysis::assumptions`].
@@ -123,6 +126,7 @@ impl<'m> Emitter<'m> {
         Emitter {
             ll,
             arrays_are_plain: facts::arrays_are_plain(module),
+            returns_contiguous: crate::contiguous::returned(module),
             has_arrays: !entry.passed_captures.is_empty() || params.iter().any(facts::holds_array),
             module,
             assumptions,

@@ -2,6 +2,7 @@
 
 use ir::{CaptureId, Const, ExcKind, FuncId, Inst, Op, Type, Value, messages};
 
+use crate::contiguous;
 use crate::emit::func::FuncEmitter;
 use crate::emit::{Mode, Variant};
 use crate::facts;
@@ -39,6 +40,9 @@ impl FuncEmitter<'_, '_> {
             Op::ArraySet => self.array_set(args),
             Op::ArrayRow => self.array_row(args[0], args[1]),
             Op::ArrayZeros => self.array_zeros(args, result_ty),
+            Op::ArrayView(view) => self.array_view(*view, args, result_ty),
+            Op::ArrayIsFlat => vec![self.is_flat(args[0])],
+            Op::ArrayOverlaps => vec![self.arrays_overlap(args[0], args[1])],
             Op::ExceptionIs(class) => vec![self.exception_is(args[0], *class)],
             Op::ExceptionMessage => self.comps_of(args[0])[2..4].to_vec(),
         }
@@ -56,8 +60,9 @@ impl FuncEmitter<'_, '_> {
     }
 
     fn call(&mut self, callee: FuncId, args: &[Value]) -> Vec<Val> {
+        let contiguous = self.variant_is_contiguous(callee, args);
         let args: Vec<Val> = args.iter().flat_map(|arg| self.comps_of(*arg)).copied().collect();
-        let variant = Variant { func: callee, ..self.variant };
+        let variant = Variant { func: callee, contiguous, ..self.variant };
         if self.em.facts_of(callee).recursive {
             self.check_stack();
         }
@@ -67,6 +72,12 @@ impl FuncEmitter<'_, '_> {
             self.check_status(status, self.em.module.func(callee).span.line == 0);
         }
         returned.value
+    }
+
+    /// Whether all the arrays that the callee is given lie without gaps: the arguments and the captures.
+    fn variant_is_contiguous(&self, callee: FuncId, args: &[Value]) -> bool {
+        let captures = self.variant.contiguous || self.em.facts_of(callee).passed_captures.is_empty();
+        self.em.arrays_are_plain && captures && contiguous::arguments(self.func, &self.contiguous, args)
     }
 
     fn capture(&mut self, capture: CaptureId) -> Vec<Val> {

@@ -34,6 +34,27 @@ pub fn placement(prim: Prim) -> Placement {
         P::FloatEq | P::FloatNe | P::FloatLt | P::FloatLe | P::FloatGt | P::FloatGe => Placement::Inline,
         P::FloatDivIeee | P::FloatFloorDivIeee | P::FloatModIeee => Placement::Inline,
         P::FloatRound | P::FloatIsInteger => Placement::Inline,
+        P::IeeeSqrt
+        | P::IeeeExp
+        | P::IeeeExp2
+        | P::IeeeExpm1
+        | P::IeeeLog
+        | P::IeeeLog2
+        | P::IeeeLog10
+        | P::IeeeLog1p
+        | P::IeeeSin
+        | P::IeeeCos
+        | P::IeeeTan
+        | P::IeeeAsin
+        | P::IeeeAcos
+        | P::IeeeSinh
+        | P::IeeeCosh
+        | P::IeeeAcosh
+        | P::IeeeAtanh
+        | P::IeeeFloor
+        | P::IeeeCeil
+        | P::IeeeTrunc
+        | P::IeeeRint => Placement::Inline,
         P::MathSqrt | P::MathCbrt | P::MathExp | P::MathExp2 | P::MathExpm1 => Placement::Inline,
         P::MathLog | P::MathLog2 | P::MathLog10 | P::MathLog1p => Placement::Inline,
         P::MathSin | P::MathCos | P::MathTan | P::MathAsin | P::MathAcos | P::MathAtan | P::MathAtan2 => {
@@ -216,6 +237,27 @@ impl FuncEmitter<'_, '_> {
             P::MathAsinh => self.library_call("asinh", &[x]),
             P::MathAcosh => self.math_with_domain("acosh", x, RealPred::LLVMRealOLT, 1.0),
             P::MathAtanh => self.math_within_one("atanh", x, RealPred::LLVMRealOGE),
+            P::IeeeSqrt => self.float_intrinsic("llvm.sqrt", &[x]),
+            P::IeeeExp => self.library_call("exp", &[x]),
+            P::IeeeExp2 => self.library_call("exp2", &[x]),
+            P::IeeeExpm1 => self.library_call("expm1", &[x]),
+            P::IeeeLog => self.library_call("log", &[x]),
+            P::IeeeLog2 => self.library_call("log2", &[x]),
+            P::IeeeLog10 => self.library_call("log10", &[x]),
+            P::IeeeLog1p => self.library_call("log1p", &[x]),
+            P::IeeeSin => self.library_call("sin", &[x]),
+            P::IeeeCos => self.library_call("cos", &[x]),
+            P::IeeeTan => self.library_call("tan", &[x]),
+            P::IeeeAsin => self.library_call("asin", &[x]),
+            P::IeeeAcos => self.library_call("acos", &[x]),
+            P::IeeeSinh => self.library_call("sinh", &[x]),
+            P::IeeeCosh => self.library_call("cosh", &[x]),
+            P::IeeeAcosh => self.library_call("acosh", &[x]),
+            P::IeeeAtanh => self.library_call("atanh", &[x]),
+            P::IeeeFloor => self.float_intrinsic("llvm.floor", &[x]),
+            P::IeeeCeil => self.float_intrinsic("llvm.ceil", &[x]),
+            P::IeeeTrunc => self.float_intrinsic("llvm.trunc", &[x]),
+            P::IeeeRint => self.float_intrinsic("llvm.roundeven", &[x]),
             P::MathErf => self.library_call("erf", &[x]),
             P::MathErfc => self.library_call("erfc", &[x]),
             other => self.not_in_line(other),

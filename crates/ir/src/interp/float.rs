@@ -51,11 +51,46 @@ fn compare(prim: Prim, a: f64, b: f64) -> Option<bool> {
     })
 }
 
+/// The functions of NumPy that Rust's standard library takes from the C library, or that are exact; the others are the
+/// host's.
+fn ieee(prim: Prim, a: f64) -> Option<f64> {
+    Some(match prim {
+        Prim::IeeeSqrt => a.sqrt(),
+        Prim::IeeeExp => a.exp(),
+        Prim::IeeeExp2 => a.exp2(),
+        Prim::IeeeExpm1 => a.exp_m1(),
+        Prim::IeeeLog => a.ln(),
+        Prim::IeeeLog2 => a.log2(),
+        Prim::IeeeLog10 => a.log10(),
+        Prim::IeeeSin => a.sin(),
+        Prim::IeeeCos => a.cos(),
+        Prim::IeeeTan => a.tan(),
+        Prim::IeeeAsin => a.asin(),
+        Prim::IeeeAcos => a.acos(),
+        Prim::IeeeSinh => a.sinh(),
+        Prim::IeeeCosh => a.cosh(),
+        Prim::IeeeFloor => a.floor(),
+        Prim::IeeeCeil => a.ceil(),
+        Prim::IeeeTrunc => a.trunc(),
+        Prim::IeeeRint => a.round_ties_even(),
+        // The sign of zero survives, which not every C library grants.
+        Prim::IeeeLog1p => {
+            if a == 0.0 {
+                a
+            } else {
+                a.ln_1p()
+            }
+        }
+        _ => return None,
+    })
+}
+
 /// Primitives of one float.
 pub fn unary(prim: Prim, a: f64) -> Option<Outcome> {
     Some(match prim {
         Prim::FloatNeg => Ok(Value::Float(-a)),
         Prim::FloatAbs => Ok(Value::Float(a.abs())),
+        prim if let Some(value) = ieee(prim, a) => Ok(Value::Float(value)),
         Prim::FloatToInt | Prim::MathTrunc => to_int(prim, a.trunc()),
         Prim::FloatRound => to_int(prim, a.round_ties_even()),
         Prim::MathFloor => to_int(prim, a.floor()),

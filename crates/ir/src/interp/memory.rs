@@ -162,7 +162,7 @@ fn element(op: &Op, array: &Array, indices: &[Value]) -> Result<usize, (ExcKind,
             let message = format!("index {index} is out of bounds for axis {axis} with size {length}");
             return Err((ExcKind::IndexError, message));
         };
-        at += position * array.strides[axis];
+        at = at.wrapping_add_signed(position as isize * array.strides[axis]);
     }
     Ok(at)
 }

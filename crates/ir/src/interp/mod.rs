@@ -9,6 +9,7 @@ mod memory;
 pub mod scalar;
 mod text;
 mod value;
+mod views;
 
 use std::fmt;
 use std::rc::Rc;
@@ -298,6 +299,9 @@ fn execute(func: &Func, inst: &Inst, op: &Op, args: &[Value], host: &mut dyn Hos
         (Op::ArrayShape(_) | Op::ArrayGet | Op::ArraySet | Op::ArrayRow | Op::ArrayZeros, args) => {
             memory::array(op, args, result)
         }
+        (Op::ArrayView(view), [Value::Array(array), args @ ..]) => views::view(*view, array, args),
+        (Op::ArrayIsFlat, [Value::Array(array)]) => Ok(Value::Bool(views::is_flat(array))),
+        (Op::ArrayOverlaps, [Value::Array(a), Value::Array(b)]) => Ok(Value::Bool(views::overlap(a, b))),
         (Op::ExceptionIs(class), [Value::Exception(exception)]) => {
             Ok(Value::Bool(exception.class.is_subclass_of(*class)))
         }

@@ -44,7 +44,7 @@ pub struct Array {
     pub offset: usize,
     pub shape: Vec<usize>,
     /// How many elements apart neighbours are, per dimension.
-    pub strides: Vec<usize>,
+    pub strides: Vec<isize>,
 }
 
 /// A caught exception.
@@ -60,9 +60,9 @@ impl Array {
     /// A new array with its elements in row order; missing elements are zero.
     pub fn new(elem: Elem, shape: Vec<usize>, mut elements: Vec<u64>) -> Array {
         elements.resize(shape.iter().product(), 0);
-        let mut strides = vec![1; shape.len()];
+        let mut strides = vec![1_isize; shape.len()];
         for dimension in (1..shape.len()).rev() {
-            strides[dimension - 1] = strides[dimension] * shape[dimension];
+            strides[dimension - 1] = strides[dimension] * shape[dimension] as isize;
         }
         Array { elem, buffer: Rc::new(RefCell::new(elements)), offset: 0, shape, strides }
     }
@@ -71,8 +71,10 @@ impl Array {
     pub fn elements(&self) -> Vec<u64> {
         let mut positions = vec![self.offset];
         for (length, stride) in self.shape.iter().zip(&self.strides) {
-            positions =
-                positions.into_iter().flat_map(|base| (0..*length).map(move |index| base + index * stride)).collect();
+            positions = positions
+                .into_iter()
+                .flat_map(|base| (0..*length as isize).map(move |index| base.wrapping_add_signed(index * stride)))
+                .collect();
         }
         let buffer = self.buffer.borrow();
         positions.into_iter().filter_map(|position| buffer.get(position).copied()).collect()

@@ -188,6 +188,9 @@ fn op_cost(op: &Op) -> u64 {
         | Op::ArrayGet
         | Op::ArraySet
         | Op::ArrayRow
+        | Op::ArrayView(_)
+        | Op::ArrayIsFlat
+        | Op::ArrayOverlaps
         | Op::ExceptionIs(_)
         | Op::ExceptionMessage => 1,
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::exc::ExcKind;
 use crate::limits;
 use crate::module::{
-    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
+    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };
 use crate::ops;
 use crate::types::{Elem, RecordKind, RecordType, Type};
@@ -478,6 +478,7 @@ impl<'a> Parser<'a> {
             Op::IsVariant(_) => Op::IsVariant(self.number("a position")?),
             Op::Variant(_) => Op::Variant(self.number("a position")?),
             Op::ArrayShape(_) => Op::ArrayShape(self.number("a dimension")?),
+            Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.number("a dimension")?)),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
             other => other,
         })

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{quote, quote_name};
-use crate::module::{Block, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value};
+use crate::module::{Block, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View};
 
 /// The text form of a module.
 pub fn print(module: &Module) -> String {
@@ -109,7 +109,7 @@ impl Printer<'_> {
             Op::Call(func) => format!(" {func}"),
             Op::Capture(capture) => format!(" {capture}"),
             Op::Field(index) | Op::IsVariant(index) | Op::Variant(index) => format!(" {index}"),
-            Op::ArrayShape(dimension) => format!(" {dimension}"),
+            Op::ArrayShape(dimension) | Op::ArrayView(View::Slice(dimension)) => format!(" {dimension}"),
             Op::ExceptionIs(class) => format!(" {}", class.name()),
             Op::Prim(_)
             | Op::Select
@@ -129,6 +129,9 @@ impl Printer<'_> {
             | Op::ArraySet
             | Op::ArrayRow
             | Op::ArrayZeros
+            | Op::ArrayView(_)
+            | Op::ArrayIsFlat
+            | Op::ArrayOverlaps
             | Op::ExceptionMessage => String::new(),
         };
         let space = if inst.args.is_empty() { "" } else { " " };

@@ -2,7 +2,7 @@
 //! operation (functions, captures, positions) are not yet.
 
 use super::{check_args, types};
-use crate::module::{Const, Func, Inst, Module, Op, Target, Term};
+use crate::module::{Const, Func, Inst, Module, Op, Target, Term, View};
 use crate::types::Type;
 
 type Checked = Result<(), String>;
@@ -65,7 +65,14 @@ pub fn check_inst(module: &Module, func: &Func, inst: &Inst) -> Checked {
         | Op::ListSlice
         | Op::ListConcat
         | Op::ListArgsort => check_list(&inst.op, &rule),
-        Op::ArrayShape(_) | Op::ArrayGet | Op::ArraySet | Op::ArrayRow | Op::ArrayZeros => check_array(&inst.op, &rule),
+        Op::ArrayShape(_)
+        | Op::ArrayGet
+        | Op::ArraySet
+        | Op::ArrayRow
+        | Op::ArrayZeros
+        | Op::ArrayIsFlat
+        | Op::ArrayOverlaps => check_array(&inst.op, &rule),
+        Op::ArrayView(view) => check_view(*view, &rule),
         Op::ExceptionIs(_) => rule.is(&[Type::Exception], &Type::Bool),
         Op::ExceptionMessage => rule.is(&[Type::Exception], &Type::Str),
     }
@@ -194,7 +201,45 @@ fn check_array(op: &Op, rule: &Rule<'_>) -> Checked {
             args.push(Type::Int);
             rule.is(&args, &Type::Array { elem, ndim: 1 })
         }
+        Op::ArrayIsFlat => rule.is(&args, &Type::Bool),
+        // The arrays may be of different kinds.
+        Op::ArrayOverlaps => {
+            args.push(rule.args.get(1).map_or(Type::None, |second| (*second).clone()));
+            match args[1] {
+                Type::Array { .. } => rule.is(&args, &Type::Bool),
+                _ => Err("`array.overlaps` takes two arrays".to_string()),
+            }
+        }
         other => Err(format!("`{}` is no operation of arrays", other.name())),
+    }
+}
+
+fn check_view(view: View, rule: &Rule<'_>) -> Checked {
+    let (elem, ndim) = rule.first("an array", |ty| match ty {
+        Type::Array { elem, ndim } => Some((*elem, *ndim)),
+        _ => None,
+    })?;
+    let array = |ndim: u8| Type::Array { elem, ndim };
+    let with_ints = |count: usize| {
+        let mut args = vec![rule.args[0].clone()];
+        args.extend(vec![Type::Int; count]);
+        args
+    };
+    match view {
+        View::Slice(dimension) if dimension >= ndim => Err(format!("there is no dimension {dimension}")),
+        View::Slice(_) => rule.is(&with_ints(3), &array(ndim)),
+        View::Column | View::Transpose if ndim != 2 => {
+            Err(format!("`{}` needs an array of two dimensions", view.name()))
+        }
+        View::Column => rule.is(&with_ints(1), &array(1)),
+        View::Transpose => rule.is(&with_ints(0), &array(2)),
+        View::Broadcast => match rule.result {
+            Type::Array { ndim: wide, .. } if *wide >= ndim => rule.is(&with_ints(usize::from(*wide)), &array(*wide)),
+            _ => Err("`array.broadcast` gives an array of no fewer dimensions".to_string()),
+        },
+        View::Flat => rule.is(&with_ints(1), &array(1)),
+        View::Fold if ndim != 1 => Err("`array.fold` needs an array of one dimension".to_string()),
+        View::Fold => rule.is(&with_ints(2), &array(2)),
     }
 }
 

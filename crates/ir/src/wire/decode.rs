@@ -7,7 +7,7 @@ use super::{HEADER_BYTES, MAGIC, RECORD_KINDS, TypeTag, VERSION, WireError, cons
 use crate::exc::ExcKind;
 use crate::limits;
 use crate::module::{
-    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
+    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };
 use crate::ops;
 use crate::sha256;
@@ -246,6 +246,7 @@ impl<'a> Decoder<'a> {
             Op::IsVariant(_) => Op::IsVariant(self.number32()?),
             Op::Variant(_) => Op::Variant(self.number32()?),
             Op::ArrayShape(_) => Op::ArrayShape(self.byte()?),
+            Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.byte()?)),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
             other => other,
         };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{RECORD_KINDS, TypeTag, const_tag, term_tag};
-use crate::module::{Block, Const, Func, Inst, Module, Op, Span, Target, Term, Value};
+use crate::module::{Block, Const, Func, Inst, Module, Op, Span, Target, Term, Value, View};
 use crate::types::{Elem, Type};
 
 /// The payload of a module.
@@ -177,7 +177,7 @@ impl<'a> Encoder<'a> {
             Op::Call(func) => number(out, func.0),
             Op::Capture(capture) => number(out, capture.0),
             Op::Field(index) | Op::IsVariant(index) | Op::Variant(index) => number(out, *index),
-            Op::ArrayShape(dimension) => out.push(*dimension),
+            Op::ArrayShape(dimension) | Op::ArrayView(View::Slice(dimension)) => out.push(*dimension),
             Op::ExceptionIs(class) => out.push(*class as u8),
             Op::Prim(_)
             | Op::Select
@@ -197,6 +197,9 @@ impl<'a> Encoder<'a> {
             | Op::ArraySet
             | Op::ArrayRow
             | Op::ArrayZeros
+            | Op::ArrayView(_)
+            | Op::ArrayIsFlat
+            | Op::ArrayOverlaps
             | Op::ExceptionMessage => {}
         }
         values(out, &inst.args);
