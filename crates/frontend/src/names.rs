@@ -57,6 +57,8 @@ pub struct Names {
     after: HashMap<u32, SlotSet>,
     /// Per loop: the variables that are live where an iteration starts.
     header: HashMap<u32, SlotSet>,
+    /// Per `try`: the variables that are live where its handlers and its `finally` start.
+    caught: HashMap<u32, SlotSet>,
 }
 
 impl Names {
@@ -71,12 +73,11 @@ impl Names {
         let mut always = SlotSet::default();
         let mut deferred = Deferred { names: &names, inside: 0, found: &mut always };
         deferred.visit_body(body);
-        let mut liveness =
-            Liveness { names: &names, always, after: HashMap::new(), header: HashMap::new(), loops: vec![] };
+        let mut liveness = Liveness { names: &names, always, found: LiveSets::default(), loops: vec![], tries: vec![] };
         let out = liveness.always.clone();
         liveness.block(body, out);
-        let (after, header) = (liveness.after, liveness.header);
-        Names { after, header, ..names }
+        let LiveSets { after, header, caught } = liveness.found;
+        Names { after, header, caught, ..names }
     }
 
     fn add(&mut self, name: &str) {
@@ -104,6 +105,11 @@ impl Names {
     /// The variables that are live where an iteration of the loop starts.
     pub fn live_in_loop(&self, stmt: &impl Ranged) -> Option<&SlotSet> {
         self.header.get(&stmt.start().to_u32())
+    }
+
+    /// The variables that are live where the handlers and the `finally` of the statement start.
+    pub fn live_when_caught(&self, stmt: &impl Ranged) -> Option<&SlotSet> {
+        self.caught.get(&stmt.start().to_u32())
     }
 
     /// The variables that the statements bind.
@@ -192,6 +198,13 @@ impl<'a> Visitor<'a> for Bound<'_> {
         }
     }
 
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        for name in pattern_names(pattern) {
+            self.names.add(name);
+        }
+        ast::visitor::walk_pattern(self, pattern);
+    }
+
     fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
         let ast::ExceptHandler::ExceptHandler(inner) = handler;
         if let Some(name) = &inner.name {
@@ -199,6 +212,17 @@ impl<'a> Visitor<'a> for Bound<'_> {
         }
         ast::visitor::walk_except_handler(self, handler);
     }
+}
+
+/// The names that a pattern itself binds, without those of the patterns inside it.
+fn pattern_names(pattern: &ast::Pattern) -> impl Iterator<Item = &str> {
+    let name = match pattern {
+        ast::Pattern::MatchAs(inner) => inner.name.as_ref(),
+        ast::Pattern::MatchStar(inner) => inner.name.as_ref(),
+        ast::Pattern::MatchMapping(inner) => inner.rest.as_ref(),
+        _ => None,
+    };
+    name.map(|name| name.as_str()).into_iter()
 }
 
 /// Collects the targets of `:=` inside a comprehension.
@@ -230,8 +254,7 @@ struct Deferred<'n> {
 
 impl<'a> Visitor<'a> for Deferred<'_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        let deferred =
-            usize::from(matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_) | Stmt::Try(_) | Stmt::With(_)));
+        let deferred = usize::from(matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_) | Stmt::With(_)));
         self.inside += deferred;
         ast::visitor::walk_stmt(self, stmt);
         self.inside -= deferred;
@@ -269,13 +292,22 @@ impl<'a> Visitor<'a> for Reads<'_, '_> {
     }
 }
 
+/// What [`Names`] says of single statements.
+#[derive(Default)]
+struct LiveSets {
+    after: HashMap<u32, SlotSet>,
+    header: HashMap<u32, SlotSet>,
+    caught: HashMap<u32, SlotSet>,
+}
+
 struct Liveness<'n> {
     names: &'n Names,
     always: SlotSet,
-    after: HashMap<u32, SlotSet>,
-    header: HashMap<u32, SlotSet>,
+    found: LiveSets,
     /// Of each loop around: what is live where `break` and `continue` go.
     loops: Vec<(SlotSet, SlotSet)>,
+    /// Of each `try` around: what is live where control goes from anywhere inside it, the outer ones included.
+    tries: Vec<SlotSet>,
 }
 
 impl Liveness<'_> {
@@ -286,9 +318,21 @@ impl Liveness<'_> {
         live
     }
 
-    /// What is live before the statement, given what is live after it.
-    fn stmt(&mut self, stmt: &Stmt, out: SlotSet) -> SlotSet {
-        self.after.insert(stmt.start().to_u32(), out.clone());
+    /// What is live before the statement, given what is live after it. Inside a `try` an exception may leave from
+    /// before or after every statement.
+    fn stmt(&mut self, stmt: &Stmt, mut out: SlotSet) -> SlotSet {
+        if let Some(caught) = self.tries.last() {
+            out.extend(caught);
+        }
+        self.found.after.insert(stmt.start().to_u32(), out.clone());
+        let mut live = self.before(stmt, out);
+        if let Some(caught) = self.tries.last() {
+            live.extend(caught);
+        }
+        live
+    }
+
+    fn before(&mut self, stmt: &Stmt, out: SlotSet) -> SlotSet {
         match stmt {
             Stmt::Assign(assign) => {
                 let mut live = out;
@@ -345,6 +389,19 @@ impl Liveness<'_> {
             }
             Stmt::Break(_) => self.loops.last().map_or(out, |(exit, _)| exit.clone()),
             Stmt::Continue(_) => self.loops.last().map_or(out, |(_, header)| header.clone()),
+            Stmt::Try(tried) => self.tried(tried, out),
+            Stmt::Match(matched) => {
+                let mut live = out.clone();
+                for case in &matched.cases {
+                    live.extend(&self.block(&case.body, out.clone()));
+                    if let Some(guard) = &case.guard {
+                        self.names.reads(guard, &mut live);
+                    }
+                    Reads { names: self.names, into: &mut live }.visit_pattern(&case.pattern);
+                }
+                self.names.reads(&matched.subject, &mut live);
+                live
+            }
             Stmt::Return(_) | Stmt::Raise(_) => {
                 let mut live = self.always.clone();
                 Reads { names: self.names, into: &mut live }.visit_stmt(stmt);
@@ -358,10 +415,50 @@ impl Liveness<'_> {
         }
     }
 
+    /// What is live before a `try`. Its `finally` may go on to wherever `return`, `break` and `continue` go.
+    fn tried(&mut self, tried: &ast::StmtTry, out: SlotSet) -> SlotSet {
+        let mut done = out;
+        if !tried.finalbody.is_empty() {
+            for (exit, header) in &self.loops {
+                done.extend(exit);
+                done.extend(header);
+            }
+            done.extend(&self.always);
+            done = self.block(&tried.finalbody, done);
+        }
+        let mut caught = done.clone();
+        caught.extend(&self.always);
+        if let Some(around) = self.tries.last() {
+            caught.extend(around);
+        }
+        self.tries.push(caught.clone());
+        for handler in &tried.handlers {
+            let ast::ExceptHandler::ExceptHandler(handler) = handler;
+            let mut live = self.block(&handler.body, done.clone());
+            if let Some(slot) = handler.name.as_ref().and_then(|name| self.names.slot(name.as_str()))
+                && !self.always.contains(slot)
+                && !done.contains(slot)
+            {
+                live.remove(slot);
+            }
+            caught.extend(&live);
+            if let Some(class) = &handler.type_ {
+                self.names.reads(class, &mut caught);
+            }
+        }
+        let orelse = self.block(&tried.orelse, done);
+        self.tries.pop();
+        self.tries.push(caught.clone());
+        let live = self.block(&tried.body, orelse);
+        self.tries.pop();
+        self.found.caught.insert(tried.start().to_u32(), caught);
+        live
+    }
+
     /// What is live where an iteration starts: the least fixpoint around the loop.
     fn iterate(&mut self, stmt: &Stmt, exit: SlotSet, out: SlotSet, target: Option<&Expr>, body: &[Stmt]) -> SlotSet {
         // A loop inside a loop is looked at again each time the outer one learns more: what was found before still holds.
-        let mut header = self.header.get(&stmt.start().to_u32()).cloned().unwrap_or_default();
+        let mut header = self.found.header.get(&stmt.start().to_u32()).cloned().unwrap_or_default();
         header.extend(&exit);
         loop {
             self.loops.push((out.clone(), header.clone()));
@@ -376,7 +473,7 @@ impl Liveness<'_> {
                 break;
             }
         }
-        self.header.insert(stmt.start().to_u32(), header.clone());
+        self.found.header.insert(stmt.start().to_u32(), header.clone());
         header
     }
 

@@ -327,10 +327,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let val = self.expr(subject)?;
         let classes = self.class_list(classes)?;
         self.at_call(call);
-        self.each_variant(&val, &mut |lowerer, val| {
-            let is = lowerer.is_instance(&val, &classes)?;
-            Ok(lowerer.bool(is))
-        })
+        self.each_variant(&val, &mut |lowerer, val| lowerer.is_instance(&val, &classes))
     }
 
     /// The names of the classes that an expression stands for: a class, a tuple or a `|` of them.
@@ -369,7 +366,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// Whether a plain value is an instance of one of the classes.
-    pub fn is_instance(&mut self, val: &Val, classes: &[String]) -> Lowered<bool> {
+    pub fn is_instance(&mut self, val: &Val, classes: &[String]) -> Lowered<Val> {
         const KNOWN: &[&str] = &[
             "int",
             "float",
@@ -387,7 +384,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "bytes",
             "bytearray",
         ];
+        if *val.ty() == Type::Exception {
+            if classes.iter().any(|class| class == "object") {
+                return Ok(self.bool(true));
+            }
+            let kinds: Vec<ExcKind> = classes.iter().filter_map(|class| ExcKind::from_name(class)).collect();
+            return Ok(self.is_exception(val, &kinds));
+        }
         for class in classes {
+            if ExcKind::from_name(class).is_some() {
+                continue;
+            }
             if !KNOWN.contains(&class.as_str()) && !class.starts_with("numpy.") {
                 return self.fail("unsupported-class", format!("`{class}` cannot be tested for here"), None);
             }
@@ -418,6 +425,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
             _ => {}
         }
-        Ok(classes.iter().any(|class| own.contains(class)))
+        Ok(self.bool(classes.iter().any(|class| own.contains(class))))
     }
 }

@@ -312,6 +312,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Callee::Diverges(id) => {
                 self.callees.push(id);
                 self.emit(Op::Call(FuncId(id.0)), &args, Type::None);
+                self.cover();
                 self.builder.unreachable();
                 self.close();
                 Err(Stop::Dead)

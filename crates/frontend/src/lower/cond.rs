@@ -111,10 +111,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let classes = self.class_list(classes)?;
         self.at(call);
         let path = self.path_of(subject);
-        let sides = self.split(&val, path.as_ref(), &mut |lowerer, val| {
-            let is = lowerer.is_instance(val, &classes)?;
-            Ok(lowerer.bool(is))
-        })?;
+        let sides = self.split(&val, path.as_ref(), &mut |lowerer, val| lowerer.is_instance(val, &classes))?;
         Ok(Some(edges_of(sides)))
     }
 

@@ -94,6 +94,7 @@ impl Lowerer<'_, '_> {
 
     /// Some value of the type, for a variable that has none.
     pub fn stand_in(&mut self, ty: &Type) -> Value {
+        self.cover();
         match ty {
             Type::None => self.builder.none(),
             Type::Bool => self.builder.bool(false),

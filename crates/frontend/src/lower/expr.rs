@@ -446,6 +446,13 @@ impl<'p> Lowerer<'_, 'p> {
 
     fn attribute(&mut self, attribute: &'p ast::ExprAttribute) -> Lowered<Thing> {
         let name = attribute.attr.as_str();
+        if name == "__name__"
+            && let Some(subject) = self.subject_of_type(&attribute.value)
+        {
+            let val = self.expr(subject)?;
+            self.at(attribute);
+            return self.each_variant(&val, &mut |lowerer, val| lowerer.class_name(&val)).map(Thing::Val);
+        }
         match self.thing(&attribute.value)? {
             Thing::Static(Static::Module(module)) => self.member(&module, name, &attribute.attr),
             Thing::Static(Static::Builtin(class)) if super::methods::has_methods(class) => {
@@ -460,6 +467,28 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Val(val) => {
                 self.at(attribute);
                 self.each_variant(&val, &mut |lowerer, val| lowerer.attribute_of(&val, name)).map(Thing::Val)
+            }
+        }
+    }
+
+    /// The `x` of `type(x)`.
+    fn subject_of_type(&self, expr: &'p Expr) -> Option<&'p Expr> {
+        match expr {
+            Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
+                (Expr::Name(name), [subject]) if name.id.as_str() == "type" && self.is_builtin("type") => Some(subject),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// `type(val).__name__` of a plain value.
+    fn class_name(&mut self, val: &Val) -> Lowered<Val> {
+        match val.ty() {
+            Type::Exception => Ok(self.exception_name(val)),
+            ty => {
+                let name = python_name(ty);
+                Ok(self.str(name.rsplit('.').next().unwrap_or_default()))
             }
         }
     }

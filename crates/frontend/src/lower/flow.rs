@@ -53,8 +53,10 @@ impl Env {
         }
     }
 
-    pub fn keep_facts(&mut self, keep: impl Fn(&Path, &Val) -> bool) {
-        self.facts.retain(|(path, val)| keep(path, val));
+    /// Forgets the variables beyond the count.
+    pub fn truncate(&mut self, count: usize) {
+        self.vars.truncate(count);
+        self.facts.retain(|((slot, _), _)| *slot < count);
     }
 
     pub fn set(&mut self, slot: Slot, var: Var) {
@@ -104,6 +106,7 @@ impl Lowerer<'_, '_> {
 
     /// Goes on at an edge.
     pub fn attach(&mut self, edge: Edge) {
+        self.cover.vars_changed();
         self.builder.switch_to(edge.block);
         self.env = Some(edge.env);
     }
@@ -172,8 +175,7 @@ impl Lowerer<'_, '_> {
     /// Forgets the hidden variables beyond the count.
     pub fn drop_hidden(&mut self, count: usize) {
         if let Some(env) = &mut self.env {
-            env.vars.truncate(count);
-            env.keep_facts(|(slot, _), _| *slot < count);
+            env.truncate(count);
         }
     }
 
@@ -187,6 +189,7 @@ impl Lowerer<'_, '_> {
     }
 
     pub fn set_slot(&mut self, slot: Slot, var: Var) {
+        self.cover.vars_changed();
         if let Some(env) = &mut self.env {
             env.set(slot, var);
         }

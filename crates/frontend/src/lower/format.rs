@@ -1,6 +1,6 @@
 //! Values as text: `str`, `repr`, `format` and f-strings.
 
-use ir::{Const, Prim, Type};
+use ir::{Const, Op, Prim, Type};
 
 use super::number::is_integer;
 use super::{Edge, Lowered, Lowerer, Val, Var};
@@ -16,6 +16,7 @@ impl<'p> Lowerer<'_, 'p> {
     fn text_of_plain(&mut self, val: &Val) -> Lowered<Val> {
         match val.ty() {
             Type::Str => Ok(val.clone()),
+            Type::Exception => Ok(self.emit(Op::ExceptionMessage, &[val], Type::Str)),
             // NumPy's scalars print like Python's, and only `repr` tells them apart.
             Type::Np(elem) if elem.name() != "float32" => {
                 let python = self.python_number(val);

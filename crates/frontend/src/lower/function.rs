@@ -153,6 +153,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `return val`.
     pub fn leave(&mut self, val: Val) {
+        if let Some(finally) = self.cover.finally() {
+            self.drop_hidden(finally.vars);
+            self.hidden(Var::Bound(val));
+            let edge = self.detach();
+            return self.collect(finally.returns, edge);
+        }
         if let Some(edge) = self.detach() {
             self.returns.push((edge, val));
         }

@@ -11,6 +11,7 @@ mod compare;
 mod cond;
 mod convert;
 mod dispatch;
+mod exceptions;
 mod expr;
 mod flow;
 mod folds;
@@ -26,6 +27,7 @@ mod numpy;
 mod sequence;
 mod stmt;
 mod template;
+mod tries;
 mod value;
 
 use std::collections::HashMap;
@@ -92,6 +94,8 @@ pub struct Lowerer<'c, 'p> {
     pub returns: Vec<(Edge, Val)>,
     /// For the loop statements around: the collectors of `break` and `continue`.
     pub loops: Vec<(usize, usize)>,
+    /// The `try` statements around, see [`tries`].
+    pub cover: tries::Cover,
     /// What the heads of loops came out as, by loop and by what it was entered with.
     loop_heads: HashMap<(u32, Vec<VarShape>), Vec<VarShape>>,
     pub sites: Sites,
@@ -118,6 +122,7 @@ struct Mark {
     observed: Vec<Option<Shape>>,
     scopes: usize,
     loops: usize,
+    tries: tries::Depth,
     place: Place,
 }
 
@@ -142,6 +147,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             collectors: Vec::new(),
             returns: Vec::new(),
             loops: Vec::new(),
+            cover: tries::Cover::default(),
             loop_heads: HashMap::new(),
             sites,
             diagnostics: Vec::new(),
@@ -284,6 +290,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             observed: self.sites.observed(),
             scopes: self.scopes.len(),
             loops: self.loops.len(),
+            tries: self.cover.depth(),
             place: self.place,
         }
     }
@@ -304,6 +311,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.sites.restore(&mark.observed);
         self.scopes.truncate(mark.scopes);
         self.loops.truncate(mark.loops);
+        self.cover.go_back(mark.tries, self.builder.func().blocks.len());
         self.at_place(mark.place);
     }
 

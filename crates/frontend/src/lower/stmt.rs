@@ -1,20 +1,25 @@
 //! Statements. Each failed one is reported and the walk goes on, so that all errors of a program come at once; what it
 //! would have bound is poisoned, so that nothing is said twice.
 
-use ir::ExcKind;
-
 use super::value::Static;
-use super::{Edge, Lowered, Lowerer, Stop, Thing, Var};
+use super::{Edge, Lowered, Lowerer, Stop, Var};
 use crate::locate::FunctionNode;
 use crate::names::Slot;
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
+
+/// The two ways out of an iteration.
+#[derive(Clone, Copy)]
+pub enum LoopExit {
+    Break,
+    Continue,
+}
 
 impl<'p> Lowerer<'_, 'p> {
     /// Statements in order, as far as control gets.
     pub fn block(&mut self, body: &'p [Stmt]) {
         for stmt in body {
             let Some(saved) = self.env().map(|env| env.clone()) else { return };
-            let (scopes, loops) = (self.scopes.len(), self.loops.len());
+            let (scopes, loops, tries) = (self.scopes.len(), self.loops.len(), self.cover.depth());
             self.at(stmt);
             let lowered = self.burn(4).and_then(|()| self.stmt(stmt));
             match self.settle(lowered) {
@@ -22,6 +27,7 @@ impl<'p> Lowerer<'_, 'p> {
                 Err(Stop::Failed) => {
                     self.scopes.truncate(scopes);
                     self.loops.truncate(loops);
+                    self.cover.leave_to(tries);
                     if !self.is_live() {
                         let block = self.builder.block();
                         self.attach(Edge { block, env: saved });
@@ -54,8 +60,9 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::If(branch) => self.if_stmt(branch, stmt),
             Stmt::While(looped) => self.while_stmt(looped, stmt),
             Stmt::For(looped) => self.for_stmt(looped, stmt),
-            Stmt::Break(_) => self.leave_loop(|(breaks, _)| *breaks),
-            Stmt::Continue(_) => self.leave_loop(|(_, continues)| *continues),
+            Stmt::Break(_) => self.leave_loop(LoopExit::Break),
+            Stmt::Continue(_) => self.leave_loop(LoopExit::Continue),
+            Stmt::Try(tried) => self.try_stmt(tried, stmt),
             Stmt::Raise(raise) => self.raise_stmt(raise),
             Stmt::Assert(assert) => self.assert_stmt(assert),
             Stmt::Import(import) => self.import_stmt(import),
@@ -104,7 +111,6 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
             Stmt::With(_) => ("`with`", None),
             Stmt::Match(_) => ("`match`", Some("use `if` and `elif`")),
-            Stmt::Try(_) => ("`try`", Some("test for the condition with `if` first")),
             Stmt::Global(_) => ("`global`", Some("return the new value instead")),
             Stmt::Nonlocal(_) => ("`nonlocal`", Some("return the new value instead")),
             _ => ("this statement", None),
@@ -112,9 +118,16 @@ impl<'p> Lowerer<'_, 'p> {
         self.fail("unsupported-statement", format!("{what} cannot be compiled"), help.map(str::to_owned))
     }
 
-    fn leave_loop(&mut self, which: impl Fn(&(usize, usize)) -> usize) -> Lowered<()> {
-        let Some(collector) = self.loops.last().map(which) else {
+    /// `break` or `continue`, by way of the `finally` around that is inside the loop.
+    pub fn leave_loop(&mut self, exit: LoopExit) -> Lowered<()> {
+        let Some((breaks, continues)) = self.loops.last().copied() else {
             return self.fail("syntax-error", "`break` and `continue` belong into a loop", None);
+        };
+        let collector = match (self.cover.finally_in_loop(self.loops.len()), exit) {
+            (Some(finally), LoopExit::Break) => finally.breaks,
+            (Some(finally), LoopExit::Continue) => finally.continues,
+            (None, LoopExit::Break) => breaks,
+            (None, LoopExit::Continue) => continues,
         };
         let edge = self.detach();
         self.collect(collector, edge);
@@ -147,7 +160,7 @@ impl<'p> Lowerer<'_, 'p> {
         self.join(ends, live)
     }
 
-    fn block_from(&mut self, edges: Vec<Edge>, body: &'p [Stmt], ends: &mut Vec<Edge>) {
+    pub fn block_from(&mut self, edges: Vec<Edge>, body: &'p [Stmt], ends: &mut Vec<Edge>) {
         if self.join(edges, None).is_ok() {
             self.block(body);
             ends.extend(self.detach());
@@ -156,7 +169,7 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// The edges where a condition holds and where it does not. When it is refused, both sides are looked at all the
     /// same, for their errors.
-    fn test(&mut self, expr: &'p Expr) -> (Vec<Edge>, Vec<Edge>) {
+    pub fn test(&mut self, expr: &'p Expr) -> (Vec<Edge>, Vec<Edge>) {
         let Some(saved) = self.env().map(|env| env.clone()) else { return (Vec::new(), Vec::new()) };
         let lowered = self.condition(expr);
         match self.settle(lowered) {
@@ -232,73 +245,6 @@ impl<'p> Lowerer<'_, 'p> {
         });
         let exits = self.close_collector(exits);
         self.after_loop(lowered, (breaks, exits), &looped.orelse, stmt)
-    }
-
-    // Exceptions.
-
-    fn raise_stmt(&mut self, raise: &'p ast::StmtRaise) -> Lowered<()> {
-        let Some(exc) = &raise.exc else {
-            return self.fail("unsupported-statement", "a `raise` without an exception cannot be compiled", None);
-        };
-        if let Some(cause) = raise.cause.as_deref().filter(|cause| !cause.is_none_literal_expr()) {
-            return self.fail_at(cause, "unsupported-statement", "only `raise ... from None` can be compiled", None);
-        }
-        let (class, arguments) = match &**exc {
-            Expr::Call(call) if call.arguments.keywords.is_empty() => (&*call.func, Some(&call.arguments.args)),
-            other => (other, None),
-        };
-        let Some(kind) = self.exception_class(class)? else {
-            return self.fail_at(
-                class,
-                "unsupported-exception",
-                "only the built-in exception classes can be raised in compiled code",
-                Some("raise `ValueError` or another built-in class".to_owned()),
-            );
-        };
-        let mut vals = Vec::new();
-        for argument in arguments.into_iter().flatten() {
-            vals.push(self.expr(argument)?);
-        }
-        self.at(raise);
-        let message = match vals.as_slice() {
-            [] => None,
-            [val] => Some(self.text_of(val)?),
-            several => {
-                let tuple = self.tuple(several);
-                Some(self.repr_of(&tuple)?)
-            }
-        };
-        self.at(raise);
-        self.raise_with(kind, message.as_ref());
-        Ok(())
-    }
-
-    /// The built-in exception class that an expression names.
-    fn exception_class(&mut self, expr: &'p Expr) -> Lowered<Option<ExcKind>> {
-        match expr {
-            Expr::Name(_) => Ok(match self.thing(expr)? {
-                // Those about encodings take five arguments.
-                Thing::Static(Static::Builtin("UnicodeEncodeError" | "UnicodeDecodeError")) => None,
-                Thing::Static(Static::Builtin(name)) => ExcKind::from_name(name),
-                _ => None,
-            }),
-            _ => Ok(None),
-        }
-    }
-
-    fn assert_stmt(&mut self, assert: &'p ast::StmtAssert) -> Lowered<()> {
-        let (holds, fails) = self.test(&assert.test);
-        if self.join(fails, None).is_ok() {
-            let lowered = match &assert.msg {
-                Some(expr) => self.expr(expr).and_then(|val| self.text_of(&val)).map(Some),
-                None => Ok(None),
-            };
-            if let Some(message) = self.if_reached(lowered)? {
-                self.at(assert);
-                self.raise_with(ExcKind::AssertionError, message.as_ref());
-            }
-        }
-        self.join(holds, None)
     }
 
     // Imports inside a function bind names to modules; nothing is run.

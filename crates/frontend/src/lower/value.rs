@@ -79,6 +79,9 @@ impl Lowerer<'_, '_> {
     pub fn emit(&mut self, op: Op, args: &[&Val], shape: impl Into<Shape>) -> Val {
         let ids: Vec<Value> = args.iter().map(|arg| arg.id).collect();
         let shape = shape.into();
+        if op.can_raise() {
+            self.cover();
+        }
         let id = self.builder.inst(op, &ids, shape.ty.clone());
         Val::new(id, shape)
     }
@@ -187,6 +190,7 @@ impl Lowerer<'_, '_> {
 
     /// Ends control flow with an exception whose text is a value.
     pub fn raise_with(&mut self, class: ExcKind, message: Option<&Val>) -> Stop {
+        self.cover();
         self.builder.raise(class, message.map(|message| message.id));
         self.close();
         Stop::Dead
