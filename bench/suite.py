@@ -1,56 +1,26 @@
-"""The benchmarks: for each, sides that do the same work and how to compare their answers."""
+"""The benchmarks of numbers, calls and the main job: for each, sides that do the same work."""
 
 import ctypes
-import dataclasses
 import linecache
 import os
 import pathlib
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable
-from typing import Any
 
 import kernels
+import language
 import numpy as np
+from benchmark import Benchmark, c_library, equal, nanoseconds
 
 import fuseline as fl
 
-HERE = pathlib.Path(__file__).resolve().parent
 POINTER = ctypes.POINTER(ctypes.c_double)
 LONGS = ctypes.POINTER(ctypes.c_int64)
 LONG = ctypes.c_int64
 
 
-def close(a, b):
-    return np.allclose(a, b, rtol=1e-12)
-
-
-@dataclasses.dataclass
-class Benchmark:
-    name: str
-    what: str
-    sides: Callable[[], dict[str, Callable[[], Any]]]
-    #: The side that the others are compared with.
-    base: str
-    same: Callable[[Any, Any], bool] = close
-    #: How many units of work one run does; figures are for one unit.
-    per: int = 1
-    show: Callable[[float], str] = lambda seconds: f"{seconds * 1e3:.2f} ms"
-    #: Sides of one thread are timed by what that thread used, so that another process does not count.
-    clock: Callable[[], float] = time.perf_counter
-
-
-def nanoseconds(seconds):
-    return f"{seconds * 1e9:.1f} ns"
-
-
 def c_twins():
     """The C kernels, compiled for this machine."""
-    library = pathlib.Path(tempfile.gettempdir()) / f"fuseline-bench-{os.getuid()}-kernels.so"
-    flags = ["-O3", "-march=native", "-fPIC", "-shared"]
-    subprocess.run(["clang-19", *flags, str(HERE / "c" / "kernels.c"), "-o", str(library), "-lm"], check=True)
-    loaded = ctypes.CDLL(str(library))
+    loaded = c_library("kernels")
     loaded.fib.argtypes, loaded.fib.restype = [LONG], LONG
     loaded.assign.argtypes = [POINTER, LONG, LONG, POINTER, LONG, LONGS]
     loaded.gradient.argtypes = [POINTER, LONG, LONG, POINTER, POINTER, POINTER]
@@ -238,7 +208,7 @@ BENCHMARKS = [
         clock=time.thread_time,
         per=CALLS,
         show=nanoseconds,
-        same=lambda a, b: a == b,
+        same=equal,
     ),
     Benchmark(
         "compile",
@@ -249,4 +219,5 @@ BENCHMARKS = [
         clock=time.process_time,
     ),
     Benchmark("flights", "the main job without reading the files", flights_job, "CPython"),
+    *language.BENCHMARKS,
 ]
