@@ -89,7 +89,13 @@ def encode_container(value):
         return ["tuple", [encode(item) for item in value]]
     if kind is list:
         return ["list", [encode(item) for item in value]]
-    if kind is dict and all(type(key) is str for key in value):
+    if kind is bytes:
+        return ["bytes", value.hex()]
+    if kind is set or kind is frozenset:
+        return [kind.__name__, [encode(item) for item in value]]
+    if kind is dict and not all(type(key) is str for key in value):
+        return ["items", [[encode(key), encode(item)] for key, item in value.items()]]
+    if kind is dict:
         return encode_fields("dict", "", value.items())
     if kind is Row:
         return encode_fields("row", "", value.__dict__.items())
@@ -126,7 +132,9 @@ def is_value(encoded):
     """Whether the whole value could be encoded."""
     if encoded[0] == "other":
         return False
-    if encoded[0] in ("tuple", "list"):
+    if encoded[0] == "items":
+        return all(is_value(part) for pair in encoded[1] for part in pair)
+    if encoded[0] in ("tuple", "list", "set", "frozenset"):
         return all(is_value(item) for item in encoded[1])
     if encoded[0] in ("row", "dict", "namedtuple", "dataclass"):
         return all(is_value(item) for _, item in encoded[2])

@@ -77,17 +77,23 @@ pub fn is_passed(ty: &Type) -> bool {
     holds_array(ty) && ir::layout::slot_count(ty) <= PASSED_CAPTURE_SLOTS_MAX
 }
 
-/// Whether no union and no list of the module holds an array, and every capture that does is passed.
+/// Whether no union, no container and no class of the module holds an array, and every capture that does is passed.
 pub fn arrays_are_plain(module: &Module) -> bool {
     let mut captures = module.captures.iter().map(|capture| &capture.ty);
     let mut types = module.funcs.iter().flat_map(|func| func.values.iter());
-    types.all(is_plain) && captures.all(|ty| is_plain(ty) && (!holds_array(ty) || is_passed(ty)))
+    let mut fields = module.classes.iter().flat_map(|class| &class.fields);
+    fields.all(|(_, ty)| !mentions_array(ty))
+        && types.all(is_plain)
+        && captures.all(|ty| is_plain(ty) && (!holds_array(ty) || is_passed(ty)))
 }
 
 fn is_plain(ty: &Type) -> bool {
     match ty {
         Type::Union(variants) => !variants.iter().any(mentions_array),
-        Type::List(item) => !mentions_array(item),
+        Type::List(item) | Type::Set { item, .. } => !mentions_array(item),
+        Type::Dict(key, value) => !mentions_array(key) && !mentions_array(value),
+        // An object's fields may hold anything; arrays in them are looked for in the classes.
+        Type::Object(_) | Type::Bytes => true,
         Type::Tuple(items) => items.iter().all(is_plain),
         Type::Record(record) => record.fields.iter().all(|(_, ty)| is_plain(ty)),
         Type::None
@@ -105,7 +111,9 @@ fn is_plain(ty: &Type) -> bool {
 fn mentions_array(ty: &Type) -> bool {
     match ty {
         Type::Union(items) => items.iter().any(mentions_array),
-        Type::List(item) => mentions_array(item),
+        Type::List(item) | Type::Set { item, .. } => mentions_array(item),
+        Type::Dict(key, value) => mentions_array(key) || mentions_array(value),
+        Type::Object(_) | Type::Bytes => false,
         Type::None
         | Type::Bool
         | Type::Int
@@ -139,6 +147,10 @@ pub fn holds_array(ty: &Type) -> bool {
         | Type::Np(_)
         | Type::Union(_)
         | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Bytes
         | Type::Exception => false,
     }
 }
@@ -172,7 +184,7 @@ pub fn inline_power(constants: &[Option<&Const>], args: &[Value]) -> Option<u32>
     let constant = args.get(1).and_then(|arg| constants.get(arg.index()).copied().flatten())?;
     match constant {
         Const::Int(power @ 0..=INLINE_POWER_MAX) => Some(*power as u32),
-        Const::Int(_) | Const::None | Const::Bool(_) | Const::Float(_) | Const::Str(_) => None,
+        Const::Int(_) | Const::None | Const::Bool(_) | Const::Float(_) | Const::Str(_) | Const::Bytes(_) => None,
     }
 }
 
@@ -269,6 +281,16 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
             facts.can_raise = true;
             facts.context = true;
             facts.pure = false;
+            facts.collects &= doomed;
+        }
+        Op::Container(op) => {
+            facts.memory = true;
+            facts.pure &= op.effect() == ir::Effect::Computes;
+            facts.collects &= doomed || op.effect() == ir::Effect::Computes;
+            uses_arena = op.can_raise() || op.effect() == ir::Effect::Writes;
+        }
+        Op::ObjectGet(_) | Op::ObjectSet(_) => {
+            facts.memory = true;
             facts.collects &= doomed;
         }
         Op::ListLen => facts.memory = true,
@@ -436,7 +458,7 @@ pub fn has_slow_call(func: &Func, of: &Loop) -> bool {
 
 fn is_slow(op: &Op) -> bool {
     match op {
-        Op::Call(_) => true,
+        Op::Call(_) | Op::Container(_) => true,
         Op::Prim(prim) => matches!(placement(*prim), Placement::Runtime) && runtime_takes_context(*prim),
         _ => false,
     }

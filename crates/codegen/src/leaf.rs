@@ -70,7 +70,14 @@ fn flatten(ty: &Type, path: &mut Vec<u32>, nullable: bool, out: &mut Vec<Leaf>) 
             }
             return flatten(&inner, path, true, out);
         }
-        Type::Range | Type::List(_) | Type::Array { .. } | Type::Exception => return Err(not_a_column(ty)),
+        Type::Range
+        | Type::Bytes
+        | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Array { .. }
+        | Type::Exception => return Err(not_a_column(ty)),
     };
     out.push(Leaf { path: path.clone(), kind, nullable: nullable || kind == LeafKind::None });
     Ok(())

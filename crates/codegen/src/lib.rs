@@ -12,6 +12,7 @@ mod kernels;
 pub mod leaf;
 mod llvm;
 mod loops;
+mod shape;
 pub mod spans;
 pub mod state;
 mod value;

@@ -150,7 +150,7 @@ impl<'m> Analysis<'m> {
     fn constant_int(&self, value: Value) -> Option<i64> {
         match self.constants.get(value.index()).copied().flatten() {
             Some(Const::Int(value)) => Some(*value),
-            Some(Const::None | Const::Bool(_) | Const::Float(_) | Const::Str(_)) | None => None,
+            Some(Const::None | Const::Bool(_) | Const::Float(_) | Const::Str(_) | Const::Bytes(_)) | None => None,
         }
     }
 

@@ -149,6 +149,10 @@ pub(crate) fn array_shapes(ty: &Type) -> Vec<ArrayShape> {
             | Type::Np(_)
             | Type::Union(_)
             | Type::List(_)
+            | Type::Dict(..)
+            | Type::Set { .. }
+            | Type::Object(_)
+            | Type::Bytes
             | Type::Exception => {}
         }
     }
@@ -227,9 +231,13 @@ pub(crate) fn check(ty: &Type) -> Result<(), CodegenError> {
             }
             check(variant)
         }),
-        Type::Str | Type::List(_) | Type::Exception => {
-            Err(CodegenError::new(format!("a fold's state cannot hold a value of type `{ty}`")))
-        }
+        Type::Str
+        | Type::Bytes
+        | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Exception => Err(CodegenError::new(format!("a fold's state cannot hold a value of type `{ty}`"))),
     }
 }
 
@@ -246,6 +254,10 @@ fn holds_array(ty: &Type) -> bool {
         | Type::Range
         | Type::Np(_)
         | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Bytes
         | Type::Exception => false,
     }
 }

@@ -37,7 +37,7 @@ fn push_comps(ty: &Type, out: &mut Vec<Comp>) {
         Type::Bool => out.push(Comp::Bool),
         Type::Int => out.push(Comp::Int),
         Type::Float => out.push(Comp::Float),
-        Type::Str => out.extend([Comp::Ptr, Comp::Int]),
+        Type::Str | Type::Bytes => out.extend([Comp::Ptr, Comp::Int]),
         Type::Range => out.extend([Comp::Int; 3]),
         Type::Np(elem) => out.push(Comp::Np(*elem)),
         Type::Tuple(items) => items.iter().for_each(|item| push_comps(item, out)),
@@ -46,7 +46,7 @@ fn push_comps(ty: &Type, out: &mut Vec<Comp>) {
             out.push(Comp::Int);
             variants.iter().for_each(|variant| push_comps(variant, out));
         }
-        Type::List(_) => out.push(Comp::Ptr),
+        Type::List(_) | Type::Dict(..) | Type::Set { .. } | Type::Object(_) => out.push(Comp::Ptr),
         Type::Array { ndim, .. } => {
             out.push(Comp::Ptr);
             out.extend(std::iter::repeat_n(Comp::Int, 2 * *ndim as usize));

@@ -97,7 +97,16 @@ pub fn arrow_type(ty: &Type) -> Result<(DataType, bool)> {
                 "convert with `float(...)`, `int(...)` or `str(...)` so that every path returns the same type",
             ));
         }
-        Type::Range | Type::Tuple(_) | Type::Record(_) | Type::List(_) | Type::Array { .. } | Type::Exception => {
+        Type::Range
+        | Type::Tuple(_)
+        | Type::Record(_)
+        | Type::List(_)
+        | Type::Bytes
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Array { .. }
+        | Type::Exception => {
             return Err(Error::plan(format!("a column cannot hold values of type `{ty}`")));
         }
     };

@@ -111,6 +111,7 @@ fn truth(value: &Const) -> bool {
         Const::Int(value) => *value != 0,
         Const::Float(value) => *value != 0.0,
         Const::Str(text) => !text.is_empty(),
+        Const::Bytes(bytes) => !bytes.is_empty(),
     }
 }
 
@@ -118,7 +119,7 @@ fn as_int(value: &Const) -> Option<i64> {
     match value {
         Const::Bool(value) => Some(i64::from(*value)),
         Const::Int(value) => Some(*value),
-        Const::None | Const::Float(_) | Const::Str(_) => None,
+        Const::None | Const::Float(_) | Const::Str(_) | Const::Bytes(_) => None,
     }
 }
 

@@ -62,7 +62,7 @@ impl Origin {
             Const::Int(value) if value.unsigned_abs() <= EXACT_MAX => Literal::Exact,
             Const::Float(value) if value.is_nan() || f64::from(*value as f32) == *value => Literal::Small,
             Const::Float(_) => Literal::Exact,
-            Const::None | Const::Bool(_) | Const::Int(_) | Const::Str(_) => Literal::No,
+            Const::None | Const::Bool(_) | Const::Int(_) | Const::Str(_) | Const::Bytes(_) => Literal::No,
         };
         match value {
             Const::Int(value) => Origin { int_literal: literal, non_negative: *value >= 0, ..Origin::default() },
@@ -371,7 +371,8 @@ pub fn is_too_large(ty: &Type) -> bool {
         match ty {
             Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| measure(item, depth + 1, size)),
             Type::Record(record) => record.fields.iter().any(|(_, field)| measure(field, depth + 1, size)),
-            Type::List(item) => measure(item, depth + 1, size),
+            Type::List(item) | Type::Set { item, .. } => measure(item, depth + 1, size),
+            Type::Dict(key, value) => measure(key, depth + 1, size) || measure(value, depth + 1, size),
             _ => false,
         }
     }
@@ -394,6 +395,11 @@ pub fn python_name(ty: &Type) -> String {
         Type::Record(record) if record.name.is_empty() => "Row".to_owned(),
         Type::Record(record) => record.name.clone(),
         Type::List(_) => "list".to_owned(),
+        Type::Bytes => "bytes".to_owned(),
+        Type::Dict(..) => "dict".to_owned(),
+        Type::Set { frozen: false, .. } => "set".to_owned(),
+        Type::Set { frozen: true, .. } => "frozenset".to_owned(),
+        Type::Object(class) => class.split('#').next().unwrap_or_default().to_owned(),
         Type::Array { .. } => "numpy.ndarray".to_owned(),
         Type::Exception => "Exception".to_owned(),
         Type::Union(variants) => variants.iter().map(python_name).collect::<Vec<_>>().join(" or "),
@@ -409,6 +415,8 @@ pub fn annotation_text(ty: &Type) -> String {
             format!("tuple[{}]", items.iter().map(annotation_text).collect::<Vec<_>>().join(", "))
         }
         Type::List(item) => format!("list[{}]", annotation_text(item)),
+        Type::Dict(key, value) => format!("dict[{}, {}]", annotation_text(key), annotation_text(value)),
+        Type::Set { item, .. } => format!("{}[{}]", python_name(ty), annotation_text(item)),
         Type::Union(variants) => {
             // `None` comes last, as people write it.
             let (none, others): (Vec<_>, Vec<_>) = variants.iter().partition(|ty| **ty == Type::None);

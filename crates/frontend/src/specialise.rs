@@ -542,6 +542,7 @@ impl<'p> Compiler<'p> {
                 .iter()
                 .map(|capture| ir::Capture { name: capture.name.clone(), ty: capture.ty.clone() })
                 .collect(),
+            classes: Vec::new(),
             funcs,
             entry: FuncId(0),
         }

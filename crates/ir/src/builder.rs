@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use crate::container::ContainerOp;
 use crate::exc::ExcKind;
 use crate::module::{
-    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
+    Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
 };
 use crate::prim::Prim;
 use crate::types::{Elem, RecordType, Type};
@@ -16,6 +17,7 @@ use crate::types::{Elem, RecordType, Type};
 pub struct ModuleBuilder {
     files: Vec<String>,
     captures: Vec<Capture>,
+    classes: Vec<Class>,
     funcs: Vec<Option<Func>>,
 }
 
@@ -41,6 +43,14 @@ impl ModuleBuilder {
             self.captures.len() - 1
         });
         CaptureId(index as u32)
+    }
+
+    /// Adds a class, or replaces the one of its name: a recursive class is known by name before its fields are.
+    pub fn class(&mut self, class: Class) {
+        match self.classes.iter_mut().find(|known| known.name == class.name) {
+            Some(known) => *known = class,
+            None => self.classes.push(class),
+        }
     }
 
     /// Takes a number for a function that [`ModuleBuilder::define`] gives later.
@@ -74,7 +84,7 @@ impl ModuleBuilder {
             span: Span::default(),
         };
         let funcs = self.funcs.into_iter().map(|func| func.unwrap_or_else(undefined)).collect();
-        Module { files: self.files, captures: self.captures, funcs, entry }
+        Module { files: self.files, captures: self.captures, classes: self.classes, funcs, entry }
     }
 }
 
@@ -286,6 +296,11 @@ impl FuncBuilder {
 
     pub fn prim(&mut self, prim: Prim, args: &[Value]) -> Value {
         self.inst(Op::Prim(prim), args, prim.result())
+    }
+
+    /// An operation of the container table, whose result type the caller knows.
+    pub fn container(&mut self, op: ContainerOp, args: &[Value], ty: Type) -> Value {
+        self.inst(Op::Container(op), args, ty)
     }
 
     pub fn call(&mut self, func: FuncId, args: &[Value], result: Type) -> Value {

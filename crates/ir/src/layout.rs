@@ -12,6 +12,9 @@
 //! | `list` | address of its header (`runtime::abi::List`) |
 //! | array | address of the first element; per dimension its length; per dimension its stride in bytes |
 //! | `exception` | class number; place (status word); message as a `str` |
+//! | `bytes` | address of the bytes; their number |
+//! | `dict`, `set`, `frozenset` | address of its header (`runtime::abi::Table`) |
+//! | `object` | address of its fields, one after the other as in a record |
 
 use crate::types::Type;
 
@@ -23,13 +26,34 @@ pub fn slot_count(ty: &Type) -> usize {
     match ty {
         Type::None => 0,
         Type::Bool | Type::Int | Type::Float | Type::Np(_) | Type::List(_) => 1,
-        Type::Str => 2,
+        Type::Dict(..) | Type::Set { .. } | Type::Object(_) => 1,
+        Type::Str | Type::Bytes => 2,
         Type::Range => 3,
         Type::Tuple(items) => items.iter().map(slot_count).sum(),
         Type::Record(record) => record.fields.iter().map(|(_, ty)| slot_count(ty)).sum(),
         Type::Union(variants) => 1 + variants.iter().map(slot_count).sum::<usize>(),
         Type::Array { ndim, .. } => 1 + 2 * *ndim as usize,
         Type::Exception => 4,
+    }
+}
+
+/// Whether a set of such items has CPython's table and iterates in its order: the hashes of numbers are fixed, those of
+/// texts and addresses are not. A set of other items iterates in insertion order.
+pub fn has_table_order(item: &Type) -> bool {
+    match item {
+        Type::None | Type::Bool | Type::Int | Type::Float => true,
+        Type::Tuple(items) | Type::Union(items) => items.iter().all(has_table_order),
+        Type::Record(record) => record.fields.iter().all(|(_, ty)| has_table_order(ty)),
+        Type::Set { item, .. } => has_table_order(item),
+        Type::Str
+        | Type::Bytes
+        | Type::Range
+        | Type::Np(_)
+        | Type::List(_)
+        | Type::Dict(..)
+        | Type::Object(_)
+        | Type::Array { .. }
+        | Type::Exception => false,
     }
 }
 

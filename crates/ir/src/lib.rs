@@ -4,6 +4,7 @@
 
 pub mod builder;
 pub mod cfg;
+pub mod container;
 pub mod exc;
 mod graph;
 pub mod interp;
@@ -22,9 +23,10 @@ pub mod verify;
 pub mod wire;
 
 pub use builder::{FuncBuilder, ModuleBuilder};
+pub use container::{ContainerOp, Effect};
 pub use exc::ExcKind;
 pub use module::{
-    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
+    Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };
 pub use prim::Prim;
 pub use types::{Elem, RecordKind, RecordType, Type};

@@ -11,6 +11,8 @@ pub const MODULE_TYPE_NODES_MAX: usize = 4 << 20;
 pub const FUNCS_MAX: usize = 10_000;
 /// How many captures a module may have.
 pub const CAPTURES_MAX: usize = 10_000;
+/// How many classes a module may have.
+pub const CLASSES_MAX: usize = 1_000;
 /// How many source files a module may name.
 pub const FILES_MAX: usize = 10_000;
 /// How many values a function may have.

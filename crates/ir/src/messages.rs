@@ -1,6 +1,7 @@
 //! The texts of the exceptions that operations raise, as CPython 3.11 and NumPy word them. One table for the
 //! interpreter and for codegen, so that `str(e)` is the same in both.
 
+use crate::container::ContainerOp;
 use crate::exc::ExcKind;
 use crate::module::{Op, View};
 use crate::prim::Prim;
@@ -23,7 +24,21 @@ pub fn of_op(op: &Op, class: ExcKind) -> &'static str {
         (Op::ArrayView(View::Slice(_)), ExcKind::ValueError) => "slice step cannot be zero",
         (Op::ArrayView(View::Broadcast), ExcKind::ValueError) => "operands could not be broadcast together",
         (Op::ArrayView(_), ExcKind::ValueError) => "cannot reshape the array into this shape",
+        (Op::Container(op), class) => of_container(*op, class),
         (Op::ArrayZeros, ExcKind::ValueError) => "negative dimensions are not allowed",
+        _ => "",
+    }
+}
+
+/// The text of `class` raised by a container operation, where it does not depend on the arguments.
+pub fn of_container(op: ContainerOp, class: ExcKind) -> &'static str {
+    match (op, class) {
+        (ContainerOp::ListPop, ExcKind::IndexError) => "pop index out of range",
+        (ContainerOp::ListDelete, ExcKind::IndexError) => "list assignment index out of range",
+        (ContainerOp::ListDeleteSlice | ContainerOp::ListSetSlice, ExcKind::ValueError) => "slice step cannot be zero",
+        (ContainerOp::ListReorder, ExcKind::ValueError) => "list modified during sort",
+        (ContainerOp::SetPop, ExcKind::KeyError) => "'pop from an empty set'",
+        (_, ExcKind::RuntimeError) => "the container changed during iteration",
         _ => "",
     }
 }

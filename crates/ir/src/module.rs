@@ -5,11 +5,12 @@
 //! instruction raises, control goes to its block's `handler`, with the [`Type::Exception`] value as the first argument,
 //! or, when the block has none, out of the function to the caller's instruction, which raises in turn.
 //!
-//! **Memory.** There is no pointer and no unchecked access. Lists and arrays are references; tuples, records, strings
-//! and unions are values.
+//! **Memory.** There is no pointer and no unchecked access. Lists, dicts, sets, objects and arrays are references; tuples,
+//! records, strings, bytes and unions are values.
 
 use std::sync::Arc;
 
+use crate::container::{ContainerOp, Effect};
 use crate::exc::ExcKind;
 use crate::prim::Prim;
 use crate::types::Type;
@@ -63,6 +64,8 @@ pub struct Module {
     /// Names of the source files, for messages.
     pub files: Vec<String>,
     pub captures: Vec<Capture>,
+    /// The classes whose instances are [`Type::Object`], by distinct names.
+    pub classes: Vec<Class>,
     pub funcs: Vec<Func>,
     pub entry: FuncId,
 }
@@ -72,6 +75,23 @@ pub struct Module {
 pub struct Capture {
     pub name: String,
     pub ty: Type,
+}
+
+/// A class with mutable instances. Nominal: a field may have the class's own type, as in a linked list.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Class {
+    /// Unique in the module. What follows a `#` tells apart several IR classes of one Python class; it is not shown.
+    pub name: Arc<str>,
+    pub fields: Vec<(String, Type)>,
+    /// Whether `==` and `repr` go by the fields, as those of a dataclass; else by identity.
+    pub is_dataclass: bool,
+}
+
+impl Class {
+    /// The Python class name.
+    pub fn shown_name(&self) -> &str {
+        self.name.split('#').next().unwrap_or_default()
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,6 +142,7 @@ pub enum Const {
     Int(i64),
     Float(f64),
     Str(Arc<str>),
+    Bytes(Arc<[u8]>),
 }
 
 impl Const {
@@ -133,17 +154,19 @@ impl Const {
             Const::Int(_) => Type::Int,
             Const::Float(_) => Type::Float,
             Const::Str(_) => Type::Str,
+            Const::Bytes(_) => Type::Bytes,
         }
     }
 
     /// What two equal constants share: the kind, the bits and the text.
-    fn key(&self) -> (u8, u64, &str) {
+    fn key(&self) -> (u8, u64, &[u8]) {
         match self {
-            Const::None => (0, 0, ""),
-            Const::Bool(value) => (1, u64::from(*value), ""),
-            Const::Int(value) => (2, *value as u64, ""),
-            Const::Float(value) => (3, value.to_bits(), ""),
-            Const::Str(value) => (4, 0, value),
+            Const::None => (0, 0, b""),
+            Const::Bool(value) => (1, u64::from(*value), b""),
+            Const::Int(value) => (2, *value as u64, b""),
+            Const::Float(value) => (3, value.to_bits(), b""),
+            Const::Str(value) => (4, 0, value.as_bytes()),
+            Const::Bytes(value) => (5, 0, value),
         }
     }
 }
@@ -211,6 +234,8 @@ pub enum Op {
     Const(Const),
     /// A row of the primitive table.
     Prim(Prim),
+    /// A row of the table of container operations.
+    Container(ContainerOp),
     /// `(args..) -> result of the function`. Raises what the callee raises, `RecursionError` when the stack is used up.
     Call(FuncId),
     /// `() -> type of the capture`.
@@ -253,7 +278,7 @@ pub enum Op {
     /// `(list[T], list[T]) -> list[T]`: a new list.
     ListConcat,
     /// `(keys: list[T], reverse: bool) -> list[int]`: the stable permutation that sorts the keys, by CPython's
-    /// algorithm; `T` is bool, int, float, str or a tuple of such.
+    /// algorithm; raises `TypeError` where two keys have no order.
     ListArgsort,
 
     /// `(array) -> int`: the length along the dimension.
@@ -274,6 +299,11 @@ pub enum Op {
     /// very same: a loop that reads an element before it stores to its place meets nothing else.
     ArrayOverlaps,
 
+    /// `(object) -> T`: the field at this position.
+    ObjectGet(u32),
+    /// `(object, value: T) -> none`: changes the field at this position.
+    ObjectSet(u32),
+
     /// `(exception) -> bool`: whether its class is this or derives from it.
     ExceptionIs(ExcKind),
     /// `(exception) -> str`: `str(e)`.
@@ -285,6 +315,7 @@ impl Op {
     pub fn can_raise(&self) -> bool {
         match self {
             Op::Prim(prim) => prim.can_raise(),
+            Op::Container(op) => op.can_raise(),
             Op::Call(_)
             | Op::Variant(_)
             | Op::FromNp
@@ -312,6 +343,8 @@ impl Op {
             | Op::ArrayShape(_)
             | Op::ArrayIsFlat
             | Op::ArrayOverlaps
+            | Op::ObjectGet(_)
+            | Op::ObjectSet(_)
             | Op::ExceptionIs(_)
             | Op::ExceptionMessage => false,
         }
@@ -319,7 +352,11 @@ impl Op {
 
     /// Whether the operation writes memory that another can read.
     pub fn writes_memory(&self) -> bool {
-        matches!(self, Op::ListSet | Op::ListAppend | Op::ArraySet)
+        match self {
+            Op::ListSet | Op::ListAppend | Op::ArraySet | Op::ObjectSet(_) => true,
+            Op::Container(op) => op.effect() == Effect::Writes,
+            _ => false,
+        }
     }
 }
 
@@ -372,6 +409,11 @@ impl Term {
 impl Module {
     pub fn func(&self, id: FuncId) -> &Func {
         &self.funcs[id.index()]
+    }
+
+    /// The class of this name.
+    pub fn class(&self, name: &str) -> Option<&Class> {
+        self.classes.iter().find(|class| *class.name == *name)
     }
 
     pub fn entry_func(&self) -> &Func {

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use crate::container::ContainerOp;
 use crate::exc::ExcKind;
 use crate::module::{CaptureId, Const, FuncId, Op, View};
 use crate::prim::Prim;
 
-/// Every operation that is no primitive, with an empty immediate where it has one.
+/// Every operation that is neither a primitive nor a container operation, with an empty immediate where it has one.
 pub const ALL: &[(&str, Op)] = &[
     ("const", Op::Const(Const::None)),
     ("call", Op::Call(FuncId(0))),
@@ -42,6 +43,8 @@ pub const ALL: &[(&str, Op)] = &[
     ("array.fold", Op::ArrayView(View::Fold)),
     ("array.is_flat", Op::ArrayIsFlat),
     ("array.overlaps", Op::ArrayOverlaps),
+    ("object.get", Op::ObjectGet(0)),
+    ("object.set", Op::ObjectSet(0)),
     ("exception.is", Op::ExceptionIs(ExcKind::BaseException)),
     ("exception.message", Op::ExceptionMessage),
 ];
@@ -51,7 +54,8 @@ pub fn from_name(name: &str) -> Option<Op> {
     static BY_NAME: OnceLock<HashMap<&'static str, Op>> = OnceLock::new();
     let by_name = BY_NAME.get_or_init(|| {
         let prims = Prim::ALL.iter().map(|prim| (prim.name(), Op::Prim(*prim)));
-        ALL.iter().map(|(name, op)| (*name, op.clone())).chain(prims).collect()
+        let containers = ContainerOp::ALL.iter().map(|op| (op.name(), Op::Container(*op)));
+        ALL.iter().map(|(name, op)| (*name, op.clone())).chain(prims).chain(containers).collect()
     });
     by_name.get(name).cloned()
 }
@@ -62,6 +66,7 @@ impl Op {
         match self {
             Op::Const(_) => "const",
             Op::Prim(prim) => prim.name(),
+            Op::Container(op) => op.name(),
             Op::Call(_) => "call",
             Op::Capture(_) => "capture",
             Op::Select => "select",
@@ -88,6 +93,8 @@ impl Op {
             Op::ArrayView(view) => view.name(),
             Op::ArrayIsFlat => "array.is_flat",
             Op::ArrayOverlaps => "array.overlaps",
+            Op::ObjectGet(_) => "object.get",
+            Op::ObjectSet(_) => "object.set",
             Op::ExceptionIs(_) => "exception.is",
             Op::ExceptionMessage => "exception.message",
         }
@@ -102,6 +109,7 @@ mod tests {
     fn names_are_unique_and_lead_back() {
         let mut names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
         names.extend(Prim::ALL.iter().map(|prim| prim.name()));
+        names.extend(ContainerOp::ALL.iter().map(|op| op.name()));
         let count = names.len();
         names.sort();
         names.dedup();
@@ -109,6 +117,9 @@ mod tests {
         for (name, op) in ALL {
             assert_eq!(op.name(), *name);
             assert_eq!(from_name(name).as_ref(), Some(op));
+        }
+        for op in ContainerOp::ALL {
+            assert_eq!(from_name(op.name()), Some(Op::Container(*op)));
         }
         for prim in Prim::ALL {
             assert_eq!(from_name(prim.name()), Some(Op::Prim(*prim)));

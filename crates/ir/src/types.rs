@@ -144,6 +144,16 @@ pub enum Type {
     },
     /// A caught exception: its class and message.
     Exception,
+    Bytes,
+    /// A Python `dict`: a reference to a table of keys and values, in order of insertion.
+    Dict(Box<Type>, Box<Type>),
+    /// A Python `set` or `frozenset`: a reference to a table of items.
+    Set {
+        item: Box<Type>,
+        frozen: bool,
+    },
+    /// A reference to a mutable instance of the class of this name in [`crate::Module::classes`].
+    Object(Arc<str>),
 }
 
 impl Type {
@@ -200,6 +210,46 @@ impl Type {
         match self {
             Type::Union(variants) => Type::union(variants.iter().filter(|v| **v != Type::None).cloned()),
             other => other.clone(),
+        }
+    }
+
+    /// Whether the value is a reference: two of them may be one.
+    pub fn is_reference(&self) -> bool {
+        match self {
+            Type::List(_) | Type::Dict(..) | Type::Set { .. } | Type::Object(_) | Type::Array { .. } => true,
+            Type::None
+            | Type::Bool
+            | Type::Int
+            | Type::Float
+            | Type::Str
+            | Type::Bytes
+            | Type::Range
+            | Type::Np(_)
+            | Type::Tuple(_)
+            | Type::Record(_)
+            | Type::Union(_)
+            | Type::Exception => false,
+        }
+    }
+
+    /// Whether values of the type can be keys of a dict and items of a set.
+    pub fn is_hashable(&self) -> bool {
+        match self {
+            Type::None
+            | Type::Bool
+            | Type::Int
+            | Type::Float
+            | Type::Str
+            | Type::Bytes
+            | Type::Range
+            | Type::Object(_) => true,
+            Type::Set { frozen, .. } => *frozen,
+            Type::Tuple(items) | Type::Union(items) => items.iter().all(Type::is_hashable),
+            Type::Record(record) => {
+                matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass)
+                    && record.fields.iter().all(|(_, ty)| ty.is_hashable())
+            }
+            Type::Np(_) | Type::List(_) | Type::Dict(..) | Type::Array { .. } | Type::Exception => false,
         }
     }
 
@@ -269,6 +319,11 @@ impl fmt::Display for Type {
             Type::List(item) => write!(f, "list[{item}]"),
             Type::Array { elem, ndim } => write!(f, "array[{}, {ndim}]", elem.name()),
             Type::Exception => f.write_str("exception"),
+            Type::Bytes => f.write_str("bytes"),
+            Type::Dict(key, value) => write!(f, "dict[{key}, {value}]"),
+            Type::Set { item, frozen: false } => write!(f, "set[{item}]"),
+            Type::Set { item, frozen: true } => write!(f, "frozenset[{item}]"),
+            Type::Object(class) => write!(f, "object {}", quote_name(class)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ir::layout::{STR_ASCII_BIT, slot_count, variant_slot};
 use ir::{Elem, RecordKind, RecordType, Type};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -54,6 +54,9 @@ impl<'py> Reader<'_, 'py> {
             Type::List(item) => unsafe { self.read_list(item, first)? },
             // SAFETY: as this function's.
             Type::Array { elem, ndim } => unsafe { self.read_array(*elem, *ndim as usize, slots)? },
+            Type::Bytes | Type::Dict(..) | Type::Set { .. } | Type::Object(_) => {
+                return Err(PyTypeError::new_err(format!("a value of type `{ty}` cannot be returned to Python yet")));
+            }
             Type::Exception => return Err(broken("an exception as a value")),
         })
     }

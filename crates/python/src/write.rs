@@ -106,7 +106,8 @@ pub fn write(object: &Bound<'_, PyAny>, ty: &Type, out: &mut Vec<u64>, frame: &m
                 }
             }
         }
-        Type::Exception => return Ok(false),
+        // Not yet: what is no list stays on its side.
+        Type::Bytes | Type::Dict(..) | Type::Set { .. } | Type::Object(_) | Type::Exception => return Ok(false),
     }
     Ok(true)
 }

@@ -21,6 +21,41 @@ pub struct List {
     pub capacity: i64,
 }
 
+/// A `bytes`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes {
+    pub data: *const u8,
+    pub length: u64,
+}
+
+/// A `dict`, `set` or `frozenset`. An entry is a run of slots: its hash, the key, the value of a dict. A hash of -1, which
+/// no key has, says that the entry holds nothing.
+///
+/// In insertion order, entries follow one another and `index` leads to them. A set of numbers is CPython's own hash
+/// table: every place of it is an entry.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Table {
+    pub entries: *mut u64,
+    /// Live entries.
+    pub len: i64,
+    /// Entries that were ever filled; of CPython's table the number of its places.
+    pub used: i64,
+    /// Entries there is room for.
+    pub capacity: i64,
+    /// Insertion order: the number of an entry and 1, or 0, at the place its hash leads to. CPython's table: the states of the places.
+    pub index: *mut u32,
+    /// Places of the index less 1.
+    pub index_mask: i64,
+    /// Places of CPython's table that are not empty.
+    pub fill: i64,
+    /// Where `set.pop` looks next.
+    pub finger: i64,
+    /// 1 for CPython's table.
+    pub has_table_order: i64,
+}
+
 /// What a kernel is handed besides its data. One per running thread; compiled code gets its address as the first
 /// argument of every function that needs it.
 ///

@@ -64,6 +64,21 @@ fn to_interp(value: &Value, ty: &Type) -> Result<interp::Value, String> {
             let items = items.iter().map(|value| to_interp(value, item)).collect::<Result<Vec<_>, _>>()?;
             interp::Value::List(Rc::new(RefCell::new(items)))
         }
+        (Value::Bytes(bytes), Type::Bytes) => interp::Value::Bytes(bytes.as_slice().into()),
+        (_, Type::Dict(key, item)) => {
+            let mut dict = interp::Dict::default();
+            for (found, value) in value.pairs().ok_or_else(mismatch)? {
+                dict.set(to_interp(&found, key)?, to_interp(&value, item)?);
+            }
+            interp::Value::Dict(Rc::new(RefCell::new(dict)))
+        }
+        (Value::Set { frozen, items }, Type::Set { item, .. }) => {
+            let mut set = interp::Set::new(item, *frozen);
+            for value in items {
+                set.add(to_interp(value, item)?);
+            }
+            interp::Value::Set(Rc::new(RefCell::new(set)))
+        }
         (Value::Array { elem, shape, items }, Type::Array { elem: expected, .. }) if elem == expected => {
             interp::Value::Array(interp::Array::new(*elem, shape.clone(), items.clone()))
         }
@@ -88,6 +103,24 @@ pub fn from_interp(value: &interp::Value) -> Result<Value, String> {
             Value::Record(record.kind, record.name.clone(), names.zip(all(items)?).collect())
         }
         interp::Value::List(items) => Value::List(all(&items.borrow())?),
+        interp::Value::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
+        interp::Value::Dict(dict) => {
+            let pairs = dict
+                .borrow()
+                .iter()
+                .map(|(key, value)| Ok((from_interp(key)?, from_interp(value)?)))
+                .collect::<Result<_, String>>();
+            Value::Dict(pairs?)
+        }
+        interp::Value::Set(set) => {
+            let items = set.borrow().iter().map(from_interp).collect::<Result<_, _>>()?;
+            Value::Set { frozen: set.borrow().is_frozen(), items }
+        }
+        interp::Value::Object(object) => {
+            let values = all(&object.fields.borrow())?;
+            let class = object.class.split('#').next().unwrap_or_default().to_string();
+            Value::Record(ir::RecordKind::Dataclass, class, object.names.iter().cloned().zip(values).collect())
+        }
         interp::Value::Array(array) => {
             Value::Array { elem: array.elem, shape: array.shape.clone(), items: array.elements() }
         }

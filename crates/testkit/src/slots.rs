@@ -45,6 +45,11 @@ impl Slots {
                 }
             }
             (Type::List(item), Value::List(items)) => self.push_list(items, item)?,
+            (Type::Bytes, Value::Bytes(bytes)) => {
+                let bytes: Box<[u8]> = bytes.as_slice().into();
+                self.slots.extend([bytes.as_ptr() as u64, bytes.len() as u64]);
+                self.texts.push(bytes);
+            }
             (Type::Array { elem, ndim }, Value::Array { elem: other, shape, items })
                 if elem == other && usize::from(*ndim) == shape.len() =>
             {
@@ -124,6 +129,12 @@ pub fn fits(value: &Value, ty: &Type) -> bool {
                 && fields.iter().zip(&record.fields).all(|((na, value), (nb, ty))| na == nb && fits(value, ty))
         }
         (Type::List(item), Value::List(items)) => items.iter().all(|value| fits(value, item)),
+        (Type::Set { item, frozen }, Value::Set { frozen: own, items }) => {
+            frozen == own && items.iter().all(|value| fits(value, item))
+        }
+        (Type::Dict(key, item), _) => {
+            value.pairs().is_some_and(|pairs| pairs.iter().all(|(found, value)| fits(found, key) && fits(value, item)))
+        }
         _ => value.type_of().is_ok_and(|own| own == *ty),
     }
 }
@@ -203,17 +214,57 @@ pub unsafe fn read(slots: &mut &[u64], ty: &Type) -> Result<Value, String> {
             // SAFETY: the caller vouches for the array.
             unsafe { array_at(*elem, address, &shape, &strides) }
         }
+        Type::Bytes => {
+            let (address, length) = (take()?, take()?);
+            // SAFETY: the caller vouches for the value.
+            Value::Bytes(unsafe { bytes_at(address, length as usize) }.to_vec())
+        }
+        Type::Dict(key, item) => {
+            // SAFETY: the caller vouches for the dict.
+            let entries = unsafe { entries_at(take()?, slot_count(key) + slot_count(item)) };
+            let mut pairs = Vec::new();
+            for mut entry in entries {
+                // SAFETY: an entry has the slots of its key and its value.
+                pairs.push(unsafe { (read(&mut entry, key)?, read(&mut entry, item)?) });
+            }
+            Value::Dict(pairs)
+        }
+        Type::Set { item, frozen } => {
+            // SAFETY: the caller vouches for the set.
+            let entries = unsafe { entries_at(take()?, slot_count(item)) };
+            // SAFETY: an entry has the slots of its item.
+            let items = entries.into_iter().map(|mut entry| unsafe { read(&mut entry, item) });
+            Value::Set { frozen: *frozen, items: items.collect::<Result<_, _>>()? }
+        }
+        Type::Object(class) => return Err(format!("an object of `{class}` is no answer yet")),
         Type::Exception => return Err("an exception is no answer".to_string()),
     })
 }
 
-unsafe fn text_at(address: u64, length_word: u64) -> Result<String, String> {
-    let length = (length_word & !STR_ASCII_BIT) as usize;
+/// The slots of the live entries of a table, without their hashes.
+unsafe fn entries_at<'a>(header: u64, width: usize) -> Vec<&'a [u64]> {
+    // SAFETY: the caller vouches for the header and its entries.
+    let table = unsafe { &*(header as *const abi::Table) };
+    let entry = |at: usize| {
+        // SAFETY: as above; each entry is its hash and `width` slots.
+        unsafe { std::slice::from_raw_parts(table.entries.add(at * (width + 1)), width + 1) }
+    };
+    let live = (0..table.used as usize).map(entry).filter(|entry| entry[0] != u64::MAX);
+    live.map(|entry| &entry[1..]).collect()
+}
+
+unsafe fn bytes_at<'a>(address: u64, length: usize) -> &'a [u8] {
     if length == 0 {
-        return Ok(String::new());
+        return &[];
     }
     // SAFETY: the caller vouches for the bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(address as *const u8, length) };
+    unsafe { std::slice::from_raw_parts(address as *const u8, length) }
+}
+
+unsafe fn text_at(address: u64, length_word: u64) -> Result<String, String> {
+    let length = (length_word & !STR_ASCII_BIT) as usize;
+    // SAFETY: the caller vouches for the bytes.
+    let bytes = unsafe { bytes_at(address, length) };
     let text = std::str::from_utf8(bytes).map_err(|error| format!("a str that is not UTF-8: {error}"))?;
     if length_word & STR_ASCII_BIT != 0 && !text.is_ascii() {
         return Err(format!("the str {text:?} is marked as ASCII"));

@@ -22,6 +22,13 @@ pub enum Value {
     Np(Elem, u64),
     Tuple(Vec<Value>),
     List(Vec<Value>),
+    Bytes(Vec<u8>),
+    /// A `dict`; one whose keys are all texts is a `Record` when CPython shows it.
+    Dict(Vec<(Value, Value)>),
+    Set {
+        frozen: bool,
+        items: Vec<Value>,
+    },
     Record(RecordKind, String, Vec<(String, Value)>),
     /// Elements in row-major order, each as its slot.
     Array {
@@ -61,12 +68,15 @@ impl Value {
             Value::Range(..) => Type::Range,
             Value::Np(elem, _) => Type::Np(*elem),
             Value::Tuple(items) => Type::Tuple(items.iter().map(Value::type_of).collect::<Result<_, _>>()?),
-            Value::List(items) => {
-                let types = items.iter().map(Value::type_of).collect::<Result<Vec<_>, _>>()?;
-                if types.is_empty() {
-                    return Err("an empty list has no element type".to_string());
-                }
-                Type::List(Box::new(Type::union(types)))
+            Value::List(items) => Type::List(Box::new(item_type(&items.iter().collect::<Vec<_>>(), "list")?)),
+            Value::Bytes(_) => Type::Bytes,
+            Value::Dict(pairs) => {
+                let (keys, values): (Vec<_>, Vec<_>) = pairs.iter().map(|(key, value)| (key, value)).unzip();
+                Type::Dict(Box::new(item_type(&keys, "dict")?), Box::new(item_type(&values, "dict")?))
+            }
+            Value::Set { frozen, items } => {
+                let items: Vec<&Value> = items.iter().collect();
+                Type::Set { item: Box::new(item_type(&items, "set")?), frozen: *frozen }
             }
             Value::Record(kind, name, fields) => {
                 let fields = fields.iter().map(|(name, value)| Ok((name.clone(), value.type_of()?))).collect::<Result<
@@ -82,6 +92,17 @@ impl Value {
         })
     }
 
+    /// The keys and values of a dict.
+    pub fn pairs(&self) -> Option<Vec<(Value, Value)>> {
+        match self {
+            Value::Dict(pairs) => Some(pairs.clone()),
+            Value::Record(RecordKind::Dict, _, fields) => {
+                Some(fields.iter().map(|(name, value)| (Value::Str(name.clone()), value.clone())).collect())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether both are the same value of the same type: floats by bits, every NaN the same.
     pub fn same(&self, other: &Value) -> bool {
         match (self, other) {
@@ -94,6 +115,21 @@ impl Value {
             (Value::Range(a, b, c), Value::Range(x, y, z)) => (a, b, c) == (x, y, z),
             (Value::Np(a, x), Value::Np(b, y)) => a == b && same_slot(*a, *x, *y),
             (Value::Tuple(a), Value::Tuple(b)) | (Value::List(a), Value::List(b)) => all_same(a, b),
+            (Value::Bytes(a), Value::Bytes(b)) => a == b,
+            (Value::Dict(a), Value::Dict(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|((ka, va), (kb, vb))| ka.same(kb) && va.same(vb))
+            }
+            (Value::Dict(pairs), Value::Record(RecordKind::Dict, _, fields))
+            | (Value::Record(RecordKind::Dict, _, fields), Value::Dict(pairs)) => {
+                let same = |((key, value), (name, other)): (&(Value, Value), &(String, Value))| {
+                    matches!(key, Value::Str(text) if text == name) && value.same(other)
+                };
+                pairs.len() == fields.len() && pairs.iter().zip(fields).all(same)
+            }
+            // The order of a set is what a list made of it shows.
+            (Value::Set { frozen: x, items: a }, Value::Set { frozen: y, items: b }) => {
+                x == y && a.len() == b.len() && a.iter().all(|item| b.iter().any(|other| item.same(other)))
+            }
             (Value::Record(kind_a, name_a, a), Value::Record(kind_b, name_b, b)) => {
                 kind_a == kind_b
                     && name_a == name_b
@@ -107,6 +143,12 @@ impl Value {
             _ => false,
         }
     }
+}
+
+/// The type that all items of a container have, or the union of theirs.
+fn item_type(items: &[&Value], what: &str) -> Result<Type, String> {
+    let types = items.iter().map(|item| item.type_of()).collect::<Result<Vec<_>, _>>()?;
+    if types.is_empty() { Err(format!("an empty {what} has no element type")) } else { Ok(Type::union(types)) }
 }
 
 fn all_same(a: &[Value], b: &[Value]) -> bool {
@@ -166,6 +208,17 @@ fn read_value(json: &Json) -> Option<Value> {
         },
         "tuple" => Value::Tuple(read_values(parts.get(1)?)?),
         "list" => Value::List(read_values(parts.get(1)?)?),
+        "bytes" => Value::Bytes(read_hex(text(1)?)?),
+        "set" => Value::Set { frozen: false, items: read_values(parts.get(1)?)? },
+        "frozenset" => Value::Set { frozen: true, items: read_values(parts.get(1)?)? },
+        "items" => Value::Dict(
+            parts
+                .get(1)?
+                .as_array()?
+                .iter()
+                .map(|pair| Some((read_value(pair.get(0)?)?, read_value(pair.get(1)?)?)))
+                .collect::<Option<_>>()?,
+        ),
         "array" => {
             let Some(elem) = Elem::from_name(text(1)?) else {
                 return Some(Value::Other(format!("array of {}", text(1)?)));
@@ -182,6 +235,11 @@ fn read_value(json: &Json) -> Option<Value> {
         "other" => Value::Other(text(1)?.to_string()),
         _ => return None,
     })
+}
+
+fn read_hex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    pairs.collect()
 }
 
 fn read_values(json: &Json) -> Option<Vec<Value>> {
@@ -220,6 +278,17 @@ impl fmt::Display for Value {
             Value::Np(elem, slot) => write!(f, "np.{}({})", elem.name(), SlotText(*elem, *slot)),
             Value::Tuple(items) => write_items(f, "(", items, ")"),
             Value::List(items) => write_items(f, "[", items, "]"),
+            Value::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
+            Value::Dict(pairs) => {
+                f.write_str("{")?;
+                for (key, value) in pairs {
+                    write!(f, "{key}: {value}, ")?;
+                }
+                f.write_str("}")
+            }
+            Value::Set { frozen, items } => {
+                write_items(f, if *frozen { "frozenset({" } else { "{" }, items, if *frozen { "})" } else { "}" })
+            }
             Value::Record(kind, name, fields) => {
                 write!(f, "{kind:?} {name}{{")?;
                 for (name, value) in fields {

@@ -46,6 +46,9 @@ typedef struct { int64_t start, stop, step; } fuseline_range;
 typedef struct { void *data; int64_t length, stride; } fuseline_array_1d;
 typedef struct { void *data; int64_t rows, columns, row_stride, column_stride; } fuseline_array_2d;
 
+/* A bytes object. */
+typedef struct { const uint8_t *data; uint64_t length; } fuseline_bytes;
+
 /* A list of items as slots: every field of an item takes eight bytes. */
 typedef struct { uint64_t *data; int64_t length, capacity; } fuseline_list;
 
@@ -153,6 +156,10 @@ fn scalar(ty: &Type) -> &'static str {
         | Type::Record(_)
         | Type::Union(_)
         | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Bytes
         | Type::Array { .. }
         | Type::Exception => "int64_t",
     }
@@ -167,6 +174,8 @@ impl Structs {
             Type::Array { ndim: 1, .. } => "fuseline_array_1d".to_string(),
             Type::Array { .. } => "fuseline_array_2d".to_string(),
             Type::List(_) => "fuseline_list *".to_string(),
+            Type::Bytes => "fuseline_bytes".to_string(),
+            Type::Dict(..) | Type::Set { .. } | Type::Object(_) => "uint64_t".to_string(),
             Type::Tuple(_) | Type::Record(_) | Type::Union(_) => self.composite(ty, place),
             Type::None | Type::Bool | Type::Int | Type::Float | Type::Np(_) | Type::Exception => "uint64_t".to_string(),
         }
@@ -214,6 +223,10 @@ impl Structs {
             | Type::Record(_)
             | Type::Union(_)
             | Type::List(_)
+            | Type::Dict(..)
+            | Type::Set { .. }
+            | Type::Object(_)
+            | Type::Bytes
             | Type::Array { .. }
             | Type::Exception => self.name(ty, place),
         }

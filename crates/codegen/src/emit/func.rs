@@ -291,7 +291,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     pub fn constant_int(&self, value: Value) -> Option<i64> {
         match self.constants[value.index()] {
             Some(Const::Int(value)) => Some(*value),
-            Some(Const::None | Const::Bool(_) | Const::Float(_) | Const::Str(_)) | None => None,
+            Some(Const::None | Const::Bool(_) | Const::Float(_) | Const::Str(_) | Const::Bytes(_)) | None => None,
         }
     }
 
@@ -480,7 +480,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             None => Some(""),
             Some(message) => match self.constants[message.index()] {
                 Some(Const::Str(text)) => Some(&**text),
-                Some(Const::None | Const::Bool(_) | Const::Int(_) | Const::Float(_)) | None => None,
+                Some(Const::None | Const::Bool(_) | Const::Int(_) | Const::Float(_) | Const::Bytes(_)) | None => None,
             },
         };
         if let Some(text) = fixed {

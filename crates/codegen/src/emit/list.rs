@@ -87,30 +87,8 @@ impl FuncEmitter<'_, '_> {
     }
 
     pub fn list_argsort(&mut self, keys: Value, reverse: Value) -> Vec<Val> {
-        let mut shape = String::new();
-        key_shape(self.item_of(keys), &mut shape);
-        let [data, length] = self.em.text(&shape);
+        let [data, length] = self.shape_of(self.item_of(keys).clone());
         let (keys, reverse) = (self.scalar(keys), self.scalar(reverse));
         self.runtime_call("list.argsort", &[keys, data, length, reverse])
-    }
-}
-
-/// The letters of a sort key's scalars, as the runtime's `fl_list_argsort` takes them.
-fn key_shape(ty: &Type, out: &mut String) {
-    match ty {
-        Type::Float => out.push('f'),
-        Type::Str => out.push('s'),
-        Type::Tuple(_) | Type::Record(_) => {
-            ty.field_types().unwrap_or_default().iter().for_each(|field| key_shape(field, out));
-        }
-        Type::None => {}
-        Type::Bool
-        | Type::Int
-        | Type::Np(_)
-        | Type::Range
-        | Type::Union(_)
-        | Type::List(_)
-        | Type::Array { .. }
-        | Type::Exception => out.push('i'),
     }
 }

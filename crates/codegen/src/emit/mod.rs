@@ -9,6 +9,7 @@
 //! The parts with a question mark exist when [`Facts`] says so. A function may be emitted in several [`Variant`]s.
 
 pub mod array;
+pub mod container;
 pub mod convert;
 pub mod float;
 pub mod func;
@@ -386,10 +387,10 @@ impl<'m> Emitter<'m> {
         [address, self.ll.int(self.ll.i64(), length_word(text))]
     }
 
-    /// The address of some zero bytes: what is loaded in the place of an element, a text or a list header that is not
-    /// there.
+    /// The address of some zero bytes: what is loaded in the place of an element, a text or a container's header that is
+    /// not there.
     pub fn zero_element(&mut self) -> Val {
-        let size = size_of::<abi::List>();
+        let size = size_of::<abi::List>().max(size_of::<abi::Table>());
         *self.zero.get_or_insert_with(|| self.ll.const_bytes(&vec![0; size]))
     }
 

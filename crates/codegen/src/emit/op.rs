@@ -17,6 +17,9 @@ impl FuncEmitter<'_, '_> {
         match &inst.op {
             Op::Const(constant) => self.constant(constant),
             Op::Prim(prim) => self.prim(*prim, args),
+            Op::Container(op) => self.container(*op, args, result_ty),
+            Op::ObjectGet(field) => self.object_get(args[0], *field, result_ty),
+            Op::ObjectSet(field) => self.object_set(args[0], *field, args[1]),
             Op::Call(callee) => self.call(*callee, args),
             Op::Capture(capture) => self.capture(*capture),
             Op::Select => self.select(args[0], args[1], args[2]),
@@ -56,6 +59,10 @@ impl FuncEmitter<'_, '_> {
             Const::Int(value) => vec![ll.const_i64(*value)],
             Const::Float(value) => vec![ll.const_f64(*value)],
             Const::Str(text) => self.em.text(text).to_vec(),
+            Const::Bytes(bytes) => {
+                let data = if bytes.is_empty() { ll.const_bytes(b"\0") } else { ll.const_bytes(bytes) };
+                vec![data, ll.const_i64(bytes.len() as i64)]
+            }
         }
     }
 

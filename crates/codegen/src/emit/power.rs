@@ -31,7 +31,7 @@ impl FuncEmitter<'_, '_> {
     fn constant_float(&self, value: Value) -> Option<f64> {
         match self.constants[value.index()] {
             Some(Const::Float(value)) => Some(*value),
-            Some(Const::None | Const::Bool(_) | Const::Int(_) | Const::Str(_)) => None,
+            Some(Const::None | Const::Bool(_) | Const::Int(_) | Const::Str(_) | Const::Bytes(_)) => None,
             None => {
                 let insts = self.func.block(self.current).insts.iter();
                 let found = insts.rev().find(|inst| inst.result == value)?;

@@ -31,6 +31,10 @@ pub fn passing(ty: &Type) -> Passing {
         | Type::Record(_)
         | Type::Union(_)
         | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Bytes
         | Type::Array { .. }
         | Type::Exception => Passing::Slots,
     }
@@ -52,6 +56,10 @@ fn scalar_ty(ll: &Llvm, ty: &Type) -> (Ty, Option<&'static str>) {
         | Type::Record(_)
         | Type::Union(_)
         | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Bytes
         | Type::Array { .. }
         | Type::Exception => (ll.i64(), None),
     }
@@ -117,6 +125,10 @@ fn store_scalar(ll: &Llvm, ty: &Type, value: Val, address: Val) {
         | Type::Record(_)
         | Type::Union(_)
         | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Bytes
         | Type::Array { .. }
         | Type::Exception => ll.store(value, address),
     }

@@ -118,6 +118,10 @@ fn flatten(ll: &Llvm, ty: &Type, value: &[Val], valid: Option<Val>, out: &mut Ve
         | Type::Range
         | Type::Np(_)
         | Type::List(_)
+        | Type::Dict(..)
+        | Type::Set { .. }
+        | Type::Object(_)
+        | Type::Bytes
         | Type::Array { .. }
         | Type::Exception => out.push(LeafValue { comps: value.to_vec(), valid }),
     }

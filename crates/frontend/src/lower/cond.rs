@@ -194,7 +194,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let empty = record.kind != ir::RecordKind::Dataclass && record.fields.is_empty();
                 Ok(self.bool(!empty))
             }
-            Type::Range | Type::List(_) => {
+            Type::Range | Type::List(_) | Type::Bytes | Type::Dict(..) | Type::Set { .. } => {
                 let length = self.length(val)?;
                 self.truth(&length)
             }
@@ -203,7 +203,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 "type-mismatch",
                 "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()",
             ),
-            Type::Exception => Ok(self.bool(true)),
+            Type::Exception | Type::Object(_) => Ok(self.bool(true)),
             Type::Union(_) => self.each_variant(val, &mut |lowerer, val| lowerer.truth(&val)),
         }
     }

@@ -1,7 +1,7 @@
 //! Conversions that change a value's type but not the value: into a union, out of a literal, field by field. Nothing
 //! here is an operation of the program.
 
-use ir::{Const, Op, Prim, Type, Value};
+use ir::{Const, ContainerOp, Op, Prim, Type, Value};
 
 use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::shape::Shape;
@@ -124,8 +124,11 @@ impl Lowerer<'_, '_> {
                 let lengths: Vec<Value> = (0..*ndim).map(|_| self.builder.int(0)).collect();
                 self.builder.array_zeros(*elem, &lengths)
             }
-            // Exceptions are never merged.
-            Type::Exception => self.builder.none(),
+            Type::Bytes => self.builder.constant(Const::Bytes(Default::default())),
+            Type::Dict(..) => self.builder.container(ContainerOp::DictNew, &[], ty.clone()),
+            Type::Set { .. } => self.builder.container(ContainerOp::SetNew, &[], ty.clone()),
+            // Neither exceptions nor objects are merged with nothing.
+            Type::Exception | Type::Object(_) => self.builder.none(),
         }
     }
 

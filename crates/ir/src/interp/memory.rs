@@ -11,7 +11,7 @@ use crate::module::Op;
 use crate::types::{Elem, Type};
 
 /// A longer list or array raises `MemoryError`: the interpreter must survive any program.
-const ITEMS_MAX: usize = 1 << 24;
+pub const ITEMS_MAX: usize = 1 << 24;
 
 fn raise(op: &Op, class: ExcKind) -> Outcome {
     Err((class, messages::of_op(op, class).to_string()))

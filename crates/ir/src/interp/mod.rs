@@ -2,11 +2,14 @@
 //! it is written for plainness. Owns scalar arithmetic, strings as far as they need no tables, lists and arrays; asks a
 //! [`Host`] for the heavy primitives. It cannot be crashed: steps, call depth and sizes are limited.
 
+mod compare;
+mod container;
 mod float;
 mod int;
 mod math;
 mod memory;
 pub mod scalar;
+mod table;
 mod text;
 mod value;
 mod views;
@@ -14,9 +17,11 @@ mod views;
 use std::fmt;
 use std::rc::Rc;
 
+pub use compare::equal;
 pub use memory::{less, to_np};
 pub use scalar::{Outcome, Raise};
-pub use value::{Array, Exception, Value, float_repr};
+pub use table::{Dict, Set};
+pub use value::{Array, Exception, Object, Value, float_repr};
 
 use crate::exc::ExcKind;
 use crate::messages;
@@ -223,6 +228,7 @@ impl<'a> Machine<'a> {
             Op::Call(callee) => return Next::Enter(*callee, args),
             Op::Capture(capture) => Ok(self.captures[capture.index()].clone()),
             Op::Prim(prim) => scalar::eval(*prim, &args).unwrap_or_else(|| self.host.prim(*prim, &args)),
+            Op::Container(op) => container::eval(self.module, *op, &args, frame.func.type_of(inst.result)),
             op => execute(frame.func, inst, op, &args, self.host),
         };
         match outcome {
@@ -302,6 +308,16 @@ fn execute(func: &Func, inst: &Inst, op: &Op, args: &[Value], host: &mut dyn Hos
         (Op::ArrayView(view), [Value::Array(array), args @ ..]) => views::view(*view, array, args),
         (Op::ArrayIsFlat, [Value::Array(array)]) => Ok(Value::Bool(views::is_flat(array))),
         (Op::ArrayOverlaps, [Value::Array(a), Value::Array(b)]) => Ok(Value::Bool(views::overlap(a, b))),
+        (Op::ObjectGet(index), [Value::Object(object)]) => {
+            object.fields.borrow().get(*index as usize).cloned().map_or_else(|| invalid(op), Ok)
+        }
+        (Op::ObjectSet(index), [Value::Object(object), value]) => {
+            match object.fields.borrow_mut().get_mut(*index as usize) {
+                Some(field) => *field = value.clone(),
+                None => return invalid(op),
+            }
+            Ok(Value::None)
+        }
         (Op::ExceptionIs(class), [Value::Exception(exception)]) => {
             Ok(Value::Bool(exception.class.is_subclass_of(*class)))
         }
@@ -318,5 +334,6 @@ pub fn constant(value: &Const) -> Value {
         Const::Int(value) => Value::Int(*value),
         Const::Float(value) => Value::Float(*value),
         Const::Str(value) => Value::Str(value.clone()),
+        Const::Bytes(value) => Value::Bytes(value.clone()),
     }
 }

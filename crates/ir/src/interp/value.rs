@@ -5,12 +5,13 @@ use std::fmt::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::table::{Dict, Set};
 use crate::exc::ExcKind;
 use crate::module::Span;
 use crate::text::quote;
 use crate::types::{Elem, RecordKind, RecordType, Type};
 
-/// A value. Lists and arrays are references, as in Python; the rest are values.
+/// A value. Lists, dicts, sets, objects and arrays are references, as in Python; the rest are values.
 #[derive(Clone, Debug)]
 pub enum Value {
     None,
@@ -32,6 +33,20 @@ pub enum Value {
     List(Rc<RefCell<Vec<Value>>>),
     Array(Array),
     Exception(Rc<Exception>),
+    Bytes(Arc<[u8]>),
+    Dict(Rc<RefCell<Dict>>),
+    Set(Rc<RefCell<Set>>),
+    Object(Rc<Object>),
+}
+
+/// An instance of a class of the module.
+#[derive(Debug)]
+pub struct Object {
+    pub class: Arc<str>,
+    /// See [`crate::Class::is_dataclass`].
+    pub is_dataclass: bool,
+    pub names: Vec<String>,
+    pub fields: RefCell<Vec<Value>>,
 }
 
 /// A NumPy array: a view of a buffer that others may share.
@@ -119,6 +134,39 @@ impl Value {
         }
     }
 
+    /// The name of the Python class, as messages have it.
+    pub fn type_name(&self) -> &str {
+        match self {
+            Value::None => "NoneType",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int",
+            Value::Float(_) => "float",
+            Value::Str(_) => "str",
+            Value::Bytes(_) => "bytes",
+            Value::Range { .. } => "range",
+            Value::Np(elem, _) => elem.name(),
+            Value::Tuple(_) => "tuple",
+            Value::Record(record, _) => match record.kind {
+                RecordKind::Dict => "dict",
+                RecordKind::Row => "Row",
+                RecordKind::NamedTuple | RecordKind::Dataclass => &record.name,
+            },
+            Value::Union(_, value) => value.type_name(),
+            Value::List(_) => "list",
+            Value::Dict(_) => "dict",
+            Value::Set(set) => {
+                if set.borrow().is_frozen() {
+                    "frozenset"
+                } else {
+                    "set"
+                }
+            }
+            Value::Object(object) => object.class.split('#').next().unwrap_or_default(),
+            Value::Array(_) => "numpy.ndarray",
+            Value::Exception(exception) => exception.class.name(),
+        }
+    }
+
     /// Whether this is a value of the type.
     pub fn has_type(&self, ty: &Type) -> bool {
         match (self, ty) {
@@ -128,7 +176,9 @@ impl Value {
             | (Value::Float(_), Type::Float)
             | (Value::Str(_), Type::Str)
             | (Value::Range { .. }, Type::Range)
+            | (Value::Bytes(_), Type::Bytes)
             | (Value::Exception(_), Type::Exception) => true,
+            (Value::Object(object), Type::Object(class)) => object.class == *class,
             (Value::Np(elem, _), Type::Np(expected)) => elem == expected,
             (Value::Tuple(items), Type::Tuple(types)) => {
                 items.len() == types.len() && items.iter().zip(types).all(|(item, ty)| item.has_type(ty))
@@ -143,6 +193,10 @@ impl Value {
                 variants.get(*tag as usize).is_some_and(|variant| value.has_type(variant))
             }
             (Value::List(items), Type::List(item)) => items.borrow().iter().all(|value| value.has_type(item)),
+            (Value::Dict(dict), Type::Dict(key, item)) => {
+                dict.borrow().iter().all(|(found, value)| found.has_type(key) && value.has_type(item))
+            }
+            (Value::Set(set), Type::Set { item, .. }) => set.borrow().iter().all(|value| value.has_type(item)),
             (Value::Array(array), Type::Array { elem, ndim }) => {
                 array.elem == *elem && array.shape.len() == usize::from(*ndim)
             }
@@ -158,6 +212,12 @@ impl Value {
             Value::Union(tag, value) => Value::Union(*tag, Rc::new(value.deep_copy())),
             Value::List(items) => Value::list(items.borrow().iter().map(Value::deep_copy).collect()),
             Value::Array(array) => Value::Array(Array::new(array.elem, array.shape.clone(), array.elements())),
+            Value::Dict(dict) => {
+                let mut copy = Dict::default();
+                dict.borrow().iter().for_each(|(key, value)| copy.set(key.clone(), value.deep_copy()));
+                Value::Dict(Rc::new(RefCell::new(copy)))
+            }
+            Value::Set(set) => Value::Set(Rc::new(RefCell::new(set.borrow().clone()))),
             other => other.clone(),
         }
     }
@@ -181,9 +241,59 @@ impl Value {
             Value::Union(_, value) => value.repr(),
             Value::List(items) => format!("[{}]", joined(items.borrow().iter().map(Value::repr))),
             Value::Array(array) => array_repr(array),
+            Value::Bytes(bytes) => bytes_repr(bytes),
+            Value::Dict(dict) => {
+                let pairs = dict
+                    .borrow()
+                    .iter()
+                    .map(|(key, value)| format!("{}: {}", key.repr(), value.repr()))
+                    .collect::<Vec<_>>();
+                format!("{{{}}}", joined(pairs.into_iter()))
+            }
+            Value::Set(set) => {
+                let items = format!("{{{}}}", joined(set.borrow().iter().map(Value::repr)));
+                match (set.borrow().is_frozen(), set.borrow().is_empty()) {
+                    (false, true) => "set()".to_string(),
+                    (true, true) => "frozenset()".to_string(),
+                    (false, false) => items,
+                    (true, false) => format!("frozenset({items})"),
+                }
+            }
+            Value::Object(object) => object_repr(object),
             Value::Exception(exception) => format!("{}({})", exception.class.name(), str_repr(&exception.message)),
         }
     }
+}
+
+fn object_repr(object: &Object) -> String {
+    let class = object.class.split('#').next().unwrap_or_default();
+    let fields = object.fields.borrow();
+    let fields = object.names.iter().zip(fields.iter()).map(|(name, value)| format!("{name}={}", value.repr()));
+    if object.is_dataclass { format!("{class}({})", joined(fields)) } else { format!("<{class} object>") }
+}
+
+/// Python's `repr` of bytes.
+fn bytes_repr(bytes: &[u8]) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    let mut out = format!("b{quote}");
+    for byte in bytes {
+        match byte {
+            b'\\' => out.push_str("\\\\"),
+            b'\t' => out.push_str("\\t"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            byte if char::from(*byte) == quote => {
+                out.push('\\');
+                out.push(quote);
+            }
+            b' '..=b'~' => out.push(char::from(*byte)),
+            byte => {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
+        }
+    }
+    out.push(quote);
+    out
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{Facts, term_raises};
+use crate::container::{ContainerOp, Effect};
 use crate::module::{Func, FuncId, Inst, Module, Op, Target, Term, Value};
 use crate::prim::Prim;
 use crate::types::Type;
@@ -41,15 +42,21 @@ impl Origins {
     }
 }
 
-/// Whether a list or an array is in values of the type.
+/// Whether values of the type hold a reference to memory that can change.
 pub fn holds_reference(ty: &Type) -> bool {
     match ty {
-        Type::List(_) | Type::Array { .. } => true,
+        Type::List(_) | Type::Dict(..) | Type::Set { .. } | Type::Object(_) | Type::Array { .. } => true,
         Type::Tuple(items) | Type::Union(items) => items.iter().any(holds_reference),
         Type::Record(record) => record.fields.iter().any(|(_, ty)| holds_reference(ty)),
-        Type::None | Type::Bool | Type::Int | Type::Float | Type::Str | Type::Range | Type::Np(_) | Type::Exception => {
-            false
-        }
+        Type::None
+        | Type::Bool
+        | Type::Int
+        | Type::Float
+        | Type::Str
+        | Type::Bytes
+        | Type::Range
+        | Type::Np(_)
+        | Type::Exception => false,
     }
 }
 
@@ -62,7 +69,9 @@ pub fn reads_memory(op: &Op) -> bool {
         | Op::ListConcat
         | Op::ListArgsort
         | Op::ArrayGet
+        | Op::ObjectGet(_)
         | Op::Prim(Prim::StrJoin) => true,
+        Op::Container(op) => op.effect() != Effect::Computes,
         op => op.writes_memory(),
     }
 }
@@ -92,8 +101,9 @@ pub fn update(module: &Module, id: FuncId, facts: &mut Facts) -> bool {
                     changed |= new.writes.add(first);
                 }
                 new.reads_memory |= reads_memory(&inst.op) && !first.is_empty();
-                // `str.join` reads the list that is its second argument.
-                new.reads_memory |= inst.op == Op::Prim(Prim::StrJoin);
+                // These read references in their second argument as well.
+                new.reads_memory |=
+                    matches!(inst.op, Op::Prim(Prim::StrJoin) | Op::Container(_)) && inst.args.len() > 1;
             }
         }
         new.can_raise |= block.handler.is_none() && term_raises(&block.term);
@@ -130,8 +140,9 @@ fn value_origins(func: &Func, facts: &Facts) -> Vec<Origins> {
     }
     // A reference stored into a container can come out of it anywhere.
     let stores_references = func.blocks.iter().flat_map(|block| &block.insts).any(|inst| {
-        matches!(inst.op, Op::ListSet | Op::ListAppend)
-            && inst.args.last().is_some_and(|value| holds_reference(func.type_of(*value)))
+        let stores = inst.op.writes_memory() || inst.op == Op::Container(ContainerOp::ObjectNew);
+        let first = usize::from(inst.op.writes_memory());
+        stores && inst.args.iter().skip(first).any(|value| holds_reference(func.type_of(*value)))
     });
     if stores_references {
         for (value, ty) in origins.iter_mut().zip(&func.values) {
@@ -151,9 +162,7 @@ fn value_origins(func: &Func, facts: &Facts) -> Vec<Origins> {
                 let from = match &inst.op {
                     Op::Capture(_) => elsewhere.clone(),
                     Op::Call(callee) => seen_by_caller(&facts.func(*callee).result, inst, &origins),
-                    Op::ListSlice | Op::ListConcat if !holds_references(func.type_of(inst.result)) => {
-                        Origins::default()
-                    }
+                    op if makes_copies(op) && !holds_references(func.type_of(inst.result)) => Origins::default(),
                     _ => {
                         let mut from = Origins::default();
                         for arg in &inst.args {
@@ -176,9 +185,22 @@ fn value_origins(func: &Func, facts: &Facts) -> Vec<Origins> {
     origins
 }
 
-/// Whether the items of a list hold references.
-fn holds_references(list: &Type) -> bool {
-    matches!(list, Type::List(item) if holds_reference(item))
+/// Whether the result is new memory, with items of the arguments in it at most.
+fn makes_copies(op: &Op) -> bool {
+    match op {
+        Op::ListSlice | Op::ListConcat => true,
+        Op::Container(op) => op.effect() == Effect::Makes,
+        _ => false,
+    }
+}
+
+/// Whether what a container holds may be references.
+fn holds_references(container: &Type) -> bool {
+    match container {
+        Type::List(item) | Type::Set { item, .. } => holds_reference(item),
+        Type::Dict(key, value) => holds_reference(key) || holds_reference(value),
+        _ => true,
+    }
 }
 
 /// What a jump's arguments refer to, the target's parameters refer to.

@@ -8,6 +8,7 @@ mod columns;
 mod effects;
 
 use crate::cfg;
+use crate::container::{ContainerOp, Effect};
 use crate::module::{BlockId, Func, FuncId, Module, Op, Term};
 use crate::types::Type;
 
@@ -108,6 +109,7 @@ impl Facts {
         match op {
             // Two new lists are two even when equal: a store to one is not seen in the other.
             Op::ListNew | Op::ListSlice | Op::ListConcat | Op::ListArgsort | Op::ArrayZeros => false,
+            Op::Container(op) if op.effect() == Effect::Makes => false,
             Op::Prim(_) | Op::Call(_) if effects::holds_reference(result) => false,
             Op::Call(callee) => {
                 let callee = self.func(*callee);
@@ -169,6 +171,9 @@ fn op_cost(op: &Op) -> u64 {
         },
         Op::ListNew | Op::ListSlice | Op::ListConcat | Op::ArrayZeros => 50,
         Op::ListArgsort => 200,
+        Op::Container(ContainerOp::RefIs) | Op::ObjectGet(_) | Op::ObjectSet(_) => 1,
+        Op::Container(op) if op.effect() == Effect::Makes => 100,
+        Op::Container(_) => 20,
         Op::ListAppend => 5,
         Op::Const(_)
         | Op::Call(_)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::exc::ExcKind;
 use crate::limits;
 use crate::module::{
-    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
+    Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };
 use crate::ops;
 use crate::types::{Elem, RecordKind, RecordType, Type};
@@ -255,6 +255,21 @@ impl<'a> Parser<'a> {
             "str" => Ok(Type::Str),
             "range" => Ok(Type::Range),
             "exception" => Ok(Type::Exception),
+            "bytes" => Ok(Type::Bytes),
+            "object" => Ok(Type::Object(Arc::from(self.name()?))),
+            "dict" if self.eat("[") => {
+                let key = self.ty(depth + 1)?;
+                self.expect(",")?;
+                let value = self.ty(depth + 1)?;
+                self.expect("]")?;
+                Ok(Type::Dict(Box::new(key), Box::new(value)))
+            }
+            "set" | "frozenset" => {
+                self.expect("[")?;
+                let item = Box::new(self.ty(depth + 1)?);
+                self.expect("]")?;
+                Ok(Type::Set { item, frozen: word == "frozenset" })
+            }
             "row" => self.record_type(RecordKind::Row, depth),
             "dict" => self.record_type(RecordKind::Dict, depth),
             "namedtuple" => self.record_type(RecordKind::NamedTuple, depth),
@@ -332,8 +347,9 @@ impl<'a> Parser<'a> {
             self.expect(":")?;
             captures.push(Capture { name, ty: self.ty(0)? });
         }
+        let classes = self.classes()?;
         if !self.eat_word("entry") {
-            return Err("expected `file`, `capture` or `entry`".to_string());
+            return Err("expected `file`, `capture`, `class` or `entry`".to_string());
         }
         let entry = self.func_id()?;
         let mut funcs = Vec::new();
@@ -342,7 +358,28 @@ impl<'a> Parser<'a> {
             in_order(number.0, funcs.len())?;
             funcs.push(self.func()?);
         }
-        if self.at_end() { Ok(Module { files, captures, funcs, entry }) } else { Err("expected `func`".to_string()) }
+        if !self.at_end() {
+            return Err("expected `func`".to_string());
+        }
+        Ok(Module { files, captures, classes, funcs, entry })
+    }
+
+    fn classes(&mut self) -> Parsed<Vec<Class>> {
+        let mut classes = Vec::new();
+        loop {
+            let is_dataclass = self.eat_word("dataclass");
+            if !is_dataclass && !self.eat_word("class") {
+                return Ok(classes);
+            }
+            let name = Arc::from(self.name()?);
+            self.expect("{")?;
+            let fields = self.list("}", |parser| {
+                let field = parser.name()?;
+                parser.expect(":")?;
+                Ok((field, parser.ty(0)?))
+            })?;
+            classes.push(Class { name, fields, is_dataclass });
+        }
     }
 
     fn func(&mut self) -> Parsed<Func> {
@@ -479,6 +516,8 @@ impl<'a> Parser<'a> {
             Op::Variant(_) => Op::Variant(self.number("a position")?),
             Op::ArrayShape(_) => Op::ArrayShape(self.number("a dimension")?),
             Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.number("a dimension")?)),
+            Op::ObjectGet(_) => Op::ObjectGet(self.number("a position")?),
+            Op::ObjectSet(_) => Op::ObjectSet(self.number("a position")?),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
             other => other,
         })
@@ -510,10 +549,20 @@ fn constant_of(word: &str) -> Option<Const> {
             let digits = word.strip_prefix("bits.").filter(|digits| !digits.starts_with('+'))?;
             Const::Float(f64::from_bits(u64::from_str_radix(digits, 16).ok()?))
         }
+        word if word.starts_with("hex.") => Const::Bytes(hex_bytes(word.strip_prefix("hex.")?)?),
         word if !number(word) => return None,
         word if word.contains(['.', 'e']) => Const::Float(word.parse().ok()?),
         word => Const::Int(word.parse().ok()?),
     })
+}
+
+fn hex_bytes(digits: &str) -> Option<Arc<[u8]>> {
+    let digits: Vec<u8> = digits.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let pairs = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(high << 4 | low),
+        _ => None,
+    });
+    pairs.collect()
 }
 
 fn in_order(number: u32, expected: usize) -> Parsed<()> {

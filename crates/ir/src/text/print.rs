@@ -14,6 +14,11 @@ pub fn print(module: &Module) -> String {
     for (index, capture) in module.captures.iter().enumerate() {
         line(&mut out, format_args!("capture c{index} {}: {}", quote_name(&capture.name), capture.ty));
     }
+    for class in &module.classes {
+        let kind = if class.is_dataclass { "dataclass" } else { "class" };
+        let fields: Vec<String> = class.fields.iter().map(|(name, ty)| format!("{}: {ty}", quote_name(name))).collect();
+        line(&mut out, format_args!("{kind} {} {{{}}}", quote_name(&class.name), fields.join(", ")));
+    }
     line(&mut out, format_args!("entry {}", module.entry));
     for (index, func) in module.funcs.iter().enumerate() {
         out.push('\n');
@@ -49,6 +54,10 @@ pub fn print_const(value: &Const) -> String {
         Const::Float(value) if value.is_nan() => format!("bits.{:016x}", value.to_bits()),
         Const::Float(value) => format!("{value:?}"),
         Const::Str(value) => quote(value),
+        Const::Bytes(value) => {
+            let digits: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("hex.{digits}")
+        }
     }
 }
 
@@ -108,10 +117,15 @@ impl Printer<'_> {
             Op::Const(value) => format!(" {}", print_const(value)),
             Op::Call(func) => format!(" {func}"),
             Op::Capture(capture) => format!(" {capture}"),
-            Op::Field(index) | Op::IsVariant(index) | Op::Variant(index) => format!(" {index}"),
+            Op::Field(index)
+            | Op::IsVariant(index)
+            | Op::Variant(index)
+            | Op::ObjectGet(index)
+            | Op::ObjectSet(index) => format!(" {index}"),
             Op::ArrayShape(dimension) | Op::ArrayView(View::Slice(dimension)) => format!(" {dimension}"),
             Op::ExceptionIs(class) => format!(" {}", class.name()),
             Op::Prim(_)
+            | Op::Container(_)
             | Op::Select
             | Op::Tuple
             | Op::Widen

@@ -5,7 +5,9 @@
 //! **Types.** Unions have at least two variants, sorted, without duplicates, none a union. Arrays have 1 or 2 dimensions.
 //! The field names of a record are distinct. Nesting and size keep to [`crate::limits`].
 //!
-//! **Modules.** The entry is one of the functions. Places name a file of the module, or have line 0.
+//! The keys of dicts and the items of sets are hashable. An object's class is one of the module's.
+//!
+//! **Modules.** Names of classes are distinct, and so are those of a class's fields. The entry is one of the functions. Places name a file of the module, or have line 0.
 //!
 //! **Functions.** There is at least one block. Block 0 is the entry: its parameters are the function's, one name each, and
 //! nothing jumps to it. A value has at most one definition, and a type; one that is used has a definition.
@@ -21,6 +23,7 @@
 //!
 //! **Operations.** Arguments and results have the types that the operation's documentation says; `rules` checks it.
 
+mod containers;
 mod rules;
 mod types;
 
@@ -100,6 +103,8 @@ impl Verifier<'_> {
             (module.funcs.len(), limits::FUNCS_MAX, "functions"),
             (module.captures.len(), limits::CAPTURES_MAX, "captures"),
             (module.files.len(), limits::FILES_MAX, "files"),
+            (module.classes.len(), limits::CLASSES_MAX, "classes"),
+            (module.classes.iter().map(|class| class.fields.len()).max().unwrap_or(0), limits::ARGS_MAX, "fields"),
         ];
         for (count, max, what) in counts {
             if count > max {
@@ -116,9 +121,10 @@ impl Verifier<'_> {
             self.check(Place::Module, types::check_text(name));
         }
         for capture in &module.captures {
-            let result = types::check(&capture.ty).map(|_| ());
+            let result = types::check(&capture.ty, &module.classes).map(|_| ());
             self.check(Place::Module, result.map_err(|message| format!("capture `{}`: {message}", capture.name)));
         }
+        self.classes();
         for (index, func) in module.funcs.iter().enumerate() {
             self.shape(FuncId(index as u32), func);
         }
@@ -126,6 +132,27 @@ impl Verifier<'_> {
         if self.errors.is_empty() {
             for (index, func) in module.funcs.iter().enumerate() {
                 self.body(FuncId(index as u32), func);
+            }
+        }
+    }
+
+    fn classes(&mut self) {
+        let classes = &self.module.classes;
+        for class in classes {
+            self.check(Place::Module, types::check_text(&class.name));
+            if classes.iter().filter(|other| other.name == class.name).count() > 1 {
+                self.error(Place::Module, format!("there are two classes `{}`", class.name));
+            }
+            for (name, ty) in &class.fields {
+                self.check(Place::Module, types::check_text(name));
+                let wrong = |message| format!("field `{name}` of class `{}`: {message}", class.name);
+                match types::check(ty, classes) {
+                    Ok(nodes) => self.type_nodes += nodes,
+                    Err(message) => self.error(Place::Module, wrong(message)),
+                }
+                if class.fields.iter().filter(|(other, _)| other == name).count() > 1 {
+                    self.error(Place::Module, wrong("there are two".to_string()));
+                }
             }
         }
     }
@@ -170,7 +197,7 @@ impl Verifier<'_> {
 
     fn value_types(&mut self, place: Place, func: &Func) {
         for (index, ty) in func.values.iter().chain([&func.result]).enumerate() {
-            match types::check(ty) {
+            match types::check(ty, &self.module.classes) {
                 Ok(nodes) => self.type_nodes += nodes,
                 Err(message) if index == func.values.len() => self.error(place, format!("the result: {message}")),
                 Err(message) => self.error(place, format!("the type of `v{index}`: {message}")),

@@ -1,11 +1,11 @@
 //! The typing rules of operations and terminators. Numbers of values and blocks are in range here; those inside an
 //! operation (functions, captures, positions) are not yet.
 
-use super::{check_args, types};
+use super::{check_args, containers, types};
 use crate::module::{Const, Func, Inst, Module, Op, Target, Term, View};
 use crate::types::Type;
 
-type Checked = Result<(), String>;
+pub type Checked = Result<(), String>;
 
 /// Whether the argument and result types are what the operation says.
 pub fn check_inst(module: &Module, func: &Func, inst: &Inst) -> Checked {
@@ -13,12 +13,16 @@ pub fn check_inst(module: &Module, func: &Func, inst: &Inst) -> Checked {
     let rule = Rule { name: inst.op.name(), args: &args, result: func.type_of(inst.result) };
     match &inst.op {
         Op::Const(value) => {
-            if let Const::Str(text) = value {
-                types::check_text(text)?;
+            match value {
+                Const::Str(text) => types::check_text(text)?,
+                Const::Bytes(bytes) => types::check_length(bytes.len())?,
+                Const::None | Const::Bool(_) | Const::Int(_) | Const::Float(_) => {}
             }
             rule.is(&[], &value.ty())
         }
         Op::Prim(prim) => rule.is(&prim.params(), &prim.result()),
+        Op::Container(op) => containers::check(module, *op, &rule),
+        Op::ObjectGet(_) | Op::ObjectSet(_) => containers::check_object(module, &inst.op, &rule),
         Op::Call(callee) => {
             let callee = module.funcs.get(callee.index()).ok_or_else(|| format!("`{callee}` does not exist"))?;
             rule.is(&callee.param_types(), &callee.result)
@@ -79,22 +83,28 @@ pub fn check_inst(module: &Module, func: &Func, inst: &Inst) -> Checked {
 }
 
 /// An instruction's types and how to complain about them.
-struct Rule<'a> {
-    name: &'static str,
-    args: &'a [&'a Type],
-    result: &'a Type,
+pub struct Rule<'a> {
+    pub name: &'static str,
+    pub args: &'a [&'a Type],
+    pub result: &'a Type,
 }
 
 impl Rule<'_> {
-    fn count(&self, count: usize) -> Checked {
+    pub fn count(&self, count: usize) -> Checked {
         if self.args.len() == count {
             return Ok(());
         }
         Err(format!("`{}` takes {count} arguments, not {}", self.name, self.args.len()))
     }
 
+    /// The arguments were looked at; exactly this result.
+    pub fn is_any(&self, result: &Type) -> Checked {
+        let args: Vec<Type> = self.args.iter().map(|ty| (*ty).clone()).collect();
+        self.is(&args, result)
+    }
+
     /// Exactly these arguments and this result.
-    fn is(&self, args: &[Type], result: &Type) -> Checked {
+    pub fn is(&self, args: &[Type], result: &Type) -> Checked {
         self.count(args.len())?;
         for (index, (found, expected)) in self.args.iter().zip(args).enumerate() {
             if *found != expected {
@@ -108,12 +118,12 @@ impl Rule<'_> {
         Ok(())
     }
 
-    fn wrong_result(&self, expected: &str) -> String {
+    pub fn wrong_result(&self, expected: &str) -> String {
         format!("the result of `{}` is {expected}, not `{}`", self.name, self.result)
     }
 
     /// What the first argument's type is taken apart into.
-    fn first<T>(&self, expected: &str, take: impl FnOnce(&Type) -> Option<T>) -> Result<T, String> {
+    pub fn first<T>(&self, expected: &str, take: impl FnOnce(&Type) -> Option<T>) -> Result<T, String> {
         let first = self.args.first().ok_or_else(|| format!("`{}` has no argument", self.name))?;
         take(first).ok_or_else(|| format!("argument 1 of `{}` is `{first}`, not {expected}", self.name))
     }
@@ -160,17 +170,9 @@ fn check_list(op: &Op, rule: &Rule<'_>) -> Checked {
         Op::ListAppend => rule.is(&[list, item], &Type::None),
         Op::ListSlice => rule.is(&[list.clone(), Type::Int, Type::Int, Type::Int], &list),
         Op::ListConcat => rule.is(&[list.clone(), list.clone()], &list),
-        Op::ListArgsort if !is_sortable(&item) => Err(format!("`{item}` cannot be sorted")),
+        Op::ListArgsort if !containers::is_value(&item) => Err(format!("`{item}` cannot be sorted")),
         Op::ListArgsort => rule.is(&[list, Type::Bool], &Type::List(Box::new(Type::Int))),
         other => Err(format!("`{}` is no operation of lists", other.name())),
-    }
-}
-
-fn is_sortable(ty: &Type) -> bool {
-    match ty {
-        Type::Bool | Type::Int | Type::Float | Type::Str => true,
-        Type::Tuple(items) => items.iter().all(is_sortable),
-        _ => false,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{HEADER_BYTES, MAGIC, RECORD_KINDS, TypeTag, VERSION, WireError, cons
 use crate::exc::ExcKind;
 use crate::limits;
 use crate::module::{
-    Block, BlockId, Capture, CaptureId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
+    Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };
 use crate::ops;
 use crate::sha256;
@@ -170,6 +170,11 @@ impl<'a> Decoder<'a> {
             TypeTag::Tuple => Type::Tuple(self.list(|decoder| decoder.part(&mut entry))?),
             TypeTag::Union => Type::Union(self.list(|decoder| decoder.part(&mut entry))?),
             TypeTag::List => Type::List(Box::new(self.part(&mut entry)?)),
+            TypeTag::Bytes => Type::Bytes,
+            TypeTag::Dict => Type::Dict(Box::new(self.part(&mut entry)?), Box::new(self.part(&mut entry)?)),
+            TypeTag::Set => Type::Set { item: Box::new(self.part(&mut entry)?), frozen: false },
+            TypeTag::FrozenSet => Type::Set { item: Box::new(self.part(&mut entry)?), frozen: true },
+            TypeTag::Object => Type::Object(Arc::from(self.text()?)),
             TypeTag::Array => Type::Array { elem: self.elem()?, ndim: self.byte()? },
             TypeTag::Record => {
                 let kind = usize::from(self.byte()?);
@@ -196,12 +201,24 @@ impl<'a> Decoder<'a> {
         }
         let files = self.list(Self::string)?;
         let captures = self.list(|decoder| Ok(Capture { name: decoder.string()?, ty: decoder.ty()? }))?;
+        let classes = self.list(Self::class_type)?;
         let entry = FuncId(self.number32()?);
         let funcs = self.list(Self::func)?;
         if self.at < self.bytes.len() {
             return Err("the module is followed by something else".to_string());
         }
-        Ok(Module { files, captures, funcs, entry })
+        Ok(Module { files, captures, classes, funcs, entry })
+    }
+
+    fn class_type(&mut self) -> Decoded<Class> {
+        let name = Arc::from(self.text()?);
+        let is_dataclass = match self.byte()? {
+            0 => false,
+            1 => true,
+            _ => return Err("neither a class nor a dataclass".to_string()),
+        };
+        let fields = self.list(|decoder| Ok((decoder.string()?, decoder.ty()?)))?;
+        Ok(Class { name, fields, is_dataclass })
     }
 
     fn func(&mut self) -> Decoded<Func> {
@@ -247,6 +264,8 @@ impl<'a> Decoder<'a> {
             Op::Variant(_) => Op::Variant(self.number32()?),
             Op::ArrayShape(_) => Op::ArrayShape(self.byte()?),
             Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.byte()?)),
+            Op::ObjectGet(_) => Op::ObjectGet(self.number32()?),
+            Op::ObjectSet(_) => Op::ObjectSet(self.number32()?),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
             other => other,
         };
@@ -261,6 +280,10 @@ impl<'a> Decoder<'a> {
             const_tag::INT => Ok(Const::Int(i64::from_le_bytes(self.eight_bytes()?))),
             const_tag::FLOAT => Ok(Const::Float(f64::from_bits(u64::from_le_bytes(self.eight_bytes()?)))),
             const_tag::STR => Ok(Const::Str(Arc::from(self.text()?))),
+            const_tag::BYTES => {
+                let length = usize::try_from(self.number()?).map_err(|_| "a constant is too long")?;
+                Ok(Const::Bytes(Arc::from(self.take(length)?)))
+            }
             _ => Err("unknown kind of constant".to_string()),
         }
     }

@@ -15,6 +15,14 @@ pub fn payload(module: &Module) -> Vec<u8> {
         text(out, &capture.name);
         encoder.ty(out, &capture.ty);
     });
+    list(&mut body, &module.classes, |out, class| {
+        text(out, &class.name);
+        out.push(u8::from(class.is_dataclass));
+        list(out, &class.fields, |out, (name, ty)| {
+            text(out, name);
+            encoder.ty(out, ty);
+        });
+    });
     number(&mut body, module.entry.0);
     list(&mut body, &module.funcs, |out, func| encoder.func(out, func));
 
@@ -118,6 +126,20 @@ impl<'a> Encoder<'a> {
                 tag(&mut bytes, TypeTag::List);
                 self.ty(&mut bytes, item);
             }
+            Type::Bytes => tag(&mut bytes, TypeTag::Bytes),
+            Type::Dict(key, value) => {
+                tag(&mut bytes, TypeTag::Dict);
+                self.ty(&mut bytes, key);
+                self.ty(&mut bytes, value);
+            }
+            Type::Set { item, frozen } => {
+                tag(&mut bytes, if *frozen { TypeTag::FrozenSet } else { TypeTag::Set });
+                self.ty(&mut bytes, item);
+            }
+            Type::Object(class) => {
+                tag(&mut bytes, TypeTag::Object);
+                text(&mut bytes, class);
+            }
             Type::Array { elem: of, ndim } => {
                 tag(&mut bytes, TypeTag::Array);
                 elem(&mut bytes, of);
@@ -176,10 +198,15 @@ impl<'a> Encoder<'a> {
             Op::Const(value) => constant(out, value),
             Op::Call(func) => number(out, func.0),
             Op::Capture(capture) => number(out, capture.0),
-            Op::Field(index) | Op::IsVariant(index) | Op::Variant(index) => number(out, *index),
+            Op::Field(index)
+            | Op::IsVariant(index)
+            | Op::Variant(index)
+            | Op::ObjectGet(index)
+            | Op::ObjectSet(index) => number(out, *index),
             Op::ArrayShape(dimension) | Op::ArrayView(View::Slice(dimension)) => out.push(*dimension),
             Op::ExceptionIs(class) => out.push(*class as u8),
             Op::Prim(_)
+            | Op::Container(_)
             | Op::Select
             | Op::Tuple
             | Op::Widen
@@ -223,6 +250,11 @@ fn constant(out: &mut Vec<u8>, value: &Const) {
         Const::Str(value) => {
             number(out, const_tag::STR);
             text(out, value);
+        }
+        Const::Bytes(value) => {
+            number(out, const_tag::BYTES);
+            count(out, value.len());
+            out.extend_from_slice(value);
         }
     }
 }

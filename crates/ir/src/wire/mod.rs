@@ -17,6 +17,7 @@
 //!           types: list of type                   likewise; parts come before what is made of them
 //!           files: list of text
 //!           captures: list of (text, type)
+//!           classes: list of (text, 1 for a dataclass, list of (text, type))
 //!           entry function, functions: list of function
 //! type      tag, then its parts: see `TypeTag`; types are positions in the list
 //! function  name, names of parameters, result type, types of values, place, blocks
@@ -39,7 +40,7 @@ pub use decode::decode;
 
 const MAGIC: &[u8; 4] = b"FLIR";
 /// Raised whenever the form or the meaning of an operation changes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 38;
 
 /// Why bytes are no module.
@@ -128,10 +129,19 @@ enum TypeTag {
     Array,
     /// Kind, name, list of (name, type).
     Record,
+    Bytes,
+    /// Two types.
+    Dict,
+    /// Type.
+    Set,
+    /// Type.
+    FrozenSet,
+    /// Name of a class.
+    Object,
 }
 
 impl TypeTag {
-    const ALL: [TypeTag; 13] = [
+    const ALL: [TypeTag; 18] = [
         TypeTag::None,
         TypeTag::Bool,
         TypeTag::Int,
@@ -145,6 +155,11 @@ impl TypeTag {
         TypeTag::List,
         TypeTag::Array,
         TypeTag::Record,
+        TypeTag::Bytes,
+        TypeTag::Dict,
+        TypeTag::Set,
+        TypeTag::FrozenSet,
+        TypeTag::Object,
     ];
 }
 
@@ -160,6 +175,7 @@ mod const_tag {
     pub const INT: u64 = 3;
     pub const FLOAT: u64 = 4;
     pub const STR: u64 = 5;
+    pub const BYTES: u64 = 6;
 }
 
 /// The first byte of a terminator.

@@ -24,6 +24,11 @@ pub fn everything() -> Module {
     module.file("b.py");
     let limit = module.capture("limit", &Type::Float.optional());
     module.capture("<odd name>", &Type::Array { elem: Elem::F32, ndim: 2 });
+    let set = Type::Set { item: Box::new(Type::Bytes), frozen: true };
+    let node = Type::Object("Node#1".into());
+    let dict = Type::Dict(Box::new(Type::Str), Box::new(node.optional()));
+    module.class(ir::Class { name: "Node#1".into(), fields: vec![("next".into(), dict)], is_dataclass: true });
+    module.class(ir::Class { name: "Empty".into(), fields: vec![], is_dataclass: false });
     let mut b =
         FuncBuilder::new("<lambda>", &[("x", Type::Int), ("größe", record())], Type::Tuple(vec![]), span(1, 2, 3));
     for float in [0.0, -0.0, 1.5, 1e300, 5e-324, 0.1, 1e16, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -f64::NAN] {
@@ -45,6 +50,11 @@ pub fn everything() -> Module {
         b.inst(op.clone(), &[Value(0)], Type::Np(Elem::U16));
         b.inst(op.clone(), &[], Type::List(Box::new(Type::Range)));
     }
+    for op in ir::ContainerOp::ALL {
+        b.container(*op, &[Value(0), Value(1)], set.clone());
+    }
+    b.constant(ir::Const::Bytes(std::sync::Arc::from([0u8, 255, 16])));
+    b.constant(ir::Const::Bytes(std::sync::Arc::from([])));
     for class in ExcKind::ALL {
         b.inst(Op::ExceptionIs(*class), &[Value(3)], Type::Exception);
     }
