@@ -32,6 +32,7 @@ import itertools
 import json
 import math
 import operator
+import re
 import statistics
 import struct
 import sys
@@ -273,7 +274,7 @@ def outcome_of(function, args):
                 line = trace.tb_lineno
             trace = trace.tb_next
         return {"raises": type(error).__name__, "line": line, "message": str(error)}, type(error).__name__
-    return {"value": encode(value)}, repr(value)
+    return {"value": encode(value)}, re.sub(r"\n\s*", " ", repr(value))
 
 
 def expected_outcome(text, namespace):

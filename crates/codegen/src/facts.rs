@@ -303,6 +303,7 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
         | Op::IsVariant(_)
         | Op::ToNp
         | Op::ArrayShape(_)
+        | Op::ArrayStride(_)
         | Op::ArrayIsFlat
         | Op::ArrayOverlaps
         | Op::ExceptionIs(_)

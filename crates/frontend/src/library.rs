@@ -20,7 +20,7 @@ macro_rules! modules {
     };
 }
 
-modules!("bisect", "builtins", "functools", "heapq", "operator");
+modules!("bisect", "builtins", "functools", "heapq", "numpy", "operator");
 
 /// A module that has been read.
 struct Module {

@@ -293,6 +293,8 @@ pub enum Op {
     ArrayZeros,
     /// `(array, ..) -> array`: the same elements looked at in another way; see [`View`].
     ArrayView(View),
+    /// `(array) -> int`: how many bytes neighbours along the dimension are apart.
+    ArrayStride(u8),
     /// `(array) -> bool`: whether its elements lie one behind the other in row order, so that [`View::Flat`] works.
     ArrayIsFlat,
     /// `(array, array) -> bool`: whether a store to one may be seen in the other. False also for two views that are the
@@ -341,6 +343,7 @@ impl Op {
             | Op::ToNp
             | Op::ListLen
             | Op::ArrayShape(_)
+            | Op::ArrayStride(_)
             | Op::ArrayIsFlat
             | Op::ArrayOverlaps
             | Op::ObjectGet(_)

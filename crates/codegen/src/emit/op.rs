@@ -44,6 +44,7 @@ impl FuncEmitter<'_, '_> {
             Op::ArrayRow => self.array_row(args[0], args[1]),
             Op::ArrayZeros => self.array_zeros(args, result_ty),
             Op::ArrayView(view) => self.array_view(*view, args, result_ty),
+            Op::ArrayStride(dimension) => vec![self.parts_of(args[0]).2[usize::from(*dimension)]],
             Op::ArrayIsFlat => vec![self.is_flat(args[0])],
             Op::ArrayOverlaps => vec![self.arrays_overlap(args[0], args[1])],
             Op::ExceptionIs(class) => vec![self.exception_is(args[0], *class)],

@@ -1,67 +1,214 @@
-//! NumPy arrays of one and two dimensions: items, rows, stores in place, new arrays of zeros. And what of `numpy` itself
-//! can be used.
+//! NumPy arrays of one and two dimensions: elements, views, and stores in place.
 
-use ir::{Const, Elem, Op, Type};
+use ir::{Elem, ExcKind, Op, Prim, Type, View};
 
-use super::index::Index;
-use super::value::Static;
-use super::{Lowered, Lowerer, Stop, Thing, Val};
-use crate::parse::ast::{self, Expr, Ranged};
+use super::elementwise::Node;
+use super::index::{Index, Part, Slice};
+use super::{Edge, Lowered, Lowerer, Stop, Thing, Val};
+use crate::parse::ast::Operator;
+use crate::shape::python_name;
 
-/// Constants of `numpy`.
-const CONSTANTS: &[(&str, f64)] =
-    &[("e", std::f64::consts::E), ("inf", f64::INFINITY), ("nan", f64::NAN), ("pi", std::f64::consts::PI)];
+/// What an index of an array leads to.
+enum Place {
+    Element(Vec<Val>),
+    /// Some of the elements, without a copy.
+    View(Val),
+    /// Elements picked by an array of bools or of positions.
+    Picked(Val),
+    /// Elements at pairs of positions.
+    Pairs(Val, Val),
+}
 
-impl<'p> Lowerer<'_, 'p> {
+impl Lowerer<'_, '_> {
     pub fn load_array(&mut self, array: &Val, index: &Index) -> Lowered<Val> {
-        let Type::Array { elem, ndim } = *array.ty() else { return Err(Stop::Failed) };
-        let indices = self.array_indices(index, ndim)?;
-        match (indices.as_slice(), ndim) {
-            ([one], _) => self.item_at(array, one),
-            ([row, column], 2) => Ok(self.emit(Op::ArrayGet, &[array, row, column], Type::Np(elem))),
-            _ => Err(Stop::Failed),
+        let Type::Array { elem, .. } = *array.ty() else { return Err(Stop::Failed) };
+        match self.array_place(array, index)? {
+            Place::Element(indices) => {
+                let args: Vec<&Val> = std::iter::once(array).chain(&indices).collect();
+                Ok(self.emit(Op::ArrayGet, &args, Type::Np(elem)))
+            }
+            Place::View(view) => Ok(view),
+            Place::Picked(picks) => {
+                let name = if is_mask(&picks) { "pick_where" } else { "pick" };
+                let name = by_dimensions(name, &[array, &picks]);
+                self.numpy_library(&name, &[array, &picks])
+            }
+            Place::Pairs(rows, columns) => self.numpy_library("pick_pairs", &[array, &rows, &columns]),
         }
     }
 
-    /// The indices of an access, as ints: at most one for each dimension.
-    fn array_indices(&mut self, index: &Index, ndim: u8) -> Lowered<Vec<Val>> {
-        let vals = match index {
+    /// Whether an index gives a view, so that an operation in place on it need not be stored.
+    pub fn gives_view(object: &Val, index: &Index) -> bool {
+        let is_plain = |val: &Val| matches!(val.ty(), Type::Int | Type::Np(_) | Type::None);
+        let all_plain = match index {
+            Index::Item(val) => is_plain(val),
+            Index::Items(vals) => vals.iter().all(is_plain),
+            Index::Slice(_) => true,
+            Index::Parts(parts) => parts.iter().all(|part| match part {
+                Part::Item(val) => is_plain(val),
+                Part::Slice(_) | Part::Rest => true,
+            }),
+        };
+        all_plain && matches!(object.ty(), Type::Array { .. })
+    }
+
+    fn parts_of_index(&mut self, index: &Index) -> Vec<Part> {
+        match index {
             Index::Item(val) => match val.ty() {
-                Type::Tuple(_) => self.fields(val),
-                _ => vec![val.clone()],
+                Type::Tuple(_) => self.fields(val).into_iter().map(Part::Item).collect(),
+                _ => vec![Part::Item(val.clone())],
             },
-            Index::Items(vals) => vals.clone(),
-            Index::Slice(_) => {
+            Index::Items(vals) => vals.iter().cloned().map(Part::Item).collect(),
+            Index::Slice(slice) => vec![Part::Slice(slice.clone())],
+            Index::Parts(parts) => parts.clone(),
+        }
+    }
+
+    fn array_place(&mut self, array: &Val, index: &Index) -> Lowered<Place> {
+        let Type::Array { ndim, .. } = *array.ty() else { return Err(Stop::Failed) };
+        let mut parts = self.parts_of_index(index);
+        if let Some(place) = self.mask_of_all(array, &parts)? {
+            return Ok(place);
+        }
+        let is_new = |part: &Part| matches!(part, Part::Item(val) if *val.ty() == Type::None);
+        let used = parts.iter().filter(|part| !matches!(part, Part::Rest) && !is_new(part)).count();
+        if used > usize::from(ndim) {
+            let message = format!("too many indices for array: array is {ndim}-dimensional, but {used} were indexed");
+            return self.clash_of(ExcKind::IndexError, "type-mismatch", message);
+        }
+        // `...`, or else the end, stands for the dimensions that are not mentioned.
+        let rest = parts.iter().position(|part| matches!(part, Part::Rest));
+        let at = rest.unwrap_or(parts.len());
+        let filler: Vec<Part> = (used..usize::from(ndim)).map(|_| Part::Slice(Box::default())).collect();
+        parts.splice(at..at + usize::from(rest.is_some()), filler);
+        if parts.iter().any(is_new) {
+            return self.with_new_axis(array, &parts).map(Place::View);
+        }
+        match parts.as_slice() {
+            [Part::Item(item)] => self.place_in_line(array, item),
+            [Part::Slice(slice)] => self.slice_of(array, 0, slice).map(Place::View),
+            [Part::Item(row), Part::Slice(slice)] => match self.place_in_line(array, row)? {
+                Place::View(row) => self.slice_of(&row, 0, slice).map(Place::View),
+                other if is_full(slice) => Ok(other),
+                _ => self.unsupported_index(),
+            },
+            [Part::Slice(slice), Part::Item(column)] => {
+                if self.picks_of(column)?.is_some() {
+                    return self.unsupported_index();
+                }
+                let column = self.array_index(column)?;
+                let column = self.view(View::Column, array, &[column], 1);
+                self.slice_of(&column, 0, slice).map(Place::View)
+            }
+            [Part::Slice(rows), Part::Slice(columns)] => {
+                let view = self.slice_of(array, 0, rows)?;
+                self.slice_of(&view, 1, columns).map(Place::View)
+            }
+            [Part::Item(row), Part::Item(column)] => match (self.picks_of(row)?, self.picks_of(column)?) {
+                (None, None) => {
+                    let indices = vec![self.array_index(row)?, self.array_index(column)?];
+                    Ok(Place::Element(indices))
+                }
+                (Some(rows), Some(columns)) if !is_mask(&rows) && !is_mask(&columns) => Ok(Place::Pairs(rows, columns)),
+                _ => self.unsupported_index(),
+            },
+            _ => self.unsupported_index(),
+        }
+    }
+
+    /// A single array of bools for all dimensions.
+    fn mask_of_all(&mut self, array: &Val, parts: &[Part]) -> Lowered<Option<Place>> {
+        let [Part::Item(val)] = parts else { return Ok(None) };
+        match (val.ty(), array.ty()) {
+            (Type::Array { elem: Elem::Bool, ndim: 2 }, Type::Array { ndim: 2, .. }) => {
+                Ok(Some(Place::Picked(val.clone())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// `array[item]` of the first dimension.
+    fn place_in_line(&mut self, array: &Val, item: &Val) -> Lowered<Place> {
+        if let Some(picks) = self.picks_of(item)? {
+            return Ok(Place::Picked(picks));
+        }
+        let index = self.array_index(item)?;
+        match *array.ty() {
+            Type::Array { elem, ndim: 2 } => {
+                Ok(Place::View(self.emit(Op::ArrayRow, &[array, &index], Type::Array { elem, ndim: 1 })))
+            }
+            _ => Ok(Place::Element(vec![index])),
+        }
+    }
+
+    /// The array that an index is, or that a list makes.
+    fn picks_of(&mut self, item: &Val) -> Lowered<Option<Val>> {
+        match *item.ty() {
+            Type::Array { elem, ndim: 1 } if elem == Elem::Bool || elem.python_type() == Type::Int => {
+                Ok(Some(item.clone()))
+            }
+            Type::Array { ndim: 1, .. } => self.clash_of(
+                ExcKind::IndexError,
+                "type-mismatch",
+                "arrays used as indices must be of integer (or boolean) type",
+            ),
+            Type::Array { .. } => self.unsupported_index(),
+            Type::List(_) => self.array_from(item, None).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn unsupported_index<T>(&mut self) -> Lowered<T> {
+        self.fail(
+            "unsupported-operation",
+            "this combination of indices cannot be compiled",
+            Some("use slices and ints, or one array of bools or positions".to_owned()),
+        )
+    }
+
+    /// `a[:, None]` and `a[None, :]` of one dimension.
+    fn with_new_axis(&mut self, array: &Val, parts: &[Part]) -> Lowered<Val> {
+        let (slice, is_column) = match parts {
+            [Part::Slice(slice), Part::Item(_)] => (slice, true),
+            [Part::Item(_), Part::Slice(slice)] => (slice, false),
+            _ => {
                 return self.fail(
                     "unsupported-operation",
-                    "slices of arrays cannot be compiled",
-                    Some("loop over the items".to_owned()),
+                    "arrays of more than two dimensions cannot be compiled",
+                    None,
                 );
             }
         };
-        if vals.len() > usize::from(ndim) {
-            let message =
-                format!("too many indices for array: array is {ndim}-dimensional, but {} were indexed", vals.len());
-            return self.clash_of(ir::ExcKind::IndexError, "type-mismatch", message);
+        let line = self.slice_of(array, 0, slice)?;
+        let (length, one) = (self.array_length(&line, 0), self.int(1));
+        let lengths = if is_column { [length, one] } else { [one, length] };
+        Ok(self.view(View::Fold, &line, &lengths, 2))
+    }
+
+    /// A slice along a dimension.
+    fn slice_of(&mut self, array: &Val, dimension: u8, slice: &Slice) -> Lowered<Val> {
+        if is_full(slice) {
+            return Ok(array.clone());
         }
-        let mut indices = Vec::new();
-        for val in &vals {
-            indices.push(self.array_index(val)?);
-        }
-        Ok(indices)
+        let step = match &slice.step {
+            Some(step) if *step.ty() != Type::None => self.slice_int(step)?,
+            _ => self.int(1),
+        };
+        let start = self.slice_bound(&slice.start, &step, true)?;
+        let stop = self.slice_bound(&slice.stop, &step, false)?;
+        let Type::Array { ndim, .. } = *array.ty() else { return Err(Stop::Failed) };
+        Ok(self.view(View::Slice(dimension), array, &[start, stop, step], ndim))
     }
 
     fn array_index(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::Int => Ok(val),
             Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&val)),
-            Type::Bool | Type::None | Type::Array { .. } | Type::List(_) | Type::Np(Elem::Bool) => lowerer.fail(
-                "unsupported-operation",
-                "an array can only be indexed with an `int` in compiled code",
-                Some("loop over the items".to_owned()),
-            ),
+            Type::Bool | Type::None | Type::Array { .. } | Type::List(_) | Type::Np(Elem::Bool) => {
+                lowerer.unsupported_index()
+            }
             _ => lowerer.clash_of(
-                ir::ExcKind::IndexError,
+                ExcKind::IndexError,
                 "type-mismatch",
                 "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are \
                  valid indices",
@@ -69,159 +216,365 @@ impl<'p> Lowerer<'_, 'p> {
         })
     }
 
+    // Stores.
+
     pub fn store_array(&mut self, array: &Val, index: &Index, val: &Val) -> Lowered<()> {
-        let Type::Array { elem, ndim } = *array.ty() else { return Err(Stop::Failed) };
-        let indices = self.array_indices(index, ndim)?;
-        if indices.len() < usize::from(ndim) {
-            return self.store_row(array, &indices, val);
-        }
-        let item = self.as_element(val, elem)?;
-        let args: Vec<&Val> = std::iter::once(array).chain(&indices).chain(std::iter::once(&item)).collect();
-        self.emit(Op::ArraySet, &args, Type::None);
-        Ok(())
+        self.store_node(array, index, Node::Val(val.clone()))
     }
 
-    /// `a[i] = number` of a 2-d array: the whole row.
-    fn store_row(&mut self, array: &Val, indices: &[Val], val: &Val) -> Lowered<()> {
+    /// `array[index] = node`.
+    pub fn store_node(&mut self, array: &Val, index: &Index, node: Node) -> Lowered<()> {
         let Type::Array { elem, .. } = *array.ty() else { return Err(Stop::Failed) };
-        let [row] = indices else { return Err(Stop::Failed) };
-        if matches!(val.ty(), Type::Array { .. } | Type::Tuple(_) | Type::List(_)) {
-            return self.fail(
-                "unsupported-assignment",
-                "a whole row cannot be assigned in compiled code",
-                Some("assign its items in a loop".to_owned()),
-            );
+        match self.array_place(array, index)? {
+            Place::Element(indices) => {
+                let val = self.force(node)?;
+                if let Type::Array { .. } = val.ty() {
+                    return self.clash_of(
+                        ExcKind::ValueError,
+                        "type-mismatch",
+                        "setting an array element with a sequence.",
+                    );
+                }
+                let item = self.as_element(&val, elem)?;
+                let args: Vec<&Val> = std::iter::once(array).chain(&indices).chain(std::iter::once(&item)).collect();
+                self.emit(Op::ArraySet, &args, Type::None);
+                Ok(())
+            }
+            Place::View(view) => self.store_in_view(&view, node),
+            Place::Picked(picks) => {
+                let val = self.stored_value(node, elem)?;
+                let name = if is_mask(&picks) { "put_where" } else { "put" };
+                let name = by_dimensions(name, &[array, &picks, &val]);
+                self.numpy_library(&name, &[array, &picks, &val]).map(|_| ())
+            }
+            Place::Pairs(rows, columns) => {
+                let val = self.stored_value(node, elem)?;
+                let name = by_dimensions("put_pairs", &[&val]);
+                self.numpy_library(&name, &[array, &rows, &columns, &val]).map(|_| ())
+            }
         }
-        let item = self.as_element(val, elem)?;
-        let row = self.item_at(array, row)?;
-        let length = self.length(&row)?;
-        let hidden = self.var_count();
-        let exits = self.open_collector();
-        let key = self.place.start;
-        let source = super::iterate::Source::Count(length);
-        let lowered = self.for_each(source, key, &[], None, exits, &mut |lowerer, index| {
-            lowerer.emit(Op::ArraySet, &[&row, &index, &item], Type::None);
-            Ok(())
-        });
-        let ends = self.close_collector(exits);
-        lowered?;
-        self.join(ends, None)?;
-        self.drop_hidden(hidden);
-        Ok(())
     }
 
-    pub fn array_method(&mut self, _array: &Val, name: &str, _args: &[Val]) -> Lowered<Val> {
-        self.fail(
-            "unsupported-method",
-            format!("`{name}` of an array cannot be compiled"),
-            Some("loop over the items".to_owned()),
-        )
+    /// A value to be stored: an array, or an element of this type.
+    fn stored_value(&mut self, node: Node, elem: Elem) -> Lowered<Val> {
+        let val = self.force(node)?;
+        match val.ty() {
+            Type::Array { .. } => Ok(val),
+            Type::List(_) | Type::Tuple(_) => self.array_from(&val, None),
+            _ => self.as_element(&val, elem),
+        }
     }
 
-    // `numpy`.
-
-    pub fn numpy_member(&mut self, name: &str, node: &impl Ranged) -> Lowered<Thing> {
-        if let Some((_, value)) = CONSTANTS.iter().find(|(known, _)| *known == name) {
-            return Ok(Thing::Val(self.literal(Const::Float(*value))));
+    /// Stores into all elements of a view; what is stored is computed before anything is.
+    pub fn store_in_view(&mut self, view: &Val, node: Node) -> Lowered<()> {
+        let Type::Array { elem, .. } = *view.ty() else { return Err(Stop::Failed) };
+        let node = match &node {
+            Node::Val(val) if val.array_elem().is_none() => Node::Val(self.stored_value(node, elem)?),
+            _ => node,
+        };
+        if node.array().is_none() {
+            return self.fill(view, &node);
         }
-        if name == "zeros" || numpy_class(name).is_some() {
-            return Ok(Thing::Static(Static::Member("numpy".to_owned(), name.to_owned())));
-        }
-        self.fail_at(
-            node,
-            "unsupported-function",
-            format!("`numpy.{name}` cannot be compiled"),
-            Some("loop over the items, or use a function of `math`".to_owned()),
-        )
+        self.require_fits(view, &node)?;
+        let node = self.without_leading_axis(view, node)?;
+        self.fill_safely(view, node)
     }
 
-    pub fn call_numpy(&mut self, name: &str, call: &'p ast::ExprCall) -> Lowered<Val> {
-        match (name, numpy_elem(name)) {
-            ("zeros", _) => self.zeros(call),
-            (_, Some(elem)) => {
-                let arguments = self.call_arguments(call)?;
-                self.at_call(call);
-                let vals = self.plain_arguments(name, arguments)?;
-                match vals.as_slice() {
-                    [] => {
-                        let zero = self.int(0);
-                        Ok(self.np_scalar(&zero, elem))
-                    }
-                    [val] => self.as_element(val, elem),
-                    _ => self.fail("wrong-arguments", format!("`numpy.{name}` takes one argument"), None),
+    /// Fills a target that the node may read from.
+    fn fill_safely(&mut self, target: &Val, node: Node) -> Lowered<()> {
+        let mut overlaps = self.bool(false);
+        for leaf in node.leaves() {
+            let yes = self.bool(true);
+            let one = self.emit(Op::ArrayOverlaps, &[target, &leaf], Type::Bool);
+            overlaps = self.select(&overlaps, &yes, &one);
+        }
+        let (before, direct) = self.branch(&overlaps)?;
+        let mut ends: Vec<Edge> = Vec::new();
+        if let Some(edge) = before {
+            self.attach(edge);
+            let copy = match &node {
+                Node::Val(val) => self.copy_of(val)?,
+                Node::Tree(_) => self.force(node.clone())?,
+            };
+            self.fill(target, &Node::Val(copy))?;
+            ends.extend(self.detach());
+        }
+        if let Some(edge) = direct {
+            self.attach(edge);
+            self.fill(target, &node)?;
+            ends.extend(self.detach());
+        }
+        self.join(ends, None)
+    }
+
+    /// A new array with the same elements.
+    pub fn copy_of(&mut self, array: &Val) -> Lowered<Val> {
+        let Type::Array { elem, .. } = *array.ty() else { return Err(Stop::Failed) };
+        let node = self.array_cast(Node::Val(array.clone()), elem)?;
+        self.force(node)
+    }
+
+    /// Raises `ValueError` unless the node can be stored into the view.
+    fn require_fits(&mut self, view: &Val, node: &Node) -> Lowered<()> {
+        let into = self.lengths_of(&Node::Val(view.clone()));
+        let from = self.lengths_of(node);
+        let (yes, no, one) = (self.bool(true), self.bool(false), self.int(1));
+        let mut fits = self.bool(true);
+        // What the value has more in front must be of length 1.
+        let extra = from.len().saturating_sub(into.len());
+        for length in &from[..extra] {
+            let single = self.prim(Prim::IntEq, &[length, &one]);
+            fits = self.select(&fits, &single, &no);
+        }
+        let skipped = into.len().saturating_sub(from.len());
+        for (own, wanted) in from[extra..].iter().zip(&into[skipped..]) {
+            let (same, single) = (self.prim(Prim::IntEq, &[own, wanted]), self.prim(Prim::IntEq, &[own, &one]));
+            let goes = self.select(&same, &yes, &single);
+            fits = self.select(&fits, &goes, &no);
+        }
+        self.require_with(&fits, ExcKind::ValueError, &mut |this| {
+            let (from, into) = (this.shape_text(&from), this.shape_text(&into));
+            let [before, between] =
+                ["could not broadcast input array from shape ", " into shape "].map(|part| this.str(part));
+            this.joined_text(&[&before, &from, &between, &into])
+        })
+    }
+
+    /// The only row of a matrix that is stored into a line.
+    fn without_leading_axis(&mut self, view: &Val, node: Node) -> Lowered<Node> {
+        let (Some((elem, 2)), Type::Array { ndim: 1, .. }) = (node.array(), view.ty()) else { return Ok(node) };
+        let matrix = self.force(node)?;
+        let first = self.int(0);
+        Ok(Node::Val(self.emit(Op::ArrayRow, &[&matrix, &first], Type::Array { elem, ndim: 1 })))
+    }
+
+    /// `array op= node`: computed in the type of both and stored into the array.
+    pub fn array_in_place(&mut self, op: Operator, array: &Val, right: Node) -> Lowered<()> {
+        let Type::Array { elem, .. } = *array.ty() else { return Err(Stop::Failed) };
+        let node = self.array_binary(op, Node::Val(array.clone()), right)?;
+        let Some((found, ndim)) = node.array() else {
+            return self.fail("unsupported-assignment", "this operation in place cannot be compiled", None);
+        };
+        if !is_same_kind(found, elem) {
+            let name = match op {
+                Operator::Add => "add",
+                Operator::Sub => "subtract",
+                Operator::Mult => "multiply",
+                Operator::Div => "divide",
+                Operator::FloorDiv => "floor_divide",
+                Operator::Mod => "remainder",
+                Operator::Pow => "power",
+                _ => "operation",
+            };
+            return self.clash(format!(
+                "Cannot cast ufunc '{name}' output from dtype('{}') to dtype('{}') with casting rule 'same_kind'",
+                found.name(),
+                elem.name()
+            ));
+        }
+        let own = self.lengths_of(&Node::Val(array.clone()));
+        let lengths = self.lengths_of(&node);
+        let refuse = |this: &mut Self| {
+            let (into, from) = (this.shape_text(&own), this.shape_text(&lengths));
+            let [before, between] =
+                ["non-broadcastable output operand with shape ", " doesn't match the broadcast shape "]
+                    .map(|part| this.str(part));
+            this.joined_text(&[&before, &into, &between, &from])
+        };
+        if usize::from(ndim) != own.len() {
+            let text = refuse(self);
+            return Err(self.raise_with(ExcKind::ValueError, Some(&text)));
+        }
+        let mut same = self.bool(true);
+        for (own, found) in own.iter().zip(&lengths) {
+            let no = self.bool(false);
+            let equal = self.prim(Prim::IntEq, &[own, found]);
+            same = self.select(&same, &equal, &no);
+        }
+        self.require_with(&same, ExcKind::ValueError, &mut |this| refuse(this))?;
+        self.fill_safely(array, node)
+    }
+
+    /// A list, tuple or number as an array of one or two dimensions.
+    pub fn array_from(&mut self, val: &Val, elem: Option<Elem>) -> Lowered<Val> {
+        match val.ty().clone() {
+            Type::Array { elem: own, .. } => match elem {
+                Some(elem) if elem != own => {
+                    let node = self.array_cast(Node::Val(val.clone()), elem)?;
+                    self.force(node)
+                }
+                _ => self.copy_of(val),
+            },
+            Type::Tuple(_) => {
+                let items = self.fields(val);
+                self.array_of_items(&items, elem)
+            }
+            Type::List(item) => {
+                let (own, ndim) = match &*item {
+                    Type::List(inner) => (element_type(inner), 2),
+                    item => (element_type(item), 1),
+                };
+                match elem.or(own) {
+                    Some(elem) => self.array_of_list(val, elem, ndim),
+                    None => self.unsupported_items(val),
                 }
             }
-            _ => {
-                self.at_call(call);
-                self.fail("unsupported-function", format!("`numpy.{name}` cannot be called here"), None)
-            }
+            Type::Range => self.array_of_list(val, elem.unwrap_or(Elem::I64), 1),
+            _ => self.unsupported_items(val),
         }
     }
 
-    /// `np.zeros(n)`, `np.zeros((n, d), dtype=int)`.
-    fn zeros(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
-        let super::folds::Arguments { positional, keywords: [shape, dtype] } =
-            self.arguments(call, "zeros", ["shape", "dtype"])?;
-        let shape = positional.first().or(shape);
-        let dtype = positional.get(1).or(dtype);
-        let Some(shape) = shape else {
-            return self.fail_at(call, "wrong-arguments", "`zeros` needs a shape", None);
-        };
-        let val = self.expr(shape)?;
-        let elem = match dtype {
-            Some(dtype) => self.dtype(dtype)?,
-            None => Elem::F64,
-        };
-        self.at_call(call);
-        let lengths = match val.ty() {
-            Type::Tuple(items) if (1..=2).contains(&items.len()) => self.fields(&val),
-            Type::Tuple(_) | Type::List(_) => {
-                return self.fail("unsupported-argument", "only arrays of one or two dimensions can be compiled", None);
-            }
-            _ => vec![val],
-        };
-        let mut ints = Vec::new();
-        for length in &lengths {
-            ints.push(self.as_index(length)?);
-        }
-        let args: Vec<&Val> = ints.iter().collect();
-        let ndim = args.len() as u8;
-        Ok(self.emit(Op::ArrayZeros, &args, Type::Array { elem, ndim }))
+    fn unsupported_items<T>(&mut self, val: &Val) -> Lowered<T> {
+        let message = format!("a `{}` cannot be made an array here", python_name(val.ty()));
+        self.fail("unsupported-argument", message, Some("use a list of numbers of one type".to_owned()))
     }
 
-    fn dtype(&mut self, expr: &'p Expr) -> Lowered<Elem> {
-        let elem = match expr {
-            Expr::StringLiteral(text) => Elem::from_name(text.value.to_str()),
-            _ => match self.thing(expr)? {
-                Thing::Static(Static::Builtin("float")) => Some(Elem::F64),
-                Thing::Static(Static::Builtin("int")) => Some(Elem::I64),
-                Thing::Static(Static::Builtin("bool")) => Some(Elem::Bool),
-                Thing::Static(Static::Member(module, name)) if module == "numpy" => numpy_elem(&name),
+    /// An array of these items: numbers, or sequences of numbers of one length.
+    pub fn array_of_items(&mut self, items: &[Val], elem: Option<Elem>) -> Lowered<Val> {
+        let rows: Option<Vec<Vec<Val>>> =
+            items.iter().map(|item| matches!(item.ty(), Type::Tuple(_)).then(|| self.fields(item))).collect();
+        if let (Some(rows), false) = (rows, items.is_empty()) {
+            return self.array_of_rows(&rows, elem);
+        }
+        if items.iter().any(|item| matches!(item.ty(), Type::Array { .. })) {
+            return self.stacked(items, elem);
+        }
+        let length = self.int(items.len() as i64);
+        let Some(elem) = self.common_elem(items, elem) else { return self.unsupported_sequence() };
+        let array = self.new_array(elem, &[length]);
+        for (index, item) in items.iter().enumerate() {
+            let item = self.as_element(item, elem)?;
+            let index = self.int(index as i64);
+            self.emit(Op::ArraySet, &[&array, &index, &item], Type::None);
+        }
+        Ok(array)
+    }
+
+    fn unsupported_sequence<T>(&mut self) -> Lowered<T> {
+        self.fail(
+            "unsupported-argument",
+            "these items cannot be made an array in compiled code",
+            Some("use numbers, or rows of numbers of one length".to_owned()),
+        )
+    }
+
+    fn array_of_rows(&mut self, rows: &[Vec<Val>], elem: Option<Elem>) -> Lowered<Val> {
+        let columns = rows.first().map_or(0, Vec::len);
+        if rows.iter().any(|row| row.len() != columns) {
+            return self.clash_of(
+                ExcKind::ValueError,
+                "type-mismatch",
+                "setting an array element with a sequence. The requested array has an inhomogeneous shape after 1 \
+                 dimensions.",
+            );
+        }
+        let all: Vec<Val> = rows.iter().flatten().cloned().collect();
+        let Some(elem) = self.common_elem(&all, elem) else { return self.unsupported_sequence() };
+        let lengths = [self.int(rows.len() as i64), self.int(columns as i64)];
+        let array = self.new_array(elem, &lengths);
+        for (row, items) in rows.iter().enumerate() {
+            for (column, item) in items.iter().enumerate() {
+                let item = self.as_element(item, elem)?;
+                let (row, column) = (self.int(row as i64), self.int(column as i64));
+                self.emit(Op::ArraySet, &[&array, &row, &column, &item], Type::None);
+            }
+        }
+        Ok(array)
+    }
+
+    /// Arrays of one dimension as the rows of a new one.
+    fn stacked(&mut self, rows: &[Val], elem: Option<Elem>) -> Lowered<Val> {
+        let elems: Option<Vec<Elem>> = rows
+            .iter()
+            .map(|row| match *row.ty() {
+                Type::Array { elem, ndim: 1 } => Some(elem),
                 _ => None,
-            },
-        };
-        match elem {
-            Some(elem) => Ok(elem),
-            None => {
-                self.fail_at(expr, "unsupported-argument", "this is not an element type that can be compiled", None)
-            }
+            })
+            .collect();
+        let common = elems.and_then(|elems| elems.into_iter().reduce(super::numpy::promote));
+        let (Some(common), Some(first)) = (common, rows.first()) else { return self.unsupported_sequence() };
+        let columns = self.array_length(first, 0);
+        let lengths = [self.int(rows.len() as i64), columns.clone()];
+        for row in &rows[1..] {
+            let length = self.array_length(row, 0);
+            let same = self.prim(Prim::IntEq, &[&length, &columns]);
+            self.require(&same, ExcKind::ValueError, "all input arrays must have the same shape")?;
         }
+        let elem = elem.unwrap_or(common);
+        let array = self.new_array(elem, &lengths);
+        for (position, row) in rows.iter().enumerate() {
+            let position = self.int(position as i64);
+            let target = self.emit(Op::ArrayRow, &[&array, &position], Type::Array { elem, ndim: 1 });
+            self.fill(&target, &Node::Val(row.clone()))?;
+        }
+        Ok(array)
+    }
+
+    /// The element type that holds all the items.
+    fn common_elem(&mut self, items: &[Val], elem: Option<Elem>) -> Option<Elem> {
+        if elem.is_some() {
+            return elem;
+        }
+        if items.is_empty() {
+            return Some(Elem::F64);
+        }
+        let elems: Option<Vec<Elem>> = items.iter().map(|item| element_type(item.ty())).collect();
+        elems?.into_iter().reduce(super::numpy::promote)
+    }
+
+    /// The items of a list (of lists) in a new array.
+    fn array_of_list(&mut self, list: &Val, elem: Elem, ndim: u8) -> Lowered<Val> {
+        let dtype = Thing::Static(super::numpy::dtype(elem));
+        let name = if ndim == 1 { "from_list" } else { "from_lists" };
+        self.numpy_library_things(name, vec![Thing::Val(list.clone()), dtype])
     }
 }
 
-/// The element type that a member of `numpy` names.
-fn numpy_elem(name: &str) -> Option<Elem> {
-    match name {
-        "bool_" => Some(Elem::Bool),
-        "double" => Some(Elem::F64),
-        "single" => Some(Elem::F32),
-        "intp" | "int_" => Some(Elem::I64),
-        other => Elem::from_name(other),
+/// The element type that NumPy finds for a Python value.
+fn element_type(ty: &Type) -> Option<Elem> {
+    match ty {
+        Type::Bool => Some(Elem::Bool),
+        Type::Int => Some(Elem::I64),
+        Type::Float => Some(Elem::F64),
+        Type::Np(elem) => Some(*elem),
+        // Every item becomes a float when one is.
+        Type::Union(variants) => {
+            let elems: Option<Vec<Elem>> = variants.iter().map(element_type).collect();
+            elems?.into_iter().reduce(super::numpy::promote)
+        }
+        _ => None,
     }
 }
 
-/// Names that `isinstance` may test for.
-fn numpy_class(name: &str) -> Option<()> {
-    let abstract_class = ["generic", "number", "integer", "floating", "ndarray"].contains(&name);
-    (abstract_class || numpy_elem(name).is_some()).then_some(())
+fn is_full(slice: &Slice) -> bool {
+    let is_none = |bound: &Option<Val>| bound.as_ref().is_none_or(|val| *val.ty() == Type::None);
+    is_none(&slice.start) && is_none(&slice.stop) && is_none(&slice.step)
+}
+
+fn is_mask(picks: &Val) -> bool {
+    picks.array_elem() == Some(Elem::Bool)
+}
+
+/// The library's name of a function for arrays of these dimensions: `put_1d_1d_0d`.
+fn by_dimensions(name: &str, vals: &[&Val]) -> String {
+    let mut out = name.to_owned();
+    for val in vals {
+        let ndim = match val.ty() {
+            Type::Array { ndim, .. } => *ndim,
+            _ => 0,
+        };
+        out.push_str(&format!("_{ndim}"));
+    }
+    out
+}
+
+/// Whether NumPy stores results of one type into the other in place.
+fn is_same_kind(from: Elem, to: Elem) -> bool {
+    let rank = |elem: Elem| match elem {
+        Elem::Bool => 0,
+        elem if elem.is_float() => 3,
+        elem if elem.is_signed() => 2,
+        _ => 1,
+    };
+    rank(from) <= rank(to)
 }

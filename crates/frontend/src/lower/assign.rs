@@ -2,6 +2,8 @@
 
 use ir::{ExcKind, Op, Prim, Type};
 
+use super::elementwise::Node;
+use super::numpy_call::may_write;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::annotation::annotation_type;
 use crate::parse::ast::{self, Expr};
@@ -24,11 +26,30 @@ impl<'p> Lowerer<'_, 'p> {
             }
             return Ok(());
         }
+        if let [Expr::Subscript(subscript)] = assign.targets.as_slice() {
+            return self.assign_element(subscript, &assign.value);
+        }
         let thing = self.thing(&assign.value)?;
         for target in &assign.targets {
             self.assign_thing(target, thing.clone())?;
         }
         Ok(())
+    }
+
+    /// `object[index] = value`: a chain of operations on arrays is computed right into its place.
+    fn assign_element(&mut self, subscript: &'p ast::ExprSubscript, value: &'p Expr) -> Lowered<()> {
+        let mut node = self.node(value)?;
+        if may_write(&subscript.value) || may_write(&subscript.slice) {
+            node = Node::Val(self.force(node)?);
+        }
+        let object = self.expr(&subscript.value)?;
+        let index = self.subscript_index(&subscript.slice)?;
+        self.at(subscript);
+        if object.array_elem().is_some() {
+            return self.store_node(&object, &index, node);
+        }
+        let val = self.force(node)?;
+        self.store(&object, &index, &val)
     }
 
     fn assign_thing(&mut self, target: &'p Expr, thing: Thing) -> Lowered<()> {
@@ -183,8 +204,12 @@ impl<'p> Lowerer<'_, 'p> {
         match &*assign.target {
             Expr::Name(_) => {
                 let left = self.expr_loaded(&assign.target)?;
-                let right = self.expr(&assign.value)?;
+                let right = self.node(&assign.value)?;
                 self.at(assign);
+                if left.array_elem().is_some() {
+                    return self.array_in_place(assign.op, &left, right);
+                }
+                let right = self.force(right)?;
                 let val = self.in_place(assign.op, &left, &right)?;
                 self.at(&*assign.target);
                 self.assign(&assign.target, val)
@@ -194,8 +219,19 @@ impl<'p> Lowerer<'_, 'p> {
                 let index = self.subscript_index(&subscript.slice)?;
                 self.at(subscript);
                 let left = self.load(&object, &index)?;
-                let right = self.expr(&assign.value)?;
+                let right = self.node(&assign.value)?;
                 self.at(assign);
+                if left.array_elem().is_some() {
+                    self.array_in_place(assign.op, &left, right)?;
+                    return match Self::gives_view(&object, &index) {
+                        true => Ok(()),
+                        false => {
+                            self.at(subscript);
+                            self.store(&object, &index, &left)
+                        }
+                    };
+                }
+                let right = self.force(right)?;
                 let val = self.in_place(assign.op, &left, &right)?;
                 self.at(subscript);
                 self.store(&object, &index, &val)

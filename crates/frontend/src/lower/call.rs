@@ -182,6 +182,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.compiler.closure_id(node, file, owner, is_around).map(Static::Closure).ok_or(Stop::Failed)
     }
 
+    /// A call of a function of the program or the library, by number.
+    pub fn call_program_function(&mut self, function: usize, arguments: CallArguments) -> Lowered<Val> {
+        self.call_function(Callable::Program(function), arguments)
+    }
+
     /// A call of a function of the program, or of one inside this function.
     fn call_function(&mut self, callable: Callable, arguments: CallArguments) -> Lowered<Val> {
         let Some(source) = self.compiler.source(callable) else {
@@ -441,6 +446,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let arguments = self.call_arguments(call)?;
         self.at_call(call);
+        if object.array_elem().is_some() {
+            return self.array_method(&object, name, arguments);
+        }
         let mut vals = Vec::new();
         for thing in arguments.positional {
             vals.push(self.value_of(thing)?);

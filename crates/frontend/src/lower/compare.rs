@@ -3,6 +3,7 @@
 
 use ir::{Op, Prim, Type};
 
+use super::elementwise::Node;
 use super::number::{is_integer, is_number};
 use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::CmpOp;
@@ -31,6 +32,11 @@ impl Lowerer<'_, '_> {
                 [left, right] => lowerer.compare(op, left, right),
                 _ => Err(Stop::Failed),
             });
+        }
+        let is_array = |val: &Val| val.array_elem().is_some();
+        if (is_array(left) || is_array(right)) && !matches!(op, CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn) {
+            let node = self.array_compare(op, Node::Val(left.clone()), Node::Val(right.clone()))?;
+            return self.force(node);
         }
         match op {
             CmpOp::Is => self.identical(left, right),
@@ -144,7 +150,7 @@ impl Lowerer<'_, '_> {
             (Type::List(_), Type::List(_)) => self.equal_lists(left, right)?,
             (Type::Range, Type::Range) => self.equal_ranges(left, right)?,
             (Type::Array { .. }, _) | (_, Type::Array { .. }) => {
-                return self.fail("unsupported-operation", "whole arrays cannot be compared in compiled code", None);
+                return self.fail("unsupported-operation", "arrays inside others cannot be compared", None);
             }
             // Different kinds of things are never equal.
             _ => self.bool(false),
@@ -218,9 +224,6 @@ impl Lowerer<'_, '_> {
             (Type::Tuple(_), Type::Tuple(_)) => self.order_tuples(op, left, right)?,
             (Type::List(_), Type::List(_)) => {
                 return self.fail("unsupported-operation", "the order of lists cannot be compiled", None);
-            }
-            (Type::Array { .. }, _) | (_, Type::Array { .. }) => {
-                return self.fail("unsupported-operation", "whole arrays cannot be compared in compiled code", None);
             }
             (a, b) => {
                 let message = format!(

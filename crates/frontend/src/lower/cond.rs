@@ -1,7 +1,7 @@
 //! Conditions: where they hold and where they do not, and what that tells of the variables they test. A variable, or a
 //! field of a row, that is tested for its type or its truth has the smaller type from there on.
 
-use ir::{ExcKind, Prim, Type};
+use ir::{Prim, Type};
 
 use super::flow::{Path, Var};
 use super::{Clash, Edge, Lowered, Lowerer, Static, Stop, Thing, Val};
@@ -198,11 +198,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let length = self.length(val)?;
                 self.truth(&length)
             }
-            Type::Array { .. } => self.clash_of(
-                ExcKind::ValueError,
-                "type-mismatch",
-                "The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()",
-            ),
+            Type::Array { .. } => self.truth_of_array(val),
             Type::Exception | Type::Object(_) => Ok(self.bool(true)),
             Type::Union(_) => self.each_variant(val, &mut |lowerer, val| lowerer.truth(&val)),
         }

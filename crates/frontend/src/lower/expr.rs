@@ -2,6 +2,8 @@
 
 use ir::{Const, ExcKind, Op, Type};
 
+use super::elementwise::Node;
+use super::numpy_call::may_write;
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
 use crate::library;
@@ -61,14 +63,9 @@ impl<'p> Lowerer<'_, 'p> {
             Expr::NoneLiteral(_) => Ok(self.none()),
             Expr::StringLiteral(text) => self.text(text.value.to_str(), text),
             Expr::FString(text) => self.fstring(text),
-            Expr::BinOp(binary) => {
-                let mut failed = false;
-                let lowered = self.expr(&binary.left);
-                let left = self.note_failure(lowered, &mut failed)?;
-                let right = self.expr(&binary.right)?;
-                let Some(left) = left else { return Err(Stop::Failed) };
-                self.at(binary);
-                self.binary(binary.op, &left, &right, false)
+            Expr::BinOp(_) => {
+                let node = self.node(expr)?;
+                self.force(node)
             }
             Expr::UnaryOp(unary) => self.unary_expr(unary),
             Expr::BoolOp(op) => self.bool_op(op),
@@ -184,9 +181,17 @@ impl<'p> Lowerer<'_, 'p> {
             let (holds, fails) = self.condition(&unary.operand)?;
             return self.truth_of_edges(fails, holds);
         }
-        let val = self.expr(&unary.operand)?;
-        self.at(unary);
-        self.unary(unary.op, &val)
+        match self.node(&unary.operand)? {
+            Node::Val(val) => {
+                self.at(unary);
+                self.unary(unary.op, &val)
+            }
+            tree => {
+                self.at(unary);
+                let node = self.array_unary(unary.op, tree)?;
+                self.force(node)
+            }
+        }
     }
 
     /// A `dict` with constant keys is a row: it cannot be changed, but returned and looked into.
@@ -415,7 +420,16 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// A comparison, chained or not.
     fn compare_expr(&mut self, compare: &'p ast::ExprCompare) -> Lowered<Val> {
-        let mut left = self.expr(&compare.left)?;
+        let mut left = match (self.node(&compare.left)?, &*compare.ops, &*compare.comparators) {
+            (left, [op], [right]) if left.array().is_some() && !is_test(*op) => {
+                let left = if may_write(right) { Node::Val(self.force(left)?) } else { left };
+                let right = self.node(right)?;
+                self.at(compare);
+                let node = self.array_compare(*op, left, right)?;
+                return self.force(node);
+            }
+            (left, _, _) => self.force(left)?,
+        };
         let mut decided: Vec<(Edge, Val)> = Vec::new();
         let count = compare.ops.len();
         for (index, (op, comparator)) in compare.ops.iter().zip(&compare.comparators).enumerate() {
@@ -466,6 +480,9 @@ impl<'p> Lowerer<'_, 'p> {
             ),
             Thing::Val(val) => {
                 self.at(attribute);
+                if let (Type::Array { elem, .. } | Type::Np(elem), "dtype") = (val.ty(), name) {
+                    return Ok(Thing::Static(super::numpy::dtype(*elem)));
+                }
                 self.each_variant(&val, &mut |lowerer, val| lowerer.attribute_of(&val, name)).map(Thing::Val)
             }
         }
@@ -509,13 +526,12 @@ impl<'p> Lowerer<'_, 'p> {
                 let lengths: Vec<Val> = (0..ndim).map(|dimension| self.array_length(val, dimension)).collect();
                 Ok(self.tuple(&lengths))
             }
-            (Type::Array { ndim, .. }, "size") => {
-                let mut size = self.array_length(val, 0);
-                for dimension in 1..ndim {
-                    let length = self.array_length(val, dimension);
-                    size = self.emit(Op::Prim(ir::Prim::IntMulWrap), &[&size, &length], non_negative_int());
-                }
-                Ok(size)
+            (Type::Array { .. }, "size") => Ok(self.array_size(val)),
+            (Type::Array { .. }, "T") => Ok(self.transposed(val)),
+            (Type::Array { elem, .. } | Type::Np(elem), "itemsize") => Ok(self.int(elem.size_bytes() as i64)),
+            (Type::Array { elem, .. }, "nbytes") => {
+                let (size, bytes) = (self.array_size(val), self.int(elem.size_bytes() as i64));
+                Ok(self.emit(Op::Prim(ir::Prim::IntMulWrap), &[&size, &bytes], non_negative_int()))
             }
             (Type::Int | Type::Bool, "real" | "numerator") => self.as_int(val),
             (Type::Int | Type::Bool, "imag") => Ok(self.int(0)),
@@ -543,6 +559,11 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn array_length(&mut self, array: &Val, dimension: u8) -> Val {
         self.emit(Op::ArrayShape(dimension), &[array], non_negative_int())
     }
+}
+
+/// `is` and `in`, which look at no elements.
+fn is_test(op: ast::CmpOp) -> bool {
+    matches!(op, ast::CmpOp::Is | ast::CmpOp::IsNot | ast::CmpOp::In | ast::CmpOp::NotIn)
 }
 
 /// The shape of an int that counts something.

@@ -188,6 +188,14 @@ impl Lowerer<'_, '_> {
         }
     }
 
+    /// What a variable stands for that is no value at run time.
+    pub fn static_of(&self, slot: Slot) -> Option<Static> {
+        match self.env.as_ref()?.var(slot) {
+            Var::Static(known) => Some(known),
+            _ => None,
+        }
+    }
+
     pub fn set_slot(&mut self, slot: Slot, var: Var) {
         self.cover.vars_changed();
         if let Some(env) = &mut self.env {

@@ -16,6 +16,17 @@ pub enum Index {
     /// `i, j`.
     Items(Vec<Val>),
     Slice(Box<Slice>),
+    /// Indices, slices and `...` of arrays.
+    Parts(Vec<Part>),
+}
+
+/// What stands between two commas of an index.
+#[derive(Clone, Debug)]
+pub enum Part {
+    Item(Val),
+    Slice(Box<Slice>),
+    /// `...`.
+    Rest,
 }
 
 /// The bounds of a slice; `None` where one is left out.
@@ -29,20 +40,29 @@ pub struct Slice {
 impl<'p> Lowerer<'_, 'p> {
     pub fn subscript_index(&mut self, slice: &'p Expr) -> Lowered<Index> {
         match slice {
-            Expr::Slice(slice) => {
-                let mut bound = |expr: &'p Option<Box<Expr>>| expr.as_ref().map(|expr| self.expr(expr)).transpose();
-                let (start, stop, step) = (bound(&slice.lower)?, bound(&slice.upper)?, bound(&slice.step)?);
-                Ok(Index::Slice(Box::new(Slice { start, stop, step })))
+            Expr::Slice(slice) => Ok(Index::Slice(Box::new(self.slice_parts(slice)?))),
+            Expr::EllipsisLiteral(_) => Ok(Index::Parts(vec![Part::Rest])),
+            Expr::Tuple(tuple)
+                if tuple.elts.iter().any(|item| item.is_slice_expr() || item.is_ellipsis_literal_expr()) =>
+            {
+                let mut parts = Vec::new();
+                for item in &tuple.elts {
+                    parts.push(match item {
+                        Expr::Slice(slice) => Part::Slice(Box::new(self.slice_parts(slice)?)),
+                        Expr::EllipsisLiteral(_) => Part::Rest,
+                        item => Part::Item(self.expr(item)?),
+                    });
+                }
+                Ok(Index::Parts(parts))
             }
-            Expr::Tuple(tuple) if tuple.elts.iter().any(|item| matches!(item, Expr::Slice(_))) => self.fail_at(
-                slice,
-                "unsupported-expression",
-                "slices of arrays cannot be compiled",
-                Some("loop over the items".to_owned()),
-            ),
             Expr::Tuple(tuple) => Ok(Index::Items(self.exprs(&tuple.elts)?)),
             other => Ok(Index::Item(self.expr(other)?)),
         }
+    }
+
+    fn slice_parts(&mut self, slice: &'p ast::ExprSlice) -> Lowered<Slice> {
+        let mut bound = |expr: &'p Option<Box<Expr>>| expr.as_ref().map(|expr| self.expr(expr)).transpose();
+        Ok(Slice { start: bound(&slice.lower)?, stop: bound(&slice.upper)?, step: bound(&slice.step)? })
     }
 
     pub fn subscript(&mut self, subscript: &'p ast::ExprSubscript) -> Lowered<Thing> {
@@ -82,7 +102,7 @@ impl<'p> Lowerer<'_, 'p> {
                     _ => self.item_at(object, &index),
                 }
             }
-            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Items(_)) => {
+            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Items(_) | Index::Parts(_)) => {
                 let what = match object.ty() {
                     Type::Str => "string".to_owned(),
                     ty => python_name(ty),
@@ -238,7 +258,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// A bound, or the value that stands for a missing one: beyond the end that the step starts from or goes to.
-    fn slice_bound(&mut self, bound: &Option<Val>, step: &Val, is_start: bool) -> Lowered<Val> {
+    pub fn slice_bound(&mut self, bound: &Option<Val>, step: &Val, is_start: bool) -> Lowered<Val> {
         match bound {
             Some(val) => {
                 let step = step.clone();

@@ -3,9 +3,10 @@
 
 use ir::{ExcKind, Op, Prim, Type};
 
+use super::call::CallArguments;
 use super::expr::non_negative_int;
 use super::number::is_integer;
-use super::{Lowered, Lowerer, Stop, Val};
+use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::nearest::nearest;
 use crate::shape::python_name;
 
@@ -134,7 +135,11 @@ impl Lowerer<'_, '_> {
         match (object.ty(), name) {
             (Type::Str, _) => self.str_method(object, name, args, keywords),
             (Type::List(_), _) => self.list_method(object, name, args),
-            (Type::Array { .. }, _) => self.array_method(object, name, args),
+            (Type::Array { .. }, _) => {
+                let positional = args.iter().cloned().map(Thing::Val).collect();
+                let keywords = keywords.iter().map(|(name, val)| (name.clone(), Thing::Val(val.clone()))).collect();
+                self.array_method(object, name, CallArguments { positional, keywords })
+            }
             (Type::Float, "is_integer") if args.is_empty() => Ok(self.prim(Prim::FloatIsInteger, &[object])),
             (ty, "conjugate") if args.is_empty() && is_integer(ty) => self.as_int(object),
             (Type::Float, "conjugate") if args.is_empty() => Ok(object.clone()),

@@ -2,6 +2,7 @@
 
 use ir::{Const, ExcKind, Op, Prim, Type};
 
+use super::elementwise::Node;
 use super::{Edge, Lowered, Lowerer, Val};
 use crate::parse::ast::{Operator, UnaryOp};
 use crate::shape::{Origin, Shape, python_name};
@@ -48,11 +49,8 @@ impl Lowerer<'_, '_> {
         let (a, b) = (left.ty(), right.ty());
         let numeric = |ty: &Type| is_number(ty) || matches!(ty, Type::Np(_));
         if matches!(a, Type::Array { .. }) || matches!(b, Type::Array { .. }) {
-            return self.fail(
-                "unsupported-operation",
-                format!("`{}` on whole arrays cannot be compiled", symbol(op)),
-                Some("loop over the items".to_owned()),
-            );
+            let node = self.array_binary(op, Node::Val(left.clone()), Node::Val(right.clone()))?;
+            return self.force(node);
         }
         match (numeric(a), numeric(b)) {
             (true, true) if is_number(a) && is_number(b) => self.arithmetic(op, left, right),
@@ -226,7 +224,8 @@ impl Lowerer<'_, '_> {
             }
             (_, Type::Np(_)) => self.np_unary(op, val),
             (_, Type::Array { .. }) => {
-                self.fail("unsupported-operation", "arithmetic on whole arrays cannot be compiled", None)
+                let node = self.array_unary(op, Node::Val(val.clone()))?;
+                self.force(node)
             }
             (op, ty) => {
                 let symbol = match op {
@@ -250,6 +249,7 @@ impl Lowerer<'_, '_> {
             }
             Type::Float => Ok(self.prim(Prim::FloatAbs, &[val])),
             Type::Np(elem) => self.np_absolute(val, *elem),
+            Type::Array { .. } => self.elementwise_named("abs", val),
             other => {
                 let message = format!("bad operand type for abs(): '{}'", python_name(other));
                 self.clash(message)

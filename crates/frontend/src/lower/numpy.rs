@@ -4,6 +4,7 @@
 use ir::{Elem, ExcKind, Op, Prim, Type};
 
 use super::number::symbol;
+use super::value::Static;
 use super::{Lowered, Lowerer, Val, Var};
 use crate::parse::ast::{CmpOp, Operator, UnaryOp};
 use crate::shape::{Origin, Shape};
@@ -47,12 +48,17 @@ pub fn promote(a: Elem, b: Elem) -> Elem {
 }
 
 /// The type of an operation on a NumPy scalar and a Python number, which has no size of its own.
-fn adapt(elem: Elem, python: &Type) -> Elem {
+pub fn adapt(elem: Elem, python: &Type) -> Elem {
     match python {
         Type::Float if !elem.is_float() => Elem::F64,
         Type::Int if elem == Elem::Bool => Elem::I64,
         _ => elem,
     }
+}
+
+/// The element type as the program names it.
+pub fn dtype(elem: Elem) -> Static {
+    Static::Member("numpy".to_owned(), elem.name().to_owned())
 }
 
 /// The least and the greatest value of an integer type; those of `uint64` as far as 64 signed bits go.
@@ -84,7 +90,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// The operand as a Python number of the kind that the operation computes in.
-    fn np_operand(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
+    pub fn np_operand(&mut self, val: &Val, elem: Elem) -> Lowered<Val> {
         if let (Type::Int, Some((low, high))) = (val.ty(), int_range(elem)) {
             let fits = match val.known_int() {
                 Some(known) => self.bool((low..=high).contains(&known)),

@@ -50,6 +50,14 @@ impl Val {
         }
     }
 
+    /// The element type of an array.
+    pub fn array_elem(&self) -> Option<ir::Elem> {
+        match self.shape.ty {
+            Type::Array { elem, .. } => Some(elem),
+            _ => None,
+        }
+    }
+
     pub fn is_union(&self) -> bool {
         matches!(self.shape.ty, Type::Union(_))
     }

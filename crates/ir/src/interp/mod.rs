@@ -306,6 +306,10 @@ fn execute(func: &Func, inst: &Inst, op: &Op, args: &[Value], host: &mut dyn Hos
             memory::array(op, args, result)
         }
         (Op::ArrayView(view), [Value::Array(array), args @ ..]) => views::view(*view, array, args),
+        (Op::ArrayStride(dimension), [Value::Array(array)]) => match array.strides.get(usize::from(*dimension)) {
+            Some(stride) => Ok(Value::Int(*stride as i64 * array.elem.size_bytes() as i64)),
+            None => invalid(op),
+        },
         (Op::ArrayIsFlat, [Value::Array(array)]) => Ok(Value::Bool(views::is_flat(array))),
         (Op::ArrayOverlaps, [Value::Array(a), Value::Array(b)]) => Ok(Value::Bool(views::overlap(a, b))),
         (Op::ObjectGet(index), [Value::Object(object)]) => {

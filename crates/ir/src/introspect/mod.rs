@@ -194,6 +194,7 @@ fn op_cost(op: &Op) -> u64 {
         | Op::ArraySet
         | Op::ArrayRow
         | Op::ArrayView(_)
+        | Op::ArrayStride(_)
         | Op::ArrayIsFlat
         | Op::ArrayOverlaps
         | Op::ExceptionIs(_)

@@ -515,6 +515,7 @@ impl<'a> Parser<'a> {
             Op::IsVariant(_) => Op::IsVariant(self.number("a position")?),
             Op::Variant(_) => Op::Variant(self.number("a position")?),
             Op::ArrayShape(_) => Op::ArrayShape(self.number("a dimension")?),
+            Op::ArrayStride(_) => Op::ArrayStride(self.number("a dimension")?),
             Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.number("a dimension")?)),
             Op::ObjectGet(_) => Op::ObjectGet(self.number("a position")?),
             Op::ObjectSet(_) => Op::ObjectSet(self.number("a position")?),

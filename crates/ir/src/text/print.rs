@@ -122,7 +122,9 @@ impl Printer<'_> {
             | Op::Variant(index)
             | Op::ObjectGet(index)
             | Op::ObjectSet(index) => format!(" {index}"),
-            Op::ArrayShape(dimension) | Op::ArrayView(View::Slice(dimension)) => format!(" {dimension}"),
+            Op::ArrayShape(dimension) | Op::ArrayStride(dimension) | Op::ArrayView(View::Slice(dimension)) => {
+                format!(" {dimension}")
+            }
             Op::ExceptionIs(class) => format!(" {}", class.name()),
             Op::Prim(_)
             | Op::Container(_)

@@ -74,6 +74,7 @@ pub fn check_inst(module: &Module, func: &Func, inst: &Inst) -> Checked {
         | Op::ArraySet
         | Op::ArrayRow
         | Op::ArrayZeros
+        | Op::ArrayStride(_)
         | Op::ArrayIsFlat
         | Op::ArrayOverlaps => check_array(&inst.op, &rule),
         Op::ArrayView(view) => check_view(*view, &rule),
@@ -187,8 +188,10 @@ fn check_array(op: &Op, rule: &Rule<'_>) -> Checked {
     })?;
     let mut args = vec![rule.args[0].clone()];
     match op {
-        Op::ArrayShape(dimension) if *dimension >= ndim => Err(format!("there is no dimension {dimension}")),
-        Op::ArrayShape(_) => rule.is(&args, &Type::Int),
+        Op::ArrayShape(dimension) | Op::ArrayStride(dimension) if *dimension >= ndim => {
+            Err(format!("there is no dimension {dimension}"))
+        }
+        Op::ArrayShape(_) | Op::ArrayStride(_) => rule.is(&args, &Type::Int),
         Op::ArrayGet => {
             args.extend(vec![Type::Int; usize::from(ndim)]);
             rule.is(&args, &Type::Np(elem))

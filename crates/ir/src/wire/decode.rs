@@ -263,6 +263,7 @@ impl<'a> Decoder<'a> {
             Op::IsVariant(_) => Op::IsVariant(self.number32()?),
             Op::Variant(_) => Op::Variant(self.number32()?),
             Op::ArrayShape(_) => Op::ArrayShape(self.byte()?),
+            Op::ArrayStride(_) => Op::ArrayStride(self.byte()?),
             Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.byte()?)),
             Op::ObjectGet(_) => Op::ObjectGet(self.number32()?),
             Op::ObjectSet(_) => Op::ObjectSet(self.number32()?),

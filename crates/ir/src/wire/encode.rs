@@ -203,7 +203,9 @@ impl<'a> Encoder<'a> {
             | Op::Variant(index)
             | Op::ObjectGet(index)
             | Op::ObjectSet(index) => number(out, *index),
-            Op::ArrayShape(dimension) | Op::ArrayView(View::Slice(dimension)) => out.push(*dimension),
+            Op::ArrayShape(dimension) | Op::ArrayStride(dimension) | Op::ArrayView(View::Slice(dimension)) => {
+                out.push(*dimension)
+            }
             Op::ExceptionIs(class) => out.push(*class as u8),
             Op::Prim(_)
             | Op::Container(_)

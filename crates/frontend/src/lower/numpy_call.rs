@@ -1,0 +1,1053 @@
+//! What of `numpy` itself can be used: constants, types, functions, and the methods of arrays. Elementwise functions are in
+//! `ufunc`; the others are written in Python, in `prelude/numpy.py`. This file owns which call goes where; it knows nothing
+//! of how an operation is done.
+
+use ir::{Const, Elem, ExcKind, Op, Prim, Type, View};
+
+use super::call::CallArguments;
+use super::elementwise::Node;
+use super::ufunc::{Function, function_named};
+use super::value::Static;
+use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::library;
+use crate::nearest::nearest;
+use crate::parse::ast::{self, Expr, Ranged};
+use crate::shape::python_name;
+
+/// Constants of `numpy`.
+const CONSTANTS: &[(&str, f64)] = &[
+    ("e", std::f64::consts::E),
+    ("euler_gamma", 0.577_215_664_901_532_9),
+    ("inf", f64::INFINITY),
+    ("nan", f64::NAN),
+    ("pi", std::f64::consts::PI),
+];
+
+/// Functions along an axis, or over all elements: with the methods of the same names.
+const REDUCTIONS: &[&str] =
+    &["all", "any", "argmax", "argmin", "cumprod", "cumsum", "max", "mean", "min", "prod", "ptp", "std", "sum", "var"];
+
+/// Names for the same.
+const ALIASES: &[(&str, &str)] = &[("amax", "max"), ("amin", "min"), ("around", "round"), ("product", "prod")];
+
+/// Functions and their parameters; those written `name=` may be left out.
+const FUNCTIONS: &[(&str, &[&str])] = &[
+    ("allclose", &["a", "b", "rtol=", "atol="]),
+    ("arange", &["start", "stop=", "step=", "dtype="]),
+    ("argsort", &["a", "axis=", "kind="]),
+    ("argwhere", &["a"]),
+    ("array", &["object", "dtype="]),
+    ("array_equal", &["a", "b"]),
+    ("asarray", &["object", "dtype="]),
+    ("ascontiguousarray", &["object", "dtype="]),
+    ("average", &["a", "axis=", "weights="]),
+    ("bincount", &["x", "weights=", "minlength="]),
+    ("clip", &["a", "a_min", "a_max"]),
+    ("column_stack", &["tup"]),
+    ("concatenate", &["arrays", "axis="]),
+    ("convolve", &["a", "v", "mode="]),
+    ("copy", &["a"]),
+    ("corrcoef", &["x", "y"]),
+    ("count_nonzero", &["a"]),
+    ("cross", &["a", "b"]),
+    ("diag", &["v"]),
+    ("diff", &["a", "n=", "axis="]),
+    ("dot", &["a", "b"]),
+    ("ediff1d", &["a"]),
+    ("empty", &["shape", "dtype="]),
+    ("empty_like", &["a", "dtype="]),
+    ("eye", &["N", "M=", "dtype="]),
+    ("flatnonzero", &["a"]),
+    ("flip", &["m"]),
+    ("fliplr", &["m"]),
+    ("flipud", &["m"]),
+    ("full", &["shape", "fill_value", "dtype="]),
+    ("full_like", &["a", "fill_value", "dtype="]),
+    ("hstack", &["tup"]),
+    ("identity", &["n", "dtype="]),
+    ("inner", &["a", "b"]),
+    ("interp", &["x", "xp", "fp"]),
+    ("isclose", &["a", "b", "rtol=", "atol="]),
+    ("linspace", &["start", "stop", "num=", "endpoint="]),
+    ("matmul", &["a", "b"]),
+    ("median", &["a"]),
+    ("nanmax", &["a"]),
+    ("nanmean", &["a"]),
+    ("nanmin", &["a"]),
+    ("nansum", &["a"]),
+    ("ones", &["shape", "dtype="]),
+    ("ones_like", &["a", "dtype="]),
+    ("outer", &["a", "b"]),
+    ("percentile", &["a", "q"]),
+    ("quantile", &["a", "q"]),
+    ("ravel", &["a"]),
+    ("repeat", &["a", "repeats"]),
+    ("reshape", &["a", "shape"]),
+    ("roll", &["a", "shift"]),
+    ("round", &["a", "decimals="]),
+    ("searchsorted", &["a", "v", "side="]),
+    ("sort", &["a", "axis=", "kind="]),
+    ("stack", &["arrays", "axis="]),
+    ("take", &["a", "indices"]),
+    ("tile", &["a", "reps"]),
+    ("trace", &["a"]),
+    ("transpose", &["a"]),
+    ("trapezoid", &["y", "x=", "dx="]),
+    ("unique", &["ar"]),
+    ("vdot", &["a", "b"]),
+    ("vstack", &["tup"]),
+    ("zeros", &["shape", "dtype="]),
+    ("zeros_like", &["a", "dtype="]),
+];
+
+/// Methods that are functions of the array.
+const METHODS: &[&str] = &[
+    "argsort",
+    "clip",
+    "copy",
+    "dot",
+    "ravel",
+    "repeat",
+    "reshape",
+    "round",
+    "searchsorted",
+    "take",
+    "trace",
+    "transpose",
+];
+
+/// The element type that a member of `numpy` names.
+pub fn numpy_elem(name: &str) -> Option<Elem> {
+    match name {
+        "bool_" => Some(Elem::Bool),
+        "double" => Some(Elem::F64),
+        "single" => Some(Elem::F32),
+        "intp" | "int_" => Some(Elem::I64),
+        other => Elem::from_name(other),
+    }
+}
+
+/// Names that `isinstance` may test for.
+fn is_class(name: &str) -> bool {
+    ["generic", "number", "integer", "floating", "ndarray"].contains(&name) || numpy_elem(name).is_some()
+}
+
+/// What only the library asks for.
+const INTERNAL: &[&str] = &["_flat", "_fold", "_is_flat", "_stride"];
+
+fn plain_name(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, plain)| *plain)
+}
+
+/// The given arguments by the names of the parameters.
+struct Given {
+    name: String,
+    params: &'static [&'static str],
+    things: Vec<Option<Thing>>,
+}
+
+impl Given {
+    fn get(&self, param: &str) -> Option<&Thing> {
+        let position = self.params.iter().position(|known| known.trim_end_matches('=') == param)?;
+        self.things.get(position)?.as_ref()
+    }
+}
+
+impl<'p> Lowerer<'_, 'p> {
+    pub fn numpy_member(&mut self, name: &str, node: &impl Ranged) -> Lowered<Thing> {
+        if let Some((_, value)) = CONSTANTS.iter().find(|(known, _)| *known == name) {
+            return Ok(Thing::Val(self.literal(Const::Float(*value))));
+        }
+        if name == "newaxis" {
+            return Ok(Thing::Val(self.none()));
+        }
+        let plain = plain_name(name);
+        let internal = INTERNAL.contains(&name) && library::is_library_function(self.function);
+        let is_function = REDUCTIONS.contains(&plain) || FUNCTIONS.iter().any(|(known, _)| *known == plain);
+        if is_function || internal || is_class(name) || function_named(name).is_some() {
+            return Ok(Thing::Static(Static::Member("numpy".to_owned(), name.to_owned())));
+        }
+        let known = FUNCTIONS.iter().map(|(known, _)| *known).chain(REDUCTIONS.iter().copied());
+        let help = nearest(name, known).map(|near| format!("did you mean `numpy.{near}`?"));
+        let help = help.or_else(|| Some("loop over the items, or use a function of `math`".to_owned()));
+        self.fail_at(node, "unsupported-function", format!("`numpy.{name}` cannot be compiled"), help)
+    }
+
+    // Trees.
+
+    /// An expression that may be elementwise: its operators are not computed before all of it is known.
+    pub fn node(&mut self, expr: &'p Expr) -> Lowered<Node> {
+        self.burn(1)?;
+        match expr {
+            Expr::BinOp(binary) => {
+                let mut failed = false;
+                let lowered = self.node(&binary.left);
+                let left = self.note_failure(lowered, &mut failed)?;
+                let left = match left {
+                    Some(tree @ Node::Tree(_)) if may_write(&binary.right) => Some(Node::Val(self.force(tree)?)),
+                    left => left,
+                };
+                let right = self.node(&binary.right)?;
+                let Some(left) = left else { return Err(Stop::Failed) };
+                self.at(binary);
+                self.binary_node(binary.op, left, right)
+            }
+            Expr::UnaryOp(unary) if unary.op != ast::UnaryOp::Not && !unary.operand.is_number_literal_expr() => {
+                let operand = self.node(&unary.operand)?;
+                self.at(unary);
+                match operand {
+                    Node::Val(val) => self.unary(unary.op, &val).map(Node::Val),
+                    tree => self.array_unary(unary.op, tree),
+                }
+            }
+            Expr::Compare(compare) => {
+                let ([op], [right]) = (&*compare.ops, &*compare.comparators) else {
+                    return self.expr(expr).map(Node::Val);
+                };
+                let is_test = matches!(op, ast::CmpOp::Is | ast::CmpOp::IsNot | ast::CmpOp::In | ast::CmpOp::NotIn);
+                if is_test {
+                    return self.expr(expr).map(Node::Val);
+                }
+                let mut left = self.node(&compare.left)?;
+                if may_write(right) {
+                    left = Node::Val(self.force(left)?);
+                }
+                let right = self.node(right)?;
+                self.at(compare);
+                match (left, right) {
+                    (Node::Val(left), Node::Val(right))
+                        if left.array_elem().is_none() && right.array_elem().is_none() =>
+                    {
+                        self.compare(*op, &left, &right).map(Node::Val)
+                    }
+                    (left, right) => self.array_compare(*op, left, right),
+                }
+            }
+            Expr::Call(call) => match self.elementwise_callee(&call.func)? {
+                Some(function) => self.elementwise_call(function, call),
+                None => self.expr(expr).map(Node::Val),
+            },
+            other => self.expr(other).map(Node::Val),
+        }
+    }
+
+    fn binary_node(&mut self, op: ast::Operator, left: Node, right: Node) -> Lowered<Node> {
+        let is_union = |node: &Node| matches!(node, Node::Val(val) if val.is_union());
+        if is_union(&left) || is_union(&right) {
+            let (left, right) = (self.force(left)?, self.force(right)?);
+            return self.binary(op, &left, &right, false).map(Node::Val);
+        }
+        match (left, right) {
+            (Node::Val(left), Node::Val(right)) if left.array_elem().is_none() && right.array_elem().is_none() => {
+                self.binary(op, &left, &right, false).map(Node::Val)
+            }
+            (left, right) => self.array_binary(op, left, right),
+        }
+    }
+
+    /// The elementwise function that a call names.
+    pub fn elementwise_callee(&mut self, callee: &'p Expr) -> Lowered<Option<&'static Function>> {
+        match callee {
+            Expr::Attribute(attribute) => {
+                let Expr::Name(name) = &*attribute.value else { return Ok(None) };
+                let is_module = self.is_module(name.id.as_str(), "numpy");
+                Ok(is_module.then(|| function_named(attribute.attr.as_str())).flatten())
+            }
+            Expr::Name(name) => Ok(self.member_of_numpy(name.id.as_str()).and_then(|name| function_named(&name))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a name that is no variable stands for this module.
+    fn is_module(&self, name: &str, module: &str) -> bool {
+        use crate::program::Binding;
+        match self.slot(name) {
+            Some(slot) => {
+                matches!(self.static_of(slot), Some(Static::Module(known)) if known == module)
+            }
+            None => {
+                let source = self.compiler.function(self.function);
+                matches!(source.and_then(|source| source.bindings.get(name)), Some(Binding::Module(known)) if known == module)
+            }
+        }
+    }
+
+    fn member_of_numpy(&self, name: &str) -> Option<String> {
+        use crate::program::Binding;
+        match self.slot(name) {
+            Some(slot) => match self.static_of(slot) {
+                Some(Static::Member(module, member)) if module == "numpy" => Some(member),
+                _ => None,
+            },
+            None => match self.compiler.function(self.function)?.bindings.get(name)? {
+                Binding::Member(module, member) if module == "numpy" => Some(member.clone()),
+                _ => None,
+            },
+        }
+    }
+
+    fn elementwise_call(&mut self, function: &'static Function, call: &'p ast::ExprCall) -> Lowered<Node> {
+        if let Some(keyword) = call.arguments.keywords.first() {
+            let message = format!("`numpy.{}` takes no keyword argument in compiled code", function.name);
+            return self.fail_at(keyword, "wrong-arguments", message, None);
+        }
+        let mut args = Vec::new();
+        for (position, arg) in call.arguments.args.iter().enumerate() {
+            let mut node = self.node(arg)?;
+            if call.arguments.args[position + 1..].iter().any(may_write) {
+                node = Node::Val(self.force(node)?);
+            }
+            let list = match &node {
+                Node::Val(val) if matches!(val.ty(), Type::List(_) | Type::Tuple(_) | Type::Range) => Some(val.clone()),
+                _ => None,
+            };
+            if let Some(list) = list {
+                self.at_call(call);
+                node = Node::Val(self.array_from(&list, None)?);
+            }
+            args.push(node);
+        }
+        self.at_call(call);
+        self.call_function_of_numpy(function, args)
+    }
+
+    // Calls.
+
+    pub fn call_numpy(&mut self, name: &str, call: &'p ast::ExprCall) -> Lowered<Val> {
+        if let Some(function) = function_named(name) {
+            let node = self.elementwise_call(function, call)?;
+            return self.force(node);
+        }
+        if matches!(name, "array" | "asarray" | "ascontiguousarray")
+            && let [Expr::List(list)] = &*call.arguments.args
+        {
+            return self.array_display(name, list, call);
+        }
+        let arguments = self.call_arguments(call)?;
+        self.at_call(call);
+        if let Some(elem) = numpy_elem(name) {
+            let vals = self.plain_arguments(name, arguments)?;
+            return match vals.as_slice() {
+                [] => {
+                    let zero = self.int(0);
+                    Ok(self.np_scalar(&zero, elem))
+                }
+                [val] if val.array_elem().is_some() => {
+                    let node = self.array_cast(Node::Val(val.clone()), elem)?;
+                    self.force(node)
+                }
+                [val] => self.as_element(val, elem),
+                _ => self.fail("wrong-arguments", format!("`numpy.{name}` takes one argument"), None),
+            };
+        }
+        self.call_numpy_with(name, arguments)
+    }
+
+    /// `np.array([...])`: the items need no list.
+    fn array_display(&mut self, name: &str, list: &'p ast::ExprList, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let mut rows = Vec::new();
+        for item in &list.elts {
+            rows.push(match item {
+                Expr::List(inner) => {
+                    let items = self.exprs(&inner.elts)?;
+                    self.tuple(&items)
+                }
+                Expr::Starred(_) => {
+                    return self.fail_at(
+                        item,
+                        "unsupported-expression",
+                        format!("`*` in `{name}` cannot be compiled"),
+                        None,
+                    );
+                }
+                other => self.expr(other)?,
+            });
+        }
+        let elem = match &*call.arguments.keywords {
+            [] => None,
+            [keyword] if keyword.arg.as_ref().is_some_and(|arg| arg.as_str() == "dtype") => {
+                let thing = self.thing(&keyword.value)?;
+                self.dtype_of(Some(&thing))?
+            }
+            [keyword, ..] => {
+                return self.fail_at(keyword, "wrong-arguments", format!("`{name}` takes `dtype` only"), None);
+            }
+        };
+        self.at_call(call);
+        self.array_of_items(&rows, elem)
+    }
+
+    /// The element type that an argument names; `None` when there is none.
+    fn dtype_of(&mut self, thing: Option<&Thing>) -> Lowered<Option<Elem>> {
+        let elem = match thing {
+            None => return Ok(None),
+            Some(Thing::Static(Static::Absent)) => return Ok(None),
+            Some(Thing::Val(val)) if *val.ty() == Type::None => return Ok(None),
+            Some(Thing::Val(val)) => val.known_str().and_then(|text| numpy_elem(&text)),
+            Some(Thing::Static(Static::Builtin("float"))) => Some(Elem::F64),
+            Some(Thing::Static(Static::Builtin("int"))) => Some(Elem::I64),
+            Some(Thing::Static(Static::Builtin("bool"))) => Some(Elem::Bool),
+            Some(Thing::Static(Static::Member(module, name))) if module == "numpy" => numpy_elem(name),
+            Some(Thing::Static(_)) => None,
+        };
+        match elem {
+            Some(elem) => Ok(Some(elem)),
+            None => self.fail("unsupported-argument", "this is not an element type that can be compiled", None),
+        }
+    }
+
+    /// A function with its arguments evaluated.
+    pub fn call_numpy_with(&mut self, name: &str, arguments: CallArguments) -> Lowered<Val> {
+        let plain = plain_name(name).to_owned();
+        if INTERNAL.contains(&name) {
+            let vals = self.plain_arguments(name, arguments)?;
+            return self.call_internal(name, &vals);
+        }
+        if REDUCTIONS.contains(&plain.as_str()) {
+            let given = self.match_given(&plain, &["a", "axis=", "ddof="], arguments)?;
+            let Some(Thing::Val(subject)) = given.get("a").cloned() else {
+                return self.fail("wrong-arguments", format!("`numpy.{name}` needs an array"), None);
+            };
+            let (axis, ddof) = (given.get("axis").cloned(), given.get("ddof").cloned());
+            return self.each_variant(&subject, &mut |this, subject| {
+                let array = this.as_array(&subject)?;
+                this.reduction(&plain, &array, axis.as_ref(), ddof.as_ref())
+            });
+        }
+        let Some((_, params)) = FUNCTIONS.iter().find(|(known, _)| *known == plain) else {
+            return self.fail("unsupported-function", format!("`numpy.{name}` cannot be called here"), None);
+        };
+        let given = self.match_given(&plain, params, arguments)?;
+        self.call_given(&given)
+    }
+
+    /// Arguments by the names of the parameters.
+    fn match_given(&mut self, name: &str, params: &'static [&'static str], arguments: CallArguments) -> Lowered<Given> {
+        let mut things: Vec<Option<Thing>> = arguments.positional.into_iter().map(Some).collect();
+        if things.len() > params.len() {
+            let (most, found) = (params.len(), things.len());
+            return self.clash(format!("{name}() takes at most {most} arguments but {found} were given"));
+        }
+        things.resize_with(params.len(), || None);
+        for (keyword, thing) in arguments.keywords {
+            let position = params.iter().position(|param| param.trim_end_matches('=') == keyword);
+            match position {
+                Some(position) if things[position].is_none() => things[position] = Some(thing),
+                Some(_) => {
+                    return self.clash(format!("{name}() got multiple values for argument '{keyword}'"));
+                }
+                None => {
+                    let message = format!("`{name}` does not take the keyword argument `{keyword}` in compiled code");
+                    return self.fail("wrong-arguments", message, None);
+                }
+            }
+        }
+        for (param, thing) in params.iter().zip(&things) {
+            if thing.is_none() && !param.ends_with('=') {
+                return self.clash(format!("{name}() missing required argument '{param}'"));
+            }
+        }
+        Ok(Given { name: name.to_owned(), params, things })
+    }
+
+    /// An argument that stands for an array: sequences are made one.
+    fn as_array(&mut self, val: &Val) -> Lowered<Val> {
+        match val.ty() {
+            Type::Array { .. } => Ok(val.clone()),
+            Type::List(_) | Type::Tuple(_) | Type::Range => self.array_from(val, None),
+            Type::Np(_) => self.array_of_items(std::slice::from_ref(val), None),
+            ty => {
+                let message = format!("this takes an array, not a `{}`", python_name(ty));
+                self.fail("unsupported-argument", message, None)
+            }
+        }
+    }
+
+    fn given_val(&mut self, given: &Given, param: &str) -> Lowered<Val> {
+        match given.get(param) {
+            Some(thing) => self.value_of(thing.clone()),
+            None => Ok(self.none()),
+        }
+    }
+
+    fn given_array(&mut self, given: &Given, param: &str) -> Lowered<Val> {
+        let val = self.given_val(given, param)?;
+        self.as_array(&val)
+    }
+
+    fn given_dtype(&mut self, given: &Given) -> Lowered<Option<Elem>> {
+        self.dtype_of(given.get("dtype"))
+    }
+
+    fn call_given(&mut self, given: &Given) -> Lowered<Val> {
+        match given.name.as_str() {
+            "zeros" | "ones" | "empty" | "full" => self.filled(given),
+            "zeros_like" | "ones_like" | "empty_like" | "full_like" => self.filled_like(given),
+            "array" | "copy" => {
+                let object = self.given_val(given, if given.name == "array" { "object" } else { "a" })?;
+                let elem = self.given_dtype(given)?;
+                self.each_variant(&object, &mut |this, object| this.array_from(&object, elem))
+            }
+            "asarray" | "ascontiguousarray" => {
+                let object = self.given_val(given, "object")?;
+                let elem = self.given_dtype(given)?;
+                let kept = object.array_elem().is_some_and(|own| elem.is_none_or(|elem| elem == own));
+                if kept && given.name == "asarray" { Ok(object) } else { self.array_from(&object, elem) }
+            }
+            "arange" => self.arange(given),
+            "linspace" => self.linspace(given),
+            "eye" | "identity" => {
+                let rows = self.given_val(given, if given.name == "eye" { "N" } else { "n" })?;
+                let rows = self.as_index(&rows)?;
+                let columns = match given.get("M") {
+                    Some(Thing::Val(val)) if *val.ty() != Type::None => self.as_index(val)?,
+                    _ => rows.clone(),
+                };
+                let elem = self.given_dtype(given)?.unwrap_or(Elem::F64);
+                let array = self.new_array(elem, &[rows, columns]);
+                self.numpy_library("set_diagonal", &[&array])?;
+                Ok(array)
+            }
+            "reshape" => {
+                let array = self.given_array(given, "a")?;
+                let shape = self.given_val(given, "shape")?;
+                self.reshape(&array, &[shape])
+            }
+            "ravel" => {
+                let array = self.given_array(given, "a")?;
+                self.ravel(&array)
+            }
+            "transpose" => {
+                let array = self.given_array(given, "a")?;
+                Ok(self.transposed(&array))
+            }
+            "dot" | "matmul" | "inner" | "vdot" => {
+                let (a, b) = (self.given_array(given, "a")?, self.given_array(given, "b")?);
+                match given.name.as_str() {
+                    "inner" | "vdot" if !(is_line(&a) && is_line(&b)) => {
+                        self.fail("unsupported-argument", "this is compiled for arrays of one dimension", None)
+                    }
+                    _ => self.matmul(&a, &b),
+                }
+            }
+            "concatenate" | "stack" | "vstack" | "hstack" | "column_stack" => self.joined(given),
+            "clip" => self.clip(given),
+            _ => self.library_call(given),
+        }
+    }
+
+    /// A function of the library with its arguments in order; arrays decide which one.
+    fn library_call(&mut self, given: &Given) -> Lowered<Val> {
+        let mut things = Vec::new();
+        let mut suffix = String::new();
+        for (param, thing) in given.params.iter().zip(&given.things) {
+            if *param == "axis=" || *param == "kind=" {
+                continue;
+            }
+            match thing {
+                None => things.push(Thing::Static(Static::Absent)),
+                Some(Thing::Val(val)) if matches!(val.ty(), Type::List(_) | Type::Tuple(_) | Type::Range) => {
+                    things.push(Thing::Val(self.array_from(val, None)?));
+                }
+                Some(thing) => things.push(thing.clone()),
+            }
+            if let Some(Thing::Val(val)) = things.last()
+                && let Type::Array { ndim, .. } = val.ty()
+            {
+                suffix.push_str(&format!("_{ndim}"));
+            }
+        }
+        let base = given.name.as_str();
+        let first = things.first().cloned();
+        if let (Some(axis), Some(Thing::Val(array))) = (given.get("axis").cloned(), &first)
+            && let Some(axis) = self.axis_of(array, Some(&axis))?
+        {
+            let name = format!("{base}_axis{axis}");
+            if library::function_named("numpy", &name).is_some() && !is_line(array) {
+                return self.numpy_library_things(&name, things);
+            }
+            if is_matrix(array) && !(axis == 1 && matches!(base, "sort" | "argsort" | "diff")) {
+                return self.fail("unsupported-argument", format!("`{base}` along this axis cannot be compiled"), None);
+            }
+        }
+        for name in [format!("{base}{suffix}"), base.to_owned()] {
+            if library::function_named("numpy", &name).is_some() {
+                return self.numpy_library_things(&name, things);
+            }
+        }
+        self.fail("unsupported-argument", format!("`numpy.{base}` cannot be compiled for these arguments"), None)
+    }
+
+    // The library.
+
+    /// A function of the library's `numpy` with values.
+    pub fn numpy_library(&mut self, name: &str, vals: &[&Val]) -> Lowered<Val> {
+        self.numpy_library_things(name, vals.iter().map(|val| Thing::Val((*val).clone())).collect())
+    }
+
+    pub fn numpy_library_things(&mut self, name: &str, things: Vec<Thing>) -> Lowered<Val> {
+        let Some(function) = library::function_named("numpy", name) else {
+            let message = "this cannot be compiled for arrays of these dimensions".to_owned();
+            return self.fail("unsupported-argument", message, None);
+        };
+        self.call_program_function(function, CallArguments { positional: things, keywords: Vec::new() })
+    }
+
+    fn call_internal(&mut self, name: &str, vals: &[Val]) -> Lowered<Val> {
+        match (name, vals) {
+            ("_is_flat", [array]) => Ok(self.emit(Op::ArrayIsFlat, &[array], Type::Bool)),
+            ("_flat", [array, length]) => Ok(self.view(View::Flat, array, std::slice::from_ref(length), 1)),
+            ("_fold", [array, rows, columns]) => Ok(self.view(View::Fold, array, &[rows.clone(), columns.clone()], 2)),
+            ("_stride", [array, axis]) => match axis.known_int() {
+                Some(axis @ 0..=1) => Ok(self.emit(Op::ArrayStride(axis as u8), &[array], Type::Int)),
+                _ => Err(Stop::Failed),
+            },
+            _ => Err(Stop::Failed),
+        }
+    }
+
+    // Axes.
+
+    /// The axis that an argument names: `None` for all elements.
+    fn axis_of(&mut self, array: &Val, axis: Option<&Thing>) -> Lowered<Option<u8>> {
+        let Type::Array { ndim, .. } = *array.ty() else { return Err(Stop::Failed) };
+        let val = match axis {
+            None => return Ok(None),
+            Some(thing) => self.value_of(thing.clone())?,
+        };
+        if *val.ty() == Type::None {
+            return Ok(None);
+        }
+        let Some(known) = val.known_int() else {
+            return self.fail(
+                "unsupported-argument",
+                "`axis` must be a literal in compiled code",
+                Some("write `axis=0` or `axis=1`".to_owned()),
+            );
+        };
+        let positive = if known < 0 { known + i64::from(ndim) } else { known };
+        match u8::try_from(positive) {
+            Ok(axis) if axis < ndim => Ok(Some(axis)),
+            _ => self.clash_of(
+                ExcKind::ValueError,
+                "type-mismatch",
+                format!("axis {known} is out of bounds for array of dimension {ndim}"),
+            ),
+        }
+    }
+
+    fn reduction(&mut self, name: &str, array: &Val, axis: Option<&Thing>, ddof: Option<&Thing>) -> Lowered<Val> {
+        let Type::Array { elem, ndim } = *array.ty() else { return Err(Stop::Failed) };
+        let axis = self.axis_of(array, axis)?;
+        let mut subject = array.clone();
+        // Sums of small ints are made in 64 bits; means of ints in floats.
+        let wide = match elem {
+            Elem::Bool | Elem::I8 | Elem::I16 | Elem::I32 => Elem::I64,
+            Elem::U8 | Elem::U16 | Elem::U32 => Elem::U64,
+            other => other,
+        };
+        let is_wide = matches!(name, "sum" | "prod" | "cumsum" | "cumprod");
+        let is_mean = matches!(name, "mean" | "var" | "std");
+        if is_wide && wide != elem {
+            subject = self.cast_to(&subject, wide)?;
+        }
+        let kind = match subject.array_elem() {
+            Some(elem) if elem.is_float() => "float",
+            _ => "int",
+        };
+        let base = match name {
+            "sum" | "prod" | "mean" | "var" | "std" | "cumsum" | "cumprod" => format!("{name}_{kind}"),
+            "min" | "max" | "argmin" | "argmax" if kind == "float" => format!("{name}_float"),
+            "min" | "max" | "argmin" | "argmax" => format!("{name}_int"),
+            _ => name.to_owned(),
+        };
+        let suffix = match (ndim, axis) {
+            (1, _) => "",
+            (_, None) => "_all",
+            (_, Some(0)) => "_axis0",
+            (_, Some(_)) => "_axis1",
+        };
+        let mut things = vec![Thing::Val(subject)];
+        if is_mean && name != "mean" {
+            things.push(match ddof {
+                Some(thing) => thing.clone(),
+                None => Thing::Val(self.int(0)),
+            });
+        } else if ddof.is_some() {
+            return self.fail("wrong-arguments", format!("`{name}` does not take `ddof`"), None);
+        }
+        self.numpy_library_things(&format!("{base}{suffix}"), things)
+    }
+
+    /// The array with this element type: itself, when it has it.
+    pub fn cast_to(&mut self, array: &Val, elem: Elem) -> Lowered<Val> {
+        if array.array_elem() == Some(elem) {
+            return Ok(array.clone());
+        }
+        let node = self.array_cast(Node::Val(array.clone()), elem)?;
+        self.force(node)
+    }
+
+    // New arrays.
+
+    /// A shape argument: a length, or a tuple of one or two.
+    pub fn shape_lengths(&mut self, val: &Val) -> Lowered<Vec<Val>> {
+        let lengths = match val.ty() {
+            Type::Tuple(items) if (1..=2).contains(&items.len()) => self.fields(val),
+            Type::Tuple(_) | Type::List(_) => {
+                return self.fail("unsupported-argument", "only arrays of one or two dimensions can be compiled", None);
+            }
+            _ => vec![val.clone()],
+        };
+        let mut ints = Vec::new();
+        for length in &lengths {
+            ints.push(self.as_index(length)?);
+        }
+        Ok(ints)
+    }
+
+    fn filled(&mut self, given: &Given) -> Lowered<Val> {
+        let shape = self.given_val(given, "shape")?;
+        let lengths = self.shape_lengths(&shape)?;
+        let elem = self.given_dtype(given)?;
+        self.filled_with(given, lengths, elem)
+    }
+
+    fn filled_like(&mut self, given: &Given) -> Lowered<Val> {
+        let like = self.given_array(given, "a")?;
+        let elem = self.given_dtype(given)?.or(like.array_elem());
+        let lengths = self.lengths_of(&Node::Val(like));
+        self.filled_with(given, lengths, elem)
+    }
+
+    fn filled_with(&mut self, given: &Given, lengths: Vec<Val>, elem: Option<Elem>) -> Lowered<Val> {
+        let value = match given.name.as_str() {
+            "ones" | "ones_like" => self.int(1),
+            "full" | "full_like" => self.given_val(given, "fill_value")?,
+            _ => return Ok(self.new_array(elem.unwrap_or(Elem::F64), &lengths)),
+        };
+        let own = match value.ty() {
+            Type::Bool => Some(Elem::Bool),
+            Type::Int if given.name == "full" => Some(Elem::I64),
+            Type::Np(elem) | Type::Array { elem, .. } => Some(*elem),
+            _ => None,
+        };
+        let array = self.new_array(elem.or(own).unwrap_or(Elem::F64), &lengths);
+        self.store_in_view(&array, Node::Val(value))?;
+        Ok(array)
+    }
+
+    fn arange(&mut self, given: &Given) -> Lowered<Val> {
+        let start = self.given_val(given, "start")?;
+        let stop = self.given_val(given, "stop")?;
+        let step = self.given_val(given, "step")?;
+        let (start, stop) = if *stop.ty() == Type::None { (self.int(0), start) } else { (start, stop) };
+        let step = if *step.ty() == Type::None { self.int(1) } else { step };
+        let all = [start, stop, step];
+        let mut plain = Vec::new();
+        for val in &all {
+            plain.push(match val.ty() {
+                Type::Np(_) => self.python_number(val),
+                Type::Bool | Type::Int | Type::Float => val.clone(),
+                _ => return self.fail("unsupported-argument", "`arange` takes numbers", None),
+            });
+        }
+        let all_ints = plain.iter().all(|val| matches!(val.ty(), Type::Int | Type::Bool));
+        let made = if all_ints {
+            let mut ints = Vec::new();
+            for val in &plain {
+                ints.push(self.as_int(val)?);
+            }
+            let ints: Vec<&Val> = ints.iter().collect();
+            self.numpy_library("arange_int", &ints)?
+        } else {
+            let mut floats = Vec::new();
+            for val in &plain {
+                floats.push(self.as_float(val)?);
+            }
+            let floats: Vec<&Val> = floats.iter().collect();
+            self.numpy_library("arange_float", &floats)?
+        };
+        match self.given_dtype(given)? {
+            Some(elem) => self.cast_to(&made, elem),
+            None => Ok(made),
+        }
+    }
+
+    fn linspace(&mut self, given: &Given) -> Lowered<Val> {
+        let mut bounds = Vec::new();
+        for param in ["start", "stop"] {
+            let val = self.given_val(given, param)?;
+            let number = self.python_number(&val);
+            match number.ty() {
+                Type::Bool | Type::Int | Type::Float => bounds.push(self.as_float(&number)?),
+                _ => return self.fail("unsupported-argument", "`linspace` takes numbers", None),
+            }
+        }
+        let num = self.given_val(given, "num")?;
+        bounds.push(if *num.ty() == Type::None { self.int(50) } else { self.as_index(&num)? });
+        let endpoint = self.given_val(given, "endpoint")?;
+        bounds.push(if *endpoint.ty() == Type::None { self.bool(true) } else { self.truth(&endpoint)? });
+        let args: Vec<&Val> = bounds.iter().collect();
+        self.numpy_library("linspace", &args)
+    }
+
+    // Shapes.
+
+    pub fn reshape(&mut self, array: &Val, shape: &[Val]) -> Lowered<Val> {
+        let lengths = match shape {
+            [one] => self.shape_lengths(one)?,
+            several => {
+                let tuple = self.tuple(several);
+                self.shape_lengths(&tuple)?
+            }
+        };
+        let line = self.line_of(array)?;
+        match lengths.as_slice() {
+            [length] => {
+                let all = self.array_length(&line, 0);
+                self.numpy_library("check_length", &[&all, length])?;
+                Ok(line)
+            }
+            [rows, columns] => {
+                let all = self.array_length(&line, 0);
+                let known = self.numpy_library("matrix_lengths", &[&all, rows, columns])?;
+                let lengths = self.fields(&known);
+                Ok(self.view(View::Fold, &line, &lengths, 2))
+            }
+            _ => Err(Stop::Failed),
+        }
+    }
+
+    /// All elements in row order: a view where there can be one.
+    fn line_of(&mut self, array: &Val) -> Lowered<Val> {
+        if is_line(array) { Ok(array.clone()) } else { self.numpy_library("line_of", &[array]) }
+    }
+
+    /// `ravel`: as [`Lowerer::line_of`], but always without gaps.
+    fn ravel(&mut self, array: &Val) -> Lowered<Val> {
+        self.numpy_library(if is_line(array) { "ravel_1" } else { "line_of" }, &[array])
+    }
+
+    pub fn transposed(&mut self, array: &Val) -> Val {
+        if is_line(array) { array.clone() } else { self.view(View::Transpose, array, &[], 2) }
+    }
+
+    // Several arrays.
+
+    /// `a @ b` and `np.dot(a, b)`.
+    pub fn matmul(&mut self, a: &Val, b: &Val) -> Lowered<Val> {
+        let (Some(left), Some(right)) = (a.array_elem(), b.array_elem()) else {
+            return self.clash("matmul: Input operand does not have enough dimensions");
+        };
+        let elem = super::numpy::promote(left, right);
+        let (a, b) = (self.cast_to(a, elem)?, self.cast_to(b, elem)?);
+        let ndim = |val: &Val| if is_line(val) { 1 } else { 2 };
+        if elem == Elem::Bool {
+            return self.fail("unsupported-operation", "the product of arrays of bools cannot be compiled", None);
+        }
+        self.numpy_library(&format!("dot_{}_{}", ndim(&a), ndim(&b)), &[&a, &b])
+    }
+
+    fn joined(&mut self, given: &Given) -> Lowered<Val> {
+        let name = given.name.as_str();
+        let tuple = self.given_val(given, given.params[0])?;
+        let Type::Tuple(_) = tuple.ty() else {
+            let help = Some("write them as a tuple, `(a, b)`".to_owned());
+            return self.fail(
+                "unsupported-argument",
+                format!("`{name}` takes a tuple of arrays in compiled code"),
+                help,
+            );
+        };
+        let mut arrays = Vec::new();
+        for field in self.fields(&tuple) {
+            arrays.push(self.as_array(&field)?);
+        }
+        let elem = arrays.iter().filter_map(Val::array_elem).reduce(super::numpy::promote);
+        let (Some(elem), Some(first)) = (elem, arrays.first().cloned()) else {
+            return self.clash_of(ExcKind::ValueError, "type-mismatch", "need at least one array to concatenate");
+        };
+        let lines = arrays.iter().all(is_line);
+        if !lines && !arrays.iter().all(is_matrix) {
+            return self.fail(
+                "unsupported-argument",
+                format!("`{name}` takes arrays of the same number of dimensions"),
+                None,
+            );
+        }
+        let axis = match given.get("axis") {
+            Some(Thing::Val(val)) => val.known_int(),
+            None => Some(0),
+            Some(Thing::Static(_)) => None,
+        };
+        let way = match (name, lines, axis) {
+            ("concatenate", true, Some(0 | -1)) | ("hstack", true, _) => "join_lines",
+            ("concatenate", false, Some(0 | -2)) | ("vstack", false, _) => "join_rows",
+            ("concatenate", false, Some(1 | -1)) | ("hstack" | "column_stack", false, _) => "join_columns",
+            ("stack", true, Some(0 | -2)) | ("vstack", true, _) => return self.array_of_items(&arrays, None),
+            ("stack", true, Some(1 | -1)) | ("column_stack", true, _) => {
+                let rows = self.array_of_items(&arrays, None)?;
+                let turned = self.transposed(&rows);
+                return self.copy_of(&turned);
+            }
+            _ => {
+                return self.fail("unsupported-argument", format!("`{name}` along this axis cannot be compiled"), None);
+            }
+        };
+        let mut joined = self.cast_to(&first, elem)?;
+        if arrays.len() == 1 {
+            return self.copy_of(&joined);
+        }
+        for next in &arrays[1..] {
+            let next = self.cast_to(next, elem)?;
+            joined = self.numpy_library(way, &[&joined, &next])?;
+        }
+        Ok(joined)
+    }
+
+    fn clip(&mut self, given: &Given) -> Lowered<Val> {
+        let mut val = self.given_val(given, "a")?;
+        for (param, name) in [("a_min", "maximum"), ("a_max", "minimum")] {
+            let bound = self.given_val(given, param)?;
+            let Some(function) = function_named(name) else { return Err(Stop::Failed) };
+            if *bound.ty() != Type::None {
+                let node = self.call_function_of_numpy(function, vec![Node::Val(val), Node::Val(bound)])?;
+                val = self.force(node)?;
+            }
+        }
+        Ok(val)
+    }
+
+    // Methods.
+
+    pub fn array_method(&mut self, array: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
+        let whole = |this: &mut Self, mut arguments: CallArguments, name: &str| {
+            arguments.positional.insert(0, Thing::Val(array.clone()));
+            this.call_numpy_with(name, arguments)
+        };
+        match name {
+            "reshape" => {
+                let vals = self.plain_arguments(name, arguments)?;
+                self.reshape(array, &vals)
+            }
+            "astype" => {
+                let given = self.match_given(name, &["dtype"], arguments)?;
+                let elem = self.given_dtype(&given)?.unwrap_or(Elem::F64);
+                let node = self.array_cast(Node::Val(array.clone()), elem)?;
+                self.force(node)
+            }
+            "fill" => {
+                let given = self.match_given(name, &["value"], arguments)?;
+                let value = self.given_val(&given, "value")?;
+                self.store_in_view(array, Node::Val(value))?;
+                Ok(self.none())
+            }
+            "sort" => {
+                self.match_given(name, &["axis=", "kind="], arguments)?;
+                let sorted = if is_line(array) { "sort_in_place_1" } else { "sort_in_place_2" };
+                self.numpy_library(sorted, &[array])
+            }
+            "flatten" => {
+                let line = self.line_of(array)?;
+                self.copy_of(&line)
+            }
+            "item" => {
+                self.plain_arguments(name, arguments)?;
+                let only = self.numpy_library(if is_line(array) { "only_1" } else { "only_2" }, &[array])?;
+                Ok(self.python_number(&only))
+            }
+            "tolist" => {
+                self.plain_arguments(name, arguments)?;
+                self.numpy_library(if is_line(array) { "to_list_1" } else { "to_list_2" }, &[array])
+            }
+            "nonzero" if is_line(array) => {
+                let positions = self.numpy_library("flatnonzero", &[array])?;
+                Ok(self.tuple(&[positions]))
+            }
+            _ if REDUCTIONS.contains(&name) || METHODS.contains(&name) => whole(self, arguments, name),
+            _ => {
+                let help = Some("use a function of `numpy`, or loop over the items".to_owned());
+                self.fail("unsupported-method", format!("`{name}` of an array cannot be compiled"), help)
+            }
+        }
+    }
+
+    /// Methods of NumPy scalars that are those of arrays.
+    pub fn truth_of_array(&mut self, array: &Val) -> Lowered<Val> {
+        let name = if is_line(array) { "truth_1" } else { "truth_2" };
+        let truth = self.numpy_library(name, &[array])?;
+        Ok(self.python_number(&truth))
+    }
+
+    /// `len(...)` of the elements: the product of the lengths.
+    pub fn array_size(&mut self, array: &Val) -> Val {
+        let lengths = self.lengths_of(&Node::Val(array.clone()));
+        let one = self.int(1);
+        lengths.into_iter().reduce(|a, b| self.prim(Prim::IntMulWrap, &[&a, &b])).unwrap_or(one)
+    }
+}
+
+fn is_line(val: &Val) -> bool {
+    matches!(val.ty(), Type::Array { ndim: 1, .. })
+}
+
+fn is_matrix(val: &Val) -> bool {
+    matches!(val.ty(), Type::Array { ndim: 2, .. })
+}
+
+/// Methods that change nothing.
+const HARMLESS_METHODS: &[&str] = &[
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argsort",
+    "astype",
+    "copy",
+    "cumsum",
+    "dot",
+    "flatten",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "ravel",
+    "reshape",
+    "round",
+    "std",
+    "sum",
+    "transpose",
+    "var",
+];
+
+/// Whether evaluating the expression may store into an array that another expression has read.
+pub fn may_write(expr: &Expr) -> bool {
+    struct Search(bool);
+    impl<'a> ast::visitor::Visitor<'a> for Search {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            match expr {
+                Expr::Named(_) => self.0 = true,
+                Expr::Call(call) => match &*call.func {
+                    Expr::Attribute(attribute) => {
+                        let of_module = attribute
+                            .value
+                            .as_name_expr()
+                            .is_some_and(|name| matches!(name.id.as_str(), "np" | "numpy" | "math"));
+                        self.0 |= !of_module && !HARMLESS_METHODS.contains(&attribute.attr.as_str());
+                    }
+                    Expr::Name(name) => {
+                        let harmless = ["abs", "bool", "float", "int", "len", "max", "min", "range", "round", "sum"];
+                        self.0 |= !harmless.contains(&name.id.as_str());
+                    }
+                    _ => self.0 = true,
+                },
+                _ => {}
+            }
+            ast::visitor::walk_expr(self, expr);
+        }
+    }
+    let mut search = Search(false);
+    ast::visitor::Visitor::visit_expr(&mut search, expr);
+    search.0
+}
