@@ -3,7 +3,7 @@
 use ir::{ExcKind, Op, Prim, Type};
 
 use super::elementwise::Node;
-use super::numpy_call::may_write;
+use super::numpy_names::may_write;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::annotation::annotation_type;
 use crate::parse::ast::{self, Expr};

@@ -3,7 +3,7 @@
 use ir::{Const, ExcKind, Op, Type};
 
 use super::elementwise::Node;
-use super::numpy_call::may_write;
+use super::numpy_names::may_write;
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
 use crate::library;

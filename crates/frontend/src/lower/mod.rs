@@ -26,6 +26,7 @@ mod methods;
 mod number;
 mod numpy;
 mod numpy_call;
+mod numpy_names;
 mod sequence;
 mod stmt;
 mod template;
