@@ -49,3 +49,147 @@ def _inverse(number, modulus):
     if old != 1 and modulus != 1:
         raise ValueError("base is not invertible for the given modulus")
     return old_factor % modulus
+
+
+# Iterators. Those with a number at the end take so many arguments.
+
+
+def _iterate(iterable):
+    for item in iterable:
+        yield item
+
+
+def _call_until(function, sentinel):
+    while True:
+        value = function()
+        if value == sentinel:
+            return
+        yield value
+
+
+def _take(iterable, count):
+    taken = []
+    if count > 0:
+        for item in iterable:
+            taken.append(item)
+            if len(taken) == count:
+                break
+    return taken
+
+
+def _contains(iterable, wanted):
+    for item in iterable:
+        if item == wanted:
+            return True
+    return False
+
+
+def enumerate(iterable, start=0):
+    number = start
+    for item in iterable:
+        yield number, item
+        number += 1
+
+
+def filter(function, iterable, /):
+    for item in iterable:
+        if function is None:
+            if item:
+                yield item
+        elif function(item):
+            yield item
+
+
+def map(function, *iterables):
+    _unsupported("`map` can be compiled with up to four iterables")
+
+
+def map__2(function, iterable, /):
+    for item in iterable:
+        yield function(item)
+
+
+def map__3(function, first, second, /):
+    for a, b in zip__2(first, second):
+        yield function(a, b)
+
+
+def map__4(function, first, second, third, /):
+    for a, b, c in zip__3(first, second, third):
+        yield function(a, b, c)
+
+
+def map__5(function, first, second, third, fourth, /):
+    for a, b, c, d in zip__4(first, second, third, fourth):
+        yield function(a, b, c, d)
+
+
+def reversed(sequence, /):
+    for position in range(len(sequence) - 1, -1, -1):
+        yield sequence[position]
+
+
+def zip(*iterables, strict=False):
+    _unsupported("`zip` can be compiled with up to four iterables")
+
+
+def zip__0():
+    for item in range(0):
+        yield item
+
+
+def zip__1(iterable, /, *, strict=False):
+    for item in iterable:
+        yield (item,)
+
+
+# `for item in iterator: break` takes one item; its `else` is the end of the iterator.
+
+
+def zip__2(first, second, /, *, strict=False):
+    others = iter(second)
+    for a in first:
+        for b in others:
+            break
+        else:
+            if strict:
+                raise ValueError("zip() argument 2 is shorter than argument 1")
+            return
+        yield a, b
+    if strict:
+        for b in others:
+            raise ValueError("zip() argument 2 is longer than argument 1")
+
+
+def zip__3(first, second, third, /, *, strict=False):
+    others = iter(second)
+    thirds = iter(third)
+    for a in first:
+        for b in others:
+            break
+        else:
+            if strict:
+                raise ValueError("zip() argument 2 is shorter than argument 1")
+            return
+        for c in thirds:
+            break
+        else:
+            if strict:
+                raise ValueError("zip() argument 3 is shorter than arguments 1-2")
+            return
+        yield a, b, c
+    if strict:
+        for b in others:
+            raise ValueError("zip() argument 2 is longer than argument 1")
+        for c in thirds:
+            raise ValueError("zip() argument 3 is longer than arguments 1-2")
+
+
+def zip__4(first, second, third, fourth, /, *, strict=False):
+    others = zip__3(second, third, fourth, strict=strict)
+    for a in first:
+        for b, c, d in others:
+            break
+        else:
+            return
+        yield a, b, c, d

@@ -97,7 +97,16 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
         Err(diagnostics) => return Compiled::refused(diagnostics),
     };
     compiler.call(Callable::Program(entry), arguments, Vec::new());
-    let diagnostics = compiler.diagnostics();
+    let mut diagnostics = compiler.diagnostics();
+    if diagnostics.is_empty() && compiler.entry_result().is_some_and(|result| compiler.holds_generator(&result)) {
+        diagnostics.extend(compiler.source(Callable::Program(entry)).map(|source| Diagnostic {
+            code: "not-a-value",
+            message: "a generator cannot leave compiled code".to_owned(),
+            place: source.place(),
+            labels: Vec::new(),
+            help: Some("return a list, or use the generator in another compiled function".to_owned()),
+        }));
+    }
     if !diagnostics.is_empty() {
         return Compiled { diagnostics, module: None, result: compiler.entry_result() };
     }

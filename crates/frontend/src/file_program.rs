@@ -7,6 +7,7 @@ use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file_constants as constants;
 use crate::locate::line_and_byte_column;
+use crate::names::has_yield;
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{
@@ -41,6 +42,8 @@ pub struct FileFunction {
     /// It works with datasets instead of rows: it has no parameters, or it uses other parts of the `fuseline` module
     /// than `compile`. Nobody wants it compiled unless it is marked.
     pub drives: bool,
+    /// It is a generator, which only other compiled functions can use.
+    pub is_generator: bool,
     /// The argument of `@fl.compile(signature="...")`.
     pub signature: Option<Signature>,
     /// Why this function cannot be compiled, as far as the file alone shows.
@@ -51,7 +54,7 @@ impl FileFunction {
     /// Whether it is meant to be compiled, as far as one can see. A function without types that a decorator turns into
     /// something else is not.
     pub fn is_candidate(&self) -> bool {
-        self.marked || !self.drives && (self.annotated || self.diagnostics.is_empty())
+        self.marked || !self.drives && !self.is_generator && (self.annotated || self.diagnostics.is_empty())
     }
 
     /// Whether the file alone tells the types of all parameters.
@@ -405,6 +408,7 @@ impl<'a> Module<'a> {
             annotated: node.parameters().is_none_or(all_annotated),
             marked,
             drives: self.drives(node),
+            is_generator: matches!(node, FileFunctionNode::Def(def) if has_yield(&def.body)),
             signature,
             diagnostics,
         }

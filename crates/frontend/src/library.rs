@@ -106,6 +106,14 @@ pub fn function_named(module_name: &str, name: &str) -> Option<usize> {
     Some(FIRST + index * FUNCTIONS_MAX + found)
 }
 
+/// The function of the same module that is made for so many arguments by position.
+pub fn for_count(number: usize, count: usize) -> Option<usize> {
+    let (module, index) = module_of(number)?;
+    let wanted = format!("{}__{count}", module.names.get(index)?);
+    let found = module.names.iter().position(|name| *name == wanted)?;
+    Some(number - index + found)
+}
+
 /// The names that a module offers.
 pub fn names(module_name: &str) -> impl Iterator<Item = &'static str> {
     let index = MODULES.iter().position(|(known, _)| *known == module_name);

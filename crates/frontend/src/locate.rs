@@ -2,7 +2,7 @@
 //! the function means.
 
 use crate::parse::ast::visitor::{self, Visitor};
-use crate::parse::ast::{Expr, ExprLambda, Ranged, Stmt, StmtFunctionDef, TextSize};
+use crate::parse::ast::{Expr, ExprGenerator, ExprLambda, Ranged, Stmt, StmtFunctionDef, TextSize};
 use crate::program::{Locator, SourceFile};
 
 /// The syntax of a function.
@@ -10,6 +10,8 @@ use crate::program::{Locator, SourceFile};
 pub enum FunctionNode<'a> {
     Def(&'a StmtFunctionDef),
     Lambda(&'a ExprLambda),
+    /// A generator expression: a function of its first iterable.
+    Generator(&'a ExprGenerator),
 }
 
 /// The function that `locator` names, at any depth of the file; `None` when there is none.

@@ -59,6 +59,7 @@ pub struct Names {
     header: HashMap<u32, SlotSet>,
     /// Per `try`: the variables that are live where its handlers and its `finally` start.
     caught: HashMap<u32, SlotSet>,
+    rebound: SlotSet,
 }
 
 impl Names {
@@ -77,7 +78,8 @@ impl Names {
         let out = liveness.always.clone();
         liveness.block(body, out);
         let LiveSets { after, header, caught } = liveness.found;
-        Names { after, header, caught, ..names }
+        let rebound = rebound(&names, params.len(), body);
+        Names { after, header, caught, rebound, ..names }
     }
 
     fn add(&mut self, name: &str) {
@@ -95,6 +97,11 @@ impl Names {
     /// The variable of this name, when it is local.
     pub fn slot(&self, name: &str) -> Option<Slot> {
         self.slots.get(name).copied()
+    }
+
+    /// Whether the variable is bound more than once, or in a loop.
+    pub fn is_rebound(&self, slot: Slot) -> bool {
+        slot >= self.locals.len() || self.rebound.contains(slot)
     }
 
     /// The variables that are live after the statement.
@@ -159,6 +166,118 @@ pub fn free_names(body: &[Stmt], expr: Option<&Expr>, own: &Names) -> Vec<String
         free.visit_expr(expr);
     }
     free.found
+}
+
+/// As [`free_names`], of a generator expression: all but its first iterable, which is evaluated outside.
+pub fn free_names_of_generator(node: &ast::ExprGenerator, own: &Names) -> Vec<String> {
+    let mut bound = Names::default();
+    for generator in &node.generators {
+        Bound { names: &mut bound }.visit_expr(&generator.target);
+    }
+    let mut found: Vec<String> = Vec::new();
+    let mut look = |expr: &Expr| {
+        let more = free_names(&[], Some(expr), own);
+        found.extend(more.into_iter().filter(|name| bound.slot(name).is_none()));
+    };
+    look(&node.elt);
+    for (index, generator) in node.generators.iter().enumerate() {
+        if index > 0 {
+            look(&generator.iter);
+        }
+        generator.ifs.iter().for_each(&mut look);
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Whether a function with this body is a generator.
+pub fn has_yield(body: &[Stmt]) -> bool {
+    struct Yields(bool);
+    impl<'a> Visitor<'a> for Yields {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                ast::visitor::walk_stmt(self, stmt);
+            }
+        }
+
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            match expr {
+                Expr::Yield(_) | Expr::YieldFrom(_) => self.0 = true,
+                Expr::Lambda(_) => {}
+                _ => ast::visitor::walk_expr(self, expr),
+            }
+        }
+    }
+    let mut yields = Yields(false);
+    yields.visit_body(body);
+    yields.0
+}
+
+/// The variables of a function that are bound more than once, or in a loop: their values may change behind the back of
+/// what holds one.
+fn rebound(names: &Names, params: usize, body: &[Stmt]) -> SlotSet {
+    let mut once = SlotSet::default();
+    (0..params).for_each(|slot| once.insert(slot));
+    let mut bindings = Bindings { names, loops: 0, once, again: SlotSet::default() };
+    bindings.visit_body(body);
+    bindings.again
+}
+
+/// Counts how often variables are bound.
+struct Bindings<'n> {
+    names: &'n Names,
+    loops: usize,
+    once: SlotSet,
+    again: SlotSet,
+}
+
+impl Bindings<'_> {
+    fn bind(&mut self, name: &str) {
+        let Some(slot) = self.names.slot(name) else { return };
+        if self.loops > 0 || self.once.contains(slot) {
+            self.again.insert(slot);
+        }
+        self.once.insert(slot);
+    }
+}
+
+impl<'a> Visitor<'a> for Bindings<'_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        let loops = usize::from(matches!(stmt, Stmt::For(_) | Stmt::While(_)));
+        self.loops += loops;
+        match stmt {
+            Stmt::FunctionDef(def) => {
+                self.bind(def.name.as_str());
+                // Its `nonlocal` variables are these.
+                self.loops += 1;
+                ast::visitor::walk_stmt(self, stmt);
+                self.loops -= 1;
+            }
+            Stmt::ClassDef(class) => self.bind(class.name.as_str()),
+            _ => ast::visitor::walk_stmt(self, stmt),
+        }
+        self.loops -= loops;
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr
+            && name.ctx != ast::ExprContext::Load
+        {
+            self.bind(name.id.as_str());
+        }
+        ast::visitor::walk_expr(self, expr);
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
+        let ast::ExceptHandler::ExceptHandler(inner) = handler;
+        if let Some(name) = &inner.name {
+            // It is deleted at the end.
+            self.bind(name.as_str());
+            self.bind(name.as_str());
+        }
+        ast::visitor::walk_except_handler(self, handler);
+    }
 }
 
 /// Collects the names that a body binds in its own scope.

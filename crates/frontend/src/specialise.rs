@@ -5,17 +5,18 @@
 //! each further one that they return what the last one came out with, until that is stable. Functions that call each
 //! other are iterated together, from the one that was called first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
 use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
 use crate::locate::{FunctionNode, find_function};
-use crate::lower::{Lowerer, Static};
-use crate::names::{Names, free_names};
+use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
+use crate::names::{Names, free_names, free_names_of_generator, has_yield};
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program};
 use crate::shape::{Shape, Sites, is_too_large, join};
@@ -32,6 +33,15 @@ const DEPTH_MAX: usize = 60;
 const SITE_ROUNDS_MAX: usize = 12;
 /// Times that one function is lowered again before its types count as growing without end.
 const ROUNDS_MAX: usize = 60;
+
+/// Set in the number of a function that is called: what goes on with a generator of the function.
+pub const RESUME: u32 = 1 << 31;
+/// The class of the generators of a function is this with the function's number.
+const GENERATOR_CLASS: &str = "generator#";
+
+fn generator_type(id: SpecId) -> Type {
+    Type::Object(format!("{GENERATOR_CLASS}{}", id.0).into())
+}
 
 /// What a parameter is called with.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -88,6 +98,10 @@ struct Spec {
     diagnostics: Vec<Diagnostic>,
     callees: Vec<SpecId>,
     failed: bool,
+    /// Of a generator: what it is known to yield.
+    item: Option<Shape>,
+    /// Of a generator: it holds the value of a variable that may be assigned again.
+    late: bool,
 }
 
 /// What a call to a function gives.
@@ -126,6 +140,7 @@ impl<'p> Source<'p> {
         match self.node {
             FunctionNode::Def(def) => Some(&def.parameters),
             FunctionNode::Lambda(lambda) => lambda.parameters.as_deref(),
+            FunctionNode::Generator(_) => None,
         }
     }
 
@@ -133,6 +148,7 @@ impl<'p> Source<'p> {
         match self.node {
             FunctionNode::Def(def) => def.name.to_string(),
             FunctionNode::Lambda(_) => "<lambda>".to_owned(),
+            FunctionNode::Generator(_) => "<genexpr>".to_owned(),
         }
     }
 
@@ -141,6 +157,7 @@ impl<'p> Source<'p> {
         match self.node {
             FunctionNode::Def(def) => self.parsed.place(&def.name),
             FunctionNode::Lambda(lambda) => self.parsed.place(lambda),
+            FunctionNode::Generator(generator) => self.parsed.place(generator),
         }
     }
 }
@@ -148,6 +165,17 @@ impl<'p> Source<'p> {
 /// The parameters in the order of a call: those by position, then those by keyword.
 pub fn parameter_list(parameters: Option<&ast::Parameters>) -> Vec<&ast::ParameterWithDefault> {
     parameters.map_or_else(Vec::new, |parameters| parameters.iter_non_variadic_params().collect())
+}
+
+/// The names of the arguments of a call, in order: the parameters, then the one that takes what is left.
+pub fn argument_names<'p>(source: &Source<'p>) -> Vec<&'p str> {
+    let parameters = source.parameters();
+    let mut names: Vec<&str> = parameter_list(parameters).iter().map(|parameter| parameter.name().as_str()).collect();
+    names.extend(parameters.and_then(|parameters| parameters.vararg.as_deref()).map(|rest| rest.name.as_str()));
+    if let FunctionNode::Generator(_) = source.node {
+        names.push(FIRST_ITERABLE);
+    }
+    names
 }
 
 /// The parameters by name, those behind `*` last, and the body of a `def`.
@@ -161,6 +189,7 @@ fn params_and_body<'p>(source: &Source<'p>) -> (Vec<String>, &'p [ast::Stmt]) {
     match source.node {
         FunctionNode::Def(def) => (params, &def.body),
         FunctionNode::Lambda(_) => (params, &[]),
+        FunctionNode::Generator(_) => (vec![FIRST_ITERABLE.to_owned()], &[]),
     }
 }
 
@@ -242,6 +271,7 @@ impl<'p> Compiler<'p> {
         let same = |closure: &Closure<'p>| match (closure.source.node, node) {
             (FunctionNode::Def(a), FunctionNode::Def(b)) => std::ptr::eq(a, b),
             (FunctionNode::Lambda(a), FunctionNode::Lambda(b)) => std::ptr::eq(a, b),
+            (FunctionNode::Generator(a), FunctionNode::Generator(b)) => std::ptr::eq(a, b),
             _ => false,
         };
         if let Some(known) = self.closures.iter().position(same) {
@@ -254,6 +284,7 @@ impl<'p> Compiler<'p> {
         let free = match node {
             FunctionNode::Def(def) => free_names(&def.body, None, &own),
             FunctionNode::Lambda(lambda) => free_names(&[], Some(&lambda.body), &own),
+            FunctionNode::Generator(generator) => free_names_of_generator(generator, &own),
         };
         let free = free.into_iter().filter(|name| is_around(name)).collect();
         self.closures.push(Closure { source, owner, free });
@@ -269,6 +300,80 @@ impl<'p> Compiler<'p> {
         match callable {
             Callable::Program(function) => function,
             Callable::Closure(id) => self.closures.get(id).map_or(0, |closure| closure.owner),
+        }
+    }
+
+    // Generators.
+
+    fn is_generator(&self, callable: Callable) -> bool {
+        match self.source(callable).map(|source| source.node) {
+            Some(FunctionNode::Def(def)) => has_yield(&def.body),
+            Some(FunctionNode::Generator(_)) => true,
+            Some(FunctionNode::Lambda(_)) | None => false,
+        }
+    }
+
+    /// The function whose generators are of this type.
+    pub fn generator_of(&self, ty: &Type) -> Option<SpecId> {
+        let Type::Object(class) = ty else { return None };
+        let number = class.strip_prefix(GENERATOR_CLASS)?.parse().ok()?;
+        Some(SpecId(number)).filter(|id| (id.0 as usize) < self.specs.len())
+    }
+
+    /// Whether there is a generator in the type.
+    pub fn holds_generator(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Object(_) => self.generator_of(ty).is_some(),
+            Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| self.holds_generator(item)),
+            Type::Record(record) => record.fields.iter().any(|(_, item)| self.holds_generator(item)),
+            Type::List(item) | Type::Set { item, .. } => self.holds_generator(item),
+            Type::Dict(key, value) => self.holds_generator(key) || self.holds_generator(value),
+            _ => false,
+        }
+    }
+
+    /// What a generator yields, as far as is known.
+    pub fn item_of(&mut self, id: SpecId) -> Option<Shape> {
+        self.use_open(id);
+        self.spec(id).item.clone()
+    }
+
+    /// What the body of a generator returns, as far as is known.
+    pub fn returned_of(&mut self, id: SpecId) -> Option<Shape> {
+        self.use_open(id);
+        self.spec(id).result.clone()
+    }
+
+    /// Notes that what is being lowered uses what is known of a function that is not done.
+    fn use_open(&mut self, id: SpecId) {
+        if let State::Open(depth) | State::Provisional(depth) = self.spec(id).state
+            && let Some((_, lowest)) = self.stack.last_mut()
+        {
+            *lowest = depth.min(*lowest);
+        }
+    }
+
+    /// The generator holds the value of a variable that may be assigned again.
+    pub fn set_late(&mut self, id: SpecId) {
+        self.spec(id).late = true;
+    }
+
+    /// Whether there is a generator in the type that holds the value of a variable that may be assigned again.
+    pub fn is_late(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Object(_) => match self.generator_of(ty).and_then(|id| self.specs.get(id.0 as usize)) {
+                Some(spec) => {
+                    let holds = |argument: &Argument| match argument {
+                        Argument::Value(shape) => shape.ty != *ty && self.is_late(&shape.ty),
+                        Argument::Static(_) => false,
+                    };
+                    spec.late || spec.key.arguments.iter().any(holds)
+                }
+                None => false,
+            },
+            Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| self.is_late(item)),
+            Type::List(item) => self.is_late(item),
+            _ => false,
         }
     }
 
@@ -311,6 +416,8 @@ impl<'p> Compiler<'p> {
                     diagnostics: Vec::new(),
                     callees: Vec::new(),
                     failed: false,
+                    item: None,
+                    late: false,
                 });
                 id
             }
@@ -326,9 +433,11 @@ impl<'p> Compiler<'p> {
             State::New if self.stack.len() >= DEPTH_MAX => return None,
             State::New => self.solve(id),
         }
+        let is_generator = self.is_generator(callable);
         let spec = self.spec(id);
         Some(match &spec.result {
             _ if spec.failed => Callee::Failed(id),
+            _ if is_generator => Callee::Returns(id, Shape::from(generator_type(id))),
             Some(shape) => Callee::Returns(id, shape.clone()),
             None => Callee::Diverges(id),
         })
@@ -354,7 +463,8 @@ impl<'p> Compiler<'p> {
             }
             rounds += 1;
             let stable = lowest == usize::MAX || self.changes == changes;
-            let endless = self.spec(id).result.as_ref().is_some_and(|shape| is_too_large(&shape.ty));
+            let spec = self.spec(id);
+            let endless = spec.result.iter().chain(&spec.item).any(|shape| is_too_large(&shape.ty));
             if stable || endless || rounds >= ROUNDS_MAX {
                 if !stable {
                     self.refuse_growth(id);
@@ -398,11 +508,26 @@ impl<'p> Compiler<'p> {
             return;
         };
         let names = self.names_of(callable, &source, &captured);
+        let is_generator = self.is_generator(callable);
         let mut sites = Sites::default();
         for round in 0..SITE_ROUNDS_MAX {
             let before = self.spec(id).result.clone();
-            let lowerer = Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites);
-            let outcome = lowerer.run(source, before.as_ref());
+            let assumed = self.spec(id).item.clone();
+            let kept = sites.clone();
+            let mut lowerer = Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites);
+            if is_generator {
+                lowerer.yields = Some(Yields { assumed: assumed.clone(), found: None });
+            }
+            let mut outcome = lowerer.run(source, before.as_ref());
+            let item = Compiler::join_results(assumed.as_ref(), outcome.item.take(), &mut outcome.sites);
+            if item != assumed {
+                self.spec(id).item = item;
+                self.changes += 1;
+                if round + 1 < SITE_ROUNDS_MAX {
+                    sites = kept;
+                    continue;
+                }
+            }
             if let Some(revised) = outcome.sites.revised(round >= 4)
                 && round + 1 < SITE_ROUNDS_MAX
             {
@@ -516,9 +641,32 @@ impl<'p> Compiler<'p> {
 
     pub fn entry_result(&self) -> Option<Type> {
         self.specs.first().filter(|spec| !spec.failed).map(|spec| match &spec.result {
+            _ if self.is_generator(spec.key.callable) => generator_type(SpecId(0)),
             Some(shape) => shape.ty.clone(),
             None => Type::None,
         })
+    }
+
+    /// The functions that may raise `StopIteration`.
+    fn may_stop(&self, order: &[SpecId]) -> HashSet<SpecId> {
+        let mut stopping: HashSet<SpecId> = HashSet::new();
+        loop {
+            let before = stopping.len();
+            for id in order {
+                let Some(func) = &self.specs[id.0 as usize].func else { continue };
+                let stops = func.blocks.iter().any(|block| {
+                    let calls = |inst: &ir::Inst| matches!(inst.op, Op::Call(FuncId(callee)) if stopping.contains(&SpecId(callee)));
+                    let raises = matches!(block.term, ir::Term::Raise { class: ir::ExcKind::StopIteration, .. });
+                    raises || block.insts.iter().any(calls)
+                });
+                if stops {
+                    stopping.insert(*id);
+                }
+            }
+            if stopping.len() == before {
+                return stopping;
+            }
+        }
     }
 
     /// The module of everything that the entry reaches.
@@ -527,11 +675,26 @@ impl<'p> Compiler<'p> {
         let number: HashMap<SpecId, FuncId> =
             order.iter().enumerate().map(|(index, id)| (*id, FuncId(index as u32))).collect();
         let mut funcs: Vec<Func> = order.iter().filter_map(|id| self.specs[id.0 as usize].func.clone()).collect();
+        let stopping = self.may_stop(&order);
+        let mut resumed: HashMap<SpecId, FuncId> = HashMap::new();
+        let mut classes = Vec::new();
+        for (index, id) in order.iter().enumerate() {
+            let spec = &self.specs[id.0 as usize];
+            if !self.is_generator(spec.key.callable) {
+                continue;
+            }
+            let Type::Object(class) = generator_type(*id) else { continue };
+            let item = spec.item.as_ref().map_or(Type::None, |item| item.ty.clone());
+            let split = generator::split(&funcs[index], &class, &item, stopping.contains(id));
+            funcs[index] = split.start;
+            classes.push(split.class);
+            resumed.insert(*id, FuncId(funcs.len() as u32));
+            funcs.push(split.resume);
+        }
         for inst in funcs.iter_mut().flat_map(|func| &mut func.blocks).flat_map(|block| &mut block.insts) {
-            if let Op::Call(callee) = &mut inst.op
-                && let Some(renumbered) = number.get(&SpecId(callee.0))
-            {
-                *callee = *renumbered;
+            if let Op::Call(callee) = &mut inst.op {
+                let known = if callee.0 & RESUME != 0 { &resumed } else { &number };
+                *callee = known.get(&SpecId(callee.0 & !RESUME)).copied().unwrap_or(*callee);
             }
         }
         ir::Module {
@@ -542,7 +705,7 @@ impl<'p> Compiler<'p> {
                 .iter()
                 .map(|capture| ir::Capture { name: capture.name.clone(), ty: capture.ty.clone() })
                 .collect(),
-            classes: Vec::new(),
+            classes,
             funcs,
             entry: FuncId(0),
         }

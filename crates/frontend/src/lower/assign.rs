@@ -84,6 +84,7 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn assign(&mut self, target: &'p Expr, val: Val) -> Lowered<()> {
         match target {
             Expr::Name(name) => {
+                self.refuse_late(val.ty())?;
                 if let Some(slot) = self.slot(name.id.as_str()) {
                     self.set_val(slot, val);
                 }
@@ -158,6 +159,12 @@ impl<'p> Lowerer<'_, 'p> {
                     items.push(self.item_at(val, &index)?);
                 }
                 Ok(self.tuple(&items))
+            }
+            ty if self.compiler.generator_of(ty).is_some() => {
+                // One more than is wanted tells that there are too many.
+                let most = self.int(count as i64 + 1);
+                let list = self.call_library("builtins", "_take", &[val.clone(), most])?;
+                self.unpack(&list, count)
             }
             other => self.clash(format!("cannot unpack non-iterable {} object", python_name(other))),
         }

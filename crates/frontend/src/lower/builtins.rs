@@ -77,9 +77,11 @@ const SYNTAX: &[(&str, Syntax)] = &[
     ("all", |l, call| l.any_or_all(call, false)),
     ("any", |l, call| l.any_or_all(call, true)),
     ("isinstance", |l, call| l.isinstance(call)),
+    ("iter", |l, call| l.iter_builtin(call)),
     ("list", |l, call| l.list_builtin(call)),
     ("max", |l, call| l.extreme(call, CmpOp::Gt, "max")),
     ("min", |l, call| l.extreme(call, CmpOp::Lt, "min")),
+    ("next", |l, call| l.next_builtin(call)),
     ("range", |l, call| {
         let [start, stop, step] = l.range_arguments(call)?;
         Ok(l.prim(Prim::RangeNew, &[&start, &stop, &step]))
@@ -111,10 +113,8 @@ const OTHERS: &[&str] = &[
     "id",
     "input",
     "issubclass",
-    "iter",
     "locals",
     "memoryview",
-    "next",
     "object",
     "open",
     "print",
@@ -174,8 +174,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         self.at_call(call);
         if LAZY.contains(&name) {
-            let message = format!("`{name}` can only be iterated over in compiled code");
-            return self.fail("unsupported-function", message, Some("put it into a `for` loop or `list()`".to_owned()));
+            return self.lazy_value(name, call);
         }
         let help = match name {
             "print" => Some("return the value instead"),

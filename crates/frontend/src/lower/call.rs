@@ -14,6 +14,15 @@ use crate::program::Binding;
 use crate::shape::{Literal, Shape, python_name};
 use crate::specialise::{Argument, Callable, Callee, SpecId, parameter_list};
 
+/// Variables that are passed to a function beside its arguments.
+#[derive(Default)]
+struct Captured {
+    things: Vec<Thing>,
+    names: Vec<String>,
+    /// One of them may be assigned again.
+    rebound: bool,
+}
+
 /// A call's arguments, evaluated.
 #[derive(Default)]
 pub struct CallArguments {
@@ -23,6 +32,7 @@ pub struct CallArguments {
 
 impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn call(&mut self, call: &'p ast::ExprCall) -> Lowered<Thing> {
+        self.library_refusal(call)?;
         let callee = match &*call.func {
             Expr::Attribute(attribute) => match self.thing(&attribute.value)? {
                 Thing::Static(Static::Module(module)) => {
@@ -55,7 +65,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Function(function) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.call_function(Callable::Program(*function), arguments).map(Thing::Val)
+                self.call_program(*function, arguments).map(Thing::Val)
             }
             Static::Closure(id) => {
                 let arguments = self.call_arguments(call)?;
@@ -124,12 +134,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let by_position = parameters.map_or(0, |parameters| parameters.posonlyargs.len() + parameters.args.len());
         let positional_only = parameters.map_or(0, |parameters| parameters.posonlyargs.len());
         let given = arguments.positional.len();
-        if given > by_position {
+        let takes_rest = parameters.is_some_and(|parameters| parameters.vararg.is_some());
+        if given > by_position && !takes_rest {
             let s = if by_position == 1 { "" } else { "s" };
             let was = if given == 1 { "was" } else { "were" };
             return self.clash(format!("{name}() takes {by_position} positional argument{s} but {given} {was} given"));
         }
-        let mut matched: Vec<Option<Thing>> = arguments.positional.into_iter().map(Some).collect();
+        let mut positional = arguments.positional;
+        let rest = positional.split_off(by_position.min(given));
+        let mut matched: Vec<Option<Thing>> = positional.into_iter().map(Some).collect();
         matched.resize_with(list.len(), || None);
         for (keyword, thing) in arguments.keywords {
             let position = list.iter().position(|parameter| parameter.name().as_str() == keyword);
@@ -145,6 +158,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     return self.fail("wrong-arguments", message, help);
                 }
             }
+        }
+        if takes_rest {
+            let mut items = Vec::new();
+            for thing in rest {
+                items.push(self.value_of(thing)?);
+            }
+            matched.push(Some(Thing::Val(self.tuple(&items))));
         }
         Ok(matched)
     }
@@ -188,19 +208,25 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// A call of a function of the program, or of one inside this function.
-    fn call_function(&mut self, callable: Callable, arguments: CallArguments) -> Lowered<Val> {
+    pub fn call_function(&mut self, callable: Callable, arguments: CallArguments) -> Lowered<Val> {
         let Some(source) = self.compiler.source(callable) else {
             return self.fail("source-not-found", "the source of this function was not found", None);
         };
         let name = source.name();
         let parameters = source.parameters();
-        let mut matched = self.match_arguments(&name, parameters, arguments)?;
+        let mut matched = match source.node {
+            FunctionNode::Generator(_) => arguments.positional.into_iter().map(Some).collect(),
+            FunctionNode::Def(_) | FunctionNode::Lambda(_) => self.match_arguments(&name, parameters, arguments)?,
+        };
         if matches!(callable, Callable::Program(function) if library::is_library_function(function)) {
             self.grow_lists(parameters, &mut matched)?;
         }
         let mut things = Vec::new();
         let mut missing = Vec::new();
-        for (parameter, thing) in parameter_list(parameters).into_iter().zip(matched) {
+        let list = parameter_list(parameters);
+        // What is left behind the parameters, or the first iterable of a generator expression.
+        let rest = matched.split_off(list.len().min(matched.len()));
+        for (parameter, thing) in list.into_iter().zip(matched) {
             let name = parameter.name().as_str();
             match thing {
                 Some(thing) => things.push(self.argument(thing)?),
@@ -216,11 +242,34 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let names = list_of_names(&missing);
             return self.clash(format!("{name}() missing {count} required positional argument{s}: {names}"));
         }
-        let captured = match callable {
-            Callable::Closure(id) => self.captured(id, &mut things)?,
-            Callable::Program(_) => Vec::new(),
-        };
-        self.call_specialised(callable, things, captured)
+        for thing in rest.into_iter().flatten() {
+            things.push(self.argument(thing)?);
+        }
+        let mut captured = Captured::default();
+        for thing in things.clone() {
+            if let Thing::Static(Static::Closure(id)) = thing {
+                self.captured(id, true, &mut captured)?;
+            }
+        }
+        if let Callable::Closure(id) = callable {
+            self.captured(id, false, &mut captured)?;
+        }
+        things.extend(captured.things);
+        self.call_specialised(callable, things, captured.names, captured.rebound)
+    }
+
+    fn call_program(&mut self, function: usize, arguments: CallArguments) -> Lowered<Val> {
+        if library::is_library_function(function) {
+            return self.call_library_function(function, arguments);
+        }
+        self.call_function(Callable::Program(function), arguments)
+    }
+
+    /// A call of a function of the library: of the one for so many arguments, where there is one (`zip__2`).
+    pub fn call_library_function(&mut self, function: usize, arguments: CallArguments) -> Lowered<Val> {
+        let count = arguments.positional.len();
+        let function = library::for_count(function, count).unwrap_or(function);
+        self.call_function(Callable::Program(function), arguments)
     }
 
     /// An argument as the function called sees it.
@@ -235,24 +284,23 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 shape.origin.parts = Vec::new();
                 Ok(Thing::Val(Val { shape, known: None, ..val }))
             }
-            Thing::Static(Static::Closure(id)) if self.compiler.closure(id).is_some_and(|c| !c.free.is_empty()) => self
-                .fail(
-                    "unsupported-argument",
-                    "a function that reads variables of the function around it cannot be passed to another function",
-                    Some("pass the variables as arguments".to_owned()),
-                ),
             other => Ok(other),
         }
     }
 
-    /// The variables that a function inside this one reads, as further arguments; gives their names.
-    fn captured(&mut self, id: usize, things: &mut Vec<Thing>) -> Lowered<Vec<String>> {
+    /// The variables that a function inside this one reads, as further arguments. Where that function is itself an argument
+    /// (`passed`), the variables have names there that no other function has.
+    fn captured(&mut self, id: usize, passed: bool, into: &mut Captured) -> Lowered<()> {
         let mut names: Vec<String> = self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default();
-        let mut kept = Vec::new();
         let mut next = 0;
         while let Some(name) = names.get(next).cloned() {
             next += 1;
-            let Some(slot) = self.slot(&name) else { continue };
+            let own = format!("{id}.{name}");
+            let kept = if passed { own.clone() } else { name.clone() };
+            let Some(slot) = self.slot(&own).or_else(|| self.slot(&name)) else { continue };
+            if into.names.contains(&kept) {
+                continue;
+            }
             let var = self.env().map_or(Var::Unbound, |env| env.var(slot));
             let thing = match var {
                 Var::Bound(val) => self.argument(Thing::Val(val))?,
@@ -274,13 +322,20 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     return self.fail("unbound-name", message, Some("give it a value before".to_owned()));
                 }
             };
-            things.push(thing);
-            kept.push(name);
+            into.rebound |= self.names.is_rebound(slot);
+            into.things.push(thing);
+            into.names.push(kept);
         }
-        Ok(kept)
+        Ok(())
     }
 
-    fn call_specialised(&mut self, callable: Callable, things: Vec<Thing>, captured: Vec<String>) -> Lowered<Val> {
+    fn call_specialised(
+        &mut self,
+        callable: Callable,
+        things: Vec<Thing>,
+        captured: Vec<String>,
+        rebound: bool,
+    ) -> Lowered<Val> {
         let key = things
             .iter()
             .map(|thing| match thing {
@@ -312,6 +367,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Callee::Returns(id, shape) => {
                 self.callees.push(id);
+                if rebound && self.compiler.generator_of(&shape.ty) == Some(id) {
+                    self.compiler.set_late(id);
+                }
                 Ok(self.emit(Op::Call(FuncId(id.0)), &args, shape))
             }
             Callee::Diverges(id) => {
@@ -375,7 +433,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match known {
             Static::Function(function) => {
                 let arguments = CallArguments { positional: things(), keywords: Vec::new() };
-                self.call_function(Callable::Program(*function), arguments)
+                self.call_program(*function, arguments)
             }
             Static::Closure(id) => {
                 let arguments = CallArguments { positional: things(), keywords: Vec::new() };
@@ -489,6 +547,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Some(function) => self.call_static(&Static::Function(function), vals),
             None => self.fail("internal", format!("the library has no `{module}.{name}`"), None),
         }
+    }
+
+    /// `_unsupported("why")` in the library: a call that cannot be compiled.
+    fn library_refusal(&mut self, call: &'p ast::ExprCall) -> Lowered<()> {
+        let (Expr::Name(name), [Expr::StringLiteral(why)]) = (&*call.func, &*call.arguments.args) else {
+            return Ok(());
+        };
+        if name.id.as_str() != "_unsupported" || !library::is_library_function(self.function) {
+            return Ok(());
+        }
+        self.fail_at(call, "unsupported-function", why.value.to_str(), None)
     }
 
     /// What was refused in a function of the library is a problem of the call: its reader has never seen that code.

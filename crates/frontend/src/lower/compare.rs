@@ -304,6 +304,9 @@ impl Lowerer<'_, '_> {
                 Ok(found)
             }
             Type::List(_) => self.list_contains(container, item),
+            ty if self.compiler.generator_of(ty).is_some() => {
+                self.call_library("builtins", "_contains", &[container.clone(), item.clone()])
+            }
             Type::Range => self.range_contains(container, item),
             Type::Record(record) if record.kind == ir::RecordKind::Dict => match item.known_str() {
                 Some(key) => {

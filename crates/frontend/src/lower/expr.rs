@@ -77,6 +77,9 @@ impl<'p> Lowerer<'_, 'p> {
             }
             Expr::List(list) => self.list_display(list, None),
             Expr::ListComp(comp) => self.list_comprehension(comp),
+            Expr::Generator(generator) => self.generator_value(generator),
+            Expr::Yield(yielded) => self.yield_expr(yielded),
+            Expr::YieldFrom(yielded) => self.yield_from(yielded),
             Expr::Named(named) => {
                 let val = self.expr(&named.value)?;
                 self.assign(&named.target, val.clone())?;
@@ -119,12 +122,7 @@ impl<'p> Lowerer<'_, 'p> {
         let (what, help) = match expr {
             Expr::Set(_) | Expr::SetComp(_) => ("a `set`", Some("use a tuple or a list")),
             Expr::DictComp(_) => ("a `dict` comprehension", None),
-            Expr::Generator(_) => (
-                "a generator expression outside `sum`, `any`, `all`, `min`, `max`, `sorted`, `tuple` or `list`",
-                Some("use a list comprehension"),
-            ),
             Expr::Await(_) => ("`await`", None),
-            Expr::Yield(_) | Expr::YieldFrom(_) => ("`yield`", Some("return a list")),
             Expr::TString(_) => ("a template string", Some("use an f-string")),
             Expr::BytesLiteral(_) => ("`bytes`", Some("use `str`")),
             Expr::EllipsisLiteral(_) => ("`...`", None),

@@ -12,7 +12,7 @@ use crate::locate::FunctionNode;
 use crate::names::Names;
 use crate::program::Binding;
 use crate::shape::{Merge, Shape, Sites, annotation_text, is_too_large, join, join_with};
-use crate::specialise::{Argument, Compiler, Source, SpecId, parameter_list};
+use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names};
 
 /// What lowering a function came to.
 pub struct Outcome {
@@ -21,6 +21,8 @@ pub struct Outcome {
     pub result: Option<Shape>,
     pub diagnostics: Vec<Diagnostic>,
     pub callees: Vec<SpecId>,
+    /// What a generator yields.
+    pub item: Option<Shape>,
     pub sites: Sites,
 }
 
@@ -37,10 +39,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         captured: &[String],
         sites: Sites,
     ) -> Lowerer<'c, 'p> {
-        let parameters = parameter_list(source.parameters());
+        let own = argument_names(&source);
         let mut params: Vec<(&str, Type)> = Vec::new();
-        let own = parameters.iter().map(|parameter| parameter.name().as_str());
-        for (name, argument) in own.chain(captured.iter().map(String::as_str)).zip(arguments) {
+        for (name, argument) in own.iter().copied().chain(captured.iter().map(String::as_str)).zip(arguments) {
             if let Argument::Value(shape) = argument {
                 params.push((name, shape.ty.clone()));
             }
@@ -50,9 +51,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let builder = FuncBuilder::new(&source.name(), &params, Type::None, span);
         let mut lowerer = Lowerer::new(compiler, function, spec, names, builder, sites, place);
         let mut index = 0;
-        // Parameters behind a `*`, which are refused, have variables too; so the captured ones are found by name.
-        let slots: Vec<Option<usize>> =
-            (0..parameters.len()).map(Some).chain(captured.iter().map(|name| lowerer.names.slot(name))).collect();
+        let all = own.iter().copied().chain(captured.iter().map(String::as_str));
+        let slots: Vec<Option<usize>> = all.map(|name| lowerer.names.slot(name)).collect();
         for (slot, argument) in slots.into_iter().zip(arguments) {
             let var = match argument {
                 Argument::Value(shape) => {
@@ -97,6 +97,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             result,
             diagnostics: self.diagnostics,
             callees: self.callees,
+            item: self.yields.and_then(|yields| yields.found),
             sites: self.sites,
         }
     }
@@ -116,9 +117,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn body(&mut self, source: Source<'p>) -> Lowered<()> {
-        if let Some(variadic) =
-            source.parameters().and_then(|parameters| parameters.vararg.as_deref().or(parameters.kwarg.as_deref()))
-        {
+        let is_entry = self.compiler.is_entry(self.spec);
+        let parameters = source.parameters();
+        let keywords = parameters.and_then(|parameters| parameters.kwarg.as_deref());
+        let several = parameters.and_then(|parameters| parameters.vararg.as_deref()).filter(|_| is_entry);
+        if let Some(variadic) = several.or(keywords) {
             return self.fail_at(
                 variadic,
                 "unsupported-parameter",
@@ -139,6 +142,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
                 Ok(())
             }
+            FunctionNode::Generator(generator) => self.generator_body(generator),
             FunctionNode::Lambda(lambda) => {
                 let lowered = self.expr(&lambda.body);
                 let val = match self.settle(lowered) {

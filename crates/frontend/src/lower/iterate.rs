@@ -31,6 +31,8 @@ pub enum Source<'p> {
     Reversed(Box<Source<'p>>),
     Map(Static, Vec<Source<'p>>),
     Filter(Option<Static>, Box<Source<'p>>),
+    /// A generator that has been made.
+    Iterator(Val),
     Generator {
         first: Box<Source<'p>>,
         elt: &'p Expr,
@@ -62,7 +64,7 @@ impl Source<'_> {
         match self {
             Source::Enumerate(inner, _) | Source::Reversed(inner) => inner.is_counted(),
             Source::Zip(inner) | Source::Map(_, inner) => inner.iter().all(Source::is_counted),
-            Source::Filter(..) | Source::Generator { .. } => false,
+            Source::Filter(..) | Source::Generator { .. } | Source::Iterator(_) => false,
             _ => true,
         }
     }
@@ -125,6 +127,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// The built-ins that make iterators.
     fn lazy_builtin(&mut self, name: &str, call: &'p ast::ExprCall) -> Lowered<Option<Source<'p>>> {
         let args = &*call.arguments.args;
+        if name == "zip" && (args.iter().any(Expr::is_starred_expr) || !call.arguments.keywords.is_empty()) {
+            return self.lazy_value("zip", call).map(Source::Iterator).map(Some);
+        }
         if args.iter().any(Expr::is_starred_expr)
             && matches!(name, "range" | "enumerate" | "zip" | "reversed" | "map" | "filter")
         {
@@ -158,20 +163,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Source::Enumerate(Box::new(inner), start)
             }
             ("zip", args) => {
-                if let Some(keyword) = call.arguments.keywords.first() {
-                    return self.fail_at(keyword, "unsupported-argument", "`strict` of `zip` cannot be compiled", None);
-                }
+                let before = self.restart();
                 let mut inner = Vec::new();
                 for arg in args {
                     inner.push(self.iterable(arg)?);
                 }
-                if inner.iter().filter(|source| !source.is_counted()).count() > 0 {
-                    return self.fail_at(
-                        call,
-                        "unsupported-expression",
-                        "a generator expression inside `zip` cannot be compiled",
-                        Some("use a list comprehension".to_owned()),
-                    );
+                if !inner.iter().all(Source::is_counted) {
+                    self.start_again(before);
+                    return self.lazy_value("zip", call).map(Source::Iterator).map(Some);
                 }
                 Source::Zip(inner)
             }
@@ -186,10 +185,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Source::Reversed(Box::new(source))
             }
             ("map", [function, rest @ ..]) if !rest.is_empty() => {
+                let before = self.restart();
                 let function = self.callable(function)?;
                 let mut inner = Vec::new();
                 for arg in rest {
                     inner.push(self.iterable(arg)?);
+                }
+                if inner.len() > 1 && !inner.iter().all(Source::is_counted) {
+                    self.start_again(before);
+                    return self.lazy_value("map", call).map(Source::Iterator).map(Some);
                 }
                 Source::Map(function, inner)
             }
@@ -264,6 +268,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn source_of(&mut self, val: &Val) -> Lowered<Source<'p>> {
         let val = self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::List(_) | Type::Array { .. } | Type::Str | Type::Range | Type::Tuple(_) => Ok(val),
+            ty if lowerer.compiler.generator_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => {
                 let items = lowerer.fields(&val);
                 Ok(lowerer.tuple(&items))
@@ -281,6 +286,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match val.ty() {
             Type::List(_) => Ok(Source::List(val)),
             Type::Array { .. } => Ok(Source::Array(val)),
+            ty if self.compiler.generator_of(ty).is_some() => Ok(Source::Iterator(val)),
             Type::Str => Ok(Source::Str(val)),
             Type::Range => {
                 let start = self.prim(Prim::RangeStart, &[&val]);
@@ -357,6 +363,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
                 lowerer.join(ends, None)
             }),
+            Source::Iterator(iterator) => self.for_iterator(&iterator, key, assigned, live, exits, body),
             Source::Enumerate(inner, start) if !inner.is_counted() => {
                 let first = match start {
                     Some(start) => Val { shape: Shape::from(Type::Int), ..start },
@@ -609,7 +616,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 };
                 Cursor::Reversed(Box::new(inner), length)
             }
-            Source::Filter(..) | Source::Generator { .. } => return Err(Stop::Failed),
+            Source::Filter(..) | Source::Generator { .. } | Source::Iterator(_) => return Err(Stop::Failed),
         })
     }
 

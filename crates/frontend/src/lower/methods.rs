@@ -372,7 +372,7 @@ impl Lowerer<'_, '_> {
         self.each_variant(items, &mut |lowerer, items| match items.ty() {
             Type::List(item) if **item == Type::Str => Ok(lowerer.prim(Prim::StrJoin, &[separator, &items])),
             Type::List(_) if lowerer.list_item_shape(&items).ty == Type::None => Ok(lowerer.str("")),
-            Type::Tuple(_) | Type::Str => {
+            ty if matches!(ty, Type::Tuple(_) | Type::Str) || lowerer.compiler.generator_of(ty).is_some() => {
                 let place = lowerer.place;
                 let source = lowerer.source_of(&items)?;
                 let list = lowerer.collect_list(source, place.start | 1 << 29)?;

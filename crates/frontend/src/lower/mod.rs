@@ -18,6 +18,7 @@ mod flow;
 mod folds;
 mod format;
 mod function;
+mod generators;
 mod index;
 mod iterate;
 mod math;
@@ -48,6 +49,7 @@ use crate::specialise::{Compiler, SpecId};
 
 pub use expr::Thing;
 pub use flow::{Edge, Env, Var};
+pub use generators::{FIRST_ITERABLE, Yields};
 pub use merge::VarShape;
 pub use value::{Static, Val};
 
@@ -105,6 +107,8 @@ pub struct Lowerer<'c, 'p> {
     pub sites: Sites,
     pub diagnostics: Vec<Diagnostic>,
     pub callees: Vec<SpecId>,
+    /// In a generator: what it yields.
+    pub yields: Option<Yields>,
     /// Conversions that were not possible, see [`convert`].
     pub misfits: usize,
     /// The captured values, by their number in the program.
@@ -156,6 +160,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             sites,
             diagnostics: Vec::new(),
             callees: Vec::new(),
+            yields: None,
             misfits: 0,
             captures: Vec::new(),
             place,
@@ -317,6 +322,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.loops.truncate(mark.loops);
         self.cover.go_back(mark.tries, self.builder.func().blocks.len());
         self.at_place(mark.place);
+    }
+
+    /// A state to come back to where an expression turns out to be of another kind.
+    fn restart(&mut self) -> (Mark, Option<Env>) {
+        (self.mark(), self.env.clone())
+    }
+
+    fn start_again(&mut self, (mark, env): (Mark, Option<Env>)) {
+        self.rollback(&mark);
+        self.env = env;
     }
 
     /// The variable of this name, inner scopes first.

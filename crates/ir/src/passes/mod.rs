@@ -7,6 +7,7 @@ mod common;
 mod dead;
 mod edit;
 mod fold;
+pub mod generator;
 mod inline;
 mod ranges;
 mod recursion;

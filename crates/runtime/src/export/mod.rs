@@ -12,11 +12,12 @@ use crate::text::Text;
 mod math;
 mod memory;
 mod number;
+mod object;
 mod string;
 
 /// Every row.
 pub(crate) fn symbols() -> Vec<Symbol> {
-    [math::symbols(), memory::symbols(), number::symbols(), string::symbols()].concat()
+    [math::symbols(), memory::symbols(), number::symbols(), object::symbols(), string::symbols()].concat()
 }
 
 /// Defines exported functions: name, convention, typed parameters, result kinds, and the call that does the work. A
