@@ -29,6 +29,7 @@ from fuseline._aggregates import (
     sum,
     var,
 )
+from fuseline._cache import use_object_cache
 from fuseline._dataset import Dataset, GroupBy
 from fuseline._errors import CompileError, Diagnostic, EngineError, RowErrorWarning
 from fuseline._function import CompiledFunction, compile, compile_count
@@ -48,6 +49,9 @@ from fuseline._sources import (
 from fuseline._types import Array
 
 __version__ = "0.1.0"
+
+use_object_cache()
+del use_object_cache
 
 __all__ = [
     "Aggregate",

@@ -101,6 +101,9 @@ class Stream:
 def compile_count() -> int:
     """How many kernels this process has compiled so far."""
 
+def set_object_cache(folder: str) -> None:
+    """Keep machine code in this folder between processes; not when others than its owner may write to it."""
+
 def type_name(object: object) -> str | None:
     """The IR type of a Python object, as the IR spells it; `None` when it has none."""
 

@@ -243,3 +243,12 @@ def test_not_a_function():
         fl.compile(len)
     with pytest.raises(TypeError):
         fl.compile(3)
+
+
+def test_an_annotation_that_is_no_type_of_ours_leaves_it_to_the_call():
+    @fl.compile
+    def total(values: list, scale: inspect.Signature) -> float:
+        return sum(values) * scale
+
+    assert total([1.5, 2.5], 2) == 8.0
+    assert total([1, 2], 3) == 9

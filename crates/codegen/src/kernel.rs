@@ -7,7 +7,7 @@ use crate::emit::Emitter;
 use crate::error::CodegenError;
 use crate::input::{MapInput, Options, ParamInput};
 use crate::kernels::rows::{self, Run, Work};
-use crate::kernels::{self, call, fresh_symbol, states};
+use crate::kernels::{self, SYMBOLS, call, states};
 use crate::leaf::{self, Leaf};
 use crate::llvm::jit::Code;
 use crate::spans::SpanTable;
@@ -212,9 +212,8 @@ impl MergeKernel {
 pub fn compile_call(module: &ir::Module, options: &Options) -> Result<CallKernel, CodegenError> {
     let module = &kernels::prepared(module, options);
     let mut em = Emitter::new(module);
-    let symbol = fresh_symbol();
-    call::emit(&mut em, &symbol);
-    let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
+    call::emit(&mut em, SYMBOLS[0]);
+    let (code, spans) = kernels::load(&mut em, 1, options)?;
     Ok(CallKernel { code, spans })
 }
 
@@ -228,9 +227,8 @@ pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options
     let work = Work::Map(outputs.clone());
     rows::check_inputs(module, &work, inputs)?;
     let mut em = Emitter::new(module);
-    let symbol = fresh_symbol();
-    rows::emit(&mut em, &symbol, &work, inputs);
-    let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
+    rows::emit(&mut em, SYMBOLS[0], &work, inputs);
+    let (code, spans) = kernels::load(&mut em, 1, options)?;
     Ok(MapKernel { code, spans, outputs })
 }
 
@@ -239,13 +237,12 @@ pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options
 pub fn compile_fold(step: &ir::Module, inputs: &[ParamInput], options: &Options) -> Result<FoldKernel, CodegenError> {
     let step = &kernels::prepared(step, options);
     let mut em = Emitter::new(step);
-    let symbols = [fresh_symbol(), fresh_symbol()];
-    for (symbol, grouped) in symbols.iter().zip([false, true]) {
+    for (symbol, grouped) in SYMBOLS.into_iter().zip([false, true]) {
         let work = Work::Fold { grouped };
         rows::check_inputs(step, &work, inputs)?;
         rows::emit(&mut em, symbol, &work, inputs);
     }
-    let (code, spans) = kernels::load(&mut em, &[&symbols[0], &symbols[1]], options)?;
+    let (code, spans) = kernels::load(&mut em, SYMBOLS.len(), options)?;
     Ok(FoldKernel { code, spans })
 }
 
@@ -260,9 +257,8 @@ pub fn compile_merge(merge: &ir::Module, options: &Options) -> Result<MergeKerne
     }
     let merge = &kernels::prepared(merge, options);
     let mut em = Emitter::new(merge);
-    let symbol = fresh_symbol();
-    states::emit_merge(&mut em, &symbol);
-    let (code, spans) = kernels::load(&mut em, &[&symbol], options)?;
+    states::emit_merge(&mut em, SYMBOLS[0]);
+    let (code, spans) = kernels::load(&mut em, 1, options)?;
     Ok(MergeKernel { code, spans })
 }
 

@@ -12,6 +12,7 @@ mod kernels;
 pub mod leaf;
 mod llvm;
 mod loops;
+mod object_cache;
 mod shape;
 pub mod spans;
 pub mod state;
@@ -25,4 +26,5 @@ pub use kernel::{
     compile_fold, compile_map, compile_merge,
 };
 pub use leaf::{Leaf, LeafKind, leaves};
+pub use object_cache::set_object_cache;
 pub use spans::{Raised, SpanEntry, SpanTable};

@@ -29,5 +29,6 @@ pub use module::{
     Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };
 pub use prim::Prim;
+pub use sha256::digest;
 pub use types::{Elem, RecordKind, RecordType, Type};
 pub use verify::{VerifyError, verify};

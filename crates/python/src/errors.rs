@@ -92,6 +92,19 @@ pub fn compile_error(py: Python<'_>, files: &[SourceFile], diagnostics: &[Diagno
     build().unwrap_or_else(|error| error)
 }
 
+/// Whether `error` is a `fuseline.CompileError` all of whose diagnostics have this code.
+pub fn has_only_code(py: Python<'_>, error: &PyErr, code: &str) -> PyResult<bool> {
+    let Ok(diagnostics) = error.value(py).getattr(intern!(py, "diagnostics")) else { return Ok(false) };
+    let mut found = false;
+    for diagnostic in diagnostics.try_iter()? {
+        if diagnostic?.getattr(intern!(py, "code"))?.extract::<String>()? != code {
+            return Ok(false);
+        }
+        found = true;
+    }
+    Ok(found)
+}
+
 /// `fuseline.CompileError` without a place in a source: a signature or a column name that makes no sense.
 pub fn usage_error(py: Python<'_>, code: &str, message: &str, help: Option<&str>) -> PyErr {
     let build = || -> PyResult<PyErr> {

@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use crate::errors::{engine_error, guard, usage_error};
+use crate::errors::{engine_error, guard, has_only_code, usage_error};
 use crate::program::Described;
 use crate::scalar::{self, Outcome};
 use crate::specialise::{Request, Specialisation, specialise};
@@ -40,6 +40,9 @@ struct State {
     /// What the last calls ran, the last first.
     recent: Vec<Ready>,
 }
+
+/// The code of a parameter's annotation that is no type.
+const UNSUPPORTED_ANNOTATION: &str = "unsupported-annotation";
 
 /// Specialisations that a call tries before it works out the types of its arguments.
 const RECENT_MAX: usize = 4;
@@ -148,14 +151,18 @@ impl Function {
         })
     }
 
-    /// Compiles for the annotated types; does nothing when a name it reads stands for nothing yet.
+    /// Compiles for the annotated types; does nothing when a name it reads stands for nothing yet, or when annotations name
+    /// something that is no type of ours: then the arguments of a call tell the types.
     fn _compile_annotated(&self, py: Python<'_>, itself: bool) -> PyResult<()> {
         guard(py, || {
             let described = Arc::new(self.describe(py, itself)?);
-            if described.unresolved.is_empty() {
-                specialise(py, &described, self.annotated())?;
+            if !described.unresolved.is_empty() {
+                return Ok(());
             }
-            Ok(())
+            match specialise(py, &described, self.annotated()) {
+                Err(error) if !has_only_code(py, &error, UNSUPPORTED_ANNOTATION)? => Err(error),
+                _ => Ok(()),
+            }
         })
     }
 

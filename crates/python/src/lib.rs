@@ -24,6 +24,12 @@ fn compile_count() -> u64 {
     codegen::compile_count()
 }
 
+/// Keeps machine code in this folder between processes.
+#[pyfunction]
+fn set_object_cache(folder: std::path::PathBuf) {
+    codegen::set_object_cache(Some(&folder));
+}
+
 /// The IR type of a Python object, as the IR spells it; `None` when it has none.
 #[pyfunction]
 fn type_name(object: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
@@ -42,6 +48,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(elementwise::elementwise, module)?)?;
     module.add_function(wrap_pyfunction!(elementwise::column_type_name, module)?)?;
     module.add_function(wrap_pyfunction!(compile_count, module)?)?;
+    module.add_function(wrap_pyfunction!(set_object_cache, module)?)?;
     module.add_function(wrap_pyfunction!(type_name, module)?)?;
     Ok(())
 }

@@ -77,6 +77,11 @@ impl Machine {
         self.features.split(',').any(|found| found == feature)
     }
 
+    /// All that the machine code for this machine depends on.
+    pub fn description(&self) -> String {
+        format!("LLVM 19 {} {} {}", self.triple.to_string_lossy(), self.cpu, self.features)
+    }
+
     /// Whether the processor multiplies 64-bit integers and converts them to floats in vectors.
     pub fn multiplies_vectors(&self) -> bool {
         self.has("+avx512dq")
