@@ -26,7 +26,9 @@ classes! {
     OverflowError = 4,
     ZeroDivisionError = 5,
     IndexError = 10,
+    KeyError = 11,
     MemoryError = 12,
+    RuntimeError = 15,
     TypeError = 19,
     ValueError = 20,
 }

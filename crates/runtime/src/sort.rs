@@ -10,8 +10,10 @@
 
 use std::ops::Range;
 
-use crate::table::Kind;
+use crate::exc::Raised;
+use crate::shape::Place;
 use crate::text::Text;
+use crate::value::{self, Order};
 
 /// A side must win this often in a row before galloping starts; it also ends galloping.
 const MIN_GALLOP: usize = 7;
@@ -52,17 +54,22 @@ pub fn argsort<K: Copy>(keys: &[K], reverse: bool, mut less: impl FnMut(&K, &K) 
     pairs.into_iter().map(|(_, position)| position).collect()
 }
 
-/// [`argsort`] of `count` keys given as slots. `shape` names the scalars of one key; several compare like a tuple.
+/// [`argsort`] of `count` keys given as slots, of any shape; raises where two keys have no order.
 ///
 /// # Safety
-/// `slots` holds `count` keys of this shape, and the strings in them are valid.
-pub unsafe fn argsort_slots(slots: &[u64], count: usize, shape: &[Kind], reverse: bool) -> Vec<usize> {
-    match shape {
-        [Kind::Float] => {
+/// `slots` holds `count` live keys of this shape.
+pub unsafe fn argsort_slots(
+    slots: &[u64],
+    count: usize,
+    shape: Place<'_>,
+    reverse: bool,
+) -> Result<Vec<usize>, Raised> {
+    match shape.letter() {
+        b'f' => {
             let keys: Vec<f64> = slots.iter().map(|bits| f64::from_bits(*bits)).collect();
-            argsort(&keys, reverse, |a, b| a < b)
+            Ok(argsort(&keys, reverse, |a, b| a < b))
         }
-        [Kind::Str] => {
+        b's' => {
             let texts: Vec<&str> = slots
                 .chunks_exact(2)
                 .map(|pair| match pair {
@@ -71,55 +78,28 @@ pub unsafe fn argsort_slots(slots: &[u64], count: usize, shape: &[Kind], reverse
                     _ => "",
                 })
                 .collect();
-            argsort(&texts, reverse, |a, b| a.as_bytes() < b.as_bytes())
+            Ok(argsort(&texts, reverse, |a, b| a.as_bytes() < b.as_bytes()))
         }
-        [Kind::Int] => {
+        b'i' | b'b' => {
             let keys: Vec<i64> = slots.iter().map(|bits| *bits as i64).collect();
-            argsort(&keys, reverse, |a, b| a < b)
+            Ok(argsort(&keys, reverse, |a, b| a < b))
         }
-        [] => (0..count).collect(),
         _ => {
-            let width: usize = shape.iter().map(|kind| if *kind == Kind::Str { 2 } else { 1 }).sum();
-            let keys: Vec<&[u64]> = slots.chunks_exact(width).collect();
-            // SAFETY: promised by the caller.
-            argsort(&keys, reverse, |a, b| unsafe { tuple_less(a, b, shape) })
-        }
-    }
-}
-
-/// `a < b` for tuples: the first pair that is not equal decides.
-///
-/// # Safety
-/// Both have this shape, and the strings in them are valid.
-unsafe fn tuple_less(a: &[u64], b: &[u64], shape: &[Kind]) -> bool {
-    let (mut a, mut b) = (a.iter().copied(), b.iter().copied());
-    for kind in shape {
-        let (left, right) = (a.next().unwrap_or(0), b.next().unwrap_or(0));
-        match kind {
-            Kind::Float => {
-                let (left, right) = (f64::from_bits(left), f64::from_bits(right));
-                if left != right {
-                    return left < right;
-                }
-            }
-            Kind::Str => {
-                let lengths = (a.next().unwrap_or(0), b.next().unwrap_or(0));
+            let width = shape.width();
+            let keys: Vec<usize> = (0..count).collect();
+            let key = |at: usize| shape.val(slots.as_ptr().wrapping_add(at * width));
+            let mut failed = None;
+            let order = argsort(&keys, reverse, |a, b| {
                 // SAFETY: promised by the caller.
-                let (left, right) = unsafe {
-                    (Text::from_abi(left as *const u8, lengths.0), Text::from_abi(right as *const u8, lengths.1))
-                };
-                if left.as_str() != right.as_str() {
-                    return left.as_bytes() < right.as_bytes();
-                }
-            }
-            Kind::Int | Kind::Bool | Kind::List | Kind::Address => {
-                if left != right {
-                    return (left as i64) < (right as i64);
-                }
-            }
+                failed.is_none()
+                    && unsafe { value::compare(Order::Lt, key(*a), key(*b)) }.unwrap_or_else(|raised| {
+                        failed = Some(raised);
+                        false
+                    })
+            });
+            failed.map_or(Ok(order), Err)
         }
     }
-    false
 }
 
 /// The length to which short runs are lengthened: 32 to 64, such that the number of runs is close to a power of two.

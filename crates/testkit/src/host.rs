@@ -1,7 +1,7 @@
 //! The interpreter's host: the heavy primitives by `runtime`'s safe functions. One arm a primitive, and nothing else, so
 //! that interpreter and machine code can only differ in what is worth comparing.
 
-use ir::interp::{Host, Outcome, Value};
+use ir::interp::{Host, Outcome, Raise, Value};
 use ir::{ExcKind, Prim};
 use runtime::exc::Raised;
 use runtime::math::libm;
@@ -60,9 +60,17 @@ impl Host for RuntimeHost {
         }
     }
 
-    fn argsort(&mut self, keys: &[Value], reverse: bool) -> Vec<usize> {
+    fn argsort(&mut self, keys: &[Value], reverse: bool) -> Result<Vec<usize>, Raise> {
         let positions: Vec<usize> = (0..keys.len()).collect();
-        sort::argsort(&positions, reverse, |a, b| ir::interp::less(&keys[*a], &keys[*b]))
+        let mut failed = None;
+        let order = sort::argsort(&positions, reverse, |a, b| {
+            failed.is_none()
+                && ir::interp::less(&keys[*a], &keys[*b]).unwrap_or_else(|raised| {
+                    failed = Some(raised);
+                    false
+                })
+        });
+        failed.map_or(Ok(order), Err)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Lists, arrays and NumPy scalars.
 
-use std::cmp::Ordering;
-
-use super::scalar::{Outcome, position, slice_positions};
+use super::compare::{Order, compare};
+use super::scalar::{Outcome, Raise, position, slice_positions};
 use super::value::{Array, Value};
 use super::{Host, invalid};
 use crate::exc::ExcKind;
@@ -60,7 +59,7 @@ pub fn list(op: &Op, args: &[Value], host: &mut dyn Host) -> Outcome {
             if both.len() > ITEMS_MAX { raise(op, ExcKind::MemoryError) } else { Ok(Value::list(both)) }
         }
         (Op::ListArgsort, [Value::Bool(reverse)]) => {
-            let order = host.argsort(&list.borrow(), *reverse);
+            let order = host.argsort(&list.borrow(), *reverse)?;
             Ok(Value::list(order.into_iter().map(|position| Value::Int(position as i64)).collect()))
         }
         _ => invalid(op),
@@ -69,7 +68,7 @@ pub fn list(op: &Op, args: &[Value], host: &mut dyn Host) -> Outcome {
 
 /// A stable merge sort. Without NaN every stable sort gives what CPython's does; with NaN the result depends on the
 /// algorithm, which is the host's to know.
-pub fn argsort(keys: &[Value], reverse: bool) -> Vec<usize> {
+pub fn argsort(keys: &[Value], reverse: bool) -> Result<Vec<usize>, Raise> {
     let before = |a: usize, b: usize| if reverse { less(&keys[b], &keys[a]) } else { less(&keys[a], &keys[b]) };
     let mut order: Vec<usize> = (0..keys.len()).collect();
     let mut width = 1;
@@ -78,7 +77,7 @@ pub fn argsort(keys: &[Value], reverse: bool) -> Vec<usize> {
         for run in order.chunks(2 * width) {
             let (mut left, mut right) = run.split_at(width.min(run.len()));
             while let ([l, left_rest @ ..], [r, right_rest @ ..]) = (left, right) {
-                if before(*r, *l) {
+                if before(*r, *l)? {
                     merged.push(*r);
                     right = right_rest;
                 } else {
@@ -91,31 +90,12 @@ pub fn argsort(keys: &[Value], reverse: bool) -> Vec<usize> {
         order = merged;
         width *= 2;
     }
-    order
+    Ok(order)
 }
 
-/// Python's `a < b` of two values of one sortable type.
-pub fn less(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Bool(a), Value::Bool(b)) => !a & b,
-        (Value::Int(a), Value::Int(b)) => a < b,
-        (Value::Float(a), Value::Float(b)) => a < b,
-        (Value::Str(a), Value::Str(b)) => a < b,
-        // The first items that are not equal decide.
-        (Value::Tuple(a), Value::Tuple(b)) => {
-            let different = a.iter().zip(b.iter()).find(|(a, b)| !equal(a, b));
-            different.is_some_and(|(a, b)| less(a, b))
-        }
-        _ => false,
-    }
-}
-
-fn equal(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b) == Some(Ordering::Equal),
-        (Value::Tuple(a), Value::Tuple(b)) => a.iter().zip(b.iter()).all(|(a, b)| equal(a, b)),
-        (a, b) => !less(a, b) && !less(b, a),
-    }
+/// Python's `a < b`.
+pub fn less(a: &Value, b: &Value) -> Result<bool, Raise> {
+    compare(Order::Lt, a, b)
 }
 
 /// Operations of arrays.

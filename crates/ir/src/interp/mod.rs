@@ -34,7 +34,7 @@ pub trait Host {
     fn prim(&mut self, prim: Prim, args: &[Value]) -> Outcome;
 
     /// The stable permutation that sorts the keys. Only keys with NaN need more than the default.
-    fn argsort(&mut self, keys: &[Value], reverse: bool) -> Vec<usize> {
+    fn argsort(&mut self, keys: &[Value], reverse: bool) -> Result<Vec<usize>, Raise> {
         memory::argsort(keys, reverse)
     }
 }

@@ -7,8 +7,8 @@ use crate::arena::Arena;
 use crate::exc::{Raised, index_error, memory_error, value_error};
 use crate::export::exports;
 use crate::list::slice_positions;
+use crate::shape::Place;
 use crate::sort;
-use crate::table::Kind;
 use crate::text::Text;
 
 exports! {
@@ -34,11 +34,10 @@ exports! {
         // SAFETY: lists of the program.
         unsafe { concat(arena, &*first, &*second, slots) }
     };
-    /// The stable permutation that sorts the keys as CPython does, as a list of ints. `shape` names the scalars of one
-    /// key in order: `i` for bool and int, `f` for float, `s` for str (two slots); nested tuples are written flat.
+    /// The stable permutation that sorts the keys as CPython does, as a list of ints. `shape` is that of one key.
     status fl_list_argsort(keys: List, shape: Str, reverse: Bool) -> [List] with arena = {
         // SAFETY: a list of the program whose items have this shape.
-        argsort(arena, unsafe { &*keys }, shape, reverse)
+        unsafe { argsort(arena, &*keys, Place::new(shape.as_str().as_bytes()), reverse) }
     };
     /// `count` elements of `element_bytes` each, all zero: the address of the first.
     status fl_array_zeros_1d(element_bytes: Int, count: Int) -> [Address] with arena = {
@@ -61,7 +60,7 @@ fn slots_of(count: i64, slots: i64) -> Result<usize, Raised> {
     usize::try_from(total).map_err(|_| memory_error())
 }
 
-fn new_list(arena: &mut Arena, capacity: i64, slots: i64) -> Result<*mut List, Raised> {
+pub(super) fn new_list(arena: &mut Arena, capacity: i64, slots: i64) -> Result<*mut List, Raised> {
     let data = arena.alloc_slots(slots_of(capacity, slots)?)?.as_mut_ptr();
     let header = arena.alloc_bytes(size_of::<List>())?.cast::<List>();
     // SAFETY: just allocated with the size of a `List`; slots have its alignment.
@@ -105,7 +104,7 @@ pub(super) unsafe fn texts_of<'a>(list: &'a List) -> impl Iterator<Item = Text<'
     })
 }
 
-fn reserve(arena: &mut Arena, list: &mut List, additional: i64, slots: i64) -> Result<(), Raised> {
+pub(super) fn reserve(arena: &mut Arena, list: &mut List, additional: i64, slots: i64) -> Result<(), Raised> {
     let needed = list.len.checked_add(additional.max(0)).ok_or_else(memory_error)?;
     if needed <= list.capacity {
         return Ok(());
@@ -170,25 +169,19 @@ unsafe fn concat(arena: &mut Arena, first: &List, second: &List, slots: i64) -> 
     Ok(result)
 }
 
-fn argsort(arena: &mut Arena, keys: &List, shape: Text<'_>, reverse: bool) -> Result<*mut List, Raised> {
-    let shape: Vec<Kind> = shape
-        .bytes()
-        .map(|letter| match letter {
-            b'f' => Kind::Float,
-            b's' => Kind::Str,
-            _ => Kind::Int,
-        })
-        .collect();
+/// # Safety
+/// A list of the program whose items have this shape.
+unsafe fn argsort(arena: &mut Arena, keys: &List, shape: Place<'_>, reverse: bool) -> Result<*mut List, Raised> {
     let count = keys.len.max(0) as usize;
-    let width: usize = shape.iter().map(|kind| if *kind == Kind::Str { 2 } else { 1 }).sum();
+    let width = shape.width();
     let slots: &[u64] = if count * width == 0 {
         &[]
     } else {
         // SAFETY: the list holds `count` items of `width` slots.
         unsafe { std::slice::from_raw_parts(keys.data, count * width) }
     };
-    // SAFETY: the slots have this shape, so the strings in them are valid.
-    let order = unsafe { sort::argsort_slots(slots, count, &shape, reverse) };
+    // SAFETY: the slots have this shape, so what they refer to is valid.
+    let order = unsafe { sort::argsort_slots(slots, count, shape, reverse)? };
     let result = new_list(arena, count as i64, 1)?;
     // SAFETY: the new list has room for `count` slots.
     unsafe {

@@ -9,6 +9,8 @@ use crate::exc::Raised;
 use crate::table::Symbol;
 use crate::text::Text;
 
+mod container;
+mod list;
 mod math;
 mod memory;
 mod number;
@@ -17,7 +19,16 @@ mod string;
 
 /// Every row.
 pub(crate) fn symbols() -> Vec<Symbol> {
-    [math::symbols(), memory::symbols(), number::symbols(), object::symbols(), string::symbols()].concat()
+    [
+        container::symbols(),
+        list::symbols(),
+        math::symbols(),
+        memory::symbols(),
+        number::symbols(),
+        object::symbols(),
+        string::symbols(),
+    ]
+    .concat()
 }
 
 /// Defines exported functions: name, convention, typed parameters, result kinds, and the call that does the work. A
