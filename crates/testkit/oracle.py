@@ -4,7 +4,7 @@ Request `{"requests": [{"source": "...", "calls": [{"call": "f(7, 2)", "expected
 the reply is a list with one entry a request: `{"error": text}` when the block itself fails, else `{"calls": [...]}`.
 The block is run anew for every call, so calls cannot see each other's effects. A call's entry holds
 
-    functions   what each function of the block is and what its free names stand for (the same the Python package says)
+    functions   what each function and class of the block is and what its free names stand for (the same the Python package says)
     captures    the global values that functions read: [name, value]
     function    the index of the called function
     annotated   for each of its parameters, whether it has an annotation
@@ -196,7 +196,9 @@ class Describer:
     """Says what functions are and what their free names stand for, as the Python package does for the compiler."""
 
     def __init__(self, source):
-        self.lambdas = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Lambda)]
+        tree = ast.parse(source)
+        self.lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+        self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         self.functions = []
         self.numbers = {}
         self.captures = []
@@ -211,11 +213,31 @@ class Describer:
         if function.__name__ == "<lambda>":
             description["column"] = self.lambda_column(code)
         for name, value in self.free_values(function, code):
-            description["bindings"][name] = self.binding(name, value)
+            description["bindings"][name] = self.binding(name, value, function.__globals__)
         for parameter in inspect.signature(function).parameters.values():
             if parameter.default is not parameter.empty:
                 description["defaults"][parameter.name] = encode(parameter.default)
         return number
+
+    def class_(self, cls, namespace):
+        if cls in self.numbers:
+            return self.numbers[cls]
+        number = self.numbers[cls] = len(self.functions)
+        node = self.classes[cls.__name__]
+        description = {"class": True, "name": cls.__name__, "line": node.lineno, "bindings": {}, "defaults": {}}
+        self.functions.append(description)
+        names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+        for name in sorted(names & namespace.keys()):
+            description["bindings"][name] = self.binding(name, namespace[name], namespace)
+        for name, value in self.field_defaults(cls):
+            description["defaults"][name] = encode(value)
+        return number
+
+    def field_defaults(self, cls):
+        if dataclasses.is_dataclass(cls):
+            fields = dataclasses.fields(cls)
+            return [(field.name, field.default) for field in fields if field.default is not dataclasses.MISSING]
+        return getattr(cls, "_field_defaults", {}).items()
 
     def lambda_column(self, code):
         columns = [node.col_offset for node in self.lambdas if node.lineno == code.co_firstlineno]
@@ -240,9 +262,11 @@ class Describer:
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
             yield name, cell.cell_contents
 
-    def binding(self, name, value):
+    def binding(self, name, value, namespace):
         if isinstance(value, types.FunctionType) and value.__code__.co_filename == BLOCK:
             return ["function", self.function(value)]
+        if isinstance(value, type) and value.__module__ == "block" and value.__name__ in self.classes:
+            return ["class", self.class_(value, namespace)]
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
         if isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)) or callable(value):
@@ -280,7 +304,7 @@ def outcome_of(function, args):
 def expected_outcome(text, namespace):
     """`OverflowError`, `OverflowError line 3` or a Python expression."""
     words = text.split()
-    kind = getattr(builtins, words[0], None)
+    kind = getattr(builtins, words[0], namespace.get(words[0]))
     if isinstance(kind, type) and issubclass(kind, BaseException):
         return {"raises": words[0], "line": int(words[2]) if len(words) == 3 else 0, "message": ""}
     return {"value": encode(eval(text, dict(namespace)))}

@@ -6,6 +6,7 @@ import ast
 import math
 import os
 import sys
+import weakref
 from dataclasses import dataclass
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
@@ -87,6 +88,20 @@ def literal(text: str) -> object:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError):
         return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}.get(text, text)
+
+
+#: The user's own classes of exceptions that compiled functions mention, by name: a row error has only the name.
+_own_exceptions: weakref.WeakValueDictionary[str, type[BaseException]] = weakref.WeakValueDictionary()
+
+
+def register_exception(cls: type[BaseException]) -> None:
+    """Make row errors of a class of this name instances of it."""
+    _own_exceptions[cls.__name__] = cls
+
+
+def own_exception(name: str) -> type[BaseException] | None:
+    """The user's class of this name, while it is alive."""
+    return _own_exceptions.get(name)
 
 
 def caller_level() -> int:

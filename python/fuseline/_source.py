@@ -11,6 +11,7 @@ import __future__
 import ast
 import builtins
 import copy
+import dataclasses
 import dis
 import linecache
 import sys
@@ -20,16 +21,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from fuseline._errors import source_error
+from fuseline._errors import register_exception, source_error
 
-#: What a free name stands for: ``("function", index)``, ``("value", index)``, ``("module", name)``,
+#: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``, ``("module", name)``,
 #: ``("member", (module, name))`` or ``("unsupported", text)``. A built-in has no entry.
 Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
 MODULES: Final = (
     *("bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "statistics"),
-    *("numpy", "fuseline"),
+    *("dataclasses", "numpy", "fuseline"),
 )
 MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")
 
@@ -86,15 +87,17 @@ class Reference:
 
 @dataclass
 class FunctionEntry:
-    """One function of a description, as `frontend::program::FunctionSource` wants it."""
+    """One function or class of a description, as `frontend::program::FunctionSource` wants it."""
 
-    code: types.CodeType
+    #: Of a class the class itself.
+    code: types.CodeType | type
     file: int
     name: str | None
     line: int
     column: int
     bindings: dict[str, Binding] = field(default_factory=dict)
     defaults: dict[str, Binding] = field(default_factory=dict)
+    is_class: bool = False
 
 
 @dataclass
@@ -144,16 +147,42 @@ class _Describer:
         if known is not None:
             return known
         place = locate(function)
-        key = (place.file, hash(place.text))
-        if key not in self.file_index:
-            self.file_index[key] = len(self.description.files)
-            self.description.files.append((place.file, place.text))
-        entry = FunctionEntry(function.__code__, self.file_index[key], place.name, place.line, place.column)
+        entry = FunctionEntry(function.__code__, self.file(place), place.name, place.line, place.column)
         index = len(self.description.functions)
         self.function_index[id(function)] = index
         self.description.functions.append(entry)
         self.queue.append((function, entry, place))
         return index
+
+    def class_(self, cls: type) -> int | None:
+        """The number of a class whose source is known; ``None`` when it is not."""
+        known = self.function_index.get(id(cls))
+        if known is not None:
+            return known
+        found = locate_class(cls)
+        if found is None:
+            return None
+        place, names = found
+        entry = FunctionEntry(cls, self.file(place), place.name, place.line, place.column, is_class=True)
+        index = len(self.description.functions)
+        self.function_index[id(cls)] = index
+        self.description.functions.append(entry)
+        if issubclass(cls, BaseException):
+            register_exception(cls)
+        namespace = vars(sys.modules[cls.__module__])
+        for name in sorted(names & namespace.keys()):
+            self.name(None, entry, Reference("global", name, namespace), required=False)
+        for name, value in _field_defaults(cls):
+            entry.defaults[name] = ("value", self.reference(Reference("fixed", name, value), id(cls)))
+        return index
+
+    def file(self, place: Place) -> int:
+        """The number of the file that ``place`` is in."""
+        key = (place.file, hash(place.text))
+        if key not in self.file_index:
+            self.file_index[key] = len(self.description.files)
+            self.description.files.append((place.file, place.text))
+        return self.file_index[key]
 
     def bind(self, function: types.FunctionType, entry: FunctionEntry, place: Place) -> None:
         code = function.__code__
@@ -167,15 +196,17 @@ class _Describer:
             reference = Reference("fixed", name, value)
             entry.defaults[name] = ("value", self.reference(reference, id(function)))
 
-    def name(self, function: types.FunctionType, entry: FunctionEntry, reference: Reference, *, required: bool) -> None:
+    def name(
+        self, function: types.FunctionType | None, entry: FunctionEntry, reference: Reference, *, required: bool
+    ) -> None:
         value = reference.read()
         name = reference.name
-        if self.itself and function is self.entry and name == function.__name__:
+        if self.itself and function is self.entry and function is not None and name == function.__name__:
             entry.bindings[name] = ("function", 0)
             return
         if value is ABSENT:
             self.description.watches.append((reference, ABSENT))
-            known = _builtins_of(function)
+            known = _builtins_of(function) if function is not None else {}
             if reference.kind == "cell" or (required and name not in known):
                 self.description.unresolved.append(name)
             return
@@ -203,6 +234,9 @@ class _Describer:
             if member is not None:
                 return member
             if isinstance(value, type):
+                number = self.class_(value)
+                if number is not None:
+                    return "class", number
                 return "unsupported", f"the class `{value.__qualname__}`"
             if isinstance(value, types.BuiltinFunctionType):
                 return "unsupported", f"the function `{value.__qualname__}` of `{value.__module__}`"
@@ -224,6 +258,49 @@ def _defaults(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     values = function.__defaults__ or ()
     yield from zip(positional[len(positional) - len(values) :], values, strict=True)
     yield from (function.__kwdefaults__ or {}).items()
+
+
+def _field_defaults(cls: type) -> Iterator[tuple[str, Any]]:
+    if dataclasses.is_dataclass(cls):
+        for known in dataclasses.fields(cls):
+            if known.default is not dataclasses.MISSING:
+                yield known.name, known.default
+    else:
+        yield from getattr(cls, "_field_defaults", {}).items()
+
+
+def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
+    """Where the source of a class at the top of its module is, and the names in it; ``None`` when it is not there.
+
+    A class with methods is taken only when its methods still have the source that the file has now.
+    """
+    module = sys.modules.get(cls.__module__)
+    file = getattr(module, "__file__", None) or _file_of_methods(cls)
+    if module is None or file is None or "." in cls.__qualname__:
+        return None
+    text = "".join(linecache.getlines(file, vars(module)))
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return None
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
+    if len(found) != 1:
+        return None
+    node = found[0]
+    for method in vars(cls).values():
+        if isinstance(method, types.FunctionType) and method.__code__.co_filename == file:
+            locate(method)
+    names = frozenset(name.id for name in ast.walk(node) if isinstance(name, ast.Name))
+    line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return Place(file, text, node.name, line, node.col_offset, frozenset()), names
+
+
+def _file_of_methods(cls: type) -> str | None:
+    """The file of a class whose module has none: a notebook cell is one."""
+    files = {method.__code__.co_filename for method in vars(cls).values() if isinstance(method, types.FunctionType)} - {
+        "<string>"
+    }
+    return files.pop() if len(files) == 1 else None
 
 
 def _builtins_of(function: types.FunctionType) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ir::{BlockId, CaptureId, Const, ExcKind, Func, FuncId, Inst, Module, Op, Term, Type, Value};
+use ir::{BlockId, CaptureId, Const, ExcClass, ExceptionTable, Func, FuncId, Inst, Module, Op, Term, Type, Value};
 
 use crate::emit::prim::{Placement, placement};
 use crate::loops::{Analysis, Loop};
@@ -306,6 +306,7 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
         | Op::ArrayStride(_)
         | Op::ArrayIsFlat
         | Op::ArrayOverlaps
+        | Op::ExceptionNew(_)
         | Op::ExceptionIs(_)
         | Op::ExceptionMessage => {}
     }
@@ -466,6 +467,6 @@ fn is_slow(op: &Op) -> bool {
 }
 
 /// The numbers of the classes that are `class` or derive from it.
-pub fn subclass_numbers(class: ExcKind) -> Vec<u8> {
-    ExcKind::ALL.iter().filter(|kind| kind.is_subclass_of(class)).map(|kind| *kind as u8).collect()
+pub fn subclass_numbers(exceptions: &ExceptionTable, class: ExcClass) -> Vec<u8> {
+    exceptions.all().filter(|other| exceptions.is_subclass(*other, class)).map(ExcClass::code).collect()
 }

@@ -1,7 +1,7 @@
 //! Turning the status a kernel returns back into an exception: class, place in the Python source, message. Owns the
 //! table of places of one kernel; knows nothing of how an error is shown.
 
-use ir::{ExcKind, Span};
+use ir::{ExcClass, ExceptionTable, RaisedClass, Span};
 use runtime::abi;
 
 /// One place where an exception can start.
@@ -16,20 +16,22 @@ pub struct SpanEntry {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SpanTable {
     entries: Vec<SpanEntry>,
+    /// The module's own classes of exceptions.
+    exceptions: ExceptionTable,
 }
 
 /// An exception that left the entry function.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Raised {
-    pub class: ExcKind,
+    pub class: RaisedClass,
     pub span: Span,
     /// `str(e)`.
     pub message: String,
 }
 
 impl SpanTable {
-    pub(crate) fn new(entries: Vec<SpanEntry>) -> SpanTable {
-        SpanTable { entries }
+    pub(crate) fn new(entries: Vec<SpanEntry>, exceptions: ExceptionTable) -> SpanTable {
+        SpanTable { entries, exceptions }
     }
 
     /// The entry for where the exception started.
@@ -48,11 +50,12 @@ impl SpanTable {
     }
 
     /// Class and place of the exception; `None` for `STATUS_OK` and `STATUS_CANCELLED`.
-    pub fn class_and_span(&self, status: abi::Status) -> Option<(ExcKind, Span)> {
+    pub fn class_and_span(&self, status: abi::Status) -> Option<(RaisedClass, Span)> {
         if status == abi::STATUS_OK || status == abi::STATUS_CANCELLED {
             return None;
         }
-        Some((ExcKind::from_code((status & 0xff) as u8)?, self.place(status)?))
+        let class = ExcClass::from_code((status & 0xff) as u8)?;
+        Some((self.exceptions.raised(class), self.place(status)?))
     }
 
     /// The whole exception, with the dynamic message read from `ctx`: call it before the arena is reset and before the

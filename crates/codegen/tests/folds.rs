@@ -282,6 +282,6 @@ b0(v0: array[int8, 1], v1: int):
     let kernel = codegen::compile_fold(&grow, &[INT_COLUMN], &Options::default()).unwrap();
     let outcome = unsafe { kernel.update(&mut context, &input, None, state.as_mut_ptr(), state.len(), None) };
     let MapOutcome::Failed { row: 1, status } = outcome else { panic!("{outcome:?}") };
-    assert_eq!(kernel.spans().class_and_span(status).unwrap().0, ir::ExcKind::ValueError);
+    assert_eq!(kernel.spans().class_and_span(status).unwrap().0.kind, ir::ExcKind::ValueError);
     assert_eq!(state[3] & 0xff_ffff, 0);
 }

@@ -328,7 +328,10 @@ fn compare(source: &str, columns: &[ColumnType], captures: &[u64]) {
                 let status = unsafe { call.call(&mut context, args.as_ptr(), out.as_mut_ptr()) };
                 let mut raised = call.spans().class_and_span(status);
                 if data.iter().zip(&types).any(|(column, ty)| column.leaves_int(start + row, ty)) {
-                    raised = Some((ir::ExcKind::OverflowError, module.entry_func().span));
+                    raised = Some((
+                        ir::RaisedClass { kind: ir::ExcKind::OverflowError, own: None },
+                        module.entry_func().span,
+                    ));
                 }
                 assert_eq!(map.spans().class_and_span(statuses[row]), raised, "row {row} of {rows}");
                 if raised.is_some() {

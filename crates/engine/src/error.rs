@@ -23,7 +23,7 @@ pub struct PlanError {
 /// A Python exception that a compiled function raised for a row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RowError {
-    pub class: ir::ExcKind,
+    pub class: ir::RaisedClass,
     /// `str(exception)`.
     pub message: String,
     /// The Python file and line that raised; `None` and 0 when not known.

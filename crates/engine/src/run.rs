@@ -48,7 +48,7 @@ pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> bool;
 pub struct ErrorCount {
     /// The function's name.
     pub function: String,
-    pub class: ir::ExcKind,
+    pub class: ir::RaisedClass,
     pub file: Option<String>,
     pub line: u32,
     pub rows: u64,
@@ -74,7 +74,7 @@ pub(crate) struct RunState {
 }
 
 /// Function, class number, file and line.
-type ErrorKey = (String, u8, Option<String>, u32);
+type ErrorKey = (String, ir::RaisedClass, Option<String>, u32);
 
 impl RunState {
     /// `sequential`: every operator has one part and sees the rows in order, so that row numbers can be counted.
@@ -113,18 +113,18 @@ impl RunState {
         Progress { rows: self.rows_read.load(Ordering::Relaxed), rows_total }
     }
 
-    pub fn count_error(&self, function: &str, class: ir::ExcKind, file: Option<&str>, line: u32, rows: u64) {
-        let key = (function.to_owned(), class as u8, file.map(str::to_owned), line);
+    pub fn count_error(&self, function: &str, class: ir::RaisedClass, file: Option<&str>, line: u32, rows: u64) {
+        let key = (function.to_owned(), class, file.map(str::to_owned), line);
         *lock(&self.errors).entry(key).or_insert(0) += rows;
     }
 
     fn error_counts(&self) -> Vec<ErrorCount> {
         let errors = lock(&self.errors);
         let count = |((function, class, file, line), rows): (&ErrorKey, &u64)| {
-            let class = ir::ExcKind::from_code(*class)?;
-            Some(ErrorCount { function: function.clone(), class, file: file.clone(), line: *line, rows: *rows })
+            let (function, class, file) = (function.clone(), class.clone(), file.clone());
+            ErrorCount { function, class, file, line: *line, rows: *rows }
         };
-        errors.iter().filter_map(count).collect()
+        errors.iter().map(count).collect()
     }
 
     /// The state of the run that this context belongs to.

@@ -104,7 +104,7 @@ fn raise_names_the_first_failing_row() {
         for _ in 0..3 {
             let failed = with_quotient(&dataset, OnError::Raise).collect(&mut patient);
             let Err(Error::Row(error)) = failed else { panic!("no row error") };
-            assert_eq!((error.class, error.row, error.line), (ir::ExcKind::ZeroDivisionError, Some(123_456), 2));
+            assert_eq!((error.class.kind, error.row, error.line), (ir::ExcKind::ZeroDivisionError, Some(123_456), 2));
             assert_eq!(error.message, "integer division or modulo by zero");
             assert_eq!(error.file.as_deref(), Some("pipeline.py"));
             assert_eq!(error.inputs, [("n".to_owned(), "123456".to_owned()), ("d".to_owned(), "0".to_owned())]);
@@ -124,7 +124,7 @@ fn null_and_drop_count_what_failed() {
     let (_, report) = dropped.collect(&mut patient).unwrap();
     assert_eq!(report.rows_read, 4);
     let [count] = report.row_errors.as_slice() else { panic!("{report:?}") };
-    assert_eq!((count.class, count.rows, count.line), (ir::ExcKind::ZeroDivisionError, 2, 2));
+    assert_eq!((count.class.kind, count.rows, count.line), (ir::ExcKind::ZeroDivisionError, 2, 2));
     assert_eq!(count.function, "divide");
     // The dropped rows are gone for everything that follows, though nothing of the function's result is used.
     assert_eq!(dropped.count(&mut patient).unwrap().0, 2);

@@ -94,7 +94,7 @@ fn sums_of_ints_are_exact_or_an_overflow_error() {
     assert_eq!(rows(&aggregate(&dataset, &[], sums).unwrap()), "9223372036854775807,600,2\n");
     let too_large = aggregate(&dataset.limit(2, 0).unwrap(), &[], vec![("n", of(AggregateKind::Sum, "n"))]).unwrap();
     let Err(Error::Row(error)) = too_large.collect(&mut patient) else { panic!("no row error") };
-    assert_eq!((error.class, error.row), (ir::ExcKind::OverflowError, None));
+    assert_eq!((error.class.kind, error.row), (ir::ExcKind::OverflowError, None));
     assert_eq!(error.message, "the sum of `n` does not fit into 64 bits");
 }
 
@@ -125,7 +125,7 @@ fn aggregates_and_keys_of_functions_and_dropped_rows() {
     let aggregates = [("sum".to_owned(), sum), ("rows".to_owned(), Aggregate::Rows)];
     let failed = dataset.aggregate(&keys, &aggregates, OnError::Raise).unwrap().collect(&mut patient);
     let Err(Error::Row(error)) = failed else { panic!("no row error") };
-    assert_eq!((error.class, error.row), (ir::ExcKind::ZeroDivisionError, Some(0)));
+    assert_eq!((error.class.kind, error.row), (ir::ExcKind::ZeroDivisionError, Some(0)));
     let dropped = dataset.aggregate(&keys, &aggregates, OnError::Drop).unwrap();
     assert_eq!(rows(&dropped), "true,178,5\nfalse,103,4\n");
     let nulled = dataset.aggregate(&keys, &aggregates, OnError::Null).unwrap();
@@ -205,7 +205,7 @@ fn folds_by_group_and_over_everything() {
     let mean = [("mean".to_owned(), Aggregate::Fold(fold))];
     let failed = dataset.limit(0, 0).unwrap().aggregate(&[], &mean, OnError::Raise).unwrap().collect(&mut patient);
     let Err(Error::Row(error)) = failed else { panic!("no row error") };
-    assert_eq!((error.class, error.row), (ir::ExcKind::ZeroDivisionError, None));
+    assert_eq!((error.class.kind, error.row), (ir::ExcKind::ZeroDivisionError, None));
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_failing_step_names_its_row_or_is_left_out() {
         finish: None,
     };
     let Err(Error::Row(error)) = dataset.reduce(&fold, OnError::Raise, &mut patient) else { panic!("no row error") };
-    assert_eq!((error.class, error.row, error.line), (ir::ExcKind::ZeroDivisionError, Some(150_000), 7));
+    assert_eq!((error.class.kind, error.row, error.line), (ir::ExcKind::ZeroDivisionError, Some(150_000), 7));
     assert_eq!(error.inputs, [("n".to_owned(), "0".to_owned())]);
     let result = dataset.reduce(&fold, OnError::Drop, &mut patient).unwrap();
     assert_eq!(result.value.slots(), [199_999 * 5]);

@@ -12,7 +12,7 @@ use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{
     Alias, Decorator, ExceptHandler, Expr, ExprCall, ExprContext, ExprLambda, ExprUnaryOp, Number, Parameters, Pattern,
-    Ranged, Stmt, StmtFunctionDef, StmtImportFrom, TextRange, TextSize, UnaryOp,
+    Ranged, Stmt, StmtClassDef, StmtFunctionDef, StmtImportFrom, TextRange, TextSize, UnaryOp,
 };
 use crate::program::{Binding, FunctionSource, Locator, Program, SourceFile};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,12 +102,16 @@ fn program_of(file: SourceFile, body: &[Stmt]) -> FileProgram {
         file,
         definitions: collector.definitions,
         functions: collector.functions,
+        classes: collector.classes,
         resolved: BTreeMap::new(),
         resolving: BTreeSet::new(),
     };
     let diagnostics = collector.star_imports.iter().map(|import| module.star_import(import)).collect();
     let functions: Vec<FileFunction> = (0..module.functions.len()).map(|index| module.file_function(index)).collect();
-    let sources = (0..module.functions.len()).map(|index| module.function_source(index)).collect();
+    // The functions come first: their positions are those of the program.
+    let mut sources: Vec<FunctionSource> =
+        (0..module.functions.len()).map(|index| module.function_source(index)).collect();
+    sources.extend((0..module.classes.len()).map(|index| module.class_source(index)));
     let program = Program { files: vec![module.file], functions: sources, captures: vec![] };
     FileProgram { program, functions, diagnostics }
 }
@@ -162,6 +166,8 @@ struct Definition<'a> {
 #[derive(Clone, Copy)]
 enum DefinitionKind<'a> {
     Function(usize),
+    /// The position among the classes.
+    Class(usize),
     Value(&'a Expr),
     Import(&'a Alias),
     ImportFrom(&'a StmtImportFrom, &'a Alias),
@@ -179,6 +185,7 @@ const NOT_YET: &str = "a name that has no value yet at this place";
 struct Collector<'a> {
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
     functions: Vec<FileFunctionNode<'a>>,
+    classes: Vec<&'a StmtClassDef>,
     star_imports: Vec<&'a StmtImportFrom>,
     /// How many `if`, `for`, `try`, ... the walk is inside of.
     conditions: usize,
@@ -254,7 +261,8 @@ impl<'a> Visitor<'a> for Collector<'a> {
                 GlobalNames(self).visit_body(&def.body);
             }
             Stmt::ClassDef(class) => {
-                self.define(class.name.as_str(), DefinitionKind::Other("a class"), class.start());
+                self.define(class.name.as_str(), DefinitionKind::Class(self.classes.len()), class.start());
+                self.classes.push(class);
                 GlobalNames(self).visit_body(&class.body);
             }
             Stmt::Assign(assign) => {
@@ -359,6 +367,7 @@ struct Module<'a> {
     file: SourceFile,
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
     functions: Vec<FileFunctionNode<'a>>,
+    classes: Vec<&'a StmtClassDef>,
     resolved: BTreeMap<&'a str, Binding>,
     /// Names whose value is being worked out: `A = B; B = A` must end.
     resolving: BTreeSet<&'a str>,
@@ -515,6 +524,19 @@ impl<'a> Module<'a> {
         FunctionSource { file: 0, locator, bindings, defaults }
     }
 
+    fn class_source(&mut self, index: usize) -> FunctionSource {
+        let node = self.classes[index];
+        let (line, _) = line_and_byte_column(&self.file, node.name.start());
+        let locator = Locator::Class { name: String::from(node.name.as_str()), line };
+        let mut names = UsedNames::default();
+        node.decorator_list.iter().for_each(|decorator| names.visit_expr(&decorator.expression));
+        node.bases().iter().for_each(|base| names.visit_expr(base));
+        names.visit_body(&node.body);
+        let bindings =
+            names.0.iter().filter_map(|name| Some((name.clone(), self.resolve(name.as_str(), None)?))).collect();
+        FunctionSource { file: 0, locator, bindings, defaults: BTreeMap::new() }
+    }
+
     /// What a name of the module stands for: once the module has been loaded, or when the code at `before` runs. `None`
     /// when the module does not define it.
     fn resolve(&mut self, name: &str, before: Option<TextSize>) -> Option<Binding> {
@@ -543,6 +565,8 @@ impl<'a> Module<'a> {
             [] => unsupported(NOT_YET),
             [only] => match only.kind {
                 DefinitionKind::Function(index) => self.bind_function(index),
+                DefinitionKind::Class(_) if only.conditional => unsupported(CONDITIONAL),
+                DefinitionKind::Class(index) => Binding::Class(self.functions.len() + index),
                 DefinitionKind::Value(_) if only.conditional => unsupported(CONDITIONAL),
                 DefinitionKind::Value(value) => self.fold(value, only.start).unwrap_or_else(Binding::Unsupported),
                 DefinitionKind::Import(_) | DefinitionKind::ImportFrom(..) => imported(only.kind),
@@ -680,9 +704,10 @@ fn imported(kind: DefinitionKind) -> Binding {
             (Some(module), 0) => Binding::Member(String::from(module.as_str()), String::from(alias.name.as_str())),
             _ => Binding::Unsupported(String::from("imported from another file of the package")),
         },
-        DefinitionKind::Function(_) | DefinitionKind::Value(_) | DefinitionKind::Other(_) => {
-            Binding::Unsupported(String::from(REASSIGNED))
-        }
+        DefinitionKind::Function(_)
+        | DefinitionKind::Class(_)
+        | DefinitionKind::Value(_)
+        | DefinitionKind::Other(_) => Binding::Unsupported(String::from(REASSIGNED)),
     }
 }
 
@@ -824,6 +849,7 @@ mod tests {
         let pair = vec![int(1).unwrap(), Binding::Constant(Const::None)];
         assert_eq!(x("x = (1, None)"), Some(Binding::Tuple(pair)));
         assert_eq!(x("[i for x in y]\nx = 1"), int(1));
+        assert!(matches!(x("class x: pass"), Some(Binding::Class(_))));
     }
 
     #[test]
@@ -838,7 +864,7 @@ mod tests {
         assert_eq!(x("print(x := 3)"), unsupported(constants::COMPUTED));
         assert_eq!(x("x = [1]"), unsupported("a `list`, which can change at any time"));
         assert_eq!(x("x = 10 ** 19"), unsupported("an `int` outside 64 bits"));
-        assert_eq!(x("class x: pass"), unsupported("a class"));
+        assert_eq!(x("if y:\n    class x: pass"), unsupported(CONDITIONAL));
         assert_eq!(x("x = y\ny = x"), unsupported(NOT_YET));
         assert_eq!(x("x = x"), unsupported(NOT_YET));
         assert_eq!(x("def float(s): return 1\nx = float('inf')"), unsupported(constants::COMPUTED));

@@ -2,6 +2,7 @@
 //! LLVM; it never fails: text in, `(module, diagnostics)` out.
 
 pub mod annotation;
+mod classes;
 pub mod compile;
 pub mod diagnostic;
 mod file_constants;

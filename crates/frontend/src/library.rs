@@ -50,7 +50,7 @@ fn read(index: usize, name: &str, text: &str) -> Module {
 fn renumbered(mut function: FunctionSource, index: usize, first: usize) -> FunctionSource {
     function.file = FIRST + index;
     for binding in function.bindings.values_mut().chain(function.defaults.values_mut()) {
-        if let Binding::Function(number) = binding {
+        if let Binding::Function(number) | Binding::Class(number) = binding {
             *number += first;
         }
     }

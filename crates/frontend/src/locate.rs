@@ -2,7 +2,7 @@
 //! the function means.
 
 use crate::parse::ast::visitor::{self, Visitor};
-use crate::parse::ast::{Expr, ExprGenerator, ExprLambda, Ranged, Stmt, StmtFunctionDef, TextSize};
+use crate::parse::ast::{Expr, ExprGenerator, ExprLambda, Ranged, Stmt, StmtClassDef, StmtFunctionDef, TextSize};
 use crate::program::{Locator, SourceFile};
 
 /// The syntax of a function.
@@ -16,9 +16,16 @@ pub enum FunctionNode<'a> {
 
 /// The function that `locator` names, at any depth of the file; `None` when there is none.
 pub fn find_function<'a>(file: &SourceFile, body: &'a [Stmt], locator: &Locator) -> Option<FunctionNode<'a>> {
-    let mut finder = Finder { file, locator, found: None };
+    let mut finder = Finder { file, locator, found: None, class: None };
     finder.visit_body(body);
     finder.found
+}
+
+/// The class that `locator` names.
+pub fn find_class<'a>(file: &SourceFile, body: &'a [Stmt], locator: &Locator) -> Option<&'a StmtClassDef> {
+    let mut finder = Finder { file, locator, found: None, class: None };
+    finder.visit_body(body);
+    finder.class
 }
 
 /// The line an offset is in, counted as [`SourceFile::first_line`], and the UTF-8 byte column, from 0. Lines end at
@@ -45,6 +52,7 @@ struct Finder<'a, 'l> {
     file: &'l SourceFile,
     locator: &'l Locator,
     found: Option<FunctionNode<'a>>,
+    class: Option<&'a StmtClassDef>,
 }
 
 impl Finder<'_, '_> {
@@ -55,7 +63,14 @@ impl Finder<'_, '_> {
 
 impl<'a> Visitor<'a> for Finder<'a, '_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        if self.found.is_some() {
+        if self.found.is_some() || self.class.is_some() {
+            return;
+        }
+        if let (Stmt::ClassDef(class), Locator::Class { name, line }) = (stmt, self.locator)
+            && class.name.as_str() == name
+            && [class.start(), class.name.start()].iter().any(|start| self.line_of(*start) == *line)
+        {
+            self.class = Some(class);
             return;
         }
         if let (Stmt::FunctionDef(def), Locator::Def { name, line }) = (stmt, self.locator) {
@@ -95,6 +110,7 @@ mod tests {
         let range = match find_function(&file, parsed.body(), &locator)? {
             FunctionNode::Def(def) => def.range,
             FunctionNode::Lambda(lambda) => lambda.range,
+            FunctionNode::Generator(generator) => generator.range,
         };
         Some(String::from(&text[range]))
     }

@@ -18,11 +18,13 @@ pub struct SourceFile {
 pub enum Locator {
     /// A `def` of this name whose `def` or first decorator stands at this line (counted as [`SourceFile::first_line`]).
     Def { name: String, line: u32 },
+    /// A `class` of this name whose `class` or first decorator stands at this line.
+    Class { name: String, line: u32 },
     /// A lambda that starts at this line and UTF-8 byte column (from 0).
     Lambda { line: u32, column: u32 },
 }
 
-/// A function object.
+/// A function object, or a class: what the names in its body and its methods stand for, and its fields' defaults.
 #[derive(Clone, Debug)]
 pub struct FunctionSource {
     pub file: usize,
@@ -38,6 +40,8 @@ pub struct FunctionSource {
 pub enum Binding {
     /// Another function of [`Program::functions`].
     Function(usize),
+    /// A class, likewise.
+    Class(usize),
     /// A capture: index into [`Program::captures`].
     Capture(usize),
     /// A value fixed for good: only for module-level constants of a file compiled by itself, and for defaults.

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
+use crate::classes::Classes;
 use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
@@ -58,6 +59,8 @@ pub enum Callable {
     Program(usize),
     /// A function or lambda inside another, by its number in the compiler.
     Closure(usize),
+    /// A method, by the number of its class and its position in it.
+    Method(usize, usize),
 }
 
 /// A function or lambda inside another. What it reads of the variables around it are further parameters, given at each
@@ -126,6 +129,7 @@ pub struct Compiler<'p> {
     /// Counts the results that came out different than they were taken to be.
     changes: usize,
     closures: Vec<Closure<'p>>,
+    pub classes: Classes<'p>,
 }
 
 /// A function's syntax.
@@ -205,6 +209,7 @@ impl<'p> Compiler<'p> {
             names: HashMap::new(),
             changes: 0,
             closures: Vec::new(),
+            classes: Classes::default(),
         }
     }
 
@@ -213,6 +218,7 @@ impl<'p> Compiler<'p> {
         let function = match callable {
             Callable::Program(function) => function,
             Callable::Closure(id) => return self.closures.get(id).map(|closure| closure.source),
+            Callable::Method(class, index) => return self.method_source(class, index),
         };
         if library::is_library_function(function) {
             let (parsed, def) = library::source(function)?;
@@ -232,7 +238,7 @@ impl<'p> Compiler<'p> {
         self.program.functions.get(number)
     }
 
-    fn parsed_file(&self, number: usize) -> Option<&'p Parsed> {
+    pub fn parsed_file(&self, number: usize) -> Option<&'p Parsed> {
         if library::is_library_file(number) {
             return library::parsed(number);
         }
@@ -300,6 +306,7 @@ impl<'p> Compiler<'p> {
         match callable {
             Callable::Program(function) => function,
             Callable::Closure(id) => self.closures.get(id).map_or(0, |closure| closure.owner),
+            Callable::Method(class, index) => self.method_owner(class, index).unwrap_or(class),
         }
     }
 
@@ -656,7 +663,7 @@ impl<'p> Compiler<'p> {
                 let Some(func) = &self.specs[id.0 as usize].func else { continue };
                 let stops = func.blocks.iter().any(|block| {
                     let calls = |inst: &ir::Inst| matches!(inst.op, Op::Call(FuncId(callee)) if stopping.contains(&SpecId(callee)));
-                    let raises = matches!(block.term, ir::Term::Raise { class: ir::ExcKind::StopIteration, .. });
+                    let raises = matches!(block.term, ir::Term::Raise { class: ir::ExcClass::Builtin(ir::ExcKind::StopIteration), .. });
                     raises || block.insts.iter().any(calls)
                 });
                 if stops {
@@ -706,6 +713,7 @@ impl<'p> Compiler<'p> {
                 .map(|capture| ir::Capture { name: capture.name.clone(), ty: capture.ty.clone() })
                 .collect(),
             classes,
+            exceptions: self.exceptions().clone(),
             funcs,
             entry: FuncId(0),
         }

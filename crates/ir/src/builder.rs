@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::container::ContainerOp;
-use crate::exc::ExcKind;
+use crate::exc::{ExcClass, ExceptionTable};
 use crate::module::{
     Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
 };
@@ -18,6 +18,7 @@ pub struct ModuleBuilder {
     files: Vec<String>,
     captures: Vec<Capture>,
     classes: Vec<Class>,
+    exceptions: ExceptionTable,
     funcs: Vec<Option<Func>>,
 }
 
@@ -84,7 +85,14 @@ impl ModuleBuilder {
             span: Span::default(),
         };
         let funcs = self.funcs.into_iter().map(|func| func.unwrap_or_else(undefined)).collect();
-        Module { files: self.files, captures: self.captures, classes: self.classes, funcs, entry }
+        Module {
+            files: self.files,
+            captures: self.captures,
+            classes: self.classes,
+            exceptions: self.exceptions,
+            funcs,
+            entry,
+        }
     }
 }
 
@@ -435,8 +443,8 @@ impl FuncBuilder {
         self.inst(Op::ArrayZeros, lengths, Type::Array { elem, ndim: lengths.len() as u8 })
     }
 
-    pub fn exception_is(&mut self, exception: Value, class: ExcKind) -> Value {
-        self.inst(Op::ExceptionIs(class), &[exception], Type::Bool)
+    pub fn exception_is(&mut self, exception: Value, class: impl Into<ExcClass>) -> Value {
+        self.inst(Op::ExceptionIs(class.into()), &[exception], Type::Bool)
     }
 
     pub fn exception_message(&mut self, exception: Value) -> Value {
@@ -483,8 +491,8 @@ impl FuncBuilder {
         self.terminate(Term::Return(value));
     }
 
-    pub fn raise(&mut self, class: ExcKind, message: Option<Value>) {
-        self.terminate(Term::Raise { class, message });
+    pub fn raise(&mut self, class: impl Into<ExcClass>, message: Option<Value>) {
+        self.terminate(Term::Raise { class: class.into(), message });
     }
 
     pub fn reraise(&mut self, exception: Value) {

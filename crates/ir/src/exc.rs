@@ -1,4 +1,7 @@
-//! The exception classes compiled code can raise and their hierarchy, as CPython has it.
+//! The exception classes compiled code can raise and their hierarchy: CPython's own, and those of the program, which a
+//! module lists by number.
+
+use std::sync::Arc;
 
 macro_rules! exceptions {
     ($( $name:ident : $parent:ident ),* $(,)?) => {
@@ -49,6 +52,21 @@ exceptions! {
     UnicodeDecodeError: UnicodeError,
     OSError: Exception,
     KeyboardInterrupt: BaseException,
+    FileNotFoundError: OSError,
+    FileExistsError: OSError,
+    PermissionError: OSError,
+    TimeoutError: OSError,
+    ConnectionError: OSError,
+    EOFError: Exception,
+    BufferError: Exception,
+    ImportError: Exception,
+    ModuleNotFoundError: ImportError,
+    SystemError: Exception,
+    SystemExit: BaseException,
+    Warning: Exception,
+    UserWarning: Warning,
+    DeprecationWarning: Warning,
+    RuntimeWarning: Warning,
 }
 
 impl ExcKind {
@@ -72,5 +90,124 @@ impl ExcKind {
             class = kind.parent();
         }
         false
+    }
+}
+
+/// Numbers of the program's own classes begin here; those below are Python's.
+const OWN_FIRST: u8 = 64;
+
+/// How many classes of its own a module may have.
+pub const OWN_EXCEPTIONS_MAX: usize = (u8::MAX - OWN_FIRST) as usize + 1;
+
+/// A class of exceptions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum ExcClass {
+    /// One of Python's.
+    Builtin(ExcKind),
+    /// One of the program's: its position in [`crate::Module::exceptions`].
+    Own(u8),
+}
+
+impl From<ExcKind> for ExcClass {
+    fn from(kind: ExcKind) -> ExcClass {
+        ExcClass::Builtin(kind)
+    }
+}
+
+impl ExcClass {
+    /// The number in a row's status.
+    pub fn code(self) -> u8 {
+        match self {
+            ExcClass::Builtin(kind) => kind as u8,
+            ExcClass::Own(index) => OWN_FIRST.saturating_add(index),
+        }
+    }
+
+    /// The class with this number.
+    pub fn from_code(code: u8) -> Option<ExcClass> {
+        match code.checked_sub(OWN_FIRST) {
+            Some(index) => Some(ExcClass::Own(index)),
+            None => ExcKind::from_code(code).map(ExcClass::Builtin),
+        }
+    }
+}
+
+/// A class of the program.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ExceptionClass {
+    pub name: Arc<str>,
+    /// Each is one of Python's, or one that stands before this one.
+    pub parents: Vec<ExcClass>,
+}
+
+/// The classes of a module, or of what was made of it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ExceptionTable(pub Vec<ExceptionClass>);
+
+impl ExceptionTable {
+    fn own(&self, class: ExcClass) -> Option<&ExceptionClass> {
+        match class {
+            ExcClass::Builtin(_) => None,
+            ExcClass::Own(index) => self.0.get(usize::from(index)),
+        }
+    }
+
+    /// The class as the world outside knows it. One that is not in the table is `BaseException`.
+    pub fn raised(&self, class: ExcClass) -> RaisedClass {
+        RaisedClass { kind: self.builtin(class), own: self.own(class).map(|own| own.name.clone()) }
+    }
+
+    /// The class itself or the most special of Python's that it derives from.
+    pub fn builtin(&self, class: ExcClass) -> ExcKind {
+        let above = self.with_parents(class);
+        let kinds = above.into_iter().filter_map(|class| match class {
+            ExcClass::Builtin(kind) => Some(kind),
+            ExcClass::Own(_) => None,
+        });
+        kinds.fold(ExcKind::BaseException, |best, kind| if kind.is_subclass_of(best) { kind } else { best })
+    }
+
+    /// The class and those of the table that it derives from, with Python's that these derive from at once.
+    fn with_parents(&self, class: ExcClass) -> Vec<ExcClass> {
+        let mut found = vec![class];
+        let mut next = 0;
+        while let Some(class) = found.get(next).copied() {
+            next += 1;
+            for parent in self.own(class).into_iter().flat_map(|own| &own.parents) {
+                if !found.contains(parent) {
+                    found.push(*parent);
+                }
+            }
+        }
+        found
+    }
+
+    /// `issubclass(class, other)`.
+    pub fn is_subclass(&self, class: ExcClass, other: ExcClass) -> bool {
+        self.with_parents(class).into_iter().any(|class| match (class, other) {
+            (ExcClass::Builtin(kind), ExcClass::Builtin(other)) => kind.is_subclass_of(other),
+            (class, other) => class == other,
+        })
+    }
+
+    /// Every class there is.
+    pub fn all(&self) -> impl Iterator<Item = ExcClass> {
+        let own = (0..self.0.len().min(OWN_EXCEPTIONS_MAX)).map(|index| ExcClass::Own(index as u8));
+        ExcKind::ALL.iter().copied().map(ExcClass::Builtin).chain(own)
+    }
+}
+
+/// The class of an exception that left compiled code.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct RaisedClass {
+    /// The class or the nearest of Python's that it derives from.
+    pub kind: ExcKind,
+    /// The name of the program's own class, when it is one.
+    pub own: Option<Arc<str>>,
+}
+
+impl RaisedClass {
+    pub fn name(&self) -> &str {
+        self.own.as_deref().unwrap_or(self.kind.name())
     }
 }

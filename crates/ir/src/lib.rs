@@ -24,7 +24,7 @@ pub mod wire;
 
 pub use builder::{FuncBuilder, ModuleBuilder};
 pub use container::{ContainerOp, Effect};
-pub use exc::ExcKind;
+pub use exc::{ExcClass, ExcKind, ExceptionClass, ExceptionTable, OWN_EXCEPTIONS_MAX, RaisedClass};
 pub use module::{
     Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
 };

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use crate::container::{ContainerOp, Effect};
-use crate::exc::ExcKind;
+use crate::exc::{ExcClass, ExceptionTable};
 use crate::prim::Prim;
 use crate::types::Type;
 
@@ -66,6 +66,8 @@ pub struct Module {
     pub captures: Vec<Capture>,
     /// The classes whose instances are [`Type::Object`], by distinct names.
     pub classes: Vec<Class>,
+    /// The program's own classes of exceptions.
+    pub exceptions: ExceptionTable,
     pub funcs: Vec<Func>,
     pub entry: FuncId,
 }
@@ -306,8 +308,10 @@ pub enum Op {
     /// `(object, value: T) -> none`: changes the field at this position.
     ObjectSet(u32),
 
+    /// `(message: str) -> exception`: one that has not been raised yet.
+    ExceptionNew(ExcClass),
     /// `(exception) -> bool`: whether its class is this or derives from it.
-    ExceptionIs(ExcKind),
+    ExceptionIs(ExcClass),
     /// `(exception) -> str`: `str(e)`.
     ExceptionMessage,
 }
@@ -348,6 +352,7 @@ impl Op {
             | Op::ArrayOverlaps
             | Op::ObjectGet(_)
             | Op::ObjectSet(_)
+            | Op::ExceptionNew(_)
             | Op::ExceptionIs(_)
             | Op::ExceptionMessage => false,
         }
@@ -375,10 +380,10 @@ pub enum Term {
     Return(Value),
     /// `raise Class(message)`; the message is a `str` value.
     Raise {
-        class: ExcKind,
+        class: ExcClass,
         message: Option<Value>,
     },
-    /// `raise` of a caught exception.
+    /// `raise` of an exception; one that was raised before keeps its first place.
     Reraise(Value),
     /// Cannot be reached; if it is all the same, raises `RuntimeError`.
     Unreachable,

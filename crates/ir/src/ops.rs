@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::container::ContainerOp;
-use crate::exc::ExcKind;
+use crate::exc::{ExcClass, ExcKind};
 use crate::module::{CaptureId, Const, FuncId, Op, View};
 use crate::prim::Prim;
 
@@ -46,7 +46,8 @@ pub const ALL: &[(&str, Op)] = &[
     ("array.overlaps", Op::ArrayOverlaps),
     ("object.get", Op::ObjectGet(0)),
     ("object.set", Op::ObjectSet(0)),
-    ("exception.is", Op::ExceptionIs(ExcKind::BaseException)),
+    ("exception.new", Op::ExceptionNew(ExcClass::Builtin(ExcKind::BaseException))),
+    ("exception.is", Op::ExceptionIs(ExcClass::Builtin(ExcKind::BaseException))),
     ("exception.message", Op::ExceptionMessage),
 ];
 
@@ -97,6 +98,7 @@ impl Op {
             Op::ArrayOverlaps => "array.overlaps",
             Op::ObjectGet(_) => "object.get",
             Op::ObjectSet(_) => "object.set",
+            Op::ExceptionNew(_) => "exception.new",
             Op::ExceptionIs(_) => "exception.is",
             Op::ExceptionMessage => "exception.message",
         }

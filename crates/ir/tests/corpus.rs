@@ -160,8 +160,8 @@ fn run_call(module: &Module, call: &str) -> Result<String, String> {
     let mut result = match interp::run(module, module.entry, &args, &captures, &mut NoHost, limits) {
         Ok(value) => value.repr(),
         Err(Stop::Raised(raised)) => {
-            let (class, place) = (raised.class.name(), raised.span);
-            format!("{class}: {} @{}:{}", raised.message, place.line, place.column)
+            let (class, place) = (module.exceptions.raised(raised.class), raised.span);
+            format!("{}: {} @{}:{}", class.name(), raised.message, place.line, place.column)
         }
         Err(stop) => stop.to_string(),
     };

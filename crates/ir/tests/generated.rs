@@ -16,7 +16,7 @@ fn outcome(module: &Module, args: &[Value]) -> Option<String> {
     let limits = Limits { steps: 20_000, depth: 60 };
     let result = match interp::run(module, module.entry, &args, &[], &mut NoHost, limits) {
         Ok(value) => value.repr(),
-        Err(Stop::Raised(raised)) if raised.class == ExcKind::RecursionError => return None,
+        Err(Stop::Raised(raised)) if raised.class == ExcKind::RecursionError.into() => return None,
         Err(Stop::Raised(raised)) => format!("{:?}", raised),
         Err(Stop::Steps) => return None,
         Err(Stop::Invalid(message)) => panic!("{message}"),

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use frontend::diagnostic::Diagnostic;
 use frontend::program::SourceFile;
 use frontend::render::{self, Severity};
-use ir::ExcKind;
+use ir::{ExcKind, RaisedClass};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -15,7 +15,7 @@ use pyo3::types::{PyDict, PyList, PyType};
 
 /// A Python exception that compiled code raised.
 pub struct RowError<'py> {
-    pub class: ExcKind,
+    pub class: RaisedClass,
     pub message: String,
     pub file: Option<String>,
     pub line: u32,
@@ -33,8 +33,13 @@ impl RowError<'_> {
     }
 
     fn build(&self, py: Python<'_>) -> PyResult<PyErr> {
-        let class = py.import(intern!(py, "builtins"))?.getattr(self.class.name())?;
-        let made = if self.message.is_empty() { class.call0() } else { class.call1((self.message.as_str(),)) };
+        let class = self.python_class(py)?;
+        let made = match self.message.as_str() {
+            "" => class.call0(),
+            // `str(e)` of this class shows the key as it is.
+            text if self.class.kind == ExcKind::KeyError => class.call1((literal(py, text)?,)),
+            text => class.call1((text,)),
+        };
         // The Unicode errors take more than a message; the class above them does not.
         let exception = match made {
             Ok(exception) => exception,
@@ -47,6 +52,17 @@ impl RowError<'_> {
             add_note.call1((self.note()?,))?;
         }
         Ok(PyErr::from_value(exception))
+    }
+
+    /// The user's own class where it is known, else the one of Python's that it derives from.
+    fn python_class<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(name) = &self.class.own {
+            let own = py.import(intern!(py, "fuseline._errors"))?.call_method1("own_exception", (&**name,))?;
+            if !own.is_none() {
+                return Ok(own);
+            }
+        }
+        py.import(intern!(py, "builtins"))?.getattr(self.class.kind.name())
     }
 
     /// `trips.py:12 in speed(distance=3.0, minutes=0.0), row 17`.

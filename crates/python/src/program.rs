@@ -143,7 +143,9 @@ impl Described {
         let name: Option<String> = entry.getattr("name")?.extract()?;
         let line: u32 = entry.getattr("line")?.extract()?;
         let column: u32 = entry.getattr("column")?.extract()?;
+        let is_class: bool = entry.getattr("is_class")?.extract()?;
         let locator = match name {
+            Some(name) if is_class => Locator::Class { name, line },
             Some(name) => Locator::Def { name, line },
             None => Locator::Lambda { line, column },
         };
@@ -215,6 +217,7 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
     let payload = pair.get_item(1)?;
     Ok(match kind.as_str() {
         "function" => Binding::Function(payload.extract()?),
+        "class" => Binding::Class(payload.extract()?),
         "value" => {
             let index: usize = payload.extract()?;
             values.get(index).cloned().ok_or_else(|| PyValueError::new_err("a description names no such value"))?

@@ -23,8 +23,11 @@ pub fn call(module: &ir::Module, args: &[Value], captures: &[Value]) -> Result<R
     };
     let outcome = match ended {
         Ok(value) => Outcome::Value(from_interp(&value)?),
-        Err(Stop::Raised(raised)) if raised.class == ExcKind::BaseException => return Err(raised.message),
-        Err(Stop::Raised(raised)) => Outcome::Raises { class: raised.class.name().to_string(), line: raised.span.line },
+        Err(Stop::Raised(raised)) if raised.class == ExcKind::BaseException.into() => return Err(raised.message),
+        Err(Stop::Raised(raised)) => {
+            let class = module.exceptions.raised(raised.class).name().to_string();
+            Outcome::Raises { class, line: raised.span.line }
+        }
         Err(stop) => return Err(stop.to_string()),
     };
     let read = |values: &[interp::Value]| values.iter().map(from_interp).collect::<Result<Vec<_>, _>>();

@@ -38,6 +38,7 @@ fn function_source(function: &Json) -> Result<FunctionSource, String> {
     let line = function.get("line").and_then(Json::as_u64).ok_or_else(malformed)? as u32;
     let locator = match function.get("column").and_then(Json::as_u64) {
         Some(column) => Locator::Lambda { line, column: column as u32 },
+        None if function.get("class").is_some() => Locator::Class { name: name.to_string(), line },
         None => Locator::Def { name: name.to_string(), line },
     };
     let mut bindings = BTreeMap::new();
@@ -56,6 +57,7 @@ fn binding(entry: &Json) -> Option<Binding> {
     let number = || entry.get(1).and_then(Json::as_u64).map(|number| number as usize);
     Some(match text(0)?.as_str() {
         "function" => Binding::Function(number()?),
+        "class" => Binding::Class(number()?),
         "capture" => Binding::Capture(number()?),
         "module" => Binding::Module(text(1)?),
         "member" => Binding::Member(text(1)?, text(2)?),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ir::{BlockId, Const, ExcKind, Func, Prim, Span, Target, Term, Type, Value, messages};
+use ir::{BlockId, Const, ExcClass, ExcKind, Func, Prim, Span, Target, Term, Type, Value, messages};
 use runtime::abi;
 
 use crate::emit::loop_flags::LoopFlags;
@@ -14,6 +14,9 @@ use crate::value::{Comp, comp_count, comps, zero_value};
 
 /// What `unreachable` says when it is reached.
 const UNREACHABLE: &str = "unreachable code was reached";
+
+/// Set in the class number of an exception that has not been raised yet: its status has no place.
+pub const NEW_EXCEPTION: i64 = 1 << 8;
 
 /// Emits the body of one variant of a function.
 pub struct FuncEmitter<'e, 'm> {
@@ -452,7 +455,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     }
 
     /// Raises an exception with a fixed message at the current place; ends the LLVM block.
-    pub fn raise(&mut self, class: ExcKind, message: &str) {
+    pub fn raise(&mut self, class: impl Into<ExcClass>, message: &str) {
         let status = self.em.status(class, self.span, Some(message));
         let status = self.em.ll.int(self.em.ll.i64(), status);
         let text = self.handler.map(|_| self.em.text(message));
@@ -471,7 +474,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         self.raise(last.0, last.1);
     }
 
-    fn raise_message(&mut self, class: ExcKind, message: Option<Value>) {
+    fn raise_message(&mut self, class: ExcClass, message: Option<Value>) {
         if self.collecting() {
             self.flag_always();
             return self.return_zero();
@@ -495,7 +498,12 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     }
 
     fn reraise(&mut self, exception: Value) {
-        if let Some([_, status, data, length]) = self.comps_of(exception).first_chunk::<4>().copied() {
+        if let Some([class, status, data, length]) = self.comps_of(exception).first_chunk::<4>().copied() {
+            let here = self.em.place(self.span, None);
+            let ll = &self.em.ll;
+            let is_new = ll.icmp(IntPred::LLVMIntUGE, class, ll.const_i64(NEW_EXCEPTION));
+            let placed = ll.or(status, ll.int(ll.i64(), here));
+            let status = ll.select(is_new, placed, status);
             self.set_message([data, length]);
             self.leave(status, Some([data, length]));
         }

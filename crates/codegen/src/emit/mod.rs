@@ -25,7 +25,7 @@ pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ir::{CaptureId, ExcKind, FuncId, Module, Span, Type};
+use ir::{CaptureId, ExcClass, FuncId, Module, Span, Type};
 use runtime::abi;
 
 use crate::error::CodegenError;
@@ -162,7 +162,7 @@ impl<'m> Emitter<'m> {
         self.define_message_table();
         match self.failure.take() {
             Some(message) => Err(CodegenError::new(message)),
-            None => Ok(SpanTable::new(std::mem::take(&mut self.spans))),
+            None => Ok(SpanTable::new(std::mem::take(&mut self.spans), self.module.exceptions.clone())),
         }
     }
 
@@ -348,8 +348,8 @@ impl<'m> Emitter<'m> {
     // Exceptions.
 
     /// The status word of an exception that starts at this place. `message` is the text when it is fixed.
-    pub fn status(&mut self, class: ExcKind, span: Span, message: Option<&str>) -> u64 {
-        class as u64 | self.place(span, message)
+    pub fn status(&mut self, class: impl Into<ExcClass>, span: Span, message: Option<&str>) -> u64 {
+        u64::from(class.into().code()) | self.place(span, message)
     }
 
     /// The upper bits of a status word for this place.

@@ -1,9 +1,9 @@
 //! Operations that are no primitives: constants, calls, captures, tuples, unions, exceptions.
 
-use ir::{CaptureId, Const, ExcKind, FuncId, Inst, Op, Type, Value, messages};
+use ir::{CaptureId, Const, ExcClass, ExcKind, FuncId, Inst, Op, Type, Value, messages};
 
 use crate::contiguous;
-use crate::emit::func::FuncEmitter;
+use crate::emit::func::{FuncEmitter, NEW_EXCEPTION};
 use crate::emit::{Mode, Variant};
 use crate::facts;
 use crate::llvm::{IntPred, Val};
@@ -47,6 +47,7 @@ impl FuncEmitter<'_, '_> {
             Op::ArrayStride(dimension) => vec![self.parts_of(args[0]).2[usize::from(*dimension)]],
             Op::ArrayIsFlat => vec![self.is_flat(args[0])],
             Op::ArrayOverlaps => vec![self.arrays_overlap(args[0], args[1])],
+            Op::ExceptionNew(class) => self.exception_new(*class, args[0]),
             Op::ExceptionIs(class) => vec![self.exception_is(args[0], *class)],
             Op::ExceptionMessage => self.comps_of(args[0])[2..4].to_vec(),
         }
@@ -172,12 +173,22 @@ impl FuncEmitter<'_, '_> {
 
     // Exceptions.
 
-    fn exception_is(&mut self, exception: Value, class: ExcKind) -> Val {
-        let number = self.comps_of(exception)[0];
+    fn exception_new(&mut self, class: ExcClass, message: Value) -> Vec<Val> {
         let ll = &self.em.ll;
-        facts::subclass_numbers(class).into_iter().fold(ll.const_bool(false), |found, kind| {
-            ll.or(found, ll.icmp(IntPred::LLVMIntEQ, number, ll.const_i64(i64::from(kind))))
-        })
+        let code = i64::from(class.code());
+        let mut comps = vec![ll.const_i64(code | NEW_EXCEPTION), ll.const_i64(code)];
+        comps.extend(self.comps_of(message));
+        comps
+    }
+
+    fn exception_is(&mut self, exception: Value, class: ExcClass) -> Val {
+        let ll = &self.em.ll;
+        let number = ll.and(self.comps_of(exception)[0], ll.const_i64(0xff));
+        facts::subclass_numbers(&self.em.module.exceptions, class)
+            .into_iter()
+            .fold(ll.const_bool(false), |found, kind| {
+                ll.or(found, ll.icmp(IntPred::LLVMIntEQ, number, ll.const_i64(i64::from(kind))))
+            })
     }
 }
 

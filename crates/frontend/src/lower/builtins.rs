@@ -1,7 +1,7 @@
 //! The built-in functions, as two tables: those of plain values, and those that look at the syntax of their arguments
 //! (iterables, classes). A new one is a row here and, where it needs one, a function below.
 
-use ir::{ExcKind, Prim, Type};
+use ir::{ExcClass, ExcKind, Prim, Type};
 
 use super::number::{is_integer, is_number};
 use super::value::Static;
@@ -141,6 +141,15 @@ pub fn known_name(name: &str) -> Option<&'static str> {
     names().find(|known| *known == name)
 }
 
+/// A class that `isinstance` and patterns name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ClassRef {
+    /// One of Python's, by its name.
+    Named(String),
+    /// One of the program's, by its number.
+    Own(usize),
+}
+
 fn given(val: &Option<Val>) -> Lowered<&Val> {
     val.as_ref().ok_or(Stop::Failed)
 }
@@ -171,6 +180,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.at_call(call);
             let vals = self.builtin_arguments(row, arguments)?;
             return (row.run)(self, &vals);
+        }
+        if let Some(kind) = ExcKind::from_name(name) {
+            let arguments = self.call_arguments(call)?;
+            self.at_call(call);
+            let vals = self.plain_arguments(name, arguments)?;
+            return self.new_exception(kind.into(), &vals);
         }
         self.at_call(call);
         if LAZY.contains(&name) {
@@ -330,7 +345,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The names of the classes that an expression stands for: a class, a tuple or a `|` of them.
-    pub fn class_list(&mut self, expr: &'p Expr) -> Lowered<Vec<String>> {
+    pub fn class_list(&mut self, expr: &'p Expr) -> Lowered<Vec<ClassRef>> {
         match expr {
             Expr::Tuple(tuple) => {
                 let mut all = Vec::new();
@@ -344,16 +359,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 all.extend(self.class_list(&union.right)?);
                 Ok(all)
             }
-            Expr::NoneLiteral(_) => Ok(vec!["NoneType".to_owned()]),
+            Expr::NoneLiteral(_) => Ok(vec![ClassRef::Named("NoneType".to_owned())]),
             Expr::Call(call)
                 if matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "type")
                     && matches!(&*call.arguments.args, [Expr::NoneLiteral(_)]) =>
             {
-                Ok(vec!["NoneType".to_owned()])
+                Ok(vec![ClassRef::Named("NoneType".to_owned())])
             }
             _ => match self.thing(expr)? {
-                Thing::Static(Static::Builtin(name)) => Ok(vec![name.to_owned()]),
-                Thing::Static(Static::Member(module, name)) if module == "numpy" => Ok(vec![format!("numpy.{name}")]),
+                Thing::Static(Static::Builtin(name)) => Ok(vec![ClassRef::Named(name.to_owned())]),
+                Thing::Static(Static::Class(number)) => Ok(vec![ClassRef::Own(number)]),
+                Thing::Static(Static::Member(module, name)) if module == "numpy" => {
+                    Ok(vec![ClassRef::Named(format!("numpy.{name}"))])
+                }
                 _ => self.fail_at(
                     expr,
                     "unsupported-class",
@@ -365,7 +383,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// Whether a plain value is an instance of one of the classes.
-    pub fn is_instance(&mut self, val: &Val, classes: &[String]) -> Lowered<Val> {
+    pub fn is_instance(&mut self, val: &Val, classes: &[ClassRef]) -> Lowered<Val> {
         const KNOWN: &[&str] = &[
             "int",
             "float",
@@ -384,13 +402,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "bytearray",
         ];
         if *val.ty() == Type::Exception {
-            if classes.iter().any(|class| class == "object") {
+            if classes.iter().any(|class| *class == ClassRef::Named("object".to_owned())) {
                 return Ok(self.bool(true));
             }
-            let kinds: Vec<ExcKind> = classes.iter().filter_map(|class| ExcKind::from_name(class)).collect();
+            let kinds: Vec<ExcClass> = classes.iter().filter_map(|class| self.exception_of_ref(class)).collect();
             return Ok(self.is_exception(val, &kinds));
         }
         for class in classes {
+            let ClassRef::Named(class) = class else { continue };
             if ExcKind::from_name(class).is_some() {
                 continue;
             }
@@ -421,9 +440,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
             }
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => own.push("tuple".to_owned()),
+            Type::Record(record) if record.kind == ir::RecordKind::Dataclass => {}
             Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
             _ => {}
         }
-        Ok(self.bool(classes.iter().any(|class| own.contains(class))))
+        let is = classes.iter().any(|class| match class {
+            ClassRef::Named(name) => own.contains(name),
+            ClassRef::Own(number) => self.is_of_class(val, *number),
+        });
+        Ok(self.bool(is))
     }
 }

@@ -24,7 +24,7 @@ struct Captured {
 }
 
 /// A call's arguments, evaluated.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct CallArguments {
     pub positional: Vec<Thing>,
     pub keywords: Vec<(String, Thing)>,
@@ -41,6 +41,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Thing::Static(Static::Builtin(class)) => {
                     Thing::Static(Static::Member(class.to_owned(), attribute.attr.to_string()))
                 }
+                Thing::Static(Static::Class(class)) => {
+                    return self.call_on_class(class, attribute.attr.as_str(), call).map(Thing::Val);
+                }
                 Thing::Static(known) => {
                     let message = format!("{} has no method that can be compiled", describe(&known));
                     return self.fail_at(&attribute.attr, "unknown-attribute", message, None);
@@ -51,6 +54,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         match callee {
             Thing::Static(known) => self.call_known(&known, call),
+            Thing::Val(val) if self.class_of(&val).is_some() => self.call_instance(&val, call).map(Thing::Val),
             Thing::Val(val) => {
                 self.at_call(call);
                 let message = format!("'{}' object is not callable", python_name(val.ty()));
@@ -61,6 +65,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     fn call_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Lowered<Thing> {
         match known {
+            Static::Class(class) => self.call_class(*class, call).map(Thing::Val),
             Static::Builtin(name) => self.call_builtin(name, call).map(Thing::Val),
             Static::Function(function) => {
                 let arguments = self.call_arguments(call)?;
@@ -273,7 +278,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// An argument as the function called sees it.
-    fn argument(&mut self, thing: Thing) -> Lowered<Thing> {
+    pub fn argument(&mut self, thing: Thing) -> Lowered<Thing> {
         match thing {
             Thing::Val(val) => {
                 let mut shape = Shape { origin: val.shape.origin.without_sites(), ..val.shape.clone() };
@@ -391,7 +396,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     ) -> Lowered<Option<Thing>> {
         let source = match callable {
             Callable::Program(function) => self.compiler.function(function),
-            Callable::Closure(_) => None,
+            Callable::Closure(_) | Callable::Method(..) => None,
         };
         let is_library = matches!(callable, Callable::Program(function) if library::is_library_function(function));
         if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
@@ -420,7 +425,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(Some(Thing::Val(Val { known: None, ..val })))
     }
 
-    fn default_binding(&mut self, name: &str, binding: &'p Binding) -> Lowered<Thing> {
+    pub fn default_binding(&mut self, name: &str, binding: &'p Binding) -> Lowered<Thing> {
         match self.binding_thing(name, binding)? {
             Thing::Val(val) => Ok(Thing::Val(Val { known: None, ..val })),
             other => Ok(other),
@@ -438,6 +443,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Closure(id) => {
                 let arguments = CallArguments { positional: things(), keywords: Vec::new() };
                 self.call_function(Callable::Closure(*id), arguments)
+            }
+            Static::Class(class) => {
+                let arguments = CallArguments { positional: things(), keywords: Vec::new() };
+                self.construct(*class, arguments)
             }
             Static::Builtin(name) => self.call_builtin_with(name, vals),
             Static::Member(module, name) => {
@@ -507,6 +516,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if object.array_elem().is_some() {
             return self.array_method(&object, name, arguments);
         }
+        if object.is_union() && object.ty().variants().iter().any(|ty| matches!(ty, Type::Record(_))) {
+            return self
+                .each_variant(&object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
+        }
+        self.method_of(&object, name, arguments)
+    }
+
+    fn method_of(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
+        let arguments = match self.method_of_class(object, name, arguments)? {
+            Ok(val) => return Ok(val),
+            Err(arguments) => arguments,
+        };
         let mut vals = Vec::new();
         for thing in arguments.positional {
             vals.push(self.value_of(thing)?);
@@ -517,7 +538,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             keywords.push((keyword, val));
         }
         let (vals, keywords) = (&vals, &keywords);
-        self.each_variant(&object, &mut |lowerer, object| lowerer.method(&object, name, vals, keywords))
+        self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, vals, keywords))
     }
 
     /// The member of a module.
@@ -576,7 +597,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 }
 
 /// `'a'`, `'a' and 'b'`, `'a', 'b', and 'c'`.
-fn list_of_names(names: &[String]) -> String {
+pub fn list_of_names(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),

@@ -9,7 +9,7 @@ use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::CmpOp;
 use crate::shape::python_name;
 
-fn cmp_symbol(op: CmpOp) -> &'static str {
+pub fn cmp_symbol(op: CmpOp) -> &'static str {
     match op {
         CmpOp::Eq => "==",
         CmpOp::NotEq => "!=",
@@ -37,6 +37,9 @@ impl Lowerer<'_, '_> {
         if (is_array(left) || is_array(right)) && !matches!(op, CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn) {
             let node = self.array_compare(op, Node::Val(left.clone()), Node::Val(right.clone()))?;
             return self.force(node);
+        }
+        if let Some(val) = self.comparison_of_class(op, left, right)? {
+            return Ok(val);
         }
         match op {
             CmpOp::Is => self.identical(left, right),
@@ -285,6 +288,9 @@ impl Lowerer<'_, '_> {
 
     /// `item in container`.
     fn contains(&mut self, container: &Val, item: &Val) -> Lowered<Val> {
+        if let Some(found) = self.special_with(container, "__contains__", std::slice::from_ref(item))? {
+            return self.each_variant(&found, &mut |lowerer, found| lowerer.truth(&found));
+        }
         match container.ty() {
             Type::Str => match item.ty() {
                 Type::Str => Ok(self.prim(Prim::StrContains, &[container, item])),

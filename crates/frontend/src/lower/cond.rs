@@ -167,6 +167,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `bool(val)` of a plain value.
     pub fn truth(&mut self, val: &Val) -> Lowered<Val> {
+        for name in ["__bool__", "__len__"] {
+            if let Some(found) = self.special(val, name)? {
+                return self.truth(&found);
+            }
+        }
         match val.ty() {
             Type::None => Ok(self.bool(false)),
             Type::Bool => Ok(val.clone()),

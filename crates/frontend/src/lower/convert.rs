@@ -1,7 +1,7 @@
 //! Conversions that change a value's type but not the value: into a union, out of a literal, field by field. Nothing
 //! here is an operation of the program.
 
-use ir::{Const, ContainerOp, Op, Prim, Type, Value};
+use ir::{Const, ContainerOp, ExcKind, Op, Prim, Type, Value};
 
 use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::shape::Shape;
@@ -127,8 +127,12 @@ impl Lowerer<'_, '_> {
             Type::Bytes => self.builder.constant(Const::Bytes(Default::default())),
             Type::Dict(..) => self.builder.container(ContainerOp::DictNew, &[], ty.clone()),
             Type::Set { .. } => self.builder.container(ContainerOp::SetNew, &[], ty.clone()),
-            // Neither exceptions nor objects are merged with nothing.
-            Type::Exception | Type::Object(_) => self.builder.none(),
+            // Objects are not merged with nothing.
+            Type::Object(_) => self.builder.none(),
+            Type::Exception => {
+                let message = self.builder.str("");
+                self.builder.inst(Op::ExceptionNew(ExcKind::BaseException.into()), &[message], Type::Exception)
+            }
         }
     }
 

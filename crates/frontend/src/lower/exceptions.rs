@@ -1,9 +1,11 @@
 //! Raising: `raise` and `assert`, and which class an expression names.
 
-use ir::{ExcKind, Type};
+use ir::{ExcClass, ExcKind, Type};
 
+use super::builtins::ClassRef;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::classes::ClassKind;
 use crate::parse::ast::{self, Expr};
 
 impl<'p> Lowerer<'_, 'p> {
@@ -13,8 +15,8 @@ impl<'p> Lowerer<'_, 'p> {
             Expr::Call(call) if call.arguments.keywords.is_empty() => (&*call.func, Some(&call.arguments.args)),
             other => (other, None),
         };
-        if let (Expr::Name(_), None) = (class, arguments)
-            && let Thing::Val(val) = self.thing(class)?
+        if arguments.is_none_or(|_| self.exception_class_of(class).is_none())
+            && let Thing::Val(val) = self.thing(exc)?
         {
             if !val.ty().variants().contains(&Type::Exception) {
                 return self.not_an_exception(class);
@@ -30,27 +32,34 @@ impl<'p> Lowerer<'_, 'p> {
             vals.push(self.expr(argument)?);
         }
         self.at(raise);
-        let message = match vals.as_slice() {
-            [] => None,
-            // Of a key, `str(e)` shows what it is, so that an empty one is seen.
-            [val] if kind == ExcKind::KeyError => Some(self.repr_of(val)?),
-            [val] => Some(self.text_of(val)?),
-            several => {
-                let tuple = self.tuple(several);
-                Some(self.repr_of(&tuple)?)
-            }
-        };
+        let message = self.exception_message(kind, &vals)?;
         self.cause(raise)?;
         self.at(raise);
         self.raise_with(kind, message.as_ref());
         Ok(())
     }
 
+    /// What `str(e)` gives of an exception made with these arguments.
+    pub fn exception_message(&mut self, class: ExcClass, vals: &[Val]) -> Lowered<Option<Val>> {
+        if self.compiler.exceptions().builtin(class) == ExcKind::KeyError && vals.len() == 1 {
+            // Of a key, `str(e)` shows what it is, so that an empty one is seen.
+            return self.repr_of(&vals[0]).map(Some);
+        }
+        match vals {
+            [] => Ok(None),
+            [val] => self.text_of(val).map(Some),
+            several => {
+                let tuple = self.tuple(several);
+                self.repr_of(&tuple).map(Some)
+            }
+        }
+    }
+
     fn not_an_exception(&mut self, class: &Expr) -> Lowered<()> {
         self.fail_at(
             class,
             "unsupported-exception",
-            "only the built-in exception classes can be raised in compiled code",
+            "only exception classes can be raised, built-in ones and the program's own",
             Some("raise `ValueError` or another built-in class".to_owned()),
         )
     }
@@ -99,8 +108,7 @@ impl<'p> Lowerer<'_, 'p> {
             }
             other => match self.thing(other)? {
                 Thing::Val(val) => *val.ty() == Type::Exception,
-                Thing::Static(Static::Builtin(name)) => ExcKind::from_name(name).is_some(),
-                Thing::Static(_) => false,
+                Thing::Static(known) => self.exception_of_static(&known)?.is_some(),
             },
         };
         if is_exception {
@@ -109,16 +117,54 @@ impl<'p> Lowerer<'_, 'p> {
         self.fail_at(cause, "unsupported-exception", "only an exception can stand behind `from`", None)
     }
 
-    /// The built-in exception class that an expression names.
-    fn exception_class(&mut self, expr: &'p Expr) -> Lowered<Option<ExcKind>> {
+    /// The exception class that an expression names.
+    pub fn exception_class(&mut self, expr: &'p Expr) -> Lowered<Option<ExcClass>> {
+        match self.thing(expr)? {
+            Thing::Static(known) => self.exception_of_static(&known),
+            Thing::Val(_) => Ok(None),
+        }
+    }
+
+    /// Whether an expression is a name that stands for something else than a value; looked at without lowering it.
+    fn exception_class_of(&self, expr: &Expr) -> Option<()> {
         match expr {
-            Expr::Name(_) => Ok(match self.thing(expr)? {
-                // Those about encodings take five arguments.
-                Thing::Static(Static::Builtin("UnicodeEncodeError" | "UnicodeDecodeError")) => None,
-                Thing::Static(Static::Builtin(name)) => ExcKind::from_name(name),
+            Expr::Name(_) | Expr::Attribute(_) => Some(()),
+            _ => None,
+        }
+    }
+
+    fn exception_of_static(&mut self, known: &Static) -> Lowered<Option<ExcClass>> {
+        Ok(match known {
+            // Those about encodings take five arguments.
+            Static::Builtin("UnicodeEncodeError" | "UnicodeDecodeError") => None,
+            Static::Builtin(name) => ExcKind::from_name(name).map(ExcClass::Builtin),
+            Static::Class(number) => {
+                let class = self.class(*number)?;
+                match class.kind {
+                    ClassKind::Exception(kind) => match class.methods.first() {
+                        None => Some(kind),
+                        Some(method) => {
+                            let message = format!("`{}` has methods, which cannot be compiled yet", class.name);
+                            let help = Some("give the message where the exception is raised".to_owned());
+                            let _ = method;
+                            return self.fail("unsupported-exception", message, help);
+                        }
+                    },
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+    }
+
+    /// The exception class of a class's name or number, as `isinstance` has it.
+    pub fn exception_of_ref(&mut self, class: &ClassRef) -> Option<ExcClass> {
+        match class {
+            ClassRef::Named(name) => ExcKind::from_name(name).map(ExcClass::Builtin),
+            ClassRef::Own(number) => match self.compiler.class(*number).ok()?.kind {
+                ClassKind::Exception(class) => Some(class),
                 _ => None,
-            }),
-            _ => Ok(None),
+            },
         }
     }
 
@@ -139,11 +185,13 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `type(e).__name__`: the most special of the classes that the exception is an instance of.
     pub fn exception_name(&mut self, exception: &Val) -> Val {
+        self.compiler.meet_all_classes();
+        let table = self.compiler.exceptions().clone();
         let mut name = self.str(ExcKind::BaseException.name());
         // A class comes after the one it derives from.
-        for class in ExcKind::ALL.iter().skip(1) {
-            let is = self.is_exception(exception, &[*class]);
-            let own = self.str(class.name());
+        for class in table.all().skip(1) {
+            let is = self.is_exception(exception, &[class]);
+            let own = self.str(table.raised(class).name());
             name = self.select(&is, &own, &name);
         }
         name

@@ -318,6 +318,7 @@ impl<'p> Lowerer<'_, 'p> {
     /// What a free name or a default stands for.
     pub fn binding_thing(&mut self, id: &str, binding: &'p Binding) -> Lowered<Thing> {
         Ok(match binding {
+            Binding::Class(class) => Thing::Static(Static::Class(*class)),
             Binding::Function(function) => Thing::Static(Static::Function(*function)),
             Binding::Capture(index) => Thing::Val(self.capture(*index)?),
             Binding::Constant(value) => Thing::Val(self.literal(value.clone())),
@@ -467,6 +468,7 @@ impl<'p> Lowerer<'_, 'p> {
         }
         match self.thing(&attribute.value)? {
             Thing::Static(Static::Module(module)) => self.member(&module, name, &attribute.attr),
+            Thing::Static(Static::Class(class)) => self.attribute_of_class(class, name, &attribute.attr),
             Thing::Static(Static::Builtin(class)) if super::methods::has_methods(class) => {
                 Ok(Thing::Static(Static::Member(class.to_owned(), name.to_owned())))
             }
@@ -514,6 +516,9 @@ impl<'p> Lowerer<'_, 'p> {
             (Type::Record(record), _) if record.kind != ir::RecordKind::Dict => match record.index_of(name) {
                 Some(index) => Ok(self.field(val, index)),
                 None => {
+                    if let Some(found) = self.property(val, name)? {
+                        return Ok(found);
+                    }
                     let fields = record.fields.iter().map(|(field, _)| field.as_str());
                     let help = nearest(name, fields).map(|near| format!("did you mean `{near}`?"));
                     self.fail("unknown-field", format!("there is no column `{name}`"), help)
@@ -572,6 +577,7 @@ pub fn non_negative_int() -> Shape {
 /// What a thing is called in messages.
 pub fn describe(known: &Static) -> String {
     match known {
+        Static::Class(_) => "a class".to_owned(),
         Static::Function(_) => "a function".to_owned(),
         Static::Closure(_) => "a function".to_owned(),
         Static::Builtin(name) => format!("the built-in `{name}`"),

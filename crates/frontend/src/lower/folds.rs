@@ -322,6 +322,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             None => list.clone(),
         };
+        let keys = self.plain_keys(keys)?;
         self.at_call(call);
         let Type::List(key_type) = keys.ty().clone() else { return Err(Stop::Failed) };
         if *key_type == Type::None && self.list_item_shape(&keys).ty == Type::None {
@@ -342,6 +343,33 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.join(ends, None)?;
         self.drop_hidden(hidden);
         Ok(sorted)
+    }
+
+    /// Keys that are records, as the tuples that they compare as.
+    fn plain_keys(&mut self, keys: Val) -> Lowered<Val> {
+        let item = self.list_item_shape(&keys);
+        if self.sort_key(&Val::new(keys.id, item))?.is_none() {
+            return Ok(keys);
+        }
+        let plain = self.new_list(&[], None, self.place.start | 1 << 29)?;
+        let hidden = self.var_count();
+        let exits = self.open_collector();
+        let start = self.place.start;
+        let lowered = self.for_each(Source::List(keys), start, &[], None, exits, &mut |lowerer, item| match lowerer
+            .sort_key(&item)?
+        {
+            Some(fields) => {
+                let fields: Vec<Val> = fields.into_iter().map(|index| lowerer.field(&item, index)).collect();
+                let key = lowerer.tuple(&fields);
+                lowerer.append(&plain, &key)
+            }
+            None => Err(Stop::Failed),
+        });
+        let ends = self.close_collector(exits);
+        lowered?;
+        self.join(ends, None)?;
+        self.drop_hidden(hidden);
+        Ok(plain)
     }
 
     fn check_sortable(&mut self, ty: &Type) -> Lowered<()> {

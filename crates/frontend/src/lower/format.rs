@@ -17,6 +17,10 @@ impl<'p> Lowerer<'_, 'p> {
         match val.ty() {
             Type::Str => Ok(val.clone()),
             Type::Exception => Ok(self.emit(Op::ExceptionMessage, &[val], Type::Str)),
+            Type::Record(_) => match self.special(val, "__str__")? {
+                Some(text) => Ok(text),
+                None => self.repr_of(val),
+            },
             // NumPy's scalars print like Python's, and only `repr` tells them apart.
             Type::Np(elem) if elem.name() != "float32" => {
                 let python = self.python_number(val);
@@ -32,6 +36,9 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn repr_of_plain(&mut self, val: &Val) -> Lowered<Val> {
+        if let Some(text) = self.repr_of_record(val)? {
+            return Ok(text);
+        }
         match val.ty() {
             Type::None => Ok(self.str("None")),
             Type::Bool => {
@@ -96,7 +103,7 @@ impl<'p> Lowerer<'_, 'p> {
         })
     }
 
-    fn concat_text(&mut self, text: &Val, more: &str) -> Val {
+    pub fn concat_text(&mut self, text: &Val, more: &str) -> Val {
         let more = self.str(more);
         self.prim(Prim::StrConcat, &[text, &more])
     }

@@ -70,6 +70,7 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Val(object) => object,
             Thing::Static(known) => {
                 let message = match known {
+                    Static::Class(_) => "a class is not subscriptable in compiled code",
                     Static::Function(_) | Static::Closure(_) => "'function' object is not subscriptable",
                     _ => "this is not subscriptable in compiled code",
                 };
@@ -88,6 +89,11 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn load_plain(&mut self, object: &Val, index: &Index) -> Lowered<Val> {
+        if let Index::Item(key) = index
+            && let Some(val) = self.special_with(object, "__getitem__", std::slice::from_ref(key))?
+        {
+            return Ok(val);
+        }
         match (object.ty(), index) {
             (Type::Record(_), Index::Item(key)) => self.load_field(object, key),
             (Type::Array { .. }, _) => self.load_array(object, index),

@@ -7,6 +7,7 @@ mod arrays;
 mod assign;
 mod builtins;
 mod call;
+mod classes;
 mod compare;
 mod cond;
 mod convert;

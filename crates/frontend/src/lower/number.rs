@@ -46,6 +46,9 @@ impl Lowerer<'_, '_> {
     }
 
     fn binary_plain(&mut self, op: Operator, left: &Val, right: &Val, augmented: bool) -> Lowered<Val> {
+        if let Some(val) = self.operator_of_class(op, left, right)? {
+            return Ok(val);
+        }
         let (a, b) = (left.ty(), right.ty());
         let numeric = |ty: &Type| is_number(ty) || matches!(ty, Type::Np(_));
         if matches!(a, Type::Array { .. }) || matches!(b, Type::Array { .. }) {
@@ -200,6 +203,15 @@ impl Lowerer<'_, '_> {
     }
 
     fn unary_plain(&mut self, op: UnaryOp, val: &Val) -> Lowered<Val> {
+        let special = match op {
+            UnaryOp::USub => "__neg__",
+            UnaryOp::UAdd => "__pos__",
+            UnaryOp::Invert => "__invert__",
+            UnaryOp::Not => "",
+        };
+        if let Some(val) = self.special(val, special)? {
+            return Ok(val);
+        }
         match (op, val.ty()) {
             (UnaryOp::Not, _) => {
                 let truth = self.truth(val)?;

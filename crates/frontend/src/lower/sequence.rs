@@ -14,6 +14,9 @@ const LIST_ITEMS_MAX: usize = 1_000;
 impl<'p> Lowerer<'_, 'p> {
     /// `len(val)` of a plain value.
     pub fn length(&mut self, val: &Val) -> Lowered<Val> {
+        if let Some(length) = self.special(val, "__len__")? {
+            return Ok(length);
+        }
         match val.ty() {
             Type::Str => match val.known_str() {
                 Some(text) => Ok(self.int(text.chars().count() as i64)),

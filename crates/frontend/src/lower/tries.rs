@@ -5,11 +5,10 @@
 
 use std::collections::HashMap;
 
-use ir::{BlockId, ExcKind, Op, Target, Type};
+use ir::{BlockId, ExcClass, Op, Target, Type};
 
 use super::stmt::LoopExit;
-use super::value::Static;
-use super::{Edge, Lowered, Lowerer, Stop, Thing, Val, Var};
+use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
 use crate::names::{Slot, SlotSet};
 use crate::parse::ast::{self, Expr, Stmt};
 
@@ -275,7 +274,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// The classes that an `except` names: one, or a tuple of them.
-    fn exception_classes(&mut self, expr: &'p Expr) -> Lowered<Vec<ExcKind>> {
+    fn exception_classes(&mut self, expr: &'p Expr) -> Lowered<Vec<ExcClass>> {
         if let Expr::Tuple(tuple) = expr {
             let mut classes = Vec::new();
             for item in &tuple.elts {
@@ -283,23 +282,19 @@ impl<'p> Lowerer<'_, 'p> {
             }
             return Ok(classes);
         }
-        let class = match self.thing(expr)? {
-            Thing::Static(Static::Builtin(name)) => ExcKind::from_name(name),
-            _ => None,
-        };
-        match class {
+        match self.exception_class(expr)? {
             Some(class) => Ok(vec![class]),
             None => self.fail_at(
                 expr,
                 "unsupported-exception",
                 "this is no exception class that compiled code knows",
-                Some("name a built-in exception class, or a tuple of such classes".to_owned()),
+                Some("name an exception class, or a tuple of such classes".to_owned()),
             ),
         }
     }
 
     /// Whether the exception is an instance of one of the classes.
-    pub fn is_exception(&mut self, exception: &Val, classes: &[ExcKind]) -> Val {
+    pub fn is_exception(&mut self, exception: &Val, classes: &[ExcClass]) -> Val {
         let mut found: Option<Val> = None;
         for class in classes {
             let is = self.emit(Op::ExceptionIs(*class), &[exception], Type::Bool);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ir::{Const, ExcKind, Op, Prim, Type, Value};
+use ir::{Const, ExcClass, ExcKind, Op, Prim, Type, Value};
 
 use super::{Lowered, Lowerer, Stop};
 use crate::shape::{Origin, Shape};
@@ -70,6 +70,8 @@ pub enum Static {
     Function(usize),
     /// A function or lambda inside the function being compiled, by its number in the compiler.
     Closure(usize),
+    /// A class of the program.
+    Class(usize),
     /// A built-in function or type, by name.
     Builtin(&'static str),
     /// A module, by its full name.
@@ -197,7 +199,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// Ends control flow with an exception whose text is a value.
-    pub fn raise_with(&mut self, class: ExcKind, message: Option<&Val>) -> Stop {
+    pub fn raise_with(&mut self, class: impl Into<ExcClass>, message: Option<&Val>) -> Stop {
         self.cover();
         self.builder.raise(class, message.map(|message| message.id));
         self.close();

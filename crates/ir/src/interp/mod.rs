@@ -23,7 +23,7 @@ pub use scalar::{Outcome, Raise};
 pub use table::{Dict, Set};
 pub use value::{Array, Exception, Object, Value, float_repr};
 
-use crate::exc::ExcKind;
+use crate::exc::{ExcClass, ExcKind};
 use crate::messages;
 use crate::module::{Block, BlockId, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term};
 use crate::prim::Prim;
@@ -80,7 +80,7 @@ pub enum Stop {
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stop::Raised(raised) => write!(f, "{}: {}", raised.class.name(), raised.message),
+            Stop::Raised(raised) => write!(f, "exception {}: {}", raised.class.code(), raised.message),
             Stop::Steps => f.write_str("the step limit was reached"),
             Stop::Invalid(message) => f.write_str(message),
         }
@@ -227,6 +227,12 @@ impl<'a> Machine<'a> {
             }
             Op::Call(callee) => return Next::Enter(*callee, args),
             Op::Capture(capture) => Ok(self.captures[capture.index()].clone()),
+            Op::ExceptionIs(class) => match args.first() {
+                Some(Value::Exception(exception)) => {
+                    Ok(Value::Bool(self.module.exceptions.is_subclass(exception.class, *class)))
+                }
+                _ => invalid(&inst.op),
+            },
             Op::Prim(prim) => scalar::eval(*prim, &args).unwrap_or_else(|| self.host.prim(*prim, &args)),
             Op::Container(op) => container::eval(self.module, *op, &args, frame.func.type_of(inst.result)),
             op => execute(frame.func, inst, op, &args, self.host),
@@ -237,13 +243,15 @@ impl<'a> Machine<'a> {
                 frame.position += 1;
                 Next::Go
             }
-            Err((class, message)) => Next::Raise(Exception { class, message, span: inst.span }),
+            Err((class, message)) => Next::Raise(Exception { class: class.into(), message, span: inst.span }),
         }
     }
 }
 
 fn terminate(frame: &mut Frame<'_>, block: &Block) -> Next {
-    let raise = |class, message: &str, span: Span| Next::Raise(Exception { class, message: message.to_string(), span });
+    let raise = |class: ExcClass, message: &str, span: Span| {
+        Next::Raise(Exception { class, message: message.to_string(), span })
+    };
     match &block.term {
         Term::Jump(target) => frame.jump(target, None),
         Term::Branch { cond, then, otherwise } => {
@@ -257,10 +265,18 @@ fn terminate(frame: &mut Frame<'_>, block: &Block) -> Next {
             return raise(*class, text, block.term_span);
         }
         Term::Reraise(value) => match &frame.values[value.index()] {
-            Value::Exception(exception) => return Next::Raise((**exception).clone()),
-            _ => return raise(ExcKind::RuntimeError, "`reraise` was not verified", block.term_span),
+            Value::Exception(exception) => {
+                let mut exception = (**exception).clone();
+                if exception.span == Span::default() {
+                    exception.span = block.term_span;
+                }
+                return Next::Raise(exception);
+            }
+            _ => return raise(ExcKind::RuntimeError.into(), "`reraise` was not verified", block.term_span),
         },
-        Term::Unreachable => return raise(ExcKind::RuntimeError, "unreachable code was reached", block.term_span),
+        Term::Unreachable => {
+            return raise(ExcKind::RuntimeError.into(), "unreachable code was reached", block.term_span);
+        }
     }
     Next::Go
 }
@@ -322,8 +338,9 @@ fn execute(func: &Func, inst: &Inst, op: &Op, args: &[Value], host: &mut dyn Hos
             }
             Ok(Value::None)
         }
-        (Op::ExceptionIs(class), [Value::Exception(exception)]) => {
-            Ok(Value::Bool(exception.class.is_subclass_of(*class)))
+        (Op::ExceptionNew(class), [Value::Str(message)]) => {
+            let exception = Exception { class: *class, message: message.to_string(), span: Span::default() };
+            Ok(Value::Exception(Rc::new(exception)))
         }
         (Op::ExceptionMessage, [Value::Exception(exception)]) => Ok(Value::str(&exception.message)),
         _ => invalid(op),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::table::{Dict, Set};
-use crate::exc::ExcKind;
+use crate::exc::ExcClass;
 use crate::module::Span;
 use crate::text::quote;
 use crate::types::{Elem, RecordKind, RecordType, Type};
@@ -65,7 +65,7 @@ pub struct Array {
 /// A caught exception.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exception {
-    pub class: ExcKind,
+    pub class: ExcClass,
     pub message: String,
     /// Where it was raised first.
     pub span: Span,
@@ -163,7 +163,7 @@ impl Value {
             }
             Value::Object(object) => object.class.split('#').next().unwrap_or_default(),
             Value::Array(_) => "numpy.ndarray",
-            Value::Exception(exception) => exception.class.name(),
+            Value::Exception(_) => "exception",
         }
     }
 
@@ -260,7 +260,7 @@ impl Value {
                 }
             }
             Value::Object(object) => object_repr(object),
-            Value::Exception(exception) => format!("{}({})", exception.class.name(), str_repr(&exception.message)),
+            Value::Exception(exception) => format!("<exception {}>", str_repr(&exception.message)),
         }
     }
 }

@@ -197,6 +197,7 @@ fn op_cost(op: &Op) -> u64 {
         | Op::ArrayStride(_)
         | Op::ArrayIsFlat
         | Op::ArrayOverlaps
+        | Op::ExceptionNew(_)
         | Op::ExceptionIs(_)
         | Op::ExceptionMessage => 1,
     }

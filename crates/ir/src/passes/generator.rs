@@ -463,7 +463,7 @@ impl Splitter {
             }
         }
         let mut tests = Added::default();
-        let stop = Op::ExceptionIs(ExcKind::StopIteration);
+        let stop = Op::ExceptionIs(ExcKind::StopIteration.into());
         let is = self.add(&mut tests, stop, vec![exception], Type::Bool, nowhere);
         let mut texts = Added::default();
         let text: Arc<str> = Arc::from("generator raised StopIteration");
@@ -471,7 +471,7 @@ impl Splitter {
         let target = |offset: u32| Target { block: BlockId(first.0 + offset), args: vec![] };
         let term = Term::Branch { cond: is, then: target(1), otherwise: target(2) };
         self.func.blocks.push(Block { params: vec![exception], insts: tests.0, term, ..empty_block() });
-        let term = Term::Raise { class: ExcKind::RuntimeError, message: Some(message) };
+        let term = Term::Raise { class: ExcKind::RuntimeError.into(), message: Some(message) };
         self.func.blocks.push(Block { insts: texts.0, term, ..empty_block() });
         self.func.blocks.push(Block { term: Term::Reraise(exception), ..empty_block() });
     }

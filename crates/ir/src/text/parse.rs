@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::exc::ExcKind;
+use crate::exc::{ExcClass, ExcKind, ExceptionClass, ExceptionTable};
 use crate::limits;
 use crate::module::{
     Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
@@ -348,8 +348,17 @@ impl<'a> Parser<'a> {
             captures.push(Capture { name, ty: self.ty(0)? });
         }
         let classes = self.classes()?;
+        let mut exceptions = Vec::new();
+        while self.eat_word("exception") {
+            let number = self.numbered('e', "a class such as `e0`")?;
+            in_order(number, exceptions.len())?;
+            let name = Arc::from(self.name()?);
+            self.expect("(")?;
+            exceptions.push(ExceptionClass { name, parents: self.list(")", Self::class)? });
+        }
+        let exceptions = ExceptionTable(exceptions);
         if !self.eat_word("entry") {
-            return Err("expected `file`, `capture`, `class` or `entry`".to_string());
+            return Err("expected `file`, `capture`, `class`, `exception` or `entry`".to_string());
         }
         let entry = self.func_id()?;
         let mut funcs = Vec::new();
@@ -361,7 +370,7 @@ impl<'a> Parser<'a> {
         if !self.at_end() {
             return Err("expected `func`".to_string());
         }
-        Ok(Module { files, captures, classes, funcs, entry })
+        Ok(Module { files, captures, classes, exceptions, funcs, entry })
     }
 
     fn classes(&mut self) -> Parsed<Vec<Class>> {
@@ -479,10 +488,14 @@ impl<'a> Parser<'a> {
         Ok(Some(term))
     }
 
-    fn class(&mut self) -> Parsed<ExcKind> {
-        let class = ExcKind::from_name(self.peek_run("")).ok_or("expected an exception class")?;
-        self.at += class.name().len();
-        Ok(class)
+    fn class(&mut self) -> Parsed<ExcClass> {
+        let run = self.peek_run("");
+        if let Some(class) = ExcKind::from_name(run) {
+            self.at += run.len();
+            return Ok(class.into());
+        }
+        let number = self.numbered('e', "an exception class")?;
+        u8::try_from(number).map(ExcClass::Own).map_err(|_| "the class's number is too large".to_string())
     }
 
     fn inst(&mut self, types: &mut ValueTypes) -> Parsed<Inst> {
@@ -519,6 +532,7 @@ impl<'a> Parser<'a> {
             Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.number("a dimension")?)),
             Op::ObjectGet(_) => Op::ObjectGet(self.number("a position")?),
             Op::ObjectSet(_) => Op::ObjectSet(self.number("a position")?),
+            Op::ExceptionNew(_) => Op::ExceptionNew(self.class()?),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
             other => other,
         })

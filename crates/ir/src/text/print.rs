@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{quote, quote_name};
+use crate::exc::ExcClass;
 use crate::module::{Block, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View};
 
 /// The text form of a module.
@@ -18,6 +19,10 @@ pub fn print(module: &Module) -> String {
         let kind = if class.is_dataclass { "dataclass" } else { "class" };
         let fields: Vec<String> = class.fields.iter().map(|(name, ty)| format!("{}: {ty}", quote_name(name))).collect();
         line(&mut out, format_args!("{kind} {} {{{}}}", quote_name(&class.name), fields.join(", ")));
+    }
+    for (index, class) in module.exceptions.0.iter().enumerate() {
+        let parents: Vec<String> = class.parents.iter().map(|parent| exception(*parent)).collect();
+        line(&mut out, format_args!("exception e{index} {}({})", quote_name(&class.name), parents.join(", ")));
     }
     line(&mut out, format_args!("entry {}", module.entry));
     for (index, func) in module.funcs.iter().enumerate() {
@@ -125,7 +130,7 @@ impl Printer<'_> {
             Op::ArrayShape(dimension) | Op::ArrayStride(dimension) | Op::ArrayView(View::Slice(dimension)) => {
                 format!(" {dimension}")
             }
-            Op::ExceptionIs(class) => format!(" {}", class.name()),
+            Op::ExceptionNew(class) | Op::ExceptionIs(class) => format!(" {}", exception(*class)),
             Op::Prim(_)
             | Op::Container(_)
             | Op::Select
@@ -160,6 +165,14 @@ fn values(values: &[Value]) -> String {
     values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// `ValueError`, `e0`.
+fn exception(class: ExcClass) -> String {
+    match class {
+        ExcClass::Builtin(kind) => kind.name().to_string(),
+        ExcClass::Own(index) => format!("e{index}"),
+    }
+}
+
 fn jump(target: &Target) -> String {
     format!("{}({})", target.block, values(&target.args))
 }
@@ -169,8 +182,8 @@ fn term(term: &Term) -> String {
         Term::Jump(target) => format!("jump {}", jump(target)),
         Term::Branch { cond, then, otherwise } => format!("branch {cond}, {}, {}", jump(then), jump(otherwise)),
         Term::Return(value) => format!("return {value}"),
-        Term::Raise { class, message: Some(message) } => format!("raise {} {message}", class.name()),
-        Term::Raise { class, message: None } => format!("raise {}", class.name()),
+        Term::Raise { class, message: Some(message) } => format!("raise {} {message}", exception(*class)),
+        Term::Raise { class, message: None } => format!("raise {}", exception(*class)),
         Term::Reraise(value) => format!("reraise {value}"),
         Term::Unreachable => "unreachable".to_string(),
     }

@@ -105,6 +105,7 @@ impl Verifier<'_> {
             (module.files.len(), limits::FILES_MAX, "files"),
             (module.classes.len(), limits::CLASSES_MAX, "classes"),
             (module.classes.iter().map(|class| class.fields.len()).max().unwrap_or(0), limits::ARGS_MAX, "fields"),
+            (module.exceptions.0.len(), crate::exc::OWN_EXCEPTIONS_MAX, "classes of exceptions"),
         ];
         for (count, max, what) in counts {
             if count > max {
@@ -125,6 +126,13 @@ impl Verifier<'_> {
             self.check(Place::Module, result.map_err(|message| format!("capture `{}`: {message}", capture.name)));
         }
         self.classes();
+        for (index, class) in module.exceptions.0.iter().enumerate() {
+            self.check(Place::Module, types::check_text(&class.name));
+            // A class stands behind the one it derives from, so that no chain has a cycle.
+            for parent in &class.parents {
+                self.check(Place::Module, rules::check_class(*parent, index));
+            }
+        }
         for (index, func) in module.funcs.iter().enumerate() {
             self.shape(FuncId(index as u32), func);
         }
@@ -272,7 +280,7 @@ impl Verifier<'_> {
                 self.check(Place::Inst(id, block_id, inst.result), rules::check_inst(self.module, func, inst));
             }
             let place = Place::Block(id, block_id);
-            self.check(place, rules::check_term(func, &block.term));
+            self.check(place, rules::check_term(self.module, func, &block.term));
             if let Some(handler) = &block.handler {
                 self.check(place, rules::check_handler(func, handler));
             }

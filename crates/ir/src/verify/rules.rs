@@ -2,6 +2,7 @@
 //! operation (functions, captures, positions) are not yet.
 
 use super::{check_args, containers, types};
+use crate::exc::ExcClass;
 use crate::module::{Const, Func, Inst, Module, Op, Target, Term, View};
 use crate::types::Type;
 
@@ -78,6 +79,7 @@ pub fn check_inst(module: &Module, func: &Func, inst: &Inst) -> Checked {
         | Op::ArrayIsFlat
         | Op::ArrayOverlaps => check_array(&inst.op, &rule),
         Op::ArrayView(view) => check_view(*view, &rule),
+        Op::ExceptionNew(_) => rule.is(&[Type::Str], &Type::Exception),
         Op::ExceptionIs(_) => rule.is(&[Type::Exception], &Type::Bool),
         Op::ExceptionMessage => rule.is(&[Type::Exception], &Type::Str),
     }
@@ -248,8 +250,19 @@ fn check_view(view: View, rule: &Rule<'_>) -> Checked {
     }
 }
 
+/// Whether the class is one of Python's, or one of the first `count` of the module.
+pub fn check_class(class: ExcClass, count: usize) -> Checked {
+    match class {
+        ExcClass::Own(index) if usize::from(index) >= count => Err(format!("the class `e{index}` does not exist")),
+        ExcClass::Own(_) | ExcClass::Builtin(_) => Ok(()),
+    }
+}
+
 /// Whether the values a terminator uses have the right types.
-pub fn check_term(func: &Func, term: &Term) -> Checked {
+pub fn check_term(module: &Module, func: &Func, term: &Term) -> Checked {
+    if let Term::Raise { class, .. } = term {
+        check_class(*class, module.exceptions.0.len())?;
+    }
     for target in term.targets() {
         check_args(func, target, &func.block(target.block).params)?;
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{HEADER_BYTES, MAGIC, RECORD_KINDS, TypeTag, VERSION, WireError, const_tag, term_tag};
-use crate::exc::ExcKind;
+use crate::exc::{ExcClass, ExceptionClass, ExceptionTable};
 use crate::limits;
 use crate::module::{
     Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value, View,
@@ -202,12 +202,17 @@ impl<'a> Decoder<'a> {
         let files = self.list(Self::string)?;
         let captures = self.list(|decoder| Ok(Capture { name: decoder.string()?, ty: decoder.ty()? }))?;
         let classes = self.list(Self::class_type)?;
+        let exceptions = self.list(|decoder| {
+            let name = Arc::from(decoder.string()?);
+            Ok(ExceptionClass { name, parents: decoder.list(Self::class)? })
+        })?;
+        let exceptions = ExceptionTable(exceptions);
         let entry = FuncId(self.number32()?);
         let funcs = self.list(Self::func)?;
         if self.at < self.bytes.len() {
             return Err("the module is followed by something else".to_string());
         }
-        Ok(Module { files, captures, classes, funcs, entry })
+        Ok(Module { files, captures, classes, exceptions, funcs, entry })
     }
 
     fn class_type(&mut self) -> Decoded<Class> {
@@ -267,6 +272,7 @@ impl<'a> Decoder<'a> {
             Op::ArrayView(View::Slice(_)) => Op::ArrayView(View::Slice(self.byte()?)),
             Op::ObjectGet(_) => Op::ObjectGet(self.number32()?),
             Op::ObjectSet(_) => Op::ObjectSet(self.number32()?),
+            Op::ExceptionNew(_) => Op::ExceptionNew(self.class()?),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
             other => other,
         };
@@ -289,9 +295,9 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn class(&mut self) -> Decoded<ExcKind> {
+    fn class(&mut self) -> Decoded<ExcClass> {
         let code = self.byte()?;
-        ExcKind::from_code(code).ok_or_else(|| "unknown exception class".to_string())
+        ExcClass::from_code(code).ok_or_else(|| "unknown exception class".to_string())
     }
 
     fn term(&mut self) -> Decoded<Term> {

@@ -23,6 +23,10 @@ pub fn payload(module: &Module) -> Vec<u8> {
             encoder.ty(out, ty);
         });
     });
+    list(&mut body, &module.exceptions.0, |out, class| {
+        text(out, &class.name);
+        list(out, &class.parents, |out, parent| out.push(parent.code()));
+    });
     number(&mut body, module.entry.0);
     list(&mut body, &module.funcs, |out, func| encoder.func(out, func));
 
@@ -206,7 +210,7 @@ impl<'a> Encoder<'a> {
             Op::ArrayShape(dimension) | Op::ArrayStride(dimension) | Op::ArrayView(View::Slice(dimension)) => {
                 out.push(*dimension)
             }
-            Op::ExceptionIs(class) => out.push(*class as u8),
+            Op::ExceptionNew(class) | Op::ExceptionIs(class) => out.push(class.code()),
             Op::Prim(_)
             | Op::Container(_)
             | Op::Select
@@ -279,11 +283,11 @@ fn term(out: &mut Vec<u8>, term: &Term) {
         }
         Term::Raise { class, message: None } => {
             number(out, term_tag::RAISE);
-            out.push(*class as u8);
+            out.push(class.code());
         }
         Term::Raise { class, message: Some(message) } => {
             number(out, term_tag::RAISE_MESSAGE);
-            out.push(*class as u8);
+            out.push(class.code());
             number(out, message.0);
         }
         Term::Reraise(value) => {

@@ -18,6 +18,7 @@
 //!           files: list of text
 //!           captures: list of (text, type)
 //!           classes: list of (text, 1 for a dataclass, list of (text, type))
+//!           own classes of exceptions: list of (text, list of numbers of parents)
 //!           entry function, functions: list of function
 //! type      tag, then its parts: see `TypeTag`; types are positions in the list
 //! function  name, names of parameters, result type, types of values, place, blocks

@@ -56,7 +56,7 @@ pub fn everything() -> Module {
     b.constant(ir::Const::Bytes(std::sync::Arc::from([0u8, 255, 16])));
     b.constant(ir::Const::Bytes(std::sync::Arc::from([])));
     for class in ExcKind::ALL {
-        b.inst(Op::ExceptionIs(*class), &[Value(3)], Type::Exception);
+        b.inst(Op::ExceptionIs((*class).into()), &[Value(3)], Type::Exception);
     }
     b.set_span(span(1, 8, 0));
     let (next, last) = (b.block(), b.block());
@@ -67,8 +67,8 @@ pub fn everything() -> Module {
     b.jump(next, &[Value(0), Value(900_000)]);
     for term in [
         Term::Return(Value(0)),
-        Term::Raise { class: ExcKind::ValueError, message: Some(Value(1)) },
-        Term::Raise { class: ExcKind::KeyError, message: None },
+        Term::Raise { class: ExcKind::ValueError.into(), message: Some(Value(1)) },
+        Term::Raise { class: ExcKind::KeyError.into(), message: None },
         Term::Reraise(Value(2)),
         Term::Unreachable,
     ] {

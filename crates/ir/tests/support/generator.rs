@@ -261,7 +261,7 @@ impl Generator<'_> {
         self.scope.truncate(outer);
         self.b.set_handler(outer_handler);
         self.b.switch_to(caught);
-        let is_arithmetic = self.b.inst(Op::ExceptionIs(ExcKind::ArithmeticError), &[exception], Type::Bool);
+        let is_arithmetic = self.b.inst(Op::ExceptionIs(ExcKind::ArithmeticError.into()), &[exception], Type::Bool);
         self.b.branch(is_arithmetic, take, pass);
         self.b.switch_to(take);
         self.b.jump(after, &[before]);

@@ -1,0 +1,417 @@
+//! Classes of the program: what a `class` statement defines, as far as its text tells. Owns which kinds of classes there
+//! are and how their fields, methods and parents are found; knows nothing of how their instances are made or used.
+
+use std::rc::Rc;
+
+use ir::{ExcClass, ExcKind};
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::parse::ast::{self, Expr, Stmt};
+use crate::program::{Binding, Locator};
+use crate::specialise::{Compiler, Source};
+use crate::{library, locate};
+
+/// A class of the program.
+#[derive(Debug)]
+pub struct Class<'p> {
+    /// Its number among the functions of the program, which says what the names in it stand for.
+    pub number: usize,
+    pub name: String,
+    pub node: &'p ast::StmtClassDef,
+    pub kind: ClassKind,
+    /// The class of the program that it derives from.
+    pub parent: Option<usize>,
+    /// Its own fields and those of its parents, which come first.
+    pub fields: Vec<Field<'p>>,
+    /// Its own methods and those of its parents that it does not replace.
+    pub methods: Vec<Method<'p>>,
+    /// Names that its body gives a value: own and inherited, with the class whose names the value reads.
+    pub constants: Vec<(String, &'p Expr, usize)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClassKind {
+    Exception(ExcClass),
+    NamedTuple,
+    Dataclass(Options),
+    /// A class with nothing special: its instances have what `__init__` gives them.
+    Plain,
+}
+
+/// What `@dataclass(...)` asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    pub eq: bool,
+    pub order: bool,
+    pub frozen: bool,
+    pub keyword_only: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Field<'p> {
+    pub name: String,
+    pub default: Option<Default<'p>>,
+    /// Whether `__init__`, `repr` and `==` know it.
+    pub init: bool,
+    pub repr: bool,
+    pub compare: bool,
+    pub keyword_only: bool,
+    /// The class that defines it.
+    pub owner: usize,
+}
+
+/// The value of a field that is not given.
+#[derive(Clone, Copy, Debug)]
+pub enum Default<'p> {
+    Value(&'p Expr),
+    /// `field(default_factory=...)`: called for each instance.
+    Factory(&'p Expr),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Method<'p> {
+    pub node: &'p ast::StmtFunctionDef,
+    pub kind: MethodKind,
+    /// The class that defines it.
+    pub owner: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MethodKind {
+    Plain,
+    Property,
+    Static,
+    Class,
+}
+
+impl<'p> Class<'p> {
+    pub fn method(&self, name: &str) -> Option<(usize, &Method<'p>)> {
+        self.methods.iter().enumerate().find(|(_, method)| method.node.name.as_str() == name)
+    }
+}
+
+/// Why a class cannot be compiled.
+type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
+
+/// The classes as they are met.
+#[derive(Default)]
+pub struct Classes<'p> {
+    known: std::collections::HashMap<usize, Option<Analysed<'p>>>,
+    exceptions: ir::ExceptionTable,
+}
+
+impl<'p> Compiler<'p> {
+    /// The class of this number; the error says why it cannot be compiled.
+    pub fn class(&mut self, number: usize) -> Analysed<'p> {
+        match self.classes.known.get(&number) {
+            Some(Some(known)) => return known.clone(),
+            // A class that derives from itself.
+            Some(None) => return Err(Box::new(unknown_class(Place { file: 0, start: 0, end: 0 }))),
+            None => {}
+        }
+        self.classes.known.insert(number, None);
+        let found = self.analyse(number);
+        self.classes.known.insert(number, Some(found.clone()));
+        found
+    }
+
+    /// The program's own classes of exceptions that were met.
+    pub fn exceptions(&self) -> &ir::ExceptionTable {
+        &self.classes.exceptions
+    }
+
+    /// Meets every class of the program, so that [`Compiler::exceptions`] has them all.
+    pub fn meet_all_classes(&mut self) {
+        let is_class = |locator: &Locator| matches!(locator, Locator::Class { .. });
+        let functions = self.program.functions.iter().enumerate();
+        let numbers: Vec<usize> =
+            functions.filter(|(_, function)| is_class(&function.locator)).map(|(number, _)| number).collect();
+        for number in numbers {
+            let _ = self.class(number);
+        }
+    }
+
+    /// The class of the program with this name whose instances are records, when it has been met.
+    pub fn class_named(&self, name: &str) -> Option<Rc<Class<'p>>> {
+        let known = self.classes.known.values().flatten().filter_map(|class| class.as_ref().ok());
+        known.filter(|class| class.name == name).min_by_key(|class| class.number).cloned()
+    }
+
+    fn analyse(&mut self, number: usize) -> Analysed<'p> {
+        let nowhere = || Box::new(unknown_class(Place { file: 0, start: 0, end: 0 }));
+        let source = self.function(number).ok_or_else(nowhere)?;
+        let parsed = self.parsed_file(source.file).ok_or_else(nowhere)?;
+        let file = self.program.files.get(source.file).ok_or_else(nowhere)?;
+        let node = locate::find_class(file, parsed.body(), &source.locator).ok_or_else(nowhere)?;
+        let mut class = Class {
+            number,
+            name: node.name.to_string(),
+            node,
+            kind: ClassKind::Plain,
+            parent: None,
+            fields: Vec::new(),
+            methods: Vec::new(),
+            constants: Vec::new(),
+        };
+        let refuse = |node: &dyn Fn() -> Place, message: String| {
+            Err(Box::new(Diagnostic {
+                code: "unsupported-class",
+                message,
+                place: node(),
+                labels: Vec::new(),
+                help: Some("use an exception class, a `NamedTuple` or a `@dataclass`".to_owned()),
+            }))
+        };
+        let mut exceptions: Vec<ExcClass> = Vec::new();
+        for base in node.bases() {
+            match self.meaning(number, base) {
+                Some(Meaning::Exception(parent)) => {
+                    class.kind = ClassKind::Exception(parent.into());
+                    exceptions.push(parent.into());
+                }
+                Some(Meaning::Class(parent)) => {
+                    let parent = self.class(parent)?;
+                    self.inherit(&mut class, &parent);
+                    if let ClassKind::Exception(parent) = parent.kind {
+                        exceptions.push(parent);
+                    }
+                }
+                Some(Meaning::Member("typing", "NamedTuple")) => class.kind = ClassKind::NamedTuple,
+                Some(Meaning::Object) => {}
+                _ => {
+                    let message = format!("`{}` derives from a class that cannot be compiled", class.name);
+                    return refuse(&|| parsed.place(base), message);
+                }
+            }
+        }
+        for decorator in &node.decorator_list {
+            match self.dataclass_options(number, &decorator.expression) {
+                Some(options) => class.kind = ClassKind::Dataclass(options),
+                None => {
+                    let message = format!("the decorator of `{}` cannot be compiled", class.name);
+                    return refuse(&|| parsed.place(decorator), message);
+                }
+            }
+        }
+        self.read_body(&mut class);
+        if let ClassKind::Exception(parent) = class.kind {
+            class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
+        }
+        Ok(Rc::new(class))
+    }
+
+    /// A new class of exceptions; beyond the room for them, the parent stands for it.
+    fn own_exception(&mut self, name: &str, parent: ExcClass, parents: Vec<ExcClass>) -> ExcClass {
+        let table = &mut self.classes.exceptions.0;
+        match u8::try_from(table.len()) {
+            Ok(index) if table.len() < ir::OWN_EXCEPTIONS_MAX => {
+                table.push(ir::ExceptionClass { name: name.into(), parents });
+                ExcClass::Own(index)
+            }
+            _ => parent,
+        }
+    }
+
+    fn inherit(&self, class: &mut Class<'p>, parent: &Class<'p>) {
+        class.parent = Some(parent.number);
+        // A dataclass is one by its decorator only, but its fields are there all the same.
+        class.kind = parent.kind;
+        class.fields = parent.fields.clone();
+        class.methods = parent.methods.clone();
+        class.constants = parent.constants.clone();
+    }
+
+    fn read_body(&mut self, class: &mut Class<'p>) {
+        let node = class.node;
+        for stmt in &node.body {
+            match stmt {
+                Stmt::AnnAssign(assign) => {
+                    let Expr::Name(name) = &*assign.target else { continue };
+                    if is_class_variable(&assign.annotation) || matches!(class.kind, ClassKind::Plain) {
+                        if let Some(value) = &assign.value {
+                            class.constants.push((name.id.to_string(), value, class.number));
+                        }
+                        continue;
+                    }
+                    let field = self.field(class, name.id.as_str(), assign);
+                    match class.fields.iter_mut().find(|known| known.name == field.name) {
+                        Some(known) => *known = field,
+                        None => class.fields.push(field),
+                    }
+                }
+                Stmt::Assign(assign) => {
+                    for target in &assign.targets {
+                        if let Expr::Name(name) = target {
+                            class.constants.retain(|(known, _, _)| known != name.id.as_str());
+                            class.constants.push((name.id.to_string(), &assign.value, class.number));
+                        }
+                    }
+                }
+                Stmt::FunctionDef(def) => {
+                    class.methods.retain(|method| method.node.name.as_str() != def.name.as_str());
+                    class.methods.push(Method { node: def, kind: method_kind(def), owner: class.number });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn field(&mut self, class: &Class<'p>, name: &str, assign: &'p ast::StmtAnnAssign) -> Field<'p> {
+        let keyword_only = matches!(class.kind, ClassKind::Dataclass(Options { keyword_only: true, .. }));
+        let mut field = Field {
+            name: name.to_owned(),
+            default: None,
+            init: true,
+            repr: true,
+            compare: true,
+            keyword_only,
+            owner: class.number,
+        };
+        let Some(value) = assign.value.as_deref() else { return field };
+        let call = match value {
+            Expr::Call(call) => Some(call),
+            _ => None,
+        };
+        let options = call.filter(|call| {
+            matches!(self.meaning(class.number, &call.func), Some(Meaning::Member("dataclasses", "field")))
+        });
+        let Some(call) = options else {
+            field.default = Some(Default::Value(value));
+            return field;
+        };
+        for keyword in &call.arguments.keywords {
+            let on = !matches!(&keyword.value, Expr::BooleanLiteral(literal) if !literal.value);
+            match keyword.arg.as_ref().map(|name| name.as_str()) {
+                Some("default") => field.default = Some(Default::Value(&keyword.value)),
+                Some("default_factory") => field.default = Some(Default::Factory(&keyword.value)),
+                Some("init") => field.init = on,
+                Some("repr") => field.repr = on,
+                Some("compare") => field.compare = on,
+                Some("kw_only") => field.keyword_only = on,
+                _ => {}
+            }
+        }
+        field
+    }
+
+    fn dataclass_options(&mut self, number: usize, decorator: &Expr) -> Option<Options> {
+        let (function, keywords) = match decorator {
+            Expr::Call(call) => (&*call.func, &*call.arguments.keywords),
+            other => (other, [].as_slice()),
+        };
+        if !matches!(self.meaning(number, function), Some(Meaning::Member("dataclasses", "dataclass"))) {
+            return None;
+        }
+        let is = |name: &str, default: bool| {
+            let found = keywords.iter().find(|keyword| keyword.arg.as_ref().is_some_and(|arg| arg.as_str() == name));
+            match found.map(|keyword| &keyword.value) {
+                Some(Expr::BooleanLiteral(literal)) => literal.value,
+                _ => default,
+            }
+        };
+        Some(Options {
+            eq: is("eq", true),
+            order: is("order", false),
+            frozen: is("frozen", false),
+            keyword_only: is("kw_only", false),
+        })
+    }
+
+    /// What a name, or a member of a module, stands for in a class.
+    fn meaning(&self, number: usize, expr: &Expr) -> Option<Meaning> {
+        let binding = |name: &str| self.function(number).and_then(|source| source.bindings.get(name));
+        match expr {
+            Expr::Name(name) => match binding(name.id.as_str()) {
+                Some(Binding::Class(class)) => Some(Meaning::Class(*class)),
+                Some(Binding::Member(module, member)) => Meaning::member(module, member),
+                Some(_) => None,
+                None if name.id.as_str() == "object" => Some(Meaning::Object),
+                None => ExcKind::from_name(name.id.as_str()).map(Meaning::Exception),
+            },
+            Expr::Attribute(attribute) => match &*attribute.value {
+                Expr::Name(name) => match binding(name.id.as_str()) {
+                    Some(Binding::Module(module)) => Meaning::member(module, attribute.attr.as_str()),
+                    _ => None,
+                },
+                _ => None,
+            },
+            // `Generic[T]`, `Protocol[T]`: of interest to type checkers only.
+            Expr::Subscript(subscript) => match self.meaning(number, &subscript.value) {
+                Some(Meaning::Member("typing", "Generic")) => Some(Meaning::Object),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// A method as a function.
+    pub fn method_source(&self, class: usize, index: usize) -> Option<Source<'p>> {
+        let class = self.classes.known.get(&class)?.as_ref()?.as_ref().ok()?;
+        let method = class.methods.get(index)?;
+        let file = self.function(method.owner)?.file;
+        let node = locate::FunctionNode::Def(method.node);
+        (!library::is_library_file(file)).then_some(Source { parsed: self.parsed_file(file)?, node })
+    }
+
+    /// The class that defines a method.
+    pub fn method_owner(&self, class: usize, index: usize) -> Option<usize> {
+        let class = self.classes.known.get(&class)?.as_ref()?.as_ref().ok()?;
+        class.methods.get(index).map(|method| method.owner)
+    }
+}
+
+/// What a name in a class statement stands for.
+enum Meaning {
+    Exception(ExcKind),
+    Class(usize),
+    Object,
+    Member(&'static str, &'static str),
+}
+
+impl Meaning {
+    fn member(module: &str, member: &str) -> Option<Meaning> {
+        const KNOWN: &[(&str, &str)] =
+            &[("typing", "NamedTuple"), ("typing", "Generic"), ("dataclasses", "dataclass"), ("dataclasses", "field")];
+        if module == "builtins" {
+            return ExcKind::from_name(member).map(Meaning::Exception);
+        }
+        let known = KNOWN.iter().find(|(known_module, known)| *known_module == module && *known == member);
+        known.map(|(module, member)| Meaning::Member(module, member))
+    }
+}
+
+fn is_class_variable(annotation: &Expr) -> bool {
+    let name = match annotation {
+        Expr::Subscript(subscript) => &*subscript.value,
+        other => other,
+    };
+    match name {
+        Expr::Name(name) => name.id.as_str() == "ClassVar",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "ClassVar",
+        _ => false,
+    }
+}
+
+fn method_kind(def: &ast::StmtFunctionDef) -> MethodKind {
+    for decorator in &def.decorator_list {
+        if let Expr::Name(name) = &decorator.expression {
+            match name.id.as_str() {
+                "property" => return MethodKind::Property,
+                "staticmethod" => return MethodKind::Static,
+                "classmethod" => return MethodKind::Class,
+                _ => {}
+            }
+        }
+    }
+    MethodKind::Plain
+}
+
+fn unknown_class(place: Place) -> Diagnostic {
+    Diagnostic {
+        code: "unsupported-class",
+        message: "the source of this class was not found where Python says it is".to_owned(),
+        place,
+        labels: Vec::new(),
+        help: None,
+    }
+}

@@ -1,0 +1,513 @@
+//! Instances of the program's classes: how they are made, their methods and properties, and the operators that their
+//! classes define. What a class consists of is found in `crate::classes`.
+
+use std::rc::Rc;
+
+use ir::{ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
+
+use super::call::CallArguments;
+use super::expr::describe;
+use super::value::Static;
+use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::classes::{Class, ClassKind, Default, Field, MethodKind};
+use crate::nearest::nearest;
+use crate::parse::ast::{self, CmpOp, Expr, Operator};
+use crate::shape::python_name;
+use crate::specialise::Callable;
+
+/// The methods of an operator: of the left operand, and of the right one.
+fn operator_methods(op: Operator) -> (&'static str, &'static str) {
+    match op {
+        Operator::Add => ("__add__", "__radd__"),
+        Operator::Sub => ("__sub__", "__rsub__"),
+        Operator::Mult => ("__mul__", "__rmul__"),
+        Operator::MatMult => ("__matmul__", "__rmatmul__"),
+        Operator::Div => ("__truediv__", "__rtruediv__"),
+        Operator::FloorDiv => ("__floordiv__", "__rfloordiv__"),
+        Operator::Mod => ("__mod__", "__rmod__"),
+        Operator::Pow => ("__pow__", "__rpow__"),
+        Operator::LShift => ("__lshift__", "__rlshift__"),
+        Operator::RShift => ("__rshift__", "__rrshift__"),
+        Operator::BitOr => ("__or__", "__ror__"),
+        Operator::BitXor => ("__xor__", "__rxor__"),
+        Operator::BitAnd => ("__and__", "__rand__"),
+    }
+}
+
+/// The methods of a comparison: of the left operand, and of the right one.
+fn comparison_methods(op: CmpOp) -> Option<(&'static str, &'static str)> {
+    match op {
+        CmpOp::Eq => Some(("__eq__", "__eq__")),
+        CmpOp::NotEq => Some(("__ne__", "__ne__")),
+        CmpOp::Lt => Some(("__lt__", "__gt__")),
+        CmpOp::LtE => Some(("__le__", "__ge__")),
+        CmpOp::Gt => Some(("__gt__", "__lt__")),
+        CmpOp::GtE => Some(("__ge__", "__le__")),
+        CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn => None,
+    }
+}
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    /// The class of this number; reports why it cannot be compiled.
+    pub fn class(&mut self, number: usize) -> Lowered<Rc<Class<'p>>> {
+        match self.compiler.class(number) {
+            Ok(class) => Ok(class),
+            Err(diagnostic) => {
+                if !self.diagnostics.contains(&diagnostic) {
+                    self.diagnostics.push(*diagnostic);
+                }
+                Err(Stop::Failed)
+            }
+        }
+    }
+
+    /// The class of the program that a value is an instance of.
+    pub fn class_of(&self, val: &Val) -> Option<Rc<Class<'p>>> {
+        match val.ty() {
+            Type::Record(record) if matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) => {
+                self.compiler.class_named(&record.name)
+            }
+            _ => None,
+        }
+    }
+
+    // Making instances.
+
+    pub fn call_class(&mut self, number: usize, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let arguments = self.call_arguments(call)?;
+        self.at_call(call);
+        self.construct(number, arguments)
+    }
+
+    /// `Class(arguments)`.
+    pub fn construct(&mut self, number: usize, arguments: CallArguments) -> Lowered<Val> {
+        let class = self.class(number)?;
+        match class.kind {
+            ClassKind::Exception(kind) => {
+                let vals = self.plain_arguments(&class.name, arguments)?;
+                self.new_exception(kind, &vals)
+            }
+            ClassKind::NamedTuple => self.new_record(&class, RecordKind::NamedTuple, arguments),
+            ClassKind::Dataclass(_) => self.new_record(&class, RecordKind::Dataclass, arguments),
+            ClassKind::Plain => self.fail(
+                "unsupported-class",
+                format!("instances of `{}` cannot be made in compiled code", class.name),
+                Some("make it a `NamedTuple` or a `@dataclass`".to_owned()),
+            ),
+        }
+    }
+
+    /// An exception that has not been raised yet.
+    pub fn new_exception(&mut self, class: ExcClass, vals: &[Val]) -> Lowered<Val> {
+        let message = match self.exception_message(class, vals)? {
+            Some(message) => message,
+            None => self.str(""),
+        };
+        Ok(self.emit(Op::ExceptionNew(class), &[&message], Type::Exception))
+    }
+
+    fn new_record(&mut self, class: &Rc<Class<'p>>, kind: RecordKind, arguments: CallArguments) -> Lowered<Val> {
+        if class.method("__init__").is_some() || class.method("__new__").is_some() {
+            let message = format!("`{}` has an `__init__` of its own, which cannot be compiled yet", class.name);
+            return self.fail("unsupported-class", message, Some("let `@dataclass` make it".to_owned()));
+        }
+        let given = self.match_fields(class, arguments)?;
+        let mut vals = Vec::new();
+        let mut missing = Vec::new();
+        for (field, thing) in class.fields.iter().zip(given) {
+            let val = match thing {
+                Some(thing) => {
+                    let thing = self.argument(thing)?;
+                    Some(self.value_of(thing)?)
+                }
+                None => self.field_default(class, field)?,
+            };
+            match val {
+                Some(val) => vals.push(val),
+                None => missing.push(format!("'{}'", field.name)),
+            }
+        }
+        if !missing.is_empty() {
+            let (count, s) = (missing.len(), if missing.len() == 1 { "" } else { "s" });
+            let names = super::call::list_of_names(&missing);
+            let init = if kind == RecordKind::NamedTuple { "__new__" } else { "__init__" };
+            let message = format!("{}.{init}() missing {count} required positional argument{s}: {names}", class.name);
+            return self.clash(message);
+        }
+        let fields =
+            class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
+        let ty = RecordType { kind, name: class.name.clone(), fields };
+        let made = self.aggregate(Type::Record(ty.into()), &vals);
+        if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
+            self.call_method(class, "__post_init__", &made, CallArguments::default())?;
+        }
+        Ok(made)
+    }
+
+    /// The arguments in the order of the fields.
+    fn match_fields(&mut self, class: &Class<'p>, arguments: CallArguments) -> Lowered<Vec<Option<Thing>>> {
+        let mut given: Vec<Option<Thing>> = class.fields.iter().map(|_| None).collect();
+        let positions: Vec<usize> =
+            (0..given.len()).filter(|index| class.fields[*index].init && !class.fields[*index].keyword_only).collect();
+        let count = arguments.positional.len();
+        if count > positions.len() {
+            let (takes, all) = (positions.len() + 1, count + 1);
+            let message = format!("{}.__init__() takes {takes} positional arguments but {all} were given", class.name);
+            return self.clash(message);
+        }
+        for (position, thing) in positions.into_iter().zip(arguments.positional) {
+            given[position] = Some(thing);
+        }
+        for (name, thing) in arguments.keywords {
+            match class.fields.iter().position(|field| field.init && field.name == name) {
+                Some(position) if given[position].is_none() => given[position] = Some(thing),
+                Some(_) => {
+                    let message = format!("{}.__init__() got multiple values for argument '{name}'", class.name);
+                    return self.clash(message);
+                }
+                None => {
+                    let fields = class.fields.iter().map(|field| field.name.as_str());
+                    let help = nearest(&name, fields).map(|near| format!("did you mean `{near}`?"));
+                    return self.fail("wrong-arguments", format!("`{}` has no field `{name}`", class.name), help);
+                }
+            }
+        }
+        Ok(given)
+    }
+
+    fn field_default(&mut self, class: &Class<'p>, field: &Field<'p>) -> Lowered<Option<Val>> {
+        let source = self.compiler.function(class.number);
+        if let Some(binding) = source.and_then(|source| source.defaults.get(&field.name)) {
+            let thing = self.default_binding(&field.name, binding)?;
+            return self.value_of(thing).map(Some);
+        }
+        match field.default {
+            None => Ok(None),
+            Some(Default::Value(expr)) => self.class_expr(field.owner, expr).map(Some),
+            Some(Default::Factory(Expr::Lambda(lambda))) => self.class_expr(field.owner, &lambda.body).map(Some),
+            Some(Default::Factory(Expr::Name(name))) if name.id.as_str() == "list" => {
+                let key = self.place.start;
+                self.new_list(&[], None, key).map(Some)
+            }
+            Some(Default::Factory(Expr::Name(name)))
+                if matches!(name.id.as_str(), "str" | "int" | "float" | "bool") =>
+            {
+                match super::builtins::known_name(name.id.as_str()) {
+                    Some(name) => self.call_builtin_with(name, &[]).map(Some),
+                    None => Ok(None),
+                }
+            }
+            Some(Default::Factory(factory)) => {
+                self.fail_at(factory, "unsupported-default", "this default cannot be compiled", None)
+            }
+        }
+    }
+
+    /// An expression of a class's body, whose names are those of the class.
+    pub fn class_expr(&mut self, class: usize, expr: &'p Expr) -> Lowered<Val> {
+        let place = self.place;
+        let (function, scopes) = (self.function, std::mem::take(&mut self.scopes));
+        let names = std::mem::take(&mut self.names);
+        let file = self.compiler.function(class).map_or(place.file, |source| source.file);
+        self.function = class;
+        self.place.file = file;
+        let lowered = self.expr(expr);
+        self.function = function;
+        self.scopes = scopes;
+        self.names = names;
+        self.at_place(place);
+        lowered.map(|val| Val { known: None, ..val })
+    }
+
+    // Methods.
+
+    /// `object.name(arguments)` where the object's class defines the method.
+    pub fn method_of_class(
+        &mut self,
+        object: &Val,
+        name: &str,
+        arguments: CallArguments,
+    ) -> Lowered<Result<Val, CallArguments>> {
+        match self.class_of(object) {
+            Some(class) if class.method(name).is_some() => self.call_method(&class, name, object, arguments).map(Ok),
+            Some(class) if matches!(name, "_replace" | "_asdict") && class.kind == ClassKind::NamedTuple => {
+                self.named_tuple_method(object, name, arguments).map(Ok)
+            }
+            _ => Ok(Err(arguments)),
+        }
+    }
+
+    fn named_tuple_method(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
+        let Type::Record(record) = object.ty().clone() else { return Err(Stop::Failed) };
+        if name == "_asdict" {
+            let fields = self.fields(object);
+            let record = RecordType { kind: RecordKind::Dict, name: String::new(), fields: record.fields.clone() };
+            return Ok(self.aggregate(Type::Record(record.into()), &fields));
+        }
+        self.replaced(object, &record, arguments)
+    }
+
+    /// The record with some fields replaced: `_replace` and `dataclasses.replace`.
+    pub fn replaced(&mut self, object: &Val, record: &RecordType, arguments: CallArguments) -> Lowered<Val> {
+        let mut vals = self.fields(object);
+        for (name, thing) in arguments.keywords {
+            let val = self.value_of(thing)?;
+            match record.index_of(&name) {
+                Some(index) => vals[index] = val,
+                None => {
+                    let message = format!("Got unexpected field names: ['{name}']");
+                    return self.clash_of(ExcKind::ValueError, "type-mismatch", message);
+                }
+            }
+        }
+        let fields = record.fields.iter().zip(&vals).map(|((name, _), val)| (name.clone(), val.ty().clone())).collect();
+        let ty = RecordType { kind: record.kind, name: record.name.clone(), fields };
+        Ok(self.aggregate(Type::Record(ty.into()), &vals))
+    }
+
+    /// A method that the class has, with `self` or `cls` where it takes one.
+    fn call_method(
+        &mut self,
+        class: &Rc<Class<'p>>,
+        name: &str,
+        object: &Val,
+        mut arguments: CallArguments,
+    ) -> Lowered<Val> {
+        let Some((index, method)) = class.method(name) else { return Err(Stop::Failed) };
+        match method.kind {
+            MethodKind::Plain | MethodKind::Property => arguments.positional.insert(0, Thing::Val(object.clone())),
+            MethodKind::Class => arguments.positional.insert(0, Thing::Static(Static::Class(class.number))),
+            MethodKind::Static => {}
+        }
+        self.call_function(Callable::Method(class.number, index), arguments)
+    }
+
+    /// `Class.name(arguments)`.
+    pub fn call_on_class(&mut self, number: usize, name: &str, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let class = self.class(number)?;
+        let mut arguments = self.call_arguments(call)?;
+        self.at_call(call);
+        match class.method(name) {
+            Some((index, method)) => {
+                if method.kind == MethodKind::Class {
+                    arguments.positional.insert(0, Thing::Static(Static::Class(number)));
+                }
+                self.call_function(Callable::Method(number, index), arguments)
+            }
+            None if name == "_make" && class.kind == ClassKind::NamedTuple => match arguments.positional.pop() {
+                Some(Thing::Val(items)) if matches!(items.ty(), Type::Tuple(_)) => {
+                    let positional = self.fields(&items).into_iter().map(Thing::Val).collect();
+                    self.construct(number, CallArguments { positional, keywords: Vec::new() })
+                }
+                _ => self.fail("unsupported-argument", "`_make` takes a tuple in compiled code", None),
+            },
+            None => {
+                let message = format!("type object '{}' has no attribute '{name}'", class.name);
+                self.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
+            }
+        }
+    }
+
+    /// `Class.name`.
+    pub fn attribute_of_class(&mut self, number: usize, name: &str, node: &ast::Identifier) -> Lowered<Thing> {
+        let class = self.class(number)?;
+        if name == "__name__" {
+            return Ok(Thing::Val(self.str(&class.name)));
+        }
+        match self.class_constant(&class, name)? {
+            Some(val) => Ok(Thing::Val(val)),
+            None => {
+                let message =
+                    format!("{} has no attribute `{name}` that can be compiled", describe(&Static::Class(number)));
+                self.fail_at(node, "unknown-attribute", message, None)
+            }
+        }
+    }
+
+    fn class_constant(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Val>> {
+        match class.constants.iter().rev().find(|(known, _, _)| known == name) {
+            Some((_, expr, owner)) => self.class_expr(*owner, expr).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// `object.name` where it is a property or a value of the class.
+    pub fn property(&mut self, object: &Val, name: &str) -> Lowered<Option<Val>> {
+        let Some(class) = self.class_of(object) else { return Ok(None) };
+        match class.method(name) {
+            Some((_, method)) if method.kind == MethodKind::Property => {
+                self.call_method(&class, name, object, CallArguments::default()).map(Some)
+            }
+            Some(_) => Ok(None),
+            None => self.class_constant(&class, name),
+        }
+    }
+
+    // Operators.
+
+    /// The result of a method such as `__len__` without further arguments, where the class has it.
+    pub fn special(&mut self, object: &Val, name: &str) -> Lowered<Option<Val>> {
+        self.special_with(object, name, &[])
+    }
+
+    pub fn special_with(&mut self, object: &Val, name: &str, vals: &[Val]) -> Lowered<Option<Val>> {
+        let Some(class) = self.class_of(object) else { return Ok(None) };
+        if class.method(name).is_none() {
+            return Ok(None);
+        }
+        let positional = vals.iter().cloned().map(Thing::Val).collect();
+        self.call_method(&class, name, object, CallArguments { positional, keywords: Vec::new() }).map(Some)
+    }
+
+    /// `left op right` by a method of one of the operands.
+    pub fn operator_of_class(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Option<Val>> {
+        let (own, reflected) = operator_methods(op);
+        if let Some(val) = self.special_with(left, own, std::slice::from_ref(right))? {
+            return Ok(Some(val));
+        }
+        self.special_with(right, reflected, std::slice::from_ref(left))
+    }
+
+    /// A comparison by a method of one of the operands, or by what `@dataclass` and tuples define.
+    pub fn comparison_of_class(&mut self, op: CmpOp, left: &Val, right: &Val) -> Lowered<Option<Val>> {
+        let Some((own, reflected)) = comparison_methods(op) else { return Ok(None) };
+        let (left_class, right_class) = (self.class_of(left), self.class_of(right));
+        if left_class.is_none() && right_class.is_none() {
+            return Ok(None);
+        }
+        if let Some(val) = self.special_with(left, own, std::slice::from_ref(right))? {
+            return Ok(Some(val));
+        }
+        if let Some(val) = self.special_with(right, reflected, std::slice::from_ref(left))? {
+            return Ok(Some(val));
+        }
+        if op == CmpOp::NotEq && left_class.as_ref().is_some_and(|class| class.method("__eq__").is_some()) {
+            let equal = self.compare(CmpOp::Eq, left, right)?;
+            let equal = self.truth(&equal)?;
+            return Ok(Some(self.not(&equal)));
+        }
+        let orders = matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE);
+        match (left_class, right_class) {
+            (Some(class), Some(other)) if class.number == other.number => match class.kind {
+                ClassKind::Dataclass(options) if !options.eq && !orders => self.fail(
+                    "unsupported-operation",
+                    format!("`{}` compares by identity, which cannot be compiled", class.name),
+                    Some("leave out `eq=False`".to_owned()),
+                ),
+                ClassKind::Dataclass(options) if orders && !options.order => {
+                    let symbol = super::compare::cmp_symbol(op);
+                    let name = &class.name;
+                    self.clash(format!("'{symbol}' not supported between instances of '{name}' and '{name}'"))
+                }
+                ClassKind::Dataclass(_) => {
+                    let (left, right) = (self.compared(&class, left), self.compared(&class, right));
+                    self.compare(op, &left, &right).map(Some)
+                }
+                ClassKind::NamedTuple => self.compare_as_tuples(op, left, right).map(Some),
+                ClassKind::Exception(_) | ClassKind::Plain => Ok(None),
+            },
+            (Some(class), _) if class.kind == ClassKind::NamedTuple && !is_dataclass(right) => {
+                self.compare_as_tuples(op, left, right).map(Some)
+            }
+            (_, Some(class)) if class.kind == ClassKind::NamedTuple && !is_dataclass(left) => {
+                self.compare_as_tuples(op, left, right).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn compare_as_tuples(&mut self, op: CmpOp, left: &Val, right: &Val) -> Lowered<Val> {
+        let (left, right) = (self.as_plain_tuple(left), self.as_plain_tuple(right));
+        self.compare(op, &left, &right)
+    }
+
+    /// A named tuple as the tuple it is.
+    pub fn as_plain_tuple(&mut self, val: &Val) -> Val {
+        match val.ty() {
+            Type::Record(record) if record.kind == RecordKind::NamedTuple => {
+                let fields = self.fields(val);
+                self.tuple(&fields)
+            }
+            _ => val.clone(),
+        }
+    }
+
+    /// The fields that a dataclass compares, as a tuple.
+    fn compared(&mut self, class: &Class<'p>, val: &Val) -> Val {
+        let fields = self.fields(val);
+        let compared: Vec<Val> =
+            class.fields.iter().zip(fields).filter(|(field, _)| field.compare).map(|(_, val)| val).collect();
+        self.tuple(&compared)
+    }
+
+    /// The positions of the fields that order a record, when it has an order that is not a method of its own.
+    pub fn sort_key(&mut self, val: &Val) -> Lowered<Option<Vec<usize>>> {
+        let Some(class) = self.class_of(val) else { return Ok(None) };
+        if class.method("__lt__").is_some() {
+            return Ok(None);
+        }
+        Ok(match class.kind {
+            ClassKind::NamedTuple => Some((0..class.fields.len()).collect()),
+            ClassKind::Dataclass(options) if options.order => {
+                Some((0..class.fields.len()).filter(|index| class.fields[*index].compare).collect())
+            }
+            ClassKind::Dataclass(_) | ClassKind::Exception(_) | ClassKind::Plain => None,
+        })
+    }
+
+    /// `repr(val)` of a record: by its class's `__repr__`, else as `@dataclass` and named tuples show themselves.
+    pub fn repr_of_record(&mut self, val: &Val) -> Lowered<Option<Val>> {
+        if let Some(text) = self.special(val, "__repr__")? {
+            return Ok(Some(text));
+        }
+        let Type::Record(record) = val.ty().clone() else { return Ok(None) };
+        if !matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) {
+            return Ok(None);
+        }
+        let class = self.class_of(val);
+        let mut text = self.str(&format!("{}(", record.name));
+        let mut first = true;
+        for (index, (name, _)) in record.fields.iter().enumerate() {
+            let shown = class.as_ref().and_then(|class| class.fields.get(index)).is_none_or(|field| field.repr);
+            if !shown {
+                continue;
+            }
+            let before = if first { format!("{name}=") } else { format!(", {name}=") };
+            first = false;
+            let field = self.field(val, index);
+            let field = self.repr_of(&field)?;
+            text = self.concat_text(&text, &before);
+            text = self.prim(ir::Prim::StrConcat, &[&text, &field]);
+        }
+        Ok(Some(self.concat_text(&text, ")")))
+    }
+
+    /// Whether a value is an instance of a class of the program or of one that derives from it.
+    pub fn is_of_class(&mut self, val: &Val, number: usize) -> bool {
+        let mut class = self.class_of(val);
+        while let Some(known) = class {
+            if known.number == number {
+                return true;
+            }
+            class = known.parent.and_then(|parent| self.compiler.class(parent).ok());
+        }
+        false
+    }
+
+    /// A call of an instance: its `__call__`.
+    pub fn call_instance(&mut self, object: &Val, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let arguments = self.call_arguments(call)?;
+        self.at_call(call);
+        match self.method_of_class(object, "__call__", arguments)? {
+            Ok(val) => Ok(val),
+            Err(_) => {
+                let message = format!("'{}' object is not callable", python_name(object.ty()));
+                self.clash(message)
+            }
+        }
+    }
+}
+
+fn is_dataclass(val: &Val) -> bool {
+    matches!(val.ty(), Type::Record(record) if record.kind == RecordKind::Dataclass)
+}
