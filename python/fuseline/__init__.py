@@ -31,6 +31,7 @@ from fuseline._aggregates import (
 )
 from fuseline._cache import use_object_cache
 from fuseline._dataset import Dataset, GroupBy
+from fuseline._documents import FieldReport, Mismatch, Rejected
 from fuseline._errors import CompileError, Diagnostic, EngineError, RowErrorWarning
 from fuseline._function import CompiledFunction, compile, compile_count
 from fuseline._progress import progress
@@ -42,6 +43,7 @@ from fuseline._sources import (
     from_pandas,
     from_polars,
     from_rows,
+    read_bson,
     read_csv,
     read_json,
     read_parquet,
@@ -61,7 +63,10 @@ __all__ = [
     "Dataset",
     "Diagnostic",
     "EngineError",
+    "FieldReport",
     "GroupBy",
+    "Mismatch",
+    "Rejected",
     "Row",
     "RowErrorWarning",
     "Session",
@@ -83,6 +88,7 @@ __all__ = [
     "n_unique",
     "progress",
     "quantile",
+    "read_bson",
     "read_csv",
     "read_json",
     "read_parquet",

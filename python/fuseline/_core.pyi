@@ -10,9 +10,31 @@ class RowErrorCount(TypedDict):
     line: int
     rows: int
 
+class Mismatch(TypedDict):
+    field: str
+    expected: str
+    found: str
+    count: int
+    first_row: int
+    first: str
+
+class Rejected(TypedDict):
+    row: int
+    reason: str
+    document: bytes
+
+class FieldReport(TypedDict):
+    field: str
+    types: dict[str, int]
+    missing: int
+    documents: int
+    type: Any
+
 class Report(TypedDict):
     rows_read: int
     row_errors: list[RowErrorCount]
+    mismatches: list[Mismatch]
+    rejected: list[Rejected]
 
 class Function:
     """The base of `fuseline.CompiledFunction`."""
@@ -62,6 +84,12 @@ class Session:
     ) -> Dataset: ...
     def read_parquet(self, paths: list[str]) -> Dataset: ...
     def read_json(self, paths: list[str]) -> Dataset: ...
+    def read_bson(
+        self, paths: list[str], collection: str | None, schema: object, sample: int, on_error: str
+    ) -> tuple[Dataset, list[FieldReport]]: ...
+    def read_extended_json(
+        self, paths: list[str], schema: object, sample: int, on_error: str
+    ) -> tuple[Dataset, list[FieldReport]]: ...
     def from_arrow(self, table: object) -> Dataset: ...
 
 class Dataset:
@@ -91,6 +119,7 @@ class Dataset:
     def stream(self) -> Stream: ...
     def write_parquet(self, path: str, bar: object) -> Report: ...
     def write_csv(self, path: str, bar: object) -> Report: ...
+    def write_bson(self, path: str, leave_out_nulls: bool, bar: object) -> Report: ...
 
 class Stream:
     """The batches of a running query."""

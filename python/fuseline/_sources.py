@@ -7,6 +7,7 @@ from typing import Any
 
 from fuseline._columns import NumpyArray
 from fuseline._dataset import Dataset
+from fuseline._documents import DocumentSchema, OnDocumentError
 from fuseline._session import Path, current_session
 
 
@@ -63,11 +64,56 @@ def read_parquet(path: Path | Sequence[Path]) -> Dataset:
     return current_session().read_parquet(path)
 
 
-def read_json(path: Path | Sequence[Path]) -> Dataset:
+def read_bson(
+    path: Path | Sequence[Path],
+    *,
+    collection: str | None = None,
+    schema: DocumentSchema | None = None,
+    sample: int = 10_000,
+    on_error: OnDocumentError = "raise",
+) -> Dataset:
+    """BSON files, as `mongodump` writes them: ``.bson``, ``.bson.gz``, and archives (``mongodump --archive``), plain or
+    compressed. Only the columns that are needed are decoded. Plain files are mapped into memory and read on all threads.
+
+    Args:
+        path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
+        collection: Of an archive with several, the one to read: ``"database.collection"``.
+        schema: The columns: types by name (`bool`, `int`, `float`, `str` or an Arrow type), or a `pyarrow.Schema`; fields
+            that it does not name are left out. Without it the columns are found in a sample: see `Dataset.schema_report`.
+        sample: How many documents the sample has, from all over a plain file.
+        on_error: What happens to a value that its column cannot hold: ``"raise"`` stops with a `TypeError` that names the
+            row and the field; ``"null"`` makes the value null; ``"drop"`` leaves the row out; ``"collect"`` leaves it out
+            and keeps the document (`Dataset.rejected`). All but the first are counted: `Dataset.mismatches`.
+
+    Raises:
+        EngineError: A file is not there (a `FileNotFoundError` as well), damaged or cut short.
+
+    >>> import fuseline as fl, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "trips.bson")
+    ...     fl.from_rows([{"fare": 3.5, "zone": "TS"}]).write_bson(path)
+    ...     fl.read_bson(path).to_rows()
+    [Row(fare=3.5, zone='TS')]
+    """
+    return current_session().read_bson(path, collection=collection, schema=schema, sample=sample, on_error=on_error)
+
+
+def read_json(
+    path: Path | Sequence[Path],
+    *,
+    extended: bool = False,
+    schema: DocumentSchema | None = None,
+    sample: int = 10_000,
+    on_error: OnDocumentError = "raise",
+) -> Dataset:
     """JSON files: one object a line, or one array of objects.
 
     Args:
         path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
+        extended: The files are MongoDB's extended JSON, canonical or relaxed: ``{"$oid": "..."}`` is an ObjectId, and so on.
+        schema: With ``extended``, as in `read_bson`.
+        sample: With ``extended``, as in `read_bson`; of each file the first documents.
+        on_error: With ``extended``, as in `read_bson`.
 
     Raises:
         EngineError: The file is not there (a `FileNotFoundError` as well), empty, or not such a JSON file.
@@ -79,7 +125,9 @@ def read_json(path: Path | Sequence[Path]) -> Dataset:
     ...     fl.read_json(path).to_rows()
     [Row(fare=3.5), Row(fare=None)]
     """
-    return current_session().read_json(path)
+    return current_session().read_json(
+        path, extended=extended, schema=schema, sample=sample, on_error=on_error
+    )
 
 
 def from_arrow(data: Any) -> Dataset:

@@ -5,7 +5,9 @@
 //! them), [`session`] and [`dataset`] (what users touch), then how it is run.
 
 pub mod aggregate;
+mod bson;
 pub mod dataset;
+mod documents;
 pub mod error;
 mod execute;
 mod failure;
@@ -22,12 +24,15 @@ mod write;
 
 // The crates whose types appear in this crate's interface: users of `engine` name them through it.
 pub use arrow;
+pub use bson_arrow;
 pub use codegen;
 pub use ir;
 pub use runtime;
 
+pub use bson::BsonWriteOptions;
 pub use aggregate::{Aggregate, AggregateKind, Fold, FoldResult};
 pub use dataset::{Column, Dataset, JoinKind, OnError, SortKey};
+pub use documents::DocumentOptions;
 pub use error::{EngineError, Error, PlanError, Result, RowError};
 pub use function::{CaptureValues, CompiledFunction, Keepalive, StateValue};
 pub use kernel::{Argument, elementwise};

@@ -11,7 +11,11 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 
+use bson_arrow::FieldReport;
+
+use crate::bson::Content;
 use crate::dataset::Dataset;
+use crate::documents::DocumentOptions;
 use crate::error::{Error, Result};
 use crate::failure;
 use crate::plan;
@@ -70,7 +74,7 @@ impl Session {
             .max_blocking_threads(threads.max(8) * 4)
             .thread_name("fuseline")
             .thread_stack_size(THREAD_STACK_BYTES)
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(|error| Error::engine(format!("cannot start worker threads: {error}")))?;
         let mut environment = RuntimeEnvBuilder::new();
@@ -116,6 +120,36 @@ impl Session {
     /// Reads JSON files as one table: one object a line, or one array of objects a file.
     pub fn read_json(&self, paths: &[String]) -> Result<Dataset> {
         Dataset::from_table(self, source::json::open(self, paths)?)
+    }
+
+    /// Reads `.bson` files and archives, plain or compressed, as one table; of an archive this `database.collection`. Also
+    /// gives what the sample showed of every field.
+    pub fn read_bson(
+        &self,
+        paths: &[String],
+        collection: Option<String>,
+        options: &DocumentOptions,
+    ) -> Result<(Dataset, Vec<FieldReport>)> {
+        self.read_documents(paths, &Content::Bson { collection }, options)
+    }
+
+    /// Reads files of MongoDB's extended JSON as one table: objects one behind the other, or in one array a file.
+    pub fn read_extended_json(
+        &self,
+        paths: &[String],
+        options: &DocumentOptions,
+    ) -> Result<(Dataset, Vec<FieldReport>)> {
+        self.read_documents(paths, &Content::Json, options)
+    }
+
+    fn read_documents(
+        &self,
+        paths: &[String],
+        content: &Content,
+        options: &DocumentOptions,
+    ) -> Result<(Dataset, Vec<FieldReport>)> {
+        let (table, found) = crate::bson::open(paths, content, options)?;
+        Ok((Dataset::from_table(self, table)?, found.report))
     }
 
     /// Batches in memory, without a copy. All must have this schema.

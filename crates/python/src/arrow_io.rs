@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader, make_array};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
 use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
 use pyo3::exceptions::PyValueError;
@@ -56,6 +56,14 @@ pub fn import_type(object: &Bound<'_, PyAny>) -> PyResult<DataType> {
     let schema = capsule.cast::<PyCapsule>()?.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
     // SAFETY: as in `import_array`; here the structure stays where it is.
     DataType::try_from(unsafe { schema.as_ref() }).map_err(failed)
+}
+
+/// The schema that an object such as `pyarrow.Schema` stands for.
+pub fn import_schema(object: &Bound<'_, PyAny>) -> PyResult<Schema> {
+    let capsule = object.call_method0(intern!(object.py(), "__arrow_c_schema__"))?;
+    let schema = capsule.cast::<PyCapsule>()?.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
+    // SAFETY: as in `import_array`; here the structure stays where it is.
+    Schema::try_from(unsafe { schema.as_ref() }).map_err(failed)
 }
 
 /// An array for Python to take.

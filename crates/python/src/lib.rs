@@ -3,6 +3,7 @@
 
 mod arrow_io;
 mod dataset;
+mod documents;
 mod elementwise;
 mod errors;
 mod fold;

@@ -10,7 +10,8 @@ mod slice;
 pub(crate) use scan::DocumentTable;
 pub use schema::DocumentOptions;
 pub(crate) use schema::{Found, given_or_found};
-pub(crate) use slice::SLICE_DOCUMENTS;
+pub(crate) use decode::json_object_end;
+pub(crate) use slice::{document_end, run_of};
 
 use std::fmt;
 use std::sync::Arc;
