@@ -46,6 +46,7 @@ from fuseline._sources import (
     read_bson,
     read_csv,
     read_json,
+    read_mongo,
     read_parquet,
 )
 from fuseline._types import Array
@@ -91,6 +92,7 @@ __all__ = [
     "read_bson",
     "read_csv",
     "read_json",
+    "read_mongo",
     "read_parquet",
     "session",
     "std",

@@ -87,6 +87,9 @@ class Session:
     def read_bson(
         self, paths: list[str], collection: str | None, schema: object, sample: int, on_error: str
     ) -> tuple[Dataset, list[FieldReport]]: ...
+    def read_mongo(
+        self, spec: dict[str, Any], schema: object, sample: int, on_error: str
+    ) -> tuple[Dataset, list[FieldReport]]: ...
     def read_extended_json(
         self, paths: list[str], schema: object, sample: int, on_error: str
     ) -> tuple[Dataset, list[FieldReport]]: ...

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pyarrow as pa
 
 from fuseline import _core
 
 OnDocumentError = Literal["raise", "null", "drop", "collect"]
-DocumentSchema = Mapping[str, Any] | pa.Schema
+DocumentSchema: TypeAlias = Mapping[str, Any] | pa.Schema
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from fuseline import _core
 from fuseline._columns import NumpyArray, numpy_to_arrow, table_of_columns, to_arrow, values_to_arrow
 from fuseline._documents import DocumentSchema, OnDocumentError, document_schema, field_reports
 from fuseline._errors import MissingFileError
+from fuseline._mongo import read_spec
 
 if TYPE_CHECKING:
     from fuseline._dataset import Dataset
@@ -180,6 +181,43 @@ class Session:
     def from_rows(self, rows: Iterable[Any], *, columns: Sequence[str] | None = None) -> Dataset:
         """As `fuseline.from_rows`."""
         return self.from_arrow(_table_of_rows(list(rows), columns))
+
+    def read_mongo(
+        self,
+        uri: str,
+        collection: str,
+        *,
+        filter: Mapping[str, Any] | bytes | None = None,
+        pipeline: Sequence[Mapping[str, Any] | bytes] | None = None,
+        sort: Mapping[str, int] | bytes | None = None,
+        schema: DocumentSchema | None = None,
+        sample: int = 1000,
+        on_error: OnDocumentError = "raise",
+        partitions: int = 1,
+        batch_size: int | None = None,
+        read_preference: str | None = None,
+        projection: Literal["auto", "always", "never"] = "auto",
+        resume: Literal["whole", "_id", "never"] = "whole",
+        timeout: float | None = None,
+        options: Mapping[str, Any] | bytes | None = None,
+    ) -> Dataset:
+        """As `fuseline.read_mongo`."""
+        spec = read_spec(
+            uri,
+            collection,
+            filter=filter,
+            pipeline=pipeline,
+            sort=sort,
+            partitions=partitions,
+            batch_size=batch_size,
+            read_preference=read_preference,
+            projection=projection,
+            resume=resume,
+            timeout=timeout,
+            options=options,
+        )
+        arrow_schema = document_schema(schema, _arrow_type)
+        return self._documents(self._core.read_mongo(spec, arrow_schema, sample, on_error))
 
     def _documents(self, made: tuple[_core.Dataset, list[_core.FieldReport]]) -> Dataset:
         from fuseline._dataset import Dataset

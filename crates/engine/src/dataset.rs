@@ -12,8 +12,8 @@ use datafusion::common::{Column as DataFusionColumn, JoinType};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
 
-use crate::bson::BsonWriteOptions;
 use crate::aggregate::{Aggregate, Fold, FoldResult};
+use crate::bson::BsonWriteOptions;
 use crate::error::{Error, Result};
 use crate::execute;
 use crate::failure;

@@ -18,6 +18,7 @@ use crate::dataset::Dataset;
 use crate::documents::DocumentOptions;
 use crate::error::{Error, Result};
 use crate::failure;
+use crate::mongo::{Clients, MongoRead};
 use crate::plan;
 use crate::run::RunState;
 use crate::source::{self, CsvOptions};
@@ -52,6 +53,7 @@ struct SessionInner {
     runtime: Option<tokio::runtime::Runtime>,
     base_state: SessionState,
     threads: usize,
+    clients: Clients,
 }
 
 impl Drop for SessionInner {
@@ -90,7 +92,9 @@ impl Session {
             .with_physical_optimizer_rules(plan::physical_rules())
             .with_query_planner(Arc::new(plan::Planner))
             .build();
-        Ok(Session { inner: Arc::new(SessionInner { runtime: Some(runtime), base_state, threads }) })
+        Ok(Session {
+            inner: Arc::new(SessionInner { runtime: Some(runtime), base_state, threads, clients: Clients::default() }),
+        })
     }
 
     /// The session used where none is named: made on first use, from the environment.
@@ -140,6 +144,13 @@ impl Session {
         options: &DocumentOptions,
     ) -> Result<(Dataset, Vec<FieldReport>)> {
         self.read_documents(paths, &Content::Json, options)
+    }
+
+    /// Reads a collection or a query of MongoDB as a table. Connects at once where the schema is not given, for a sample.
+    pub fn read_mongo(&self, read: &MongoRead, options: &DocumentOptions) -> Result<(Dataset, Vec<FieldReport>)> {
+        let opened = crate::mongo::open(&self.inner.clients, read, options);
+        let (table, found) = self.runtime()?.block_on(opened)?;
+        Ok((Dataset::from_table(self, table)?, found.report))
     }
 
     fn read_documents(

@@ -4,7 +4,10 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use engine::{Aggregate, AggregateKind, BatchStream, BsonWriteOptions, Column, CsvOptions, JoinKind, OnError, SessionOptions, SortKey};
+use engine::{
+    Aggregate, AggregateKind, BatchStream, BsonWriteOptions, Column, CsvOptions, JoinKind, OnError, SessionOptions,
+    SortKey,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -84,6 +87,22 @@ impl Session {
         guard(py, || {
             let options = documents::options(schema, sample, on_error)?;
             with_report(py, py.detach(|| self.0.read_bson(&paths, collection, &options)))
+        })
+    }
+
+    /// As `read_bson`, for what `fuseline._mongo` describes.
+    fn read_mongo<'py>(
+        &self,
+        py: Python<'py>,
+        spec: &Bound<'py, PyDict>,
+        schema: &Bound<'py, PyAny>,
+        sample: usize,
+        on_error: &str,
+    ) -> PyResult<(Dataset, Bound<'py, PyList>)> {
+        guard(py, || {
+            let read = documents::mongo_read(spec)?;
+            let options = documents::options(schema, sample, on_error)?;
+            with_report(py, py.detach(|| self.0.read_mongo(&read, &options)))
         })
     }
 

@@ -1,10 +1,11 @@
 //! Documents (BSON, extended JSON, MongoDB) across the border: options in, reports out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::Schema as ArrowSchemaRs;
-use engine::DocumentOptions;
 use engine::bson_arrow::{FieldReport, OnMismatch, ReasonCount, Rejected};
+use engine::{DocumentOptions, FindOrAggregate, MongoRead, Projection, Resume};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -29,6 +30,53 @@ pub fn options(schema: &Bound<'_, PyAny>, sample: usize, on_error: &str) -> PyRe
         }
     };
     Ok(DocumentOptions { schema, sample_documents: sample, on_mismatch })
+}
+
+/// What a MongoDB read was asked for, from the dict that `fuseline._mongo` makes.
+pub fn mongo_read(spec: &Bound<'_, PyDict>) -> PyResult<MongoRead> {
+    let value = |key: &str| spec.get_item(key).map(|value| value.filter(|value| !value.is_none()));
+    let bytes = |key: &str| value(key)?.map(|value| value.extract::<Vec<u8>>()).transpose();
+    let text = |key: &str| value(key)?.map(|value| value.extract::<String>()).transpose();
+    let needed = |key: &str| text(key)?.ok_or_else(|| PyValueError::new_err(format!("`{key}` is missing")));
+    let query = match value("pipeline")? {
+        Some(stages) => {
+            let stages = stages.try_iter()?.map(|stage| stage?.extract::<Vec<u8>>()).collect::<PyResult<_>>()?;
+            FindOrAggregate::Aggregate { pipeline: stages }
+        }
+        None => FindOrAggregate::Find { filter: bytes("filter")?, sort: bytes("sort")? },
+    };
+    let projection = match text("projection")?.as_deref() {
+        None | Some("auto") => Projection::Auto,
+        Some("always") => Projection::Always,
+        Some("never") => Projection::Never,
+        Some(other) => {
+            return Err(PyValueError::new_err(format!(
+                "projection is \"auto\", \"always\" or \"never\", not {other:?}"
+            )));
+        }
+    };
+    let resume = match text("resume")?.as_deref() {
+        None | Some("whole") => Resume::Whole,
+        Some("_id") => Resume::ById,
+        Some("never") => Resume::Never,
+        Some(other) => {
+            return Err(PyValueError::new_err(format!("resume is \"whole\", \"_id\" or \"never\", not {other:?}")));
+        }
+    };
+    let timeout = value("timeout")?.map(|value| value.extract::<f64>()).transpose()?;
+    Ok(MongoRead {
+        uri: needed("uri")?,
+        database: needed("database")?,
+        collection: needed("collection")?,
+        query,
+        extra: bytes("extra")?,
+        read_preference: text("read_preference")?,
+        batch_documents: value("batch_size")?.map(|value| value.extract::<u32>()).transpose()?,
+        partitions: value("partitions")?.map(|value| value.extract::<usize>()).transpose()?.unwrap_or(1),
+        projection,
+        resume,
+        timeout: timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+    })
 }
 
 /// `[{"field": "a.b", "types": {"int": 3}, "missing": 1, "documents": 4, "type": "int32"}, ..]`.

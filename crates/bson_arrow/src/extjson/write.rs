@@ -101,8 +101,22 @@ fn double(text: &str, out: &mut Vec<u8>) -> Written {
 
 /// The keys that make an object a type wrapper. An object with one of them must be one, as a whole.
 const WRAPPERS: [&str; 16] = [
-    "$oid", "$symbol", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal", "$binary", "$uuid", "$code",
-    "$timestamp", "$regularExpression", "$dbPointer", "$date", "$minKey", "$maxKey", "$undefined",
+    "$oid",
+    "$symbol",
+    "$numberInt",
+    "$numberLong",
+    "$numberDouble",
+    "$numberDecimal",
+    "$binary",
+    "$uuid",
+    "$code",
+    "$timestamp",
+    "$regularExpression",
+    "$dbPointer",
+    "$date",
+    "$minKey",
+    "$maxKey",
+    "$undefined",
 ];
 
 /// Appends what a type wrapper stands for; `None` when the object is none.
@@ -136,7 +150,9 @@ fn wrapped(members: &Members<'_>, out: &mut Vec<u8>) -> Written<Option<ElementTy
         ("$minKey", Json::Number("1"), None) => Ok(Some(ElementType::MinKey)),
         ("$maxKey", Json::Number("1"), None) => Ok(Some(ElementType::MaxKey)),
         ("$undefined", Json::Bool(true), None) => Ok(Some(ElementType::Undefined)),
-        (_, Json::Object(inner), None) => wrapped_object(name, inner, out).and_then(|kind| kind.ok_or_else(wrong).map(Some)),
+        (_, Json::Object(inner), None) => {
+            wrapped_object(name, inner, out).and_then(|kind| kind.ok_or_else(wrong).map(Some))
+        }
         _ => Err(wrong()),
     }
 }
@@ -203,7 +219,8 @@ fn wrapped_object(name: &str, members: &Members<'_>, out: &mut Vec<u8>) -> Writt
         },
         "$timestamp" => match (member("t"), member("i"), two) {
             (Some(Json::Number(seconds)), Some(Json::Number(increment)), true) => {
-                let number = |text: &str| text.parse::<u32>().map_err(|_| format!("`$timestamp`: {text} is no such value"));
+                let number =
+                    |text: &str| text.parse::<u32>().map_err(|_| format!("`$timestamp`: {text} is no such value"));
                 let (seconds, increment) = (number(seconds)?, number(increment)?);
                 out.extend_from_slice(&increment.to_le_bytes());
                 out.extend_from_slice(&seconds.to_le_bytes());

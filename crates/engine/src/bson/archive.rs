@@ -76,14 +76,17 @@ impl ArchiveReader {
 
     /// The documents of one collection.
     pub fn only(self, collection: &str) -> OneCollection {
-        OneCollection { archive: self, collection: collection.to_owned(), in_block: false, checksum: Crc64::default(), ended: false }
+        OneCollection {
+            archive: self,
+            collection: collection.to_owned(),
+            in_block: false,
+            checksum: Crc64::default(),
+            ended: false,
+        }
     }
 
     fn damaged(&self, reason: &str) -> Error {
-        Error::engine_hint(
-            format!("the archive `{}` is damaged: {reason}", self.shown),
-            "write or copy it again",
-        )
+        Error::engine_hint(format!("the archive `{}` is damaged: {reason}", self.shown), "write or copy it again")
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {

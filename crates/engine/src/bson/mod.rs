@@ -17,7 +17,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::documents::{
-    DocumentOptions, DocumentPart, DocumentSource, DocumentTable, Form, Found, Origin, Plan, Request, given_or_found,
+    Chain, DocumentOptions, DocumentPart, DocumentSource, DocumentTable, Form, Found, Origin, Plan, Request,
+    given_or_found,
 };
 use crate::error::{Error, Result};
 use crate::source::files::{self, SourceFile};
@@ -126,7 +127,8 @@ impl FilesSource {
             let shown: Arc<str> = Arc::from(file.file.shown.as_str());
             if file.is_plain() {
                 let plain = file.plain()?;
-                let share = u128::from(file.file.size_bytes) * request.partitions as u128 / u128::from(plain_bytes.max(1));
+                let share =
+                    u128::from(file.file.size_bytes) * request.partitions as u128 / u128::from(plain_bytes.max(1));
                 parts.extend(plain.parts((share as usize).max(1), &shown, first_row));
                 first_row += plain.documents();
             } else {
@@ -135,7 +137,7 @@ impl FilesSource {
             }
         }
         if request.partitions <= 1 && parts.len() > 1 {
-            return Ok(vec![Arc::new(stream::Chain::new(parts))]);
+            return Ok(vec![Arc::new(Chain::new(parts))]);
         }
         Ok(parts)
     }

@@ -74,7 +74,9 @@ fn chunks(file: &SourceFile, layout: &Layout) -> Result<Box<dyn Chunks>> {
     let shown = file.shown.clone();
     Ok(match &layout.archive {
         Some(collection) => Box::new(ArchiveReader::start(input, shown, layout.gzip)?.only(collection)),
-        None => Box::new(WholeChunks { input, shown, gzip: layout.gzip, form: layout.form, rest: Vec::new(), ended: false }),
+        None => {
+            Box::new(WholeChunks { input, shown, gzip: layout.gzip, form: layout.form, rest: Vec::new(), ended: false })
+        }
     })
 }
 
@@ -134,7 +136,8 @@ impl Chunks for WholeChunks {
             wanted = bytes.len().max(CHUNK_BYTES);
         }
         // What is left at the end is whole, or cut short, which the decoder will say.
-        let blank = self.form == Form::Json && bytes.iter().all(|byte| byte.is_ascii_whitespace() || b"[],".contains(byte));
+        let blank =
+            self.form == Form::Json && bytes.iter().all(|byte| byte.is_ascii_whitespace() || b"[],".contains(byte));
         Ok((!bytes.is_empty() && !blank).then_some(bytes))
     }
 }
@@ -215,33 +218,6 @@ impl DocumentPart for StreamPart {
             Some((piece, receiver))
         })
         .boxed()
-    }
-
-    fn origin(&self) -> Origin {
-        self.origin.clone()
-    }
-}
-
-/// Several parts as one, for a run that must see the rows in order.
-#[derive(Debug)]
-pub(super) struct Chain {
-    parts: Vec<Arc<dyn DocumentPart>>,
-    origin: Origin,
-}
-
-impl Chain {
-    pub fn new(parts: Vec<Arc<dyn DocumentPart>>) -> Chain {
-        let mut shown: Vec<String> = parts.iter().map(|part| part.origin().shown.to_string()).collect();
-        shown.dedup();
-        let origin = Origin { shown: Arc::from(shown.join("`, `")), first_document: 0, first_row: 0 };
-        Chain { parts, origin }
-    }
-}
-
-impl DocumentPart for Chain {
-    fn open(&self) -> BoxStream<'static, Result<Piece>> {
-        let parts = self.parts.clone();
-        futures::stream::iter(parts).flat_map(|part| part.open()).boxed()
     }
 
     fn origin(&self) -> Origin {

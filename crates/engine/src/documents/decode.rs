@@ -64,7 +64,10 @@ impl Decoding {
                 let document = origin.first_document + slice.first_document + document;
                 let path = if path.is_empty() { String::new() } else { format!(", {path}") };
                 Error::engine_hint(
-                    format!("`{}` document {document}{path}: this is not valid BSON: {}", origin.shown, malformed.reason),
+                    format!(
+                        "`{}` document {document}{path}: this is not valid BSON: {}",
+                        origin.shown, malformed.reason
+                    ),
                     "the data is damaged or incomplete; write or copy it again",
                 )
             }

@@ -2,15 +2,17 @@
 //! how a run of documents is cut into batches, decoded under the policy for values that do not fit, counted and reported.
 //! Knows nothing of files or servers: a [`DocumentSource`] gives bytes.
 
+mod chain;
 mod decode;
 mod scan;
 mod schema;
 mod slice;
 
+pub(crate) use chain::Chain;
+pub(crate) use decode::json_object_end;
 pub(crate) use scan::DocumentTable;
 pub use schema::DocumentOptions;
 pub(crate) use schema::{Found, given_or_found};
-pub(crate) use decode::json_object_end;
 pub(crate) use slice::{document_end, run_of};
 
 use std::fmt;

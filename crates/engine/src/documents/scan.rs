@@ -99,7 +99,14 @@ impl DataSource for DocumentScan {
 
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
         let columns: Vec<&str> = self.output.fields().iter().map(|field| field.name().as_str()).collect();
-        write!(f, "{}: {}, columns=[{}], parts={}", self.decoding.name, self.shown, columns.join(", "), self.parts.len())
+        write!(
+            f,
+            "{}: {}, columns=[{}], parts={}",
+            self.decoding.name,
+            self.shown,
+            columns.join(", "),
+            self.parts.len()
+        )
     }
 
     fn output_partitioning(&self) -> Partitioning {

@@ -45,7 +45,11 @@ pub(crate) fn given_or_found(
     observe(&mut inference)?;
     let schema = inference.schema();
     let fields: Fields = schema.fields().iter().map(|field| plain_text(field)).collect();
-    Ok(Found { schema: Arc::new(Schema::new(fields)), report: inference.report() })
+    let mut report = inference.report();
+    for field in &mut report {
+        field.field = plain_text(&Arc::new(field.field.clone())).as_ref().clone();
+    }
+    Ok(Found { schema: Arc::new(Schema::new(fields)), report })
 }
 
 fn check(schema: &SchemaRef) -> Result<()> {
