@@ -168,7 +168,7 @@ def read_mongo(
             cores to spare.
         batch_size: Documents of one reply.
         read_preference: ``"primary"``, ``"secondaryPreferred"`` and so on, in place of the address's.
-        projection: Whether the server sends only the columns that are read; ``"auto"``: where documents are large.
+        projection: Whether the server sends only the columns that are read; ``"auto"`` for large documents.
         resume: What can go on after a lost connection: ``"whole"`` collections; with ``"_id"`` filtered reads as well, in
             the order of ``_id``; or nothing (``"never"``).
         timeout: Seconds to look for a server, in place of the address's ``serverSelectionTimeoutMS``.
