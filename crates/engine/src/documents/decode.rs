@@ -77,7 +77,7 @@ impl Decoding {
 
     fn row_error(&self, mismatch: &Mismatch, slice: &Slice, origin: &Origin) -> Error {
         Error::Row(Box::new(RowError {
-            class: ir::ExcKind::TypeError,
+            class: ir::ExcKind::TypeError.into(),
             message: format!("{}: expected {}, found {}", mismatch.path, mismatch.expected, mismatch.found),
             file: None,
             line: 0,
@@ -93,7 +93,7 @@ impl Decoding {
         if failed == 0 {
             return;
         }
-        run.count_error(self.name, ir::ExcKind::TypeError, None, 0, failed);
+        run.count_error(self.name, ir::ExcKind::TypeError.into(), None, 0, failed);
         let first_row = origin.first_row + slice.first_document;
         let mut rejected = mismatches.take_rejected();
         for document in &mut rejected {
