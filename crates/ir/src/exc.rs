@@ -206,12 +206,6 @@ pub struct RaisedClass {
     pub own: Option<Arc<str>>,
 }
 
-impl From<ExcKind> for RaisedClass {
-    fn from(kind: ExcKind) -> RaisedClass {
-        RaisedClass { kind, own: None }
-    }
-}
-
 impl RaisedClass {
     pub fn name(&self) -> &str {
         self.own.as_deref().unwrap_or(self.kind.name())

@@ -29,7 +29,6 @@ mod number;
 mod numpy;
 mod numpy_call;
 mod numpy_names;
-mod patterns;
 mod sequence;
 mod stmt;
 mod template;
