@@ -31,6 +31,7 @@ from fuseline._aggregates import (
 )
 from fuseline._cache import use_object_cache
 from fuseline._dataset import Dataset, GroupBy
+from fuseline._documents import FieldReport, Mismatch, Rejected
 from fuseline._errors import CompileError, Diagnostic, EngineError, RowErrorWarning
 from fuseline._function import CompiledFunction, compile, compile_count
 from fuseline._progress import progress
@@ -42,8 +43,10 @@ from fuseline._sources import (
     from_pandas,
     from_polars,
     from_rows,
+    read_bson,
     read_csv,
     read_json,
+    read_mongo,
     read_parquet,
 )
 from fuseline._types import Array
@@ -61,7 +64,10 @@ __all__ = [
     "Dataset",
     "Diagnostic",
     "EngineError",
+    "FieldReport",
     "GroupBy",
+    "Mismatch",
+    "Rejected",
     "Row",
     "RowErrorWarning",
     "Session",
@@ -83,8 +89,10 @@ __all__ = [
     "n_unique",
     "progress",
     "quantile",
+    "read_bson",
     "read_csv",
     "read_json",
+    "read_mongo",
     "read_parquet",
     "session",
     "std",

@@ -10,9 +10,31 @@ class RowErrorCount(TypedDict):
     line: int
     rows: int
 
+class Mismatch(TypedDict):
+    field: str
+    expected: str
+    found: str
+    count: int
+    first_row: int
+    first: str
+
+class Rejected(TypedDict):
+    row: int
+    reason: str
+    document: bytes
+
+class FieldReport(TypedDict):
+    field: str
+    types: dict[str, int]
+    missing: int
+    documents: int
+    type: Any
+
 class Report(TypedDict):
     rows_read: int
     row_errors: list[RowErrorCount]
+    mismatches: list[Mismatch]
+    rejected: list[Rejected]
 
 class Function:
     """The base of `fuseline.CompiledFunction`."""
@@ -62,6 +84,15 @@ class Session:
     ) -> Dataset: ...
     def read_parquet(self, paths: list[str]) -> Dataset: ...
     def read_json(self, paths: list[str]) -> Dataset: ...
+    def read_bson(
+        self, paths: list[str], collection: str | None, schema: object, sample: int, on_error: str
+    ) -> tuple[Dataset, list[FieldReport]]: ...
+    def read_mongo(
+        self, spec: dict[str, Any], schema: object, sample: int, on_error: str
+    ) -> tuple[Dataset, list[FieldReport]]: ...
+    def read_extended_json(
+        self, paths: list[str], schema: object, sample: int, on_error: str
+    ) -> tuple[Dataset, list[FieldReport]]: ...
     def from_arrow(self, table: object) -> Dataset: ...
 
 class Dataset:
@@ -91,6 +122,7 @@ class Dataset:
     def stream(self) -> Stream: ...
     def write_parquet(self, path: str, bar: object) -> Report: ...
     def write_csv(self, path: str, bar: object) -> Report: ...
+    def write_bson(self, path: str, leave_out_nulls: bool, bar: object) -> Report: ...
 
 class Stream:
     """The batches of a running query."""
@@ -118,31 +150,3 @@ def elementwise(
     bar: object,
 ) -> tuple[list[ArrowArray], list[str] | None]:
     """Call a function for each row of columns."""
-
-class BsonDecoder:
-    """Documents to Arrow batches of one schema."""
-
-    def __init__(self, schema: Any, on_mismatch: str) -> None: ...
-    def append(self, data: bytes) -> int: ...
-    def finish(self) -> ArrowBatches: ...
-    def mismatches(self) -> list[tuple[str, str, str, int, str]]: ...
-
-class BsonInference:
-    """A schema from documents."""
-
-    def __init__(self) -> None: ...
-    def observe(self, data: bytes) -> None: ...
-    def schema(self) -> ArrowSchema: ...
-    def report(self) -> list[tuple[str, int, int, list[tuple[str, int]]]]: ...
-
-class RecordDecoder:
-    """Documents to the memory of a structured array."""
-
-    def __init__(self, layout: tuple[Any, ...]) -> None: ...
-    def append(self, data: bytes, memory: Any, start: int) -> int: ...
-
-def bson_encode(batches: object, leave_out_nulls: bool) -> list[bytes]:
-    """Every row of Arrow batches as one document."""
-
-def bson_encode_records(layout: tuple[Any, ...], memory: Any) -> list[bytes]:
-    """Every record of the memory of a structured array as one document."""

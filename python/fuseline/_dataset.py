@@ -12,6 +12,7 @@ import pyarrow as pa
 from fuseline import _core
 from fuseline._aggregates import Aggregate, Of
 from fuseline._columns import NumpyArray, to_numpy, to_pandas, to_structured
+from fuseline._documents import FieldReport, Mismatch, Rejected
 from fuseline._errors import RowErrorWarning, caller_level, usage_error
 from fuseline._function import as_function
 from fuseline._progress import progress_bar
@@ -34,9 +35,12 @@ class Dataset:
     there; ``"drop"`` leaves the row out. The last two are counted: see `row_errors`.
     """
 
-    def __init__(self, made: _core.Dataset) -> None:
+    def __init__(self, made: _core.Dataset, schema_report: Sequence[FieldReport] = ()) -> None:
         self._core = made
+        self._schema_report = tuple(schema_report)
         self._row_errors: dict[str, int] = {}
+        self._mismatches: tuple[Mismatch, ...] = ()
+        self._rejected: tuple[Rejected, ...] = ()
 
     # ---- what is in it
 
@@ -74,6 +78,32 @@ class Dataset:
         {'ZeroDivisionError': 1}
         """
         return dict(self._row_errors)
+
+    @property
+    def schema_report(self) -> tuple[FieldReport, ...]:
+        """What the sample showed of every field of the documents that `read_bson`, `read_mongo` or
+        ``read_json(extended=True)`` found the schema in; empty where the schema was given.
+
+        >>> import fuseline as fl, tempfile, os
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "trips.bson")
+        ...     fl.from_rows([{"x": 1}, {"x": None}]).write_bson(path, nulls="leave out")
+        ...     fl.read_bson(path).schema_report
+        (FieldReport(field='x', types={'long': 1}, missing=1, documents=2, type=DataType(int64)),)
+        """
+        return self._schema_report
+
+    @property
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """In the last run of this dataset, the values of documents that did not fit their columns: each reason with its
+        count. Empty for ``on_error="raise"``, which stops at the first.
+        """
+        return self._mismatches
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """In the last run of this dataset, the documents that ``on_error="collect"`` of the source left out."""
+        return self._rejected
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{field.name}: {field.type}" for field in self.schema)
@@ -475,6 +505,28 @@ class Dataset:
         with progress_bar("write_parquet") as bar:
             self._note(self._core.write_parquet(os.fspath(path), bar))
 
+    def write_bson(self, path: str | os.PathLike[str], *, nulls: Literal["write", "leave out"] = "write") -> None:
+        """Write one ``.bson`` file, as `mongodump` does. It appears when it is complete, or not at all.
+
+        Args:
+            path: The file; one that is there is replaced.
+            nulls: Whether a null is written as such or the field is left out.
+
+        Raises:
+            EngineError: The file cannot be written, or a value has no BSON form.
+
+        >>> import fuseline as fl, tempfile, os
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "out.bson")
+        ...     fl.from_rows([{"x": 1}]).write_bson(path)
+        ...     fl.read_bson(path).to_rows()
+        [Row(x=1)]
+        """
+        if nulls not in ("write", "leave out"):
+            raise ValueError(f'nulls is "write" or "leave out", not {nulls!r}')
+        with progress_bar("write_bson") as bar:
+            self._note(self._core.write_bson(os.fspath(path), nulls == "leave out", bar))
+
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write one CSV file with a header. It appears when it is complete, or not at all.
 
@@ -507,6 +559,8 @@ class Dataset:
             place = f" at {entry['file']}:{entry['line']}" if entry["file"] else ""
             places.append(f"{entry['rows']} rows: {entry['exception']} in {entry['function']}{place}")
         self._row_errors = counts
+        self._mismatches = tuple(Mismatch(**entry) for entry in report["mismatches"])
+        self._rejected = tuple(Rejected(**entry) for entry in report["rejected"])
         if places:
             warnings.warn(RowErrorWarning("; ".join(places), counts), stacklevel=caller_level())
 

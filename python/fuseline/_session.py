@@ -8,14 +8,16 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from fuseline import _core
 from fuseline._columns import NumpyArray, numpy_to_arrow, table_of_columns, to_arrow, values_to_arrow
+from fuseline._documents import DocumentSchema, OnDocumentError, document_schema, field_reports
 from fuseline._errors import MissingFileError
+from fuseline._mongo import read_spec
 
 if TYPE_CHECKING:
     from fuseline._dataset import Dataset
@@ -105,9 +107,35 @@ class Session:
         """As `fuseline.read_parquet`."""
         return self._dataset(self._core.read_parquet(_paths(path)))
 
-    def read_json(self, path: Path | Sequence[Path]) -> Dataset:
+    def read_json(
+        self,
+        path: Path | Sequence[Path],
+        *,
+        extended: bool = False,
+        schema: DocumentSchema | None = None,
+        sample: int = 10_000,
+        on_error: OnDocumentError = "raise",
+    ) -> Dataset:
         """As `fuseline.read_json`."""
+        if extended:
+            arrow_schema = document_schema(schema, _arrow_type)
+            return self._documents(self._core.read_extended_json(_paths(path), arrow_schema, sample, on_error))
+        if schema is not None or on_error != "raise":
+            raise ValueError("`schema=` and `on_error=` are for extended JSON: set `extended=True`")
         return self._dataset(self._core.read_json(_paths(path)))
+
+    def read_bson(
+        self,
+        path: Path | Sequence[Path],
+        *,
+        collection: str | None = None,
+        schema: DocumentSchema | None = None,
+        sample: int = 10_000,
+        on_error: OnDocumentError = "raise",
+    ) -> Dataset:
+        """As `fuseline.read_bson`."""
+        arrow_schema = document_schema(schema, _arrow_type)
+        return self._documents(self._core.read_bson(_paths(path), collection, arrow_schema, sample, on_error))
 
     def from_arrow(self, data: Any) -> Dataset:
         """As `fuseline.from_arrow`."""
@@ -153,6 +181,49 @@ class Session:
     def from_rows(self, rows: Iterable[Any], *, columns: Sequence[str] | None = None) -> Dataset:
         """As `fuseline.from_rows`."""
         return self.from_arrow(_table_of_rows(list(rows), columns))
+
+    def read_mongo(
+        self,
+        uri: str,
+        collection: str,
+        *,
+        filter: Mapping[str, Any] | bytes | None = None,
+        pipeline: Sequence[Mapping[str, Any] | bytes] | None = None,
+        sort: Mapping[str, int] | bytes | None = None,
+        schema: DocumentSchema | None = None,
+        sample: int = 1000,
+        on_error: OnDocumentError = "raise",
+        partitions: int = 1,
+        batch_size: int | None = None,
+        read_preference: str | None = None,
+        projection: Literal["auto", "always", "never"] = "auto",
+        resume: Literal["whole", "_id", "never"] = "whole",
+        timeout: float | None = None,
+        options: Mapping[str, Any] | bytes | None = None,
+    ) -> Dataset:
+        """As `fuseline.read_mongo`."""
+        spec = read_spec(
+            uri,
+            collection,
+            filter=filter,
+            pipeline=pipeline,
+            sort=sort,
+            partitions=partitions,
+            batch_size=batch_size,
+            read_preference=read_preference,
+            projection=projection,
+            resume=resume,
+            timeout=timeout,
+            options=options,
+        )
+        arrow_schema = document_schema(schema, _arrow_type)
+        return self._documents(self._core.read_mongo(spec, arrow_schema, sample, on_error))
+
+    def _documents(self, made: tuple[_core.Dataset, list[_core.FieldReport]]) -> Dataset:
+        from fuseline._dataset import Dataset
+
+        dataset, report = made
+        return Dataset(dataset, field_reports(report))
 
     def _dataset(self, made: _core.Dataset) -> Dataset:
         from fuseline._dataset import Dataset

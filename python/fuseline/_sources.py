@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fuseline._columns import NumpyArray
 from fuseline._dataset import Dataset
+from fuseline._documents import DocumentSchema, OnDocumentError
 from fuseline._session import Path, current_session
 
 
@@ -63,11 +64,58 @@ def read_parquet(path: Path | Sequence[Path]) -> Dataset:
     return current_session().read_parquet(path)
 
 
-def read_json(path: Path | Sequence[Path]) -> Dataset:
+def read_bson(
+    path: Path | Sequence[Path],
+    *,
+    collection: str | None = None,
+    schema: DocumentSchema | None = None,
+    sample: int = 10_000,
+    on_error: OnDocumentError = "raise",
+) -> Dataset:
+    """BSON files, as `mongodump` writes them: ``.bson``, ``.bson.gz``, and archives (``mongodump --archive``), plain
+    or compressed. Only the columns that are needed are decoded. Plain files are mapped into memory and read on all
+    threads.
+
+    Args:
+        path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
+        collection: Of an archive with several, the one to read: ``"database.collection"``.
+        schema: The columns: types by name (`bool`, `int`, `float`, `str` or an Arrow type), or a `pyarrow.Schema`;
+            fields that it does not name are left out. Without it the columns are found in a sample: see
+            `Dataset.schema_report`.
+        sample: How many documents the sample has, from all over a plain file.
+        on_error: What happens to a value that its column cannot hold: ``"raise"`` stops with a `TypeError` that names
+            the row and the field; ``"null"`` makes the value null; ``"drop"`` leaves the row out; ``"collect"`` leaves
+            it out and keeps the document (`Dataset.rejected`). All but the first are counted: `Dataset.mismatches`.
+
+    Raises:
+        EngineError: A file is not there (a `FileNotFoundError` as well), damaged or cut short.
+
+    >>> import fuseline as fl, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "trips.bson")
+    ...     fl.from_rows([{"fare": 3.5, "zone": "TS"}]).write_bson(path)
+    ...     fl.read_bson(path).to_rows()
+    [Row(fare=3.5, zone='TS')]
+    """
+    return current_session().read_bson(path, collection=collection, schema=schema, sample=sample, on_error=on_error)
+
+
+def read_json(
+    path: Path | Sequence[Path],
+    *,
+    extended: bool = False,
+    schema: DocumentSchema | None = None,
+    sample: int = 10_000,
+    on_error: OnDocumentError = "raise",
+) -> Dataset:
     """JSON files: one object a line, or one array of objects.
 
     Args:
         path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
+        extended: The files are MongoDB's extended JSON, canonical or relaxed: ``{"$oid": "..."}`` is an ObjectId.
+        schema: With ``extended``, as in `read_bson`.
+        sample: With ``extended``, as in `read_bson`; of each file the first documents.
+        on_error: With ``extended``, as in `read_bson`.
 
     Raises:
         EngineError: The file is not there (a `FileNotFoundError` as well), empty, or not such a JSON file.
@@ -79,7 +127,80 @@ def read_json(path: Path | Sequence[Path]) -> Dataset:
     ...     fl.read_json(path).to_rows()
     [Row(fare=3.5), Row(fare=None)]
     """
-    return current_session().read_json(path)
+    return current_session().read_json(path, extended=extended, schema=schema, sample=sample, on_error=on_error)
+
+
+def read_mongo(
+    uri: str,
+    collection: str,
+    *,
+    filter: Mapping[str, Any] | bytes | None = None,
+    pipeline: Sequence[Mapping[str, Any] | bytes] | None = None,
+    sort: Mapping[str, int] | bytes | None = None,
+    schema: DocumentSchema | None = None,
+    sample: int = 1000,
+    on_error: OnDocumentError = "raise",
+    partitions: int = 1,
+    batch_size: int | None = None,
+    read_preference: str | None = None,
+    projection: Literal["auto", "always", "never"] = "auto",
+    resume: Literal["whole", "_id", "never"] = "whole",
+    timeout: float | None = None,
+    options: Mapping[str, Any] | bytes | None = None,
+) -> Dataset:
+    """A collection of MongoDB, or a query over one. The documents' bytes become columns without a Python object.
+
+    One cursor is read by default, and the server works on the next batch while one is decoded. A read of a whole
+    collection that loses its connection goes on where it was when the server is back.
+
+    The filter, the sort and the stages may be BSON (`bytes`, such as from ``bson.encode``) in place of mappings.
+
+    Args:
+        uri: ``mongodb://`` or ``mongodb+srv://``, with user, TLS and everything else as the MongoDB manual says.
+        collection: ``"database.collection"``.
+        filter: What `find` takes.
+        pipeline: The stages of an aggregation, in place of a filter.
+        sort: Fields to 1 or -1, with a filter.
+        schema: As in `read_bson`.
+        sample: How many documents the schema is found in, from all over the collection; of a query the first ones.
+        on_error: As in `read_bson`.
+        partitions: How many ranges of ``_id`` are read side by side, each in its order. Only pays where the server has
+            cores to spare.
+        batch_size: Documents of one reply.
+        read_preference: ``"primary"``, ``"secondaryPreferred"`` and so on, in place of the address's.
+        projection: Whether the server sends only the columns that are read; ``"auto"`` for large documents.
+        resume: What can go on after a lost connection: ``"whole"`` collections; with ``"_id"`` filtered reads as well, in
+            the order of ``_id``; or nothing (``"never"``).
+        timeout: Seconds to look for a server, in place of the address's ``serverSelectionTimeoutMS``.
+        options: Further fields of the command, such as ``collation``, ``hint`` or ``maxTimeMS``.
+
+    Raises:
+        EngineError: The server does not answer, refuses the credentials, or gives an error.
+
+    >>> import fuseline as fl
+    >>> try:
+    ...     fl.read_mongo("mongodb://localhost:1", "shop.orders", timeout=0.1)
+    ... except fl.EngineError as error:
+    ...     print(str(error).split(" within")[0])
+    no MongoDB server at `localhost:1` answered
+    """
+    return current_session().read_mongo(
+        uri,
+        collection,
+        filter=filter,
+        pipeline=pipeline,
+        sort=sort,
+        schema=schema,
+        sample=sample,
+        on_error=on_error,
+        partitions=partitions,
+        batch_size=batch_size,
+        read_preference=read_preference,
+        projection=projection,
+        resume=resume,
+        timeout=timeout,
+        options=options,
+    )
 
 
 def from_arrow(data: Any) -> Dataset:

@@ -27,6 +27,14 @@ const FIRST_STEP_ROWS: usize = 4096;
 /// Copied text is gathered in blocks of at most this, which 32 bits address.
 const COPIES_BYTES_MAX: usize = 1 << 30;
 
+/// What stands before each document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    None,
+    /// The type byte and the key of an item of an array.
+    Items,
+}
+
 /// What views of text point into.
 enum Block {
     /// A buffer that was handed in.
@@ -111,17 +119,27 @@ impl Decoder {
     /// nearly all of the buffer is text of the batch, the batch keeps the buffer alive; else it copies its text. After an
     /// error the documents before the failing one are kept.
     pub fn append(&mut self, buffer: &Buffer) -> Result<usize, DecodeError> {
+        self.append_framed(buffer, Framing::None)
+    }
+
+    /// As [`Decoder::append`] for the documents of a BSON array, as a server sends them: each behind the type byte and the
+    /// key of an array item. `buffer` holds whole items, without the array's own length and terminator.
+    pub fn append_items(&mut self, buffer: &Buffer) -> Result<usize, DecodeError> {
+        self.append_framed(buffer, Framing::Items)
+    }
+
+    fn append_framed(&mut self, buffer: &Buffer, framing: Framing) -> Result<usize, DecodeError> {
         if u32::try_from(buffer.len()).is_err() || self.blocks.len() >= u32::MAX as usize {
             return Err(DecodeError::TooLarge { bytes: buffer.len() });
         }
         let row = self.root.len();
         self.blocks.push(Block::Given(buffer.clone()));
-        let outcome = self.append_documents(buffer.as_slice(), self.blocks.len() as u32 - 1);
+        let outcome = self.append_documents(buffer.as_slice(), self.blocks.len() as u32 - 1, framing);
         self.release(buffer, row);
         outcome
     }
 
-    fn append_documents(&mut self, bytes: &[u8], block: u32) -> Result<usize, DecodeError> {
+    fn append_documents(&mut self, bytes: &[u8], block: u32, framing: Framing) -> Result<usize, DecodeError> {
         let forgiven = Forgiven::default();
         let forgives = self.options.on_mismatch == OnMismatch::Null;
         let source = Source { bytes, block, depth: 0, forgiven: forgives.then_some(&forgiven) };
@@ -129,6 +147,13 @@ impl Decoder {
         let mut count = 0;
         let mut room_until = 0;
         while position < bytes.len() {
+            if framing == Framing::Items {
+                position = element::item_document(bytes, position).map_err(|malformed| DecodeError::Malformed {
+                    document: self.documents,
+                    path: String::new(),
+                    malformed,
+                })?;
+            }
             if count >= room_until {
                 room_until = count + self.make_room(bytes, position, count);
             }

@@ -221,6 +221,16 @@ pub fn skip_document(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Mal
     Ok(end)
 }
 
+/// Where the document starts that is the array item at `at`: behind its type byte and its key.
+#[inline]
+pub fn item_document(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+    match bytes.get(at) {
+        Some(byte) if *byte == ElementType::Document as u8 => Ok(cstring(bytes, at + 1)?.1),
+        Some(byte) => Err(Malformed::new(at, Reason::ElementType(*byte))),
+        None => Err(Malformed::new(at, Reason::Truncated)),
+    }
+}
+
 /// The type of the element at `position`, or `None` at the document's terminator. `body` ends behind the terminator.
 #[inline]
 pub fn next_element(body: &[u8], position: usize) -> Result<Option<ElementType>, Malformed> {

@@ -2,14 +2,15 @@
 //! before it is used, and every failure says which document and which field: `document 42, a.b[3]: expected int32, found
 //! string`.
 //!
-//! [`Inference`] finds a schema, [`Decoder`] reads, [`encode()`] writes, [`validate`] only checks. `schema` says which Arrow
-//! type stands for which BSON type; `docs/bson-types.md` says it to users. [`structured`] reads and writes fixed-size
-//! records, NumPy's structured arrays, instead of columns.
+//! [`Inference`] finds a schema, [`Decoder`] reads, [`encode()`] writes, [`validate`] only checks; [`extjson`] makes
+//! documents of extended JSON. `schema` says which Arrow type stands for which BSON type; `docs/bson-types.md` says it to
+//! users. [`structured`] reads and writes fixed-size records, NumPy's structured arrays, instead of columns.
 #![warn(missing_docs)]
 
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod extjson;
 pub mod infer;
 pub mod schema;
 pub mod structured;

@@ -3,7 +3,8 @@
 //! corpus the runner reads it too.
 //!
 //! A valid case: `canonical_bson` must pass and come back from Arrow as the same bytes, or as `through_arrow` where types
-//! are converted on purpose. `degenerate_bson` is read as the same. An error case: `bson` must be refused.
+//! are converted on purpose. `degenerate_bson` is read as the same. An error case: `bson` must be refused. `canonical_extjson`
+//! is extended JSON for the same bytes; a `string` of `parseErrors` is none.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use arrow_schema::{Field, Schema};
-use bson_arrow::{Decoder, Documents, EncodeOptions, Inference, Options, encode, schema, validate};
+use bson_arrow::{Decoder, Documents, EncodeOptions, Inference, Options, encode, extjson, schema, validate};
 use serde_json::Value;
 use support::assert_valid;
 
@@ -81,6 +82,37 @@ fn check_valid(case: &Value, ours: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// What is wrong with the extended JSON of a case that should pass.
+fn check_json(case: &Value) -> Result<(), String> {
+    let canonical = case["canonical_bson"].as_str().unwrap_or_default().to_uppercase();
+    for key in ["canonical_extjson", "degenerate_extjson", "relaxed_extjson"] {
+        let Some(text) = case[key].as_str() else { continue };
+        let mut bytes = Vec::new();
+        extjson::to_bson(text.as_bytes(), &mut bytes).map_err(|error| format!("{key}: {error}"))?;
+        validate(&bytes).map_err(|error| format!("{key}: {error}"))?;
+        // The relaxed form does not say every type.
+        let exact = key != "relaxed_extjson" && case["lossy"] != true;
+        if exact && hex(&bytes) != canonical {
+            return Err(format!("{key} became {}", hex(&bytes)));
+        }
+        let end = extjson::object_end(text.as_bytes(), 0);
+        if end != Some(text.len()) {
+            return Err(format!("{key} ends at {end:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A text that is no extended JSON; for decimals it is the number alone.
+fn check_json_error(case: &Value, decimal: bool) -> Result<(), String> {
+    let text = case["string"].as_str().ok_or("`string` is missing")?;
+    let wrapped = serde_json::json!({"d": {"$numberDecimal": text}}).to_string();
+    match extjson::to_bson(if decimal { &wrapped } else { text }.as_bytes(), &mut Vec::new()) {
+        Ok(()) => Err("it is accepted".to_string()),
+        Err(_) => Ok(()),
+    }
+}
+
 fn check_error(case: &Value) -> Result<(), String> {
     let bytes = unhex(case["bson"].as_str().ok_or("`bson` is missing")?);
     if validate(&bytes).is_ok() {
@@ -105,7 +137,10 @@ fn run(folder: &Path, ours: bool) -> (usize, Vec<String>) {
         let cases = |key: &str| file[key].as_array().cloned().unwrap_or_default();
         let valid = cases("valid").into_iter().map(|case| (check_valid(&case, ours), case));
         let errors = cases("decodeErrors").into_iter().map(|case| (check_error(&case), case));
-        for (outcome, case) in valid.chain(errors) {
+        let json = cases("valid").into_iter().map(|case| (check_json(&case), case));
+        let decimal = file["bson_type"] == "0x13";
+        let json_errors = cases("parseErrors").into_iter().map(|case| (check_json_error(&case, decimal), case));
+        for (outcome, case) in valid.chain(errors).chain(json).chain(json_errors) {
             count += 1;
             if let Err(reason) = outcome {
                 let name = path.file_name().unwrap().to_string_lossy();

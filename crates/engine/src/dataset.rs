@@ -13,6 +13,7 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
 
 use crate::aggregate::{Aggregate, Fold, FoldResult};
+use crate::bson::BsonWriteOptions;
 use crate::error::{Error, Result};
 use crate::execute;
 use crate::failure;
@@ -497,6 +498,11 @@ impl Dataset {
     /// Writes one Parquet file; it appears when it is complete, or not at all.
     pub fn write_parquet(&self, path: &Path, watch: Watch<'_>) -> Result<Report> {
         write::parquet(self.stream()?, path, watch)
+    }
+
+    /// Writes one `.bson` file; it appears when it is complete, or not at all.
+    pub fn write_bson(&self, path: &Path, options: BsonWriteOptions, watch: Watch<'_>) -> Result<Report> {
+        crate::bson::write(self.stream()?, path, options, watch)
     }
 
     /// Writes one CSV file with a header; it appears when it is complete, or not at all.

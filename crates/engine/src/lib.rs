@@ -5,13 +5,16 @@
 //! them), [`session`] and [`dataset`] (what users touch), then how it is run.
 
 pub mod aggregate;
+mod bson;
 pub mod dataset;
+mod documents;
 pub mod error;
 mod execute;
 mod failure;
 pub mod function;
 mod group;
 pub mod kernel;
+mod mongo;
 mod names;
 mod plan;
 pub mod run;
@@ -22,15 +25,19 @@ mod write;
 
 // The crates whose types appear in this crate's interface: users of `engine` name them through it.
 pub use arrow;
+pub use bson_arrow;
 pub use codegen;
 pub use ir;
 pub use runtime;
 
 pub use aggregate::{Aggregate, AggregateKind, Fold, FoldResult};
+pub use bson::BsonWriteOptions;
 pub use dataset::{Column, Dataset, JoinKind, OnError, SortKey};
+pub use documents::DocumentOptions;
 pub use error::{EngineError, Error, PlanError, Result, RowError};
 pub use function::{CaptureValues, CompiledFunction, Keepalive, StateValue};
 pub use kernel::{Argument, elementwise};
+pub use mongo::{FindOrAggregate, MongoRead, Projection, Resume};
 pub use run::{BatchStream, ErrorCount, Progress, Report, Watch};
 pub use session::{Session, SessionOptions};
 pub use source::CsvOptions;

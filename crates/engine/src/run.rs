@@ -20,6 +20,8 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
 use tokio::sync::Semaphore;
 
+use bson_arrow::{ReasonCount, Rejected};
+
 use crate::error::{Error, Result};
 use crate::failure;
 use crate::plan::MeterExec;
@@ -61,6 +63,10 @@ pub struct Report {
     pub rows_read: u64,
     /// Counts of row errors that did not stop the query, by function, class and line.
     pub row_errors: Vec<ErrorCount>,
+    /// Values of documents that did not fit their columns: each reason with its count.
+    pub mismatches: Vec<ReasonCount>,
+    /// Documents that were left out and kept for the caller, in the order of the rows.
+    pub rejected: Vec<Rejected>,
 }
 
 /// What the operators of one running plan share.
@@ -71,6 +77,15 @@ pub(crate) struct RunState {
     cancel: AtomicU8,
     rows_read: AtomicU64,
     errors: Mutex<BTreeMap<ErrorKey, u64>>,
+    documents: Mutex<DocumentAccount>,
+}
+
+/// What happened to values of documents that did not fit.
+#[derive(Debug, Default)]
+struct DocumentAccount {
+    /// By field, type expected and type found.
+    reasons: BTreeMap<(String, String, &'static str), ReasonCount>,
+    rejected: Vec<Rejected>,
 }
 
 /// Function, class number, file and line.
@@ -85,6 +100,7 @@ impl RunState {
             cancel: AtomicU8::new(0),
             rows_read: AtomicU64::new(0),
             errors: Mutex::default(),
+            documents: Mutex::default(),
         })
     }
 
@@ -116,6 +132,26 @@ impl RunState {
     pub fn count_error(&self, function: &str, class: ir::RaisedClass, file: Option<&str>, line: u32, rows: u64) {
         let key = (function.to_owned(), class, file.map(str::to_owned), line);
         *lock(&self.errors).entry(key).or_insert(0) += rows;
+    }
+
+    /// Adds what a decoder found, the first of whose documents is row `first_row`.
+    pub fn count_mismatches(&self, reasons: &[ReasonCount], first_row: u64, rejected: Vec<Rejected>) {
+        let mut account = lock(&self.documents);
+        for reason in reasons {
+            let mut reason = reason.clone();
+            reason.first.document += first_row;
+            let key = (reason.field.clone(), reason.expected.clone(), reason.found_type);
+            match account.reasons.get_mut(&key) {
+                None => drop(account.reasons.insert(key, reason)),
+                Some(known) => {
+                    known.count += reason.count;
+                    if reason.first.document < known.first.document {
+                        known.first = reason.first;
+                    }
+                }
+            }
+        }
+        account.rejected.extend(rejected);
     }
 
     fn error_counts(&self) -> Vec<ErrorCount> {
@@ -202,7 +238,15 @@ fn task_failed(error: impl std::fmt::Display) -> Error {
 
 /// The report of a run that has ended.
 pub(crate) fn report_of(run: &RunState) -> Report {
-    Report { rows_read: run.progress(None).rows, row_errors: run.error_counts() }
+    let account = lock(&run.documents);
+    let mut rejected = account.rejected.clone();
+    rejected.sort_by_key(|document| document.mismatch.document);
+    Report {
+        rows_read: run.progress(None).rows,
+        row_errors: run.error_counts(),
+        mismatches: account.reasons.values().cloned().collect(),
+        rejected,
+    }
 }
 
 /// Runs every part of the plan, several at a time, and gives the batches of all in order.
@@ -237,14 +281,21 @@ pub(crate) fn shown_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8View => DataType::Utf8,
         DataType::BinaryView => DataType::Binary,
+        DataType::List(item) => DataType::List(shown_field(item)),
+        DataType::LargeList(item) => DataType::LargeList(shown_field(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(shown_field).collect()),
         other => other.clone(),
     }
 }
 
+/// What users see of a field; what its metadata says, such as an extension type, stays.
+fn shown_field(field: &Arc<Field>) -> Arc<Field> {
+    Arc::new(field.as_ref().clone().with_data_type(shown_type(field.data_type())))
+}
+
 /// What users see of a schema.
 pub(crate) fn shown_schema(schema: &Schema) -> SchemaRef {
-    let shown = |field: &Arc<Field>| Field::new(field.name(), shown_type(field.data_type()), field.is_nullable());
-    Arc::new(Schema::new(schema.fields().iter().map(shown).collect::<Vec<_>>()))
+    Arc::new(Schema::new(schema.fields().iter().map(shown_field).collect::<Vec<_>>()))
 }
 
 /// A batch with the types of `schema`.

@@ -11,9 +11,14 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 
+use bson_arrow::FieldReport;
+
+use crate::bson::Content;
 use crate::dataset::Dataset;
+use crate::documents::DocumentOptions;
 use crate::error::{Error, Result};
 use crate::failure;
+use crate::mongo::{Clients, MongoRead};
 use crate::plan;
 use crate::run::RunState;
 use crate::source::{self, CsvOptions};
@@ -48,6 +53,7 @@ struct SessionInner {
     runtime: Option<tokio::runtime::Runtime>,
     base_state: SessionState,
     threads: usize,
+    clients: Clients,
 }
 
 impl Drop for SessionInner {
@@ -70,7 +76,7 @@ impl Session {
             .max_blocking_threads(threads.max(8) * 4)
             .thread_name("fuseline")
             .thread_stack_size(THREAD_STACK_BYTES)
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(|error| Error::engine(format!("cannot start worker threads: {error}")))?;
         let mut environment = RuntimeEnvBuilder::new();
@@ -86,7 +92,9 @@ impl Session {
             .with_physical_optimizer_rules(plan::physical_rules())
             .with_query_planner(Arc::new(plan::Planner))
             .build();
-        Ok(Session { inner: Arc::new(SessionInner { runtime: Some(runtime), base_state, threads }) })
+        Ok(Session {
+            inner: Arc::new(SessionInner { runtime: Some(runtime), base_state, threads, clients: Clients::default() }),
+        })
     }
 
     /// The session used where none is named: made on first use, from the environment.
@@ -116,6 +124,43 @@ impl Session {
     /// Reads JSON files as one table: one object a line, or one array of objects a file.
     pub fn read_json(&self, paths: &[String]) -> Result<Dataset> {
         Dataset::from_table(self, source::json::open(self, paths)?)
+    }
+
+    /// Reads `.bson` files and archives, plain or compressed, as one table; of an archive this `database.collection`. Also
+    /// gives what the sample showed of every field.
+    pub fn read_bson(
+        &self,
+        paths: &[String],
+        collection: Option<String>,
+        options: &DocumentOptions,
+    ) -> Result<(Dataset, Vec<FieldReport>)> {
+        self.read_documents(paths, &Content::Bson { collection }, options)
+    }
+
+    /// Reads files of MongoDB's extended JSON as one table: objects one behind the other, or in one array a file.
+    pub fn read_extended_json(
+        &self,
+        paths: &[String],
+        options: &DocumentOptions,
+    ) -> Result<(Dataset, Vec<FieldReport>)> {
+        self.read_documents(paths, &Content::Json, options)
+    }
+
+    /// Reads a collection or a query of MongoDB as a table. Connects at once where the schema is not given, for a sample.
+    pub fn read_mongo(&self, read: &MongoRead, options: &DocumentOptions) -> Result<(Dataset, Vec<FieldReport>)> {
+        let opened = crate::mongo::open(&self.inner.clients, read, options);
+        let (table, found) = self.runtime()?.block_on(opened)?;
+        Ok((Dataset::from_table(self, table)?, found.report))
+    }
+
+    fn read_documents(
+        &self,
+        paths: &[String],
+        content: &Content,
+        options: &DocumentOptions,
+    ) -> Result<(Dataset, Vec<FieldReport>)> {
+        let (table, found) = crate::bson::open(paths, content, options)?;
+        Ok((Dataset::from_table(self, table)?, found.report))
     }
 
     /// Batches in memory, without a copy. All must have this schema.

@@ -20,13 +20,13 @@ use crate::run::{BatchStream, Report, Watch};
 const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// A file that appears under its name when it is finished, and not at all otherwise.
-struct Target {
+pub(crate) struct Target {
     file: NamedTempFile,
     shown: String,
 }
 
 impl Target {
-    fn create(path: &Path) -> Result<Target> {
+    pub fn create(path: &Path) -> Result<Target> {
         let shown = path.display().to_string();
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -43,12 +43,17 @@ impl Target {
         Ok(Target { file, shown })
     }
 
-    fn output(&self) -> Result<BufWriter<File>> {
+    pub fn output(&self) -> Result<BufWriter<File>> {
         let file = self.file.reopen().map_err(|error| cannot_write(&self.shown, &error))?;
         Ok(BufWriter::with_capacity(1024 * 1024, file))
     }
 
-    fn finish(self, path: &Path) -> Result<()> {
+    /// As users wrote the path.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    pub fn finish(self, path: &Path) -> Result<()> {
         let cannot = |error: std::io::Error| cannot_write(&self.shown, &error);
         self.file.as_file().sync_all().map_err(cannot)?;
         // A temporary file is private; a result has the permissions of any new file.
@@ -72,7 +77,7 @@ fn umask() -> u32 {
     mask.and_then(|mask| u32::from_str_radix(mask.trim(), 8).ok()).unwrap_or(0o022)
 }
 
-fn cannot_write(shown: &str, error: &std::io::Error) -> Error {
+pub(crate) fn cannot_write(shown: &str, error: &std::io::Error) -> Error {
     Error::engine(format!("cannot write `{shown}`: {}", failure::io_reason(error)))
 }
 

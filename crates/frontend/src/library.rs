@@ -20,7 +20,7 @@ macro_rules! modules {
     };
 }
 
-modules!("bisect", "builtins", "functools", "heapq", "numpy", "operator");
+modules!("bisect", "builtins", "functools", "heapq", "itertools", "numpy", "operator");
 
 /// A module that has been read.
 struct Module {
@@ -110,6 +110,14 @@ pub fn function_named(module_name: &str, name: &str) -> Option<usize> {
 pub fn for_count(number: usize, count: usize) -> Option<usize> {
     let (module, index) = module_of(number)?;
     let wanted = format!("{}__{count}", module.names.get(index)?);
+    let found = module.names.iter().position(|name| *name == wanted)?;
+    Some(number - index + found)
+}
+
+/// The function that stands for an attribute of another, as in `chain.from_iterable`.
+pub fn method(number: usize, attribute: &str) -> Option<usize> {
+    let (module, index) = module_of(number)?;
+    let wanted = format!("{}__{attribute}", module.names.get(index)?);
     let found = module.names.iter().position(|name| *name == wanted)?;
     Some(number - index + found)
 }

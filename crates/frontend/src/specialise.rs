@@ -623,6 +623,20 @@ impl<'p> Compiler<'p> {
             }
         }
         found.sort_by(|a, b| (a.place, a.code).cmp(&(b.place, b.code)));
+        let lost = self.reached().into_iter().find(|id| self.specs[id.0 as usize].failed);
+        if let (true, Some(id)) = (found.is_empty(), lost) {
+            let inside = self.specs[id.0 as usize].diagnostics.first();
+            let message = inside.map_or_else(String::new, |inside| inside.message.clone());
+            found.push(Diagnostic {
+                code: "internal",
+                message: format!("a function of the library cannot be compiled here: {message}"),
+                place: self
+                    .source(self.specs[0].key.callable)
+                    .map_or(Place { file: 0, start: 0, end: 0 }, |s| s.place()),
+                labels: Vec::new(),
+                help: None,
+            });
+        }
         found
     }
 

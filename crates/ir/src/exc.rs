@@ -206,6 +206,12 @@ pub struct RaisedClass {
     pub own: Option<Arc<str>>,
 }
 
+impl From<ExcKind> for RaisedClass {
+    fn from(kind: ExcKind) -> RaisedClass {
+        RaisedClass { kind, own: None }
+    }
+}
+
 impl RaisedClass {
     pub fn name(&self) -> &str {
         self.own.as_deref().unwrap_or(self.kind.name())

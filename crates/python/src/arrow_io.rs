@@ -2,7 +2,7 @@
 //! whatever offers `__arrow_c_array__` or `__arrow_c_stream__` will do.
 
 use std::ffi::CStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader, make_array};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
@@ -59,11 +59,11 @@ pub fn import_type(object: &Bound<'_, PyAny>) -> PyResult<DataType> {
 }
 
 /// The schema that an object such as `pyarrow.Schema` stands for.
-pub fn import_schema(object: &Bound<'_, PyAny>) -> PyResult<SchemaRef> {
+pub fn import_schema(object: &Bound<'_, PyAny>) -> PyResult<Schema> {
     let capsule = object.call_method0(intern!(object.py(), "__arrow_c_schema__"))?;
     let schema = capsule.cast::<PyCapsule>()?.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
-    // SAFETY: as in `import_type`.
-    Ok(Arc::new(Schema::try_from(unsafe { schema.as_ref() }).map_err(failed)?))
+    // SAFETY: as in `import_array`; here the structure stays where it is.
+    Schema::try_from(unsafe { schema.as_ref() }).map_err(failed)
 }
 
 /// An array for Python to take.

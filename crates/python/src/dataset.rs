@@ -4,12 +4,16 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use engine::{Aggregate, AggregateKind, BatchStream, Column, CsvOptions, JoinKind, OnError, SessionOptions, SortKey};
+use engine::{
+    Aggregate, AggregateKind, BatchStream, BsonWriteOptions, Column, CsvOptions, JoinKind, OnError, SessionOptions,
+    SortKey,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::arrow_io::{ArrowBatches, ArrowSchema, import_stream, import_type};
+use crate::documents;
 use crate::errors::{dataset_error, guard};
 use crate::fold::{self, Functions};
 use crate::function::Function;
@@ -70,6 +74,53 @@ impl Session {
         guard(py, || finish(py, py.detach(|| self.0.read_json(&paths))))
     }
 
+    /// A dataset and the report of the sample.
+    fn read_bson<'py>(
+        &self,
+        py: Python<'py>,
+        paths: Vec<String>,
+        collection: Option<String>,
+        schema: &Bound<'py, PyAny>,
+        sample: usize,
+        on_error: &str,
+    ) -> PyResult<(Dataset, Bound<'py, PyList>)> {
+        guard(py, || {
+            let options = documents::options(schema, sample, on_error)?;
+            with_report(py, py.detach(|| self.0.read_bson(&paths, collection, &options)))
+        })
+    }
+
+    /// As `read_bson`, for what `fuseline._mongo` describes.
+    fn read_mongo<'py>(
+        &self,
+        py: Python<'py>,
+        spec: &Bound<'py, PyDict>,
+        schema: &Bound<'py, PyAny>,
+        sample: usize,
+        on_error: &str,
+    ) -> PyResult<(Dataset, Bound<'py, PyList>)> {
+        guard(py, || {
+            let read = documents::mongo_read(spec)?;
+            let options = documents::options(schema, sample, on_error)?;
+            with_report(py, py.detach(|| self.0.read_mongo(&read, &options)))
+        })
+    }
+
+    /// As `read_bson`.
+    fn read_extended_json<'py>(
+        &self,
+        py: Python<'py>,
+        paths: Vec<String>,
+        schema: &Bound<'py, PyAny>,
+        sample: usize,
+        on_error: &str,
+    ) -> PyResult<(Dataset, Bound<'py, PyList>)> {
+        guard(py, || {
+            let options = documents::options(schema, sample, on_error)?;
+            with_report(py, py.detach(|| self.0.read_extended_json(&paths, &options)))
+        })
+    }
+
     fn from_arrow(&self, table: &Bound<'_, PyAny>) -> PyResult<Dataset> {
         let py = table.py();
         guard(py, || {
@@ -85,6 +136,14 @@ pub struct Dataset(engine::Dataset);
 
 fn finish(py: Python<'_>, made: engine::Result<engine::Dataset>) -> PyResult<Dataset> {
     made.map(Dataset).map_err(|error| dataset_error(py, error))
+}
+
+fn with_report(
+    py: Python<'_>,
+    made: engine::Result<(engine::Dataset, Vec<engine::bson_arrow::FieldReport>)>,
+) -> PyResult<(Dataset, Bound<'_, PyList>)> {
+    let (dataset, report) = made.map_err(|error| dataset_error(py, error))?;
+    Ok((Dataset(dataset), documents::field_reports(py, &report)?))
 }
 
 fn on_error(text: &str) -> PyResult<OnError> {
@@ -274,6 +333,17 @@ impl Dataset {
         bar: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_parquet(&path, watch))?))
+    }
+
+    fn write_bson<'py>(
+        &self,
+        py: Python<'py>,
+        path: PathBuf,
+        leave_out_nulls: bool,
+        bar: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let options = BsonWriteOptions { leave_out_nulls };
+        guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_bson(&path, options, watch))?))
     }
 
     fn write_csv<'py>(&self, py: Python<'py>, path: PathBuf, bar: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {

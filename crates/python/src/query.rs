@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::documents;
 use crate::errors::dataset_error;
 
 /// Runs `body`; `bar` has a method `update(rows, rows_total)` or is `None`.
@@ -56,5 +57,7 @@ pub fn report_dict<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'py,
     let dict = PyDict::new(py);
     dict.set_item("rows_read", report.rows_read)?;
     dict.set_item("row_errors", errors)?;
+    dict.set_item("mismatches", documents::reasons(py, &report.mismatches)?)?;
+    dict.set_item("rejected", documents::rejected(py, &report.rejected)?)?;
     Ok(dict)
 }

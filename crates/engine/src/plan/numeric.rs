@@ -207,7 +207,7 @@ fn finish_ints(kind: NumericKind, values: &[i128], counts: &[i64], shown: &str) 
 
 fn overflow(shown: &str) -> Error {
     Error::Row(Box::new(RowError {
-        class: ir::ExcKind::OverflowError,
+        class: ir::ExcKind::OverflowError.into(),
         message: format!("the sum of `{shown}` does not fit into 64 bits"),
         file: None,
         line: 0,

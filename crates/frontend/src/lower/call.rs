@@ -44,6 +44,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Thing::Static(Static::Class(class)) => {
                     return self.call_on_class(class, attribute.attr.as_str(), call).map(Thing::Val);
                 }
+                Thing::Static(Static::Function(function))
+                    if let Some(method) = library::method(function, attribute.attr.as_str()) =>
+                {
+                    Thing::Static(Static::Function(method))
+                }
                 Thing::Static(known) => {
                     let message = format!("{} has no method that can be compiled", describe(&known));
                     return self.fail_at(&attribute.attr, "unknown-attribute", message, None);
@@ -89,7 +94,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let message = format!("the module `{module}` cannot be called");
                 self.fail("type-mismatch", message, None)
             }
-            Static::Absent => self.fail("not-a-value", "`...` cannot be called", None),
+            Static::Absent | Static::Constant(_) => self.clash("this object is not callable"),
         }
     }
 
@@ -175,24 +180,35 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// A list that a function of the library adds another argument to, as its annotation `list["item"]` says, holds that
-    /// argument from the call on.
+    /// argument from the call on; `list["*source"]` stands for what the generator `source` yields.
     fn grow_lists(&mut self, parameters: Option<&'p ast::Parameters>, matched: &mut [Option<Thing>]) -> Lowered<()> {
         let list = parameter_list(parameters);
         for (index, parameter) in list.iter().enumerate() {
             let Some(Expr::Subscript(annotation)) = parameter.annotation() else { continue };
-            let Expr::StringLiteral(item) = &*annotation.slice else { continue };
-            let Some(position) = list.iter().position(|other| other.name().as_str() == item.value.to_str()) else {
-                continue;
+            let Expr::StringLiteral(text) = &*annotation.slice else { continue };
+            let (text, of_items) = match text.value.to_str().strip_prefix('*') {
+                Some(text) => (text, true),
+                None => (text.value.to_str(), false),
             };
+            let Some(position) = list.iter().position(|other| other.name().as_str() == text) else { continue };
             let (Some(Some(Thing::Val(list))), Some(Some(Thing::Val(item)))) =
                 (matched.get(index), matched.get(position))
             else {
                 continue;
             };
-            if let Type::List(_) = list.ty() {
-                let (list, item) = (list.clone(), item.clone());
+            let (list, item) = (list.clone(), item.clone());
+            if !matches!(list.ty(), Type::List(_)) {
+                continue;
+            }
+            if !of_items {
                 let item = self.list_item(&list, &item)?;
                 matched[position] = Some(Thing::Val(item));
+            } else if let Some(generator) = self.compiler.generator_of(item.ty())
+                && let Some(shape) = self.compiler.item_of(generator)
+            {
+                for site in list.shape.origin.sites.clone() {
+                    self.sites.grow(site, &shape);
+                }
             }
         }
         Ok(())
@@ -234,8 +250,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         for (parameter, thing) in list.into_iter().zip(matched) {
             let name = parameter.name().as_str();
             match thing {
+                Some(thing) if is_constant(parameter) => things.push(constant_of(thing)),
                 Some(thing) => things.push(self.argument(thing)?),
                 None => match self.default_value(callable, parameter)? {
+                    Some(thing) if is_constant(parameter) => things.push(constant_of(thing)),
                     Some(thing) => things.push(thing),
                     None => missing.push(format!("'{name}'")),
                 },
@@ -402,7 +420,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
             return Ok(Some(Thing::Static(Static::Absent)));
         }
-        if let Some(binding) = source.and_then(|source| source.defaults.get(parameter.name().as_str())) {
+        if let Some(binding) = source.and_then(|source| source.defaults.get(parameter.name().as_str()))
+            && !is_library
+        {
             let name = parameter.name().as_str();
             return self.default_binding(name, binding).map(Some);
         }
@@ -422,7 +442,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let val = self.expr(default)?;
         self.at_place(place);
-        Ok(Some(Thing::Val(Val { known: None, ..val })))
+        let known = val.known.clone().filter(|_| is_library);
+        Ok(Some(Thing::Val(Val { known, ..val })))
     }
 
     pub fn default_binding(&mut self, name: &str, binding: &'p Binding) -> Lowered<Thing> {
@@ -454,7 +475,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_member(module, name, arguments)
             }
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
-            Static::Absent => self.clash("'ellipsis' object is not callable"),
+            Static::Absent | Static::Constant(_) => self.clash("this object is not callable"),
         }
     }
 
@@ -583,16 +604,29 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// What was refused in a function of the library is a problem of the call: its reader has never seen that code.
     fn report_refusal(&mut self, id: SpecId) {
-        if library::is_library_function(self.function) {
-            return;
-        }
         if let Some(found) = self.compiler.refusal(id) {
             let message = match self.compiler.name_of(id) {
-                Some(name) => format!("`{name}`: {}", found.message),
-                None => found.message,
+                // Between functions of the library the message is handed on.
+                Some(name) if !library::is_library_function(self.function) => format!("`{name}`: {}", found.message),
+                _ => found.message,
             };
             self.report(found.code, message, self.place, found.help);
         }
+    }
+}
+
+/// Whether the argument must be a constant: the types inside depend on it. Such parameters of the library say so.
+fn is_constant(parameter: &ast::ParameterWithDefault) -> bool {
+    matches!(parameter.annotation(), Some(Expr::StringLiteral(text)) if text.value.to_str() == "constant")
+}
+
+fn constant_of(thing: Thing) -> Thing {
+    match &thing {
+        Thing::Val(val) => match val.known_int() {
+            Some(number) => Thing::Static(Static::Constant(number)),
+            None => thing,
+        },
+        Thing::Static(_) => thing,
     }
 }
 

@@ -284,6 +284,7 @@ impl<'p> Lowerer<'_, 'p> {
         let Some(env) = self.env() else { return Err(Stop::Dead) };
         match env.var(slot) {
             Var::Bound(val) => Ok(Thing::Val(val)),
+            Var::Static(Static::Constant(number)) => Ok(Thing::Val(self.int(number))),
             Var::Static(known) => Ok(Thing::Static(known)),
             Var::Poisoned => Err(Stop::Failed),
             Var::Mixed => self.fail(
@@ -584,5 +585,6 @@ pub fn describe(known: &Static) -> String {
         Static::Module(module) => format!("the module `{module}`"),
         Static::Member(module, name) => format!("`{module}.{name}`"),
         Static::Absent => "`...`".to_owned(),
+        Static::Constant(number) => format!("`{number}`"),
     }
 }

@@ -86,7 +86,7 @@ impl Lowerer<'_, '_> {
         self.merge(edges, None)?.pop().ok_or(Stop::Dead)
     }
 
-    fn merge(&mut self, mut edges: Vec<(Edge, Vec<Val>)>, live: Option<&SlotSet>) -> Lowered<Vec<Val>> {
+    pub fn merge(&mut self, mut edges: Vec<(Edge, Vec<Val>)>, live: Option<&SlotSet>) -> Lowered<Vec<Val>> {
         if edges.len() < 2 {
             return match edges.pop() {
                 Some((edge, vals)) => {

@@ -29,6 +29,7 @@ mod number;
 mod numpy;
 mod numpy_call;
 mod numpy_names;
+mod patterns;
 mod sequence;
 mod stmt;
 mod template;

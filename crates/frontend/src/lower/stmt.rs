@@ -1,8 +1,11 @@
 //! Statements. Each failed one is reported and the walk goes on, so that all errors of a program come at once; what it
 //! would have bound is poisoned, so that nothing is said twice.
 
+use ir::Type;
+
 use super::value::Static;
-use super::{Edge, Lowered, Lowerer, Stop, Var};
+use super::{Edge, Lowered, Lowerer, Stop, Thing, Val, Var};
+use crate::library;
 use crate::locate::FunctionNode;
 use crate::names::Slot;
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
@@ -48,7 +51,11 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::Pass(_) => Ok(()),
             Stmt::Return(inner) => {
                 let val = match &inner.value {
-                    Some(value) => self.expr(value)?,
+                    Some(value) => {
+                        let val = self.expr(value)?;
+                        self.refuse_late(val.ty())?;
+                        val
+                    }
                     None => self.none(),
                 };
                 self.leave(val);
@@ -62,6 +69,7 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::For(looped) => self.for_stmt(looped, stmt),
             Stmt::Break(_) => self.leave_loop(LoopExit::Break),
             Stmt::Continue(_) => self.leave_loop(LoopExit::Continue),
+            Stmt::Match(matched) => self.match_stmt(matched, stmt),
             Stmt::Try(tried) => self.try_stmt(tried, stmt),
             Stmt::Raise(raise) => self.raise_stmt(raise),
             Stmt::Assert(assert) => self.assert_stmt(assert),
@@ -110,7 +118,6 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::ClassDef(_) => ("a class inside a function", None),
             Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
             Stmt::With(_) => ("`with`", None),
-            Stmt::Match(_) => ("`match`", Some("use `if` and `elif`")),
             Stmt::Global(_) => ("`global`", Some("return the new value instead")),
             Stmt::Nonlocal(_) => ("`nonlocal`", Some("return the new value instead")),
             _ => ("this statement", None),
@@ -231,6 +238,9 @@ impl<'p> Lowerer<'_, 'p> {
             return self.fail("unsupported-statement", "`async for` cannot be compiled", None);
         }
         let names = self.names.clone();
+        if let Some(fields) = self.fields_to_unroll(&looped.iter)? {
+            return self.unrolled_for(fields, looped, stmt);
+        }
         let source = self.iterable(&looped.iter)?;
         let assigned: Vec<Slot> = names.bound_in(&looped.body, Some(&looped.target));
         let breaks = self.open_collector();
@@ -245,6 +255,38 @@ impl<'p> Lowerer<'_, 'p> {
         });
         let exits = self.close_collector(exits);
         self.after_loop(lowered, (breaks, exits), &looped.orelse, stmt)
+    }
+
+    /// In the library a loop over a tuple is written out: its items may be of any types, and so may what is made of them.
+    fn fields_to_unroll(&mut self, iter: &'p Expr) -> Lowered<Option<Vec<Val>>> {
+        if !library::is_library_function(self.function) || !iter.is_name_expr() {
+            return Ok(None);
+        }
+        Ok(match self.thing(iter)? {
+            Thing::Val(val) if matches!(val.ty(), Type::Tuple(_)) => Some(self.fields(&val)),
+            Thing::Val(_) | Thing::Static(_) => None,
+        })
+    }
+
+    fn unrolled_for(&mut self, fields: Vec<Val>, looped: &'p ast::StmtFor, stmt: &'p Stmt) -> Lowered<()> {
+        let breaks = self.open_collector();
+        let exits = self.open_collector();
+        for field in fields {
+            if !self.is_live() {
+                break;
+            }
+            self.at(&*looped.target);
+            self.assign(&looped.target, field)?;
+            match self.loop_body(&looped.body, breaks, stmt) {
+                Ok(()) => {}
+                Err(Stop::Dead) => self.close(),
+                Err(other) => return Err(other),
+            }
+        }
+        let end = self.detach();
+        self.collect(exits, end);
+        let exits = self.close_collector(exits);
+        self.after_loop(Ok(()), (breaks, exits), &looped.orelse, stmt)
     }
 
     // Imports inside a function bind names to modules; nothing is run.

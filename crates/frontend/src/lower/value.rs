@@ -80,6 +80,8 @@ pub enum Static {
     Member(String, String),
     /// The default of a parameter of the library's functions that was not given; `... ` in their text.
     Absent,
+    /// A number that is a part of the types: an argument for a parameter of the library that must be a constant.
+    Constant(i64),
 }
 
 impl Lowerer<'_, '_> {

@@ -1,0 +1,393 @@
+"""`itertools`, for compiled code.
+
+`for item in iterator: break` takes one item; the `else` of such a loop is the end of the iterator.
+"""
+
+
+def count(start=0, step=1):
+    number = start
+    while True:
+        yield number
+        number += step
+
+
+def cycle(iterable, /):
+    saved = []
+    for item in iterable:
+        yield item
+        saved.append(item)
+    while len(saved) > 0:
+        for item in saved:
+            yield item
+
+
+def repeat(object, times=...):
+    if times is ...:
+        while True:
+            yield object
+    else:
+        for _ in range(times):
+            yield object
+
+
+def accumulate(iterable, func=None, *, initial=None):
+    source = iter(iterable)
+    if initial is None:
+        for item in source:
+            total = item
+            break
+        else:
+            return
+    else:
+        total = initial
+    yield total
+    for item in source:
+        if func is None:
+            total = total + item
+        else:
+            total = func(total, item)
+        yield total
+
+
+def chain(*iterables):
+    for iterable in iterables:
+        for item in iterable:
+            yield item
+
+
+def chain__from_iterable(iterable, /):
+    for inner in iterable:
+        for item in inner:
+            yield item
+
+
+def compress(data, selectors):
+    chosen = iter(selectors)
+    for item in data:
+        for selector in chosen:
+            break
+        else:
+            return
+        if selector:
+            yield item
+
+
+def dropwhile(predicate, iterable, /):
+    source = iter(iterable)
+    for item in source:
+        if not predicate(item):
+            yield item
+            break
+    for item in source:
+        yield item
+
+
+def filterfalse(predicate, iterable, /):
+    for item in iterable:
+        if predicate is None:
+            if not item:
+                yield item
+        elif not predicate(item):
+            yield item
+
+
+def groupby(iterable, key=None):
+    source = iter(iterable)
+    # The item that was read last and its key.
+    last = []
+    keys = []
+    for item in source:
+        last.append(item)
+        keys.append(_key(key, item))
+        break
+    else:
+        return
+    # The number of the current group, those before it have ended; 1 while the last item has not been given out.
+    state = [0, 1]
+    while True:
+        state[0] += 1
+        target = keys[0]
+        yield target, _group(source, key, target, last, keys, state)
+        while state[1] == 0 or keys[0] == target:
+            if not _advance(source, key, last, keys, state):
+                return
+
+
+def _group(source, key, target, last, keys, state):
+    own = state[0]
+    while state[0] == own:
+        if state[1] == 0 and not _advance(source, key, last, keys, state):
+            return
+        if not keys[0] == target:
+            return
+        state[1] = 0
+        yield last[0]
+
+
+def _advance(source, key, last, keys, state):
+    for item in source:
+        last[0] = item
+        keys[0] = _key(key, item)
+        state[1] = 1
+        return True
+    return False
+
+
+def _key(key, item):
+    if key is None:
+        return item
+    return key(item)
+
+
+def islice(iterable, stop, /):
+    _check_bound(stop, "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.")
+    return _slice(iter(iterable), 0, stop, 1)
+
+
+def islice__3(iterable, start, stop, /):
+    return islice__4(iterable, start, stop, 1)
+
+
+def islice__4(iterable, start, stop, step, /):
+    message = "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize."
+    _check_bound(start, message)
+    _check_bound(stop, message)
+    return _slice(iter(iterable), 0 if start is None else start, stop, _step(step))
+
+
+def _check_bound(bound, message):
+    if bound is not None and bound < 0:
+        raise ValueError(message)
+
+
+def _step(step):
+    if step is None:
+        return 1
+    if step < 1:
+        raise ValueError("Step for islice() must be a positive integer or None.")
+    return step
+
+
+def _slice(source, start, stop, step):
+    # What lies before an item that is wanted is taken from the source, and dropped.
+    position = 0
+    following = start
+    while True:
+        while position < following:
+            for item in source:
+                break
+            else:
+                return
+            position += 1
+        if stop is not None and position >= stop:
+            return
+        for item in source:
+            break
+        else:
+            return
+        position += 1
+        following += step
+        if stop is not None and following > stop:
+            following = stop
+        yield item
+
+
+def pairwise(iterable, /):
+    source = iter(iterable)
+    for item in source:
+        before = item
+        break
+    else:
+        return
+    for item in source:
+        yield before, item
+        before = item
+
+
+def starmap(function, iterable, /):
+    for arguments in iterable:
+        yield function(*arguments)
+
+
+def takewhile(predicate, iterable, /):
+    for item in iterable:
+        if not predicate(item):
+            return
+        yield item
+
+
+def tee(iterable, n: "constant" = 2, /):
+    source = iter(iterable)
+    buffer = []
+    if n == 0:
+        return ()
+    if n == 1:
+        return (_tee(source, buffer),)
+    if n == 2:
+        return _tee(source, buffer), _tee(source, buffer)
+    if n == 3:
+        return _tee(source, buffer), _tee(source, buffer), _tee(source, buffer)
+    _unsupported("`tee` can be compiled for up to three iterators")
+
+
+def _tee(source, buffer: list["*source"]):
+    position = 0
+    while True:
+        while position < len(buffer):
+            item = buffer[position]
+            position += 1
+            yield item
+        for item in source:
+            buffer.append(item)
+            break
+        else:
+            return
+
+
+def zip_longest(*iterables, fillvalue=None):
+    _unsupported("`zip_longest` can be compiled with two or three iterables")
+
+
+def zip_longest__1(first, /, *, fillvalue=None):
+    for item in first:
+        yield (item,)
+
+
+def zip_longest__2(first, second, /, *, fillvalue=None):
+    first_source, second_source = iter(first), iter(second)
+    first_goes, second_goes = True, True
+    while True:
+        left = fillvalue
+        if first_goes:
+            for item in first_source:
+                left = item
+                break
+            else:
+                first_goes = False
+                if not second_goes:
+                    return
+        right = fillvalue
+        if second_goes:
+            for other in second_source:
+                right = other
+                break
+            else:
+                second_goes = False
+                if not first_goes:
+                    return
+        yield left, right
+
+
+def zip_longest__3(first, second, third, /, *, fillvalue=None):
+    first_source, second_source, third_source = iter(first), iter(second), iter(third)
+    first_goes, second_goes, third_goes = True, True, True
+    while True:
+        left = fillvalue
+        if first_goes:
+            for item in first_source:
+                left = item
+                break
+            else:
+                first_goes = False
+                if not (second_goes or third_goes):
+                    return
+        middle = fillvalue
+        if second_goes:
+            for other in second_source:
+                middle = other
+                break
+            else:
+                second_goes = False
+                if not (first_goes or third_goes):
+                    return
+        right = fillvalue
+        if third_goes:
+            for last in third_source:
+                right = last
+                break
+            else:
+                third_goes = False
+                if not (first_goes or second_goes):
+                    return
+        yield left, middle, right
+
+
+# Combinations. A tuple's type says how long it is, so its length must be known when the program is compiled.
+
+
+def product(*iterables, repeat: "constant" = 1):
+    pools = ()
+    for iterable in iterables:
+        pools = pools + (list(iterable),)
+    return _product(pools * repeat)
+
+
+def _product(pools):
+    if len(pools) == 0:
+        yield ()
+    elif len(pools) == 1:
+        for item in pools[0]:
+            yield (item,)
+    elif len(pools) == 2:
+        for item in pools[0]:
+            for other in pools[1]:
+                yield item, other
+    else:
+        for item in pools[0]:
+            for rest in _product(pools[1:]):
+                yield (item, *rest)
+
+
+def combinations(iterable, r: "constant"):
+    return _combinations(list(iterable), r, 0)
+
+
+def _combinations(pool, r: "constant", start):
+    if r == 0:
+        yield ()
+    elif r == 1:
+        for position in range(start, len(pool)):
+            yield (pool[position],)
+    else:
+        for position in range(start, len(pool)):
+            for rest in _combinations(pool, r - 1, position + 1):
+                yield (pool[position], *rest)
+
+
+def combinations_with_replacement(iterable, r: "constant"):
+    return _repeated(list(iterable), r, 0)
+
+
+def _repeated(pool, r: "constant", start):
+    if r == 0:
+        yield ()
+    elif r == 1:
+        for position in range(start, len(pool)):
+            yield (pool[position],)
+    else:
+        for position in range(start, len(pool)):
+            for rest in _repeated(pool, r - 1, position):
+                yield (pool[position], *rest)
+
+
+def permutations(iterable, r: "constant" = None):
+    if r is None:
+        _unsupported("`permutations` needs a constant length in compiled code: `permutations(items, 3)`")
+    pool = list(iterable)
+    return _permutations(pool, r, [False] * len(pool))
+
+
+def _permutations(pool, r: "constant", used):
+    if r == 0:
+        yield ()
+    else:
+        for position in range(len(pool)):
+            if not used[position]:
+                used[position] = True
+                for rest in _permutations(pool, r - 1, used):
+                    yield (pool[position], *rest)
+                used[position] = False
+
+
+def batched(iterable, n):
+    _unsupported("`batched` cannot be compiled yet: its tuples have no fixed length")
