@@ -97,12 +97,37 @@ class Dataset:
     def mismatches(self) -> tuple[Mismatch, ...]:
         """In the last run of this dataset, the values of documents that did not fit their columns: each reason with its
         count. Empty for ``on_error="raise"``, which stops at the first.
+
+        >>> import fuseline as fl, tempfile, os, warnings
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "trips.bson")
+        ...     fl.from_rows([{"x": 1.5}, {"x": 2.0}]).write_bson(path)
+        ...     trips = fl.read_bson(path, schema={"x": int}, on_error="null")
+        ...     with warnings.catch_warnings():
+        ...         warnings.simplefilter("ignore", fl.RowErrorWarning)
+        ...         trips.to_rows()
+        [Row(x=None), Row(x=2)]
+        >>> trips.mismatches
+        (Mismatch(field='x', expected='Int64', found='double', count=1, first_row=0, first='double 1.5'),)
         """
         return self._mismatches
 
     @property
     def rejected(self) -> tuple[Rejected, ...]:
-        """In the last run of this dataset, the documents that ``on_error="collect"`` of the source left out."""
+        """In the last run of this dataset, the documents that ``on_error="collect"`` of the source left out.
+
+        >>> import fuseline as fl, tempfile, os, warnings
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "trips.bson")
+        ...     fl.from_rows([{"x": 1.5}, {"x": 2.0}]).write_bson(path)
+        ...     trips = fl.read_bson(path, schema={"x": int}, on_error="collect")
+        ...     with warnings.catch_warnings():
+        ...         warnings.simplefilter("ignore", fl.RowErrorWarning)
+        ...         trips.to_rows()
+        [Row(x=2)]
+        >>> trips.rejected[0].row, trips.rejected[0].reason, len(trips.rejected[0].document)
+        (0, 'x: expected Int64, found double 1.5', 16)
+        """
         return self._rejected
 
     def __repr__(self) -> str:

@@ -24,6 +24,10 @@ class FieldReport:
         missing: Documents without the field, of those of the level above.
         documents: Documents of the level above.
         type: The Arrow type of the column.
+
+    >>> import fuseline as fl, pyarrow as pa
+    >>> fl.FieldReport(field="x", types={"int": 3}, missing=1, documents=4, type=pa.int32()).missing
+    1
     """
 
     field: str
@@ -44,6 +48,10 @@ class Mismatch:
         count: How many values, or documents where those were left out.
         first_row: The first row it happened in, counting those left out.
         first: What was found there.
+
+    >>> import fuseline as fl
+    >>> fl.Mismatch(field="x", expected="Int64", found="string", count=2, first_row=7, first="string").count
+    2
     """
 
     field: str
@@ -62,6 +70,10 @@ class Rejected:
         row: Its number, counting those left out.
         reason: The first of its values that did not fit.
         document: Its BSON.
+
+    >>> import fuseline as fl
+    >>> fl.Rejected(row=7, reason="x: expected Int64, found string", document=b"").row
+    7
     """
 
     row: int

@@ -169,8 +169,8 @@ def read_mongo(
         batch_size: Documents of one reply.
         read_preference: ``"primary"``, ``"secondaryPreferred"`` and so on, in place of the address's.
         projection: Whether the server sends only the columns that are read; ``"auto"`` for large documents.
-        resume: What can go on after a lost connection: ``"whole"`` collections; with ``"_id"`` filtered reads as well, in
-            the order of ``_id``; or nothing (``"never"``).
+        resume: What can go on after a lost connection: ``"whole"`` collections; with ``"_id"`` filtered reads as well,
+            in the order of ``_id``; or nothing (``"never"``).
         timeout: Seconds to look for a server, in place of the address's ``serverSelectionTimeoutMS``.
         options: Further fields of the command, such as ``collation``, ``hint`` or ``maxTimeMS``.
 

@@ -77,12 +77,17 @@ def test_every_parameter_is_documented_and_typed():
             assert documented or name.split(".")[0] == "Session", f"{name}({parameter.name}) is not documented"
 
 
+def is_typed_dict(node: ast.ClassDef) -> bool:
+    return any(isinstance(base, ast.Name) and base.id == "TypedDict" for base in node.bases)
+
+
 def test_the_stub_says_what_the_extension_has():
     with open(os.path.join(os.path.dirname(fl.__file__), "_core.pyi")) as file:
         tree = ast.parse(file.read())
     stubbed = {node.name: node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
     exported = {name: value for name, value in vars(_core).items() if not name.startswith("__")}
-    assert set(exported) == set(stubbed) - {"Report", "RowErrorCount"}
+    dicts = {name for name, node in stubbed.items() if isinstance(node, ast.ClassDef) and is_typed_dict(node)}
+    assert set(exported) == set(stubbed) - dicts
     for name, value in exported.items():
         node = stubbed[name]
         if isinstance(value, type):
