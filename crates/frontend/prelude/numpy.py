@@ -479,11 +479,12 @@ def count_nonzero_1(a):
     count = 0
     for x in a:
         count += 1 if x else 0
-    return count
+    return np.int64(count)
 
 
 def count_nonzero_2(a):
     count = 0
     for row in a:
-        count += count_nonzero_1(row)
-    return count
+        for x in row:
+            count += 1 if x else 0
+    return np.int64(count)

@@ -20,7 +20,7 @@ macro_rules! modules {
     };
 }
 
-modules!("bisect", "builtins", "functools", "heapq", "itertools", "numpy", "operator");
+modules!("bisect", "builtins", "functools", "heapq", "itertools", "numpy", "numpy_algebra", "numpy_reduce", "operator");
 
 /// A module that has been read.
 struct Module {

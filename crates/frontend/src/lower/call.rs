@@ -250,6 +250,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         for (parameter, thing) in list.into_iter().zip(matched) {
             let name = parameter.name().as_str();
             match thing {
+                // One function of the library hands on what another was not given.
+                Some(absent @ Thing::Static(Static::Absent)) => {
+                    let default = self.default_value(callable, parameter)?;
+                    things.push(default.unwrap_or(absent));
+                }
                 Some(thing) if is_constant(parameter) => things.push(constant_of(thing)),
                 Some(thing) => things.push(self.argument(thing)?),
                 None => match self.default_value(callable, parameter)? {
@@ -392,6 +397,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.callees.push(id);
                 if rebound && self.compiler.generator_of(&shape.ty) == Some(id) {
                     self.compiler.set_late(id);
+                }
+                // It may have a result although something in it, or in what it calls, was refused.
+                if !library::is_library_function(self.function) && self.report_refusal(id) {
+                    return Err(Stop::Failed);
                 }
                 Ok(self.emit(Op::Call(FuncId(id.0)), &args, shape))
             }
@@ -603,7 +612,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// What was refused in a function of the library is a problem of the call: its reader has never seen that code.
-    fn report_refusal(&mut self, id: SpecId) {
+    fn report_refusal(&mut self, id: SpecId) -> bool {
         if let Some(found) = self.compiler.refusal(id) {
             let message = match self.compiler.name_of(id) {
                 // Between functions of the library the message is handed on.
@@ -611,7 +620,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 _ => found.message,
             };
             self.report(found.code, message, self.place, found.help);
+            return true;
         }
+        false
     }
 }
 

@@ -201,7 +201,11 @@ impl<'p> Lowerer<'_, 'p> {
         {
             return self.array_display(name, list, call);
         }
-        let arguments = self.call_arguments(call)?;
+        let joins = matches!(name, "concatenate" | "stack" | "vstack" | "hstack" | "column_stack");
+        let arguments = match &*call.arguments.args {
+            [Expr::List(list), rest @ ..] if joins => self.joined_arguments(list, rest, call)?,
+            _ => self.call_arguments(call)?,
+        };
         self.at_call(call);
         if let Some(elem) = numpy_elem(name) {
             let vals = self.plain_arguments(name, arguments)?;
@@ -219,6 +223,28 @@ impl<'p> Lowerer<'_, 'p> {
             };
         }
         self.call_numpy_with(name, arguments)
+    }
+
+    /// The arguments of `concatenate([a, b])`: the arrays need no list, and may be of different types.
+    fn joined_arguments(
+        &mut self,
+        list: &'p ast::ExprList,
+        rest: &'p [Expr],
+        call: &'p ast::ExprCall,
+    ) -> Lowered<CallArguments> {
+        let items = self.exprs(&list.elts)?;
+        let mut positional = vec![Thing::Val(self.tuple(&items))];
+        for arg in rest {
+            positional.push(self.thing(arg)?);
+        }
+        let mut keywords = Vec::new();
+        for keyword in &call.arguments.keywords {
+            let Some(name) = &keyword.arg else {
+                return self.fail_at(keyword, "unsupported-argument", "`**` in a call cannot be compiled", None);
+            };
+            keywords.push((name.to_string(), self.thing(&keyword.value)?));
+        }
+        Ok(CallArguments { positional, keywords })
     }
 
     /// `np.array([...])`: the items need no list.
@@ -441,7 +467,7 @@ impl<'p> Lowerer<'_, 'p> {
             && let Some(axis) = self.axis_of(array, Some(&axis))?
         {
             let name = format!("{base}_axis{axis}");
-            if library::function_named("numpy", &name).is_some() && !is_line(array) {
+            if library_function(&name).is_some() && !is_line(array) {
                 return self.numpy_library_things(&name, things);
             }
             if is_matrix(array) && !(axis == 1 && matches!(base, "sort" | "argsort" | "diff")) {
@@ -449,7 +475,7 @@ impl<'p> Lowerer<'_, 'p> {
             }
         }
         for name in [format!("{base}{suffix}"), base.to_owned()] {
-            if library::function_named("numpy", &name).is_some() {
+            if library_function(&name).is_some() {
                 return self.numpy_library_things(&name, things);
             }
         }
@@ -464,7 +490,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     pub fn numpy_library_things(&mut self, name: &str, things: Vec<Thing>) -> Lowered<Val> {
-        let Some(function) = library::function_named("numpy", name) else {
+        let Some(function) = library_function(name) else {
             let message = "this cannot be compiled for arrays of these dimensions".to_owned();
             return self.fail("unsupported-argument", message, None);
         };
@@ -864,6 +890,11 @@ impl<'p> Lowerer<'_, 'p> {
         let one = self.int(1);
         lengths.into_iter().reduce(|a, b| self.prim(Prim::IntMulWrap, &[&a, &b])).unwrap_or(one)
     }
+}
+
+/// The library's function of this name, in the files that make up its `numpy`.
+fn library_function(name: &str) -> Option<usize> {
+    ["numpy", "numpy_algebra", "numpy_reduce"].into_iter().find_map(|module| library::function_named(module, name))
 }
 
 fn is_line(val: &Val) -> bool {
