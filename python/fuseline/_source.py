@@ -29,7 +29,7 @@ Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
 MODULES: Final = (
-    *("bisect", "collections", "functools", "heapq", "itertools", "math", "operator", "statistics"),
+    *("bisect", "collections", "functools", "heapq", "itertools", "logging", "math", "operator", "statistics"),
     *("dataclasses", "numpy", "fuseline"),
 )
 MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")

@@ -172,6 +172,10 @@ containers! {
     // Objects: mutable instances of the module's classes. `object.get` and `object.set` are in `module::Op`.
     /// `(fields..) -> object`: a new object of the result's class.
     ObjectNew "object.new" Makes ! MemoryError;
+
+    // The log, which the world outside reads.
+    /// `(level: int, text: str) -> none`: what `print` (level 0) and `logging` write.
+    LogWrite "log.write" Writes ! MemoryError;
 }
 
 impl ContainerOp {

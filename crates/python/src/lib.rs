@@ -9,6 +9,7 @@ mod errors;
 mod fold;
 mod function;
 mod interrupt;
+mod log;
 mod program;
 mod query;
 mod read;
@@ -39,6 +40,7 @@ fn type_name(object: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    log::take_over();
     module.add_class::<function::Function>()?;
     module.add_class::<dataset::Session>()?;
     module.add_class::<dataset::Dataset>()?;

@@ -16,6 +16,7 @@ mod format_spec;
 pub mod gamma;
 pub mod hash;
 pub mod list;
+pub mod log;
 pub mod math;
 pub mod number;
 pub mod pad;

@@ -52,6 +52,8 @@ impl Jit {
         let mut out = vec![0_u64; slot_count(&self.result).max(1)];
         let mut arena = runtime::arena::Arena::default();
         let cancel = AtomicU8::new(0);
+        // Tests print enough of their own.
+        runtime::log::set_sink(|_, _| {});
         let here = std::ptr::from_ref(&cancel) as usize;
         let mut context = abi::Context {
             arena: &raw mut arena,

@@ -26,6 +26,10 @@ impl FuncEmitter<'_, '_> {
             C::ValueGe => self.compare(3, args),
             C::RefIs => vec![self.is_same(args[0], args[1])],
             C::ObjectNew => self.object_new(args),
+            C::LogWrite => {
+                let words = [self.comps_of(args[0]), self.comps_of(args[1])].concat();
+                self.runtime_call(op.name(), &words)
+            }
             C::ListInsert => {
                 let (words, slots) = ([self.scalar(args[0]), self.scalar(args[1])], self.width(args[2]));
                 let item = self.in_frame(&[args[2]]);

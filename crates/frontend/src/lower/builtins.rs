@@ -82,6 +82,7 @@ const SYNTAX: &[(&str, Syntax)] = &[
     ("max", |l, call| l.extreme(call, CmpOp::Gt, "max")),
     ("min", |l, call| l.extreme(call, CmpOp::Lt, "min")),
     ("next", |l, call| l.next_builtin(call)),
+    ("print", |l, call| l.print(call)),
     ("range", |l, call| {
         let [start, stop, step] = l.range_arguments(call)?;
         Ok(l.prim(Prim::RangeNew, &[&start, &stop, &step]))
@@ -117,7 +118,6 @@ const OTHERS: &[&str] = &[
     "memoryview",
     "object",
     "open",
-    "print",
     "property",
     "set",
     "setattr",
@@ -192,7 +192,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return self.lazy_value(name, call);
         }
         let help = match name {
-            "print" => Some("return the value instead"),
             "type" => Some("use `isinstance`"),
             "set" | "frozenset" | "dict" => Some("use a tuple or a list"),
             _ => None,

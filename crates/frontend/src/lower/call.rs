@@ -492,6 +492,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn call_member(&mut self, module: &str, name: &str, arguments: CallArguments) -> Lowered<Val> {
         match module {
             "math" => self.call_math(name, arguments),
+            "logging" => match super::log::level_of(name) {
+                Some(level) => self.logging(level, arguments),
+                None => Err(Stop::Failed),
+            },
             class if super::methods::has_methods(class) => {
                 let mut vals = self.plain_arguments(name, arguments)?.into_iter();
                 match vals.next() {
@@ -578,6 +582,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "numpy" => self.numpy_member(name, node),
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))
+            }
+            "logging" if super::log::level_of(name).is_some() => {
+                Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned())))
             }
             _ => self.library_member(module, name, node),
         }

@@ -22,6 +22,7 @@ mod function;
 mod generators;
 mod index;
 mod iterate;
+mod log;
 mod math;
 mod merge;
 mod methods;

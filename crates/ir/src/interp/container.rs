@@ -31,6 +31,8 @@ pub fn eval(module: &Module, op: ContainerOp, args: &[Value], result: &Type) -> 
         (C::ValueHash, [value]) => Ok(Value::Int(table::hash(value))),
         (C::ValueRepr, [value]) => Ok(Value::str(&value.repr())),
         (C::RefIs, [a, b]) => Ok(Value::Bool(same(a, b))),
+        // Nobody reads the log of the oracle.
+        (C::LogWrite, [Value::Int(_), Value::Str(_)]) => Ok(Value::None),
         (C::ObjectNew, fields) => object(module, fields, result),
         (C::DictNew, []) => Ok(new_dict(Dict::default())),
         (C::SetNew, []) => Ok(new_set(empty_set(result))),

@@ -100,6 +100,9 @@ pub fn update(module: &Module, id: FuncId, facts: &mut Facts) -> bool {
                 if inst.op.writes_memory() {
                     changed |= new.writes.add(first);
                 }
+                if inst.op == Op::Container(ContainerOp::LogWrite) {
+                    changed |= !std::mem::replace(&mut new.writes.elsewhere, true);
+                }
                 new.reads_memory |= reads_memory(&inst.op) && !first.is_empty();
                 // These read references in their second argument as well.
                 new.reads_memory |=

@@ -31,6 +31,7 @@ pub fn check(module: &Module, op: ContainerOp, rule: &Rule<'_>) -> Checked {
             let fields = object_fields(module, rule.result).ok_or_else(|| rule.wrong_result("an object"))?;
             rule.is(&fields, rule.result)
         }
+        C::LogWrite => rule.is(&[Type::Int, Type::Str], &Type::None),
         C::ListInsert
         | C::ListPop
         | C::ListDelete
