@@ -193,3 +193,46 @@ def zip__4(first, second, third, fourth, /, *, strict=False):
         else:
             return
         yield a, b, c, d
+
+
+# Built-ins that look at the syntax of their arguments, as functions to be passed to others.
+
+
+def _passed_all(iterable, /):
+    return all(iterable)
+
+
+def _passed_any(iterable, /):
+    return any(iterable)
+
+
+def _passed_list(iterable, /):
+    return list(iterable)
+
+
+def _passed_max(iterable, /):
+    return max(iterable)
+
+
+def _passed_min(iterable, /):
+    return min(iterable)
+
+
+def _passed_print(value, /):
+    print(value)
+
+
+def _passed_set(iterable, /):
+    return set(iterable)
+
+
+def _passed_sorted(iterable, /):
+    return sorted(iterable)
+
+
+def _passed_sum(iterable, /):
+    return sum(iterable)
+
+
+def _passed_tuple(iterable, /):
+    return tuple(iterable)

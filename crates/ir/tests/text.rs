@@ -44,7 +44,7 @@ fn types_survive() {
 #[test]
 fn errors_have_a_place() {
     let cases = [
-        ("", "1:1: expected `file`, `capture`, `class` or `entry`"),
+        ("", "1:1: expected `file`, `capture`, `class`, `exception` or `entry`"),
         ("entry f0\nfunc f1", "2:8: out of order: this has number 0"),
         ("entry f0\n\nfunc f0 g() -> integer {}", "3:16: expected a type"),
         ("entry f0\nfunc f0 g() -> int {\nb0():\n  v0: int = sideways\n}", "4:13: unknown operation `sideways`"),

@@ -6,6 +6,7 @@ use ir::{ExcClass, ExcKind, Prim, Type};
 use super::number::{is_integer, is_number};
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::library;
 use crate::parse::ast::{self, CmpOp, Expr, Operator};
 use crate::shape::python_name;
 
@@ -200,17 +201,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// A built-in as a `key=` or for `map`.
-    pub fn call_builtin_with(&mut self, name: &'static str, vals: &[Val]) -> Lowered<Val> {
+    pub fn call_builtin_with(&mut self, name: &'static str, arguments: super::call::CallArguments) -> Lowered<Val> {
         let place = self.place;
         if let Some(row) = VALUES.iter().find(|row| row.name == name) {
-            let positional = vals.iter().cloned().map(Thing::Val).collect();
-            let vals = self.builtin_arguments(row, super::call::CallArguments { positional, keywords: Vec::new() })?;
+            let vals = self.builtin_arguments(row, arguments)?;
             return (row.run)(self, &vals);
         }
+        let vals = &self.plain_arguments(name, arguments)?;
         self.at_place(place);
-        match (name, vals) {
+        match (name, vals.as_slice()) {
             ("min", [_, _, ..]) => self.extreme_of_values(vals, CmpOp::Lt, None),
             ("max", [_, _, ..]) => self.extreme_of_values(vals, CmpOp::Gt, None),
+            (_, [_]) if library::function_named("builtins", &format!("_passed_{name}")).is_some() => {
+                let positional = vals.iter().cloned().map(Thing::Val).collect();
+                let arguments = super::call::CallArguments { positional, keywords: Vec::new() };
+                self.call_prelude(&format!("_passed_{name}"), arguments)
+            }
             _ => self.fail("unsupported-function", format!("`{name}` cannot be passed to a function here"), None),
         }
     }

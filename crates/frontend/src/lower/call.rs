@@ -4,6 +4,7 @@
 use ir::{FuncId, Op, Type};
 
 use super::expr::describe;
+use super::statics::makes_function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::library;
@@ -84,10 +85,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
             Static::Member(module, name) if module == "numpy" => self.call_numpy(name, call).map(Thing::Val),
-            Static::Member(module, name) => {
+            Static::Member(module, name) if makes_function(module, name) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.call_member(module, name, arguments).map(Thing::Val)
+                self.make_function(name, arguments).map(Thing::Static)
+            }
+            Static::Member(..) | Static::Made(_) => {
+                let arguments = self.call_arguments(call)?;
+                self.at_call(call);
+                self.call_static_with(known, arguments).map(Thing::Val)
             }
             Static::Module(module) => {
                 self.at_call(call);
@@ -464,25 +470,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// A call of something known with values: `key=`, `map` and the like.
     pub fn call_static(&mut self, known: &Static, vals: &[Val]) -> Lowered<Val> {
-        let things = || vals.iter().cloned().map(Thing::Val).collect();
+        let positional = vals.iter().cloned().map(Thing::Val).collect();
+        self.call_static_with(known, CallArguments { positional, keywords: Vec::new() })
+    }
+
+    /// As [`Lowerer::call_static`], with any arguments.
+    pub fn call_static_with(&mut self, known: &Static, arguments: CallArguments) -> Lowered<Val> {
         match known {
-            Static::Function(function) => {
-                let arguments = CallArguments { positional: things(), keywords: Vec::new() };
-                self.call_program(*function, arguments)
-            }
-            Static::Closure(id) => {
-                let arguments = CallArguments { positional: things(), keywords: Vec::new() };
-                self.call_function(Callable::Closure(*id), arguments)
-            }
-            Static::Class(class) => {
-                let arguments = CallArguments { positional: things(), keywords: Vec::new() };
-                self.construct(*class, arguments)
-            }
-            Static::Builtin(name) => self.call_builtin_with(name, vals),
-            Static::Member(module, name) => {
-                let arguments = CallArguments { positional: things(), keywords: Vec::new() };
-                self.call_member(module, name, arguments)
-            }
+            Static::Function(function) => self.call_program(*function, arguments),
+            Static::Closure(id) => self.call_function(Callable::Closure(*id), arguments),
+            Static::Class(class) => self.construct(*class, arguments),
+            Static::Builtin(name) => self.call_builtin_with(name, arguments),
+            Static::Member(module, name) => self.call_member(module, name, arguments),
+            Static::Made(made) => self.call_made(made, arguments),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
             Static::Absent | Static::Constant(_) => self.clash("this object is not callable"),
         }
@@ -586,6 +586,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "logging" if super::log::level_of(name).is_some() => {
                 Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned())))
             }
+            _ if makes_function(module, name) => Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned()))),
             _ => self.library_member(module, name, node),
         }
     }

@@ -193,7 +193,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 if matches!(name.id.as_str(), "str" | "int" | "float" | "bool") =>
             {
                 match super::builtins::known_name(name.id.as_str()) {
-                    Some(name) => self.call_builtin_with(name, &[]).map(Some),
+                    Some(name) => self.call_builtin_with(name, CallArguments::default()).map(Some),
                     None => Ok(None),
                 }
             }

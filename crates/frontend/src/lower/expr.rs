@@ -586,5 +586,6 @@ pub fn describe(known: &Static) -> String {
         Static::Member(module, name) => format!("`{module}.{name}`"),
         Static::Absent => "`...`".to_owned(),
         Static::Constant(number) => format!("`{number}`"),
+        Static::Made(_) => "a function".to_owned(),
     }
 }

@@ -32,6 +32,7 @@ mod numpy_call;
 mod numpy_names;
 mod patterns;
 mod sequence;
+mod statics;
 mod stmt;
 mod template;
 mod tries;

@@ -1,0 +1,180 @@
+//! Functions that functions make: `functools.partial`, `operator.itemgetter`, `attrgetter` and `methodcaller`. They are no
+//! values at run time: what they are made of is known when the program is compiled.
+
+use ir::Const;
+
+use super::call::CallArguments;
+use super::index::Index;
+use super::{Lowered, Lowerer, Static, Thing, Val};
+use crate::shape::python_name;
+
+/// A function made of others and of constants.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Made {
+    /// `partial(function, *args, **keywords)`.
+    Partial(Static, Vec<Bound>, Vec<(String, Bound)>),
+    /// `itemgetter(*keys)`.
+    Items(Vec<Const>),
+    /// `attrgetter(*names)`.
+    Attributes(Vec<String>),
+    /// `methodcaller(name, *args)`.
+    Method(String, Vec<Const>),
+}
+
+/// An argument that a partial function keeps.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Bound {
+    Constant(Const),
+    Static(Static),
+}
+
+/// Whether the member makes a function.
+pub fn makes_function(module: &str, name: &str) -> bool {
+    matches!((module, name), ("functools", "partial") | ("operator", "itemgetter" | "attrgetter" | "methodcaller"))
+}
+
+impl Lowerer<'_, '_> {
+    /// A call of one of the functions of [`makes_function`].
+    pub fn make_function(&mut self, name: &str, arguments: CallArguments) -> Lowered<Static> {
+        let made = match name {
+            "partial" => self.partial(arguments)?,
+            "itemgetter" => Made::Items(self.constants(name, arguments)?),
+            "attrgetter" => {
+                let constants = self.constants(name, arguments)?;
+                Made::Attributes(self.names_of(&constants)?)
+            }
+            _ => {
+                let mut constants = self.constants(name, arguments)?;
+                let rest = constants.split_off(1.min(constants.len()));
+                let names = self.names_of(&constants)?;
+                match names.into_iter().next() {
+                    Some(method) => Made::Method(method, rest),
+                    None => return self.clash("methodcaller needs at least one argument, the method name"),
+                }
+            }
+        };
+        Ok(Static::Made(Box::new(made)))
+    }
+
+    fn partial(&mut self, arguments: CallArguments) -> Lowered<Made> {
+        let mut positional = arguments.positional.into_iter();
+        let function = match positional.next() {
+            Some(Thing::Static(function)) => function,
+            Some(Thing::Val(_)) => return self.clash("the first argument must be callable"),
+            None => return self.clash("type 'partial' takes at least one argument"),
+        };
+        let mut bound = Vec::new();
+        for thing in positional {
+            bound.push(self.bound(thing)?);
+        }
+        let mut keywords = Vec::new();
+        for (keyword, thing) in arguments.keywords {
+            keywords.push((keyword, self.bound(thing)?));
+        }
+        Ok(Made::Partial(function, bound, keywords))
+    }
+
+    fn bound(&mut self, thing: Thing) -> Lowered<Bound> {
+        match thing {
+            Thing::Static(known) => Ok(Bound::Static(known)),
+            Thing::Val(val) => match val.known {
+                Some(known) => Ok(Bound::Constant(known)),
+                None => self.fail(
+                    "unsupported-argument",
+                    "a partial function can only keep constants and functions in compiled code",
+                    Some("write a `lambda`".to_owned()),
+                ),
+            },
+        }
+    }
+
+    fn constants(&mut self, name: &str, arguments: CallArguments) -> Lowered<Vec<Const>> {
+        let mut constants = Vec::new();
+        for val in self.plain_arguments(name, arguments)? {
+            match val.known {
+                Some(known) => constants.push(known),
+                None => {
+                    let message = format!("the arguments of `{name}` must be constants in compiled code");
+                    return self.fail("unsupported-argument", message, Some("write a `lambda`".to_owned()));
+                }
+            }
+        }
+        if constants.is_empty() {
+            return self.clash(format!("{name} expected at least 1 argument, got 0"));
+        }
+        Ok(constants)
+    }
+
+    fn names_of(&mut self, constants: &[Const]) -> Lowered<Vec<String>> {
+        let mut names = Vec::new();
+        for constant in constants {
+            match constant {
+                Const::Str(name) => names.push(name.to_string()),
+                other => {
+                    let message = format!("attribute name must be a string, not '{}'", python_name(&other.ty()));
+                    return self.clash(message);
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// A call of such a function.
+    pub fn call_made(&mut self, made: &Made, mut arguments: CallArguments) -> Lowered<Val> {
+        if let Made::Partial(function, bound, keywords) = made {
+            let mut positional = Vec::new();
+            for kept in bound {
+                positional.push(self.kept_argument(kept));
+            }
+            positional.append(&mut arguments.positional);
+            let mut named = Vec::new();
+            for (keyword, kept) in keywords {
+                // A keyword of the call replaces the one that was kept.
+                if !arguments.keywords.iter().any(|(name, _)| name == keyword) {
+                    named.push((keyword.clone(), self.kept_argument(kept)));
+                }
+            }
+            named.append(&mut arguments.keywords);
+            return self.call_static_with(function, CallArguments { positional, keywords: named });
+        }
+        let vals = self.plain_arguments("this function", arguments)?;
+        let [object] = vals.as_slice() else {
+            return self.clash(format!("expected 1 argument, got {}", vals.len()));
+        };
+        let mut found = Vec::new();
+        match made {
+            Made::Items(keys) => {
+                for key in keys {
+                    let key = self.constant(key.clone());
+                    found.push(self.load(object, &Index::Item(key))?);
+                }
+            }
+            Made::Attributes(names) => {
+                for name in names {
+                    let mut val = object.clone();
+                    for part in name.split('.') {
+                        val = self.each_variant(&val, &mut |lowerer, val| lowerer.attribute_of(&val, part))?;
+                    }
+                    found.push(val);
+                }
+            }
+            Made::Method(name, args) => {
+                let args: Vec<Val> = args.iter().map(|arg| self.constant(arg.clone())).collect();
+                found
+                    .push(self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, &args, &[]))?);
+            }
+            Made::Partial(..) => {}
+        }
+        match found.as_slice() {
+            [only] => Ok(only.clone()),
+            several => Ok(self.tuple(several)),
+        }
+    }
+
+    fn kept_argument(&mut self, kept: &Bound) -> Thing {
+        match kept {
+            Bound::Constant(value) => Thing::Val(self.constant(value.clone())),
+            Bound::Static(known) => Thing::Static(known.clone()),
+        }
+    }
+}
