@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMillisecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Date64Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMillisecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
     ArrayRef, BooleanArray, FixedSizeListArray, GenericListArray, NullArray, PrimitiveArray, StructArray,
@@ -129,11 +129,22 @@ pub(crate) struct Booleans {
     nulls: NullBufferBuilder,
 }
 
-/// Milliseconds since 1970, in UTC whatever the column's time zone says.
+/// How a column lays out its dates.
+#[derive(Clone)]
+pub(crate) enum DateLayout {
+    /// Milliseconds since 1970, in UTC whatever the time zone says.
+    Instants(Option<Arc<str>>),
+    /// Whole days, counted in milliseconds.
+    LongDays,
+    /// Whole days.
+    Days,
+}
+
 pub(crate) struct Dates {
+    /// Milliseconds since 1970.
     values: Vec<i64>,
     nulls: NullBufferBuilder,
-    zone: Option<Arc<str>>,
+    layout: DateLayout,
 }
 
 pub(crate) struct Timestamps {
@@ -227,9 +238,9 @@ impl Column {
             DataType::UInt64 => Column::UInt64(Numbers::new()),
             DataType::Float32 => Column::Float32(Numbers::new()),
             DataType::Float64 => Column::Float64(Numbers::new()),
-            DataType::Timestamp(TimeUnit::Millisecond, zone) => {
-                Column::Date(Dates { values: Vec::new(), nulls, zone: zone.clone() })
-            }
+            DataType::Timestamp(TimeUnit::Millisecond, zone) => Column::dates(DateLayout::Instants(zone.clone())),
+            DataType::Date64 => Column::dates(DateLayout::LongDays),
+            DataType::Date32 => Column::dates(DateLayout::Days),
             DataType::Utf8View => Column::Text(TextColumn::new(TextLayout::View, extension == schema::CODE)),
             DataType::Utf8 => Column::Text(TextColumn::new(TextLayout::Small, extension == schema::CODE)),
             DataType::LargeUtf8 => Column::Text(TextColumn::new(TextLayout::Large, extension == schema::CODE)),
@@ -255,6 +266,10 @@ impl Column {
             }
             other => return Err(unsupported(format!("no BSON type is read as `{other}`"))),
         })
+    }
+
+    fn dates(layout: DateLayout) -> Column {
+        Column::Date(Dates { values: Vec::new(), nulls: NullBufferBuilder::new(0), layout })
     }
 
     fn list(item: &FieldRef, layout: ListLayout, path: &str, depth: usize) -> Result<Column, SchemaError> {
@@ -398,14 +413,7 @@ impl Column {
                 column.nulls.append_non_null();
                 Ok(at + 1)
             }
-            Column::Date(column) => {
-                if kind != ElementType::DateTime {
-                    return Err(Failure::wrong_type("Timestamp(ms)".to_string(), kind));
-                }
-                column.values.push(element::int64(source.bytes, at)?);
-                column.nulls.append_non_null();
-                Ok(at + 8)
-            }
+            Column::Date(column) => column.append(kind, source, at),
             Column::Timestamp(column) => column.append(kind, source, at),
             Column::Text(column) => column.append(kind, source, at),
             Column::Bytes(column) => column.append(kind, source, at),
@@ -433,11 +441,7 @@ impl Column {
         Ok(with_numbers!(self, numbers => Arc::new(numbers.finish()), {
             Column::Null(len) => Arc::new(NullArray::new(std::mem::take(len))),
             Column::Bool(column) => Arc::new(BooleanArray::new(column.values.finish(), column.nulls.finish())),
-            Column::Date(column) => {
-                let values = memory::scalars(std::mem::take(&mut column.values));
-                let array = PrimitiveArray::<TimestampMillisecondType>::new(values, column.nulls.finish());
-                Arc::new(array.with_timezone_opt(column.zone.clone()))
-            }
+            Column::Date(column) => column.finish(),
             Column::Timestamp(column) => column.finish()?,
             Column::Text(column) => column.finish(blocks)?,
             Column::Bytes(column) => column.finish()?,
@@ -449,6 +453,58 @@ impl Column {
             Column::Document(column) => Arc::new(column.finish(blocks)?),
             Column::List(column) => column.finish(blocks)?,
         }))
+    }
+}
+
+const DAY_MILLISECONDS: i64 = 86_400_000;
+
+impl Dates {
+    #[inline]
+    fn append(&mut self, kind: ElementType, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
+        if kind != ElementType::DateTime {
+            return Err(Failure::wrong_type(self.expected().to_string(), kind));
+        }
+        let value = element::int64(source.bytes, at)?;
+        if !self.fits(value) {
+            return Err(Failure::mismatch(self.expected().to_string(), kind.name(), format!("{kind} {value}")));
+        }
+        self.values.push(value);
+        self.nulls.append_non_null();
+        Ok(at + 8)
+    }
+
+    #[inline]
+    fn fits(&self, value: i64) -> bool {
+        match self.layout {
+            DateLayout::Instants(_) => true,
+            DateLayout::LongDays => value % DAY_MILLISECONDS == 0,
+            DateLayout::Days => value % DAY_MILLISECONDS == 0 && i32::try_from(value / DAY_MILLISECONDS).is_ok(),
+        }
+    }
+
+    fn expected(&self) -> &'static str {
+        match self.layout {
+            DateLayout::Instants(_) => "Timestamp(ms)",
+            DateLayout::LongDays => "Date64",
+            DateLayout::Days => "Date32",
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        let values = std::mem::take(&mut self.values);
+        let nulls = self.nulls.finish();
+        match &self.layout {
+            DateLayout::Instants(zone) => {
+                let array = PrimitiveArray::<TimestampMillisecondType>::new(memory::scalars(values), nulls);
+                Arc::new(array.with_timezone_opt(zone.clone()))
+            }
+            DateLayout::LongDays => Arc::new(PrimitiveArray::<Date64Type>::new(memory::scalars(values), nulls)),
+            DateLayout::Days => {
+                // `fits` has seen that every number of days is one of 32 bits.
+                let days = values.into_iter().map(|value| (value / DAY_MILLISECONDS) as i32).collect();
+                Arc::new(PrimitiveArray::<Date32Type>::new(memory::scalars(days), nulls))
+            }
+        }
     }
 }
 

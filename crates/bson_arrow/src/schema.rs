@@ -15,7 +15,7 @@
 //! | objectId | `FixedSizeBinary(12)` as `pymongoarrow.objectid` | |
 //! | decimal | `FixedSizeBinary(16)` as `pymongoarrow.decimal128` | |
 //! | bool | `Boolean` | |
-//! | date | `Timestamp(ms)`, with or without `UTC` | |
+//! | date | `Timestamp(ms)`, with or without `UTC`; `Date32`, `Date64` where it is a whole day | |
 //! | timestamp | `Struct<seconds: UInt32, increment: UInt32>` as `fuseline.timestamp` | |
 //! | regex | `Struct<pattern: Utf8View, options: Utf8View>` as `fuseline.regex` | |
 //! | any type | `Binary` as `fuseline.bson`: the type byte, then the value's bytes | everything |

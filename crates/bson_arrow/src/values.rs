@@ -3,9 +3,9 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Date64Type, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, LargeBinaryArray,
@@ -50,6 +50,8 @@ enum Values<'a> {
     Float16(&'a [<Float16Type as ArrowPrimitiveType>::Native]),
     Float32(&'a [f32]),
     Float64(&'a [f64]),
+    /// Numbers to be divided by ten to the power of the scale.
+    Decimal(&'a [i128], i8),
     /// Days since 1970.
     Days(&'a [i32]),
     /// Instants in the unit that has this many to a second.
@@ -317,6 +319,7 @@ fn scalars(array: &dyn Array) -> Option<(ElementType, Values<'_>)> {
         DataType::Float16 => (ElementType::Double, Values::Float16(native!(Float16Type))),
         DataType::Float32 => (ElementType::Double, Values::Float32(native!(Float32Type))),
         DataType::Float64 => (ElementType::Double, Values::Float64(native!(Float64Type))),
+        DataType::Decimal128(_, scale) => (ElementType::Decimal128, Values::Decimal(native!(Decimal128Type), *scale)),
         DataType::Date32 => (ElementType::DateTime, Values::Days(native!(Date32Type))),
         DataType::Date64 => (ElementType::DateTime, Values::Instants(native!(Date64Type), TimeUnit::Millisecond)),
         DataType::Timestamp(unit, _) => {
@@ -330,6 +333,17 @@ fn scalars(array: &dyn Array) -> Option<(ElementType, Values<'_>)> {
         }
         _ => return None,
     })
+}
+
+/// The IEEE 754-2008 decimal (binary integer coefficient) of `value / 10**scale`, where its digits fit: 34 of them.
+fn decimal128(value: i128, scale: i8) -> Option<u128> {
+    const COEFFICIENT_MAX: u128 = 10_u128.pow(34) - 1;
+    const EXPONENT_BIAS: i32 = 6176;
+    let coefficient = value.unsigned_abs();
+    let sign = u128::from(value < 0) << 127;
+    // A scale of eight bits is far inside the exponent's range.
+    let exponent = ((EXPONENT_BIAS - i32::from(scale)) as u128) << 113;
+    (coefficient <= COEFFICIENT_MAX).then_some(sign | exponent | coefficient)
 }
 
 /// The milliseconds that an instant is exactly.
@@ -399,6 +413,13 @@ impl Writer {
             Values::Float16(values) => out.extend_from_slice(&f64::from(values[row]).to_le_bytes()),
             Values::Float32(values) => out.extend_from_slice(&f64::from(values[row]).to_le_bytes()),
             Values::Float64(values) => out.extend_from_slice(&values[row].to_le_bytes()),
+            Values::Decimal(values, scale) => {
+                let value = values[row];
+                let bits = decimal128(value, *scale).ok_or_else(|| {
+                    EncodeFailure::new(format!("{value} has more digits than a BSON decimal can hold"))
+                })?;
+                out.extend_from_slice(&bits.to_le_bytes());
+            }
             Values::Days(values) => out.extend_from_slice(&(i64::from(values[row]) * 86_400_000).to_le_bytes()),
             Values::Instants(values, unit) => {
                 let value = values[row];

@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType, UInt32Type};
+use arrow_array::types::{Date32Type, Date64Type, Float64Type, Int64Type, TimestampMillisecondType, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType, Field, Schema};
@@ -54,6 +54,19 @@ fn numbers_are_widened_only_when_the_value_stays() {
     let exact = [doc(&[(0x12, "a", long((1 << 53) + 1))])];
     let found = message(vec![field("a", DataType::Float64)], &exact);
     assert_eq!(found, "document 0, a: expected Float64, found long 9007199254740993");
+}
+
+#[test]
+fn dates_at_midnight_are_days() {
+    let day = 86_400_000;
+    let midnight = [doc(&[(0x09, "a", long(-2 * day))]), doc(&[])];
+    let batch = decode(vec![field("a", DataType::Date32)], &midnight).unwrap();
+    assert_eq!(batch.column(0).as_primitive::<Date32Type>().iter().collect::<Vec<_>>(), [Some(-2), None]);
+    let batch = decode(vec![field("a", DataType::Date64)], &midnight).unwrap();
+    assert_eq!(batch.column(0).as_primitive::<Date64Type>().iter().collect::<Vec<_>>(), [Some(-2 * day), None]);
+    let later = |value| message(vec![field("a", DataType::Date32)], &[doc(&[(0x09, "a", long(value))])]);
+    assert_eq!(later(1), "document 0, a: expected Date32, found date 1");
+    assert_eq!(later(day << 31), format!("document 0, a: expected Date32, found date {}", day << 31));
 }
 
 #[test]

@@ -34,6 +34,10 @@ fn fixed(value: &[u8]) -> FixedSizeBinaryArray {
     FixedSizeBinaryArray::try_from_iter([value].into_iter()).expect("one size")
 }
 
+fn decimals(values: &[i128], scale: i8) -> Decimal128Array {
+    Decimal128Array::from(values.to_vec()).with_precision_and_scale(38, scale).unwrap()
+}
+
 fn written(batch: &RecordBatch, options: EncodeOptions) -> Result<Vec<Vec<u8>>, EncodeError> {
     let mut documents = Documents::default();
     encode(batch, &options, &mut documents)?;
@@ -71,6 +75,7 @@ fn each_arrow_type_has_its_bson_type() {
         (Arc::new(StringViewArray::from(vec!["thirteen bytes"])), 0x02, text("thirteen bytes")),
         (Arc::new(Date32Array::from(vec![-1])), 0x09, long(-86_400_000)),
         (Arc::new(Date64Array::from(vec![86_400_000])), 0x09, long(86_400_000)),
+        (Arc::new(decimals(&[-12345], 2)), 0x13, [&[0x39, 0x30][..], &[0; 12], &[0x3c, 0xb0]].concat()),
         (Arc::new(TimestampSecondArray::from(vec![-2])), 0x09, long(-2000)),
         (Arc::new(TimestampMillisecondArray::from(vec![7])), 0x09, long(7)),
         (Arc::new(TimestampMicrosecondArray::from(vec![-3000]).with_timezone("Asia/Tokyo")), 0x09, long(-3)),
@@ -169,6 +174,11 @@ fn dictionaries_are_written_as_their_values() {
 fn what_bson_cannot_hold_is_an_error_with_its_place() {
     let large = UInt64Array::from(vec![Some(1), None, Some(1 << 63)]);
     assert_eq!(message(&column(large)), "row 2, a: 9223372036854775808 is larger than a BSON long can be");
+    let found = message(&column(decimals(&[10_i128.pow(34) - 1, -(10_i128.pow(34))], 0)));
+    assert!(
+        found.starts_with("row 1, a: -1000") && found.ends_with("more digits than a BSON decimal can hold"),
+        "{found}"
+    );
     let micro = TimestampMicrosecondArray::from(vec![1000, -1]);
     assert_eq!(message(&column(micro)), "row 1, a: -1 microseconds are no whole number of milliseconds");
     let nano = TimestampNanosecondArray::from(vec![1000]);
@@ -190,8 +200,6 @@ fn what_bson_cannot_hold_is_an_error_with_its_place() {
 
 #[test]
 fn schemas_that_bson_has_no_types_for_are_refused() {
-    let decimal = Decimal128Array::from(vec![1]);
-    assert_eq!(message(&column(decimal)), "field `a`: no BSON type is written for `Decimal128(38, 10)`");
     let time = Time32SecondArray::from(vec![1]);
     assert_eq!(message(&column(time)), "field `a`: no BSON type is written for `Time32(s)`");
     let name = HashMap::from([("ARROW:extension:name".to_string(), schema::OBJECT_ID.to_string())]);

@@ -2,6 +2,7 @@
 //! is decided in `frontend`, what a plan does in `engine`; what users touch is the package in `python/fuseline`.
 
 mod arrow_io;
+mod bson;
 mod dataset;
 mod documents;
 mod elementwise;
@@ -48,6 +49,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<arrow_io::ArrowArray>()?;
     module.add_class::<arrow_io::ArrowBatches>()?;
     module.add_class::<arrow_io::ArrowSchema>()?;
+    module.add_class::<bson::BsonDecoder>()?;
+    module.add_class::<bson::BsonInference>()?;
+    module.add_class::<bson::RecordDecoder>()?;
+    module.add_function(wrap_pyfunction!(bson::bson_encode, module)?)?;
+    module.add_function(wrap_pyfunction!(bson::bson_encode_records, module)?)?;
     module.add_function(wrap_pyfunction!(elementwise::elementwise, module)?)?;
     module.add_function(wrap_pyfunction!(elementwise::column_type_name, module)?)?;
     module.add_function(wrap_pyfunction!(compile_count, module)?)?;
