@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from fuseline import _core
-from fuseline._bson import BsonRecordError
+from fuseline._bson_errors import BsonRecordError
 
 __all__ = ["__version__", "error", "ndarray_to_sequence", "sequence_to_ndarray"]
 

@@ -1,5 +1,5 @@
 //! BSON for Python: documents to Arrow batches and to structured arrays, and back. Owns no rule about values: those are in
-//! `bson_arrow`. The errors it raises are the classes of `fuseline._bson`.
+//! `bson_arrow`. The errors it raises are the classes of `fuseline._bson_errors`.
 
 use std::panic::AssertUnwindSafe;
 use std::ptr::NonNull;
@@ -31,9 +31,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An exception of a class in `fuseline._bson`.
+/// An exception of a class in `fuseline._bson_errors`.
 fn raise<'py>(py: Python<'py>, class: &str, arguments: impl pyo3::call::PyCallArgs<'py>) -> PyErr {
-    let made = py.import(intern!(py, "fuseline._bson")).and_then(|module| module.getattr(class)?.call1(arguments));
+    let made =
+        py.import(intern!(py, "fuseline._bson_errors")).and_then(|module| module.getattr(class)?.call1(arguments));
     made.map_or_else(|error| error, PyErr::from_value)
 }
 
@@ -69,7 +70,7 @@ pub struct BsonDecoder {
 impl BsonDecoder {
     #[new]
     fn new(schema: &Bound<'_, PyAny>, on_mismatch: &str) -> PyResult<BsonDecoder> {
-        let schema = import_schema(schema)?;
+        let schema = Arc::new(import_schema(schema)?);
         let decoder = Decoder::new(schema.clone(), Options { on_mismatch: policy(on_mismatch)? })
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(BsonDecoder { schema, decoder: Mutex::new(decoder) })

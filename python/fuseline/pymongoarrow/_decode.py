@@ -11,7 +11,7 @@ import pyarrow as pa
 from bson.errors import InvalidBSON
 
 from fuseline import _core
-from fuseline._bson import BsonFormatError, BsonMismatchError
+from fuseline._bson_errors import BsonFormatError, BsonMismatchError
 from fuseline.pymongoarrow.schema import Schema
 from fuseline.pymongoarrow.types import BinaryType
 

@@ -12,7 +12,7 @@ import pymongo.errors
 from bson.raw_bson import RawBSONDocument
 
 from fuseline import _core
-from fuseline._bson import BsonEncodeError
+from fuseline._bson_errors import BsonEncodeError
 from fuseline.pymongoarrow import _tables
 from fuseline.pymongoarrow.errors import ArrowWriteError
 from fuseline.pymongoarrow.result import ArrowWriteResult
