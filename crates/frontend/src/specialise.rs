@@ -171,11 +171,12 @@ pub fn parameter_list(parameters: Option<&ast::Parameters>) -> Vec<&ast::Paramet
     parameters.map_or_else(Vec::new, |parameters| parameters.iter_non_variadic_params().collect())
 }
 
-/// The names of the arguments of a call, in order: the parameters, then the one that takes what is left.
+/// The names of the arguments of a call, in order: the parameters, then those that take what is left.
 pub fn argument_names<'p>(source: &Source<'p>) -> Vec<&'p str> {
     let parameters = source.parameters();
     let mut names: Vec<&str> = parameter_list(parameters).iter().map(|parameter| parameter.name().as_str()).collect();
     names.extend(parameters.and_then(|parameters| parameters.vararg.as_deref()).map(|rest| rest.name.as_str()));
+    names.extend(parameters.and_then(|parameters| parameters.kwarg.as_deref()).map(|rest| rest.name.as_str()));
     if let FunctionNode::Generator(_) = source.node {
         names.push(FIRST_ITERABLE);
     }

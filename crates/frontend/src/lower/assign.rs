@@ -152,7 +152,7 @@ impl<'p> Lowerer<'_, 'p> {
                 let message = format!("too many values to unpack (expected {count})");
                 self.require(&few_enough, ExcKind::ValueError, &message)?;
                 let enough = self.prim(Prim::IntEq, &[&length, &expected]);
-                self.require_unpacked(&enough, &length, count)?;
+                self.require_count(&enough, &length, &count.to_string())?;
                 let mut items = Vec::new();
                 for index in 0..count {
                     let index = self.int(index as i64);
@@ -170,11 +170,11 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    fn require_unpacked(&mut self, enough: &Val, length: &Val, count: usize) -> Lowered<()> {
+    fn require_count(&mut self, enough: &Val, length: &Val, expected: &str) -> Lowered<()> {
         let (holds, fails) = self.branch(enough)?;
         self.continue_at(fails);
         if self.is_live() {
-            let before = self.str(&format!("not enough values to unpack (expected {count}, got "));
+            let before = self.str(&format!("not enough values to unpack (expected {expected}, got "));
             let got = self.prim(Prim::IntToStr, &[length]);
             let text = self.prim(Prim::StrConcat, &[&before, &got]);
             let after = self.str(")");
@@ -185,25 +185,44 @@ impl<'p> Lowerer<'_, 'p> {
         if self.is_live() { Ok(()) } else { Err(Stop::Dead) }
     }
 
-    /// `a, *b, c = val` for a tuple.
+    /// `a, *b, c = val`: the starred target takes the rest, as a list.
     fn unpack_starred(&mut self, val: &Val, before: usize, after: usize) -> Lowered<Vec<Val>> {
-        let Type::Tuple(types) = val.ty() else {
-            return self.fail(
-                "unsupported-assignment",
-                "a starred target can only take the rest of a tuple in compiled code",
-                None,
-            );
-        };
-        let count = types.len();
-        if count < before + after {
-            let message = format!("not enough values to unpack (expected at least {}, got {count})", before + after);
-            return self.clash_of(ExcKind::ValueError, "type-mismatch", message);
+        let val = self.as_plain_tuple(val);
+        let least = before + after;
+        if let Type::Tuple(types) = val.ty() {
+            let count = types.len();
+            if count < least {
+                let message = format!("not enough values to unpack (expected at least {least}, got {count})");
+                return self.clash_of(ExcKind::ValueError, "type-mismatch", message);
+            }
+            let items = self.fields(&val);
+            let rest = self.list_of(&items[before..count - after])?;
+            let mut unpacked = items[..before].to_vec();
+            unpacked.push(rest);
+            unpacked.extend_from_slice(&items[count - after..]);
+            return Ok(unpacked);
         }
-        let items = self.fields(val);
-        let rest = self.list_of(&items[before..count - after])?;
-        let mut unpacked = items[..before].to_vec();
-        unpacked.push(rest);
-        unpacked.extend_from_slice(&items[count - after..]);
+        let list = match val.ty() {
+            Type::List(_) => val,
+            _ => {
+                let source = self.source_of(&val)?;
+                self.collect_list(source, self.place.start | 1 << 28)?
+            }
+        };
+        let length = self.length(&list)?;
+        let wanted = self.int(least as i64);
+        let enough = self.prim(Prim::IntGe, &[&length, &wanted]);
+        self.require_count(&enough, &length, &format!("at least {least}"))?;
+        let mut unpacked = Vec::new();
+        for index in 0..before {
+            let index = self.int(index as i64);
+            unpacked.push(self.item_at(&list, &index)?);
+        }
+        unpacked.push(self.rest_of(&list, before, after as i64)?);
+        for behind in (1..=after).rev() {
+            let index = self.int(-(behind as i64));
+            unpacked.push(self.item_at(&list, &index)?);
+        }
         Ok(unpacked)
     }
 

@@ -130,7 +130,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         for keyword in &call.arguments.keywords {
             let Some(name) = &keyword.arg else {
-                return self.fail_at(keyword, "unsupported-argument", "`**` in a call cannot be compiled", None);
+                let val = self.expr(&keyword.value)?;
+                let Type::Record(record) = val.ty().clone() else {
+                    return self.fail_at(
+                        keyword,
+                        "unsupported-argument",
+                        "only a `dict` whose keys are known can be passed with `**` in compiled code",
+                        None,
+                    );
+                };
+                let fields = self.fields(&val);
+                let named = record.fields.iter().map(|(name, _)| name.clone());
+                arguments.keywords.extend(named.zip(fields.into_iter().map(Thing::Val)));
+                continue;
             };
             let lowered = self.thing(&keyword.value);
             let thing = self.note_failure(lowered, &mut failed)?;
@@ -151,6 +163,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let positional_only = parameters.map_or(0, |parameters| parameters.posonlyargs.len());
         let given = arguments.positional.len();
         let takes_rest = parameters.is_some_and(|parameters| parameters.vararg.is_some());
+        let takes_keywords = parameters.is_some_and(|parameters| parameters.kwarg.is_some());
+        let mut others: Vec<(String, Thing)> = Vec::new();
         if given > by_position && !takes_rest {
             let s = if by_position == 1 { "" } else { "s" };
             let was = if given == 1 { "was" } else { "were" };
@@ -167,6 +181,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     return self.clash(format!("{name}() got multiple values for argument '{keyword}'"));
                 }
                 Some(position) => matched[position] = Some(thing),
+                None if takes_keywords => others.push((keyword, thing)),
                 None => {
                     let known = list.iter().map(|parameter| parameter.name().as_str());
                     let help = nearest(&keyword, known).map(|near| format!("did you mean `{near}`?"));
@@ -181,6 +196,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 items.push(self.value_of(thing)?);
             }
             matched.push(Some(Thing::Val(self.tuple(&items))));
+        }
+        if takes_keywords {
+            matched.push(Some(Thing::Val(self.keyword_record(others)?)));
         }
         Ok(matched)
     }
@@ -218,6 +236,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
         }
         Ok(())
+    }
+
+    /// What `**kwargs` takes: a `dict` whose keys the call tells.
+    fn keyword_record(&mut self, keywords: Vec<(String, Thing)>) -> Lowered<Val> {
+        let (mut fields, mut vals) = (Vec::new(), Vec::new());
+        for (name, thing) in keywords {
+            let val = self.value_of(thing)?;
+            fields.push((name, val.ty().clone()));
+            vals.push(val);
+        }
+        let record = ir::RecordType { kind: ir::RecordKind::Dict, name: String::new(), fields };
+        Ok(self.aggregate(Type::Record(record.into()), &vals))
     }
 
     /// A function or lambda inside this one.

@@ -119,9 +119,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn body(&mut self, source: Source<'p>) -> Lowered<()> {
         let is_entry = self.compiler.is_entry(self.spec);
         let parameters = source.parameters();
-        let keywords = parameters.and_then(|parameters| parameters.kwarg.as_deref());
-        let several = parameters.and_then(|parameters| parameters.vararg.as_deref()).filter(|_| is_entry);
-        if let Some(variadic) = several.or(keywords) {
+        let several = parameters.and_then(|parameters| parameters.vararg.as_deref().or(parameters.kwarg.as_deref()));
+        if let Some(variadic) = several.filter(|_| is_entry) {
             return self.fail_at(
                 variadic,
                 "unsupported-parameter",

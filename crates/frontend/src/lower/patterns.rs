@@ -254,8 +254,8 @@ impl<'p> Lowerer<'_, 'p> {
         self.load(val, &Index::Item(index))
     }
 
-    /// What a starred pattern takes: always a list.
-    fn rest_of(&mut self, val: &Val, start: usize, behind: i64) -> Lowered<Val> {
+    /// What a starred pattern or target takes: always a list.
+    pub fn rest_of(&mut self, val: &Val, start: usize, behind: i64) -> Lowered<Val> {
         if let Type::Tuple(items) = val.ty() {
             let end = items.len().saturating_sub(behind as usize);
             let fields = self.fields(val);

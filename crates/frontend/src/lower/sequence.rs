@@ -5,7 +5,7 @@ use ir::{ExcKind, Op, Prim, Type};
 use super::expr::non_negative_int;
 use super::number::is_integer;
 use super::{Edge, Lowered, Lowerer, Stop, Val};
-use crate::parse::ast::{self, Operator, Ranged};
+use crate::parse::ast::{self, Expr, Operator, Ranged};
 use crate::shape::{Origin, Shape, annotation_text, python_name};
 
 /// Items that a list is made with at once.
@@ -146,9 +146,36 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     pub fn list_display(&mut self, list: &'p ast::ExprList, element: Option<&Shape>) -> Lowered<Val> {
-        let items = self.exprs(&list.elts)?;
+        let key = list.start().to_u32();
+        let (known, rest) = self.known_items(&list.elts)?;
         self.at(list);
-        self.new_list(&items, element.cloned(), list.start().to_u32())
+        let made = self.new_list(&known, element.cloned(), key)?;
+        for item in rest {
+            match item {
+                Expr::Starred(starred) => {
+                    let val = self.expr(&starred.value)?;
+                    self.at(item);
+                    self.each_variant(&val, &mut |lowerer, val| {
+                        lowerer.extend_list(&made, &val)?;
+                        Ok(lowerer.none())
+                    })?;
+                }
+                other => {
+                    let val = self.expr(other)?;
+                    self.at(item);
+                    self.append(&made, &val)?;
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    /// The items of a display up to the first `*` that stands before something else than a tuple, and the rest.
+    fn known_items(&mut self, items: &'p [Expr]) -> Lowered<(Vec<Val>, &'p [Expr])> {
+        let Some(first) = items.iter().position(Expr::is_starred_expr) else {
+            return Ok((self.exprs(items)?, &[]));
+        };
+        Ok((self.exprs(&items[..first])?, &items[first..]))
     }
 
     /// A value as an item of the list: the list's element type grows when it can.
