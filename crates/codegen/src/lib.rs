@@ -27,4 +27,5 @@ pub use kernel::{
 };
 pub use leaf::{Leaf, LeafKind, leaves};
 pub use object_cache::set_object_cache;
+pub use shape::shape_of;
 pub use spans::{Raised, SpanEntry, SpanTable};

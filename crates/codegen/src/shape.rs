@@ -3,11 +3,15 @@
 
 use std::fmt::Write;
 
-use ir::{Elem, Module, RecordKind, Type};
+use ir::{Class, Elem, Module, RecordKind, Type};
 
 /// The shape of a type.
 pub fn shape(module: &Module, ty: &Type) -> String {
-    let mut writer = Writer { module, classes: Vec::new(), text: String::new() };
+    shape_among(&module.classes, ty)
+}
+
+fn shape_among(known: &[Class], ty: &Type) -> String {
+    let mut writer = Writer { known, classes: Vec::new(), text: String::new() };
     writer.ty(ty);
     // The classes that are named come after: each may name others.
     let mut next = 0;
@@ -19,9 +23,15 @@ pub fn shape(module: &Module, ty: &Type) -> String {
     writer.text
 }
 
+/// The shape of a type that holds no objects.
+pub fn shape_of(ty: &Type) -> String {
+    shape_among(&[], ty)
+}
+
 struct Writer<'a> {
-    module: &'a Module,
-    /// Classes by number, as positions in the module's table.
+    /// The module's classes.
+    known: &'a [Class],
+    /// Classes by number, as positions among them.
     classes: Vec<usize>,
     text: String,
 }
@@ -41,14 +51,14 @@ impl Writer<'_> {
     }
 
     fn class(&mut self, class: usize) {
-        let Some(class) = self.module.classes.get(class) else { return };
+        let Some(class) = self.known.get(class) else { return };
         self.text.push(if class.is_dataclass { 'D' } else { 'P' });
         self.name(class.shown_name());
         self.fields(&class.fields);
     }
 
     fn object(&mut self, name: &str) {
-        let Some(position) = self.module.classes.iter().position(|class| *class.name == *name) else { return };
+        let Some(position) = self.known.iter().position(|class| *class.name == *name) else { return };
         let number = self.classes.iter().position(|class| *class == position).unwrap_or_else(|| {
             self.classes.push(position);
             self.classes.len() - 1

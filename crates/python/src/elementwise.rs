@@ -10,11 +10,12 @@ use pyo3::types::PyList;
 use crate::arrow_io::{ArrowArray, import_array};
 use crate::dataset::Session;
 use crate::errors::guard;
+use crate::frame::Frame;
 use crate::function::Function;
 use crate::query;
 use crate::specialise::Request;
 use crate::types::type_of;
-use crate::write::{Frame, write};
+use crate::write::write;
 
 /// The type a function sees of each row of an Arrow array; `None` when it cannot be read.
 pub fn row_type(array: &dyn Array) -> Option<Type> {

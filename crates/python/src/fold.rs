@@ -9,11 +9,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt, PyTuple};
 
 use crate::errors::{dataset_error, usage_error};
+use crate::frame::Frame;
 use crate::function::Function;
 use crate::read::Reader;
 use crate::specialise::Request;
 use crate::types::{NumpyTypes, type_of};
-use crate::write::{Frame, write};
+use crate::write::write;
 
 /// How often the state's type may grow before it is taken to be growing for ever.
 const ROUNDS_MAX: usize = 8;
@@ -147,5 +148,5 @@ fn convert<'py>(value: &Bound<'py, PyAny>, from: &Type, to: &Type) -> PyResult<B
 pub fn value<'py>(py: Python<'py>, state: &StateValue) -> PyResult<Bound<'py, PyAny>> {
     let slots = state.slots();
     // SAFETY: the slots are of the state's type and point into it; it outlives the reading.
-    unsafe { Reader { py, arrays: &[] }.read(state.ty(), &slots) }
+    unsafe { Reader::new(py).read(state.ty(), &slots) }
 }

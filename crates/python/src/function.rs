@@ -12,11 +12,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::errors::{engine_error, guard, has_only_code, usage_error};
+use crate::frame::{Frame, Kept};
 use crate::program::Described;
 use crate::scalar::{self, Outcome};
 use crate::specialise::{Request, Specialisation, specialise};
 use crate::types::type_of;
-use crate::write::{Frame, write};
+use crate::write::write;
 
 /// A description and a specialisation of it.
 #[derive(Clone)]
@@ -394,7 +395,11 @@ impl Function {
         }
         let name = code.module.entry_func().name.clone();
         self.remember(Ready { described, code: code.clone() });
-        Ok(CompiledFunction::new(name, code.module.clone(), CaptureValues::new(slots, Arc::new((kept, frame)))))
+        Ok(CompiledFunction::new(
+            name,
+            code.module.clone(),
+            CaptureValues::new(slots, Arc::new(Kept::new(kept, frame.arena))),
+        ))
     }
 
     /// Lets parameters beyond those of the request take their defaults; refuses a function that cannot be called so.

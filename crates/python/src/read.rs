@@ -1,5 +1,7 @@
 //! From slots (`ir::layout`) to new Python objects of exactly the type CPython would give.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ir::layout::{STR_ASCII_BIT, slot_count, variant_slot};
@@ -8,19 +10,40 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyList, PySet, PyString, PyTuple, PyType};
 use runtime::abi;
 
+use crate::frame::{Frame, Held, runs, table_items};
 use crate::types::NumpyTypes;
 
 /// Reads values whose addresses are alive.
 pub struct Reader<'a, 'py> {
-    pub py: Python<'py>,
+    py: Python<'py>,
     /// Arrays that were handed in: a returned array that is one of them is that very object.
-    pub arrays: &'a [Bound<'py, PyAny>],
+    arrays: &'a [Bound<'py, PyAny>],
+    /// Classes of records.
+    classes: &'a [Py<PyType>],
+    /// Containers by the addresses of their headers: those that were handed in, and those that were read. Each is one object.
+    containers: RefCell<HashMap<u64, Bound<'py, PyAny>>>,
 }
 
-impl<'py> Reader<'_, 'py> {
+impl<'a, 'py> Reader<'a, 'py> {
+    /// A reader of values in which nothing was handed in.
+    pub fn new(py: Python<'py>) -> Reader<'static, 'py> {
+        Reader { py, arrays: &[], classes: &[], containers: RefCell::default() }
+    }
+
+    /// A reader of what a call left.
+    pub fn of_call(
+        py: Python<'py>,
+        arrays: &'a [Bound<'py, PyAny>],
+        classes: &'a [Py<PyType>],
+        held: &[Held<'_>],
+    ) -> Reader<'a, 'py> {
+        let containers = held.iter().map(|held| (held.address, held.object.bind(py).clone())).collect();
+        Reader { py, arrays, classes, containers: RefCell::new(containers) }
+    }
+
     /// The value of type `ty` at the start of `slots`.
     ///
     /// # Safety
@@ -51,13 +74,18 @@ impl<'py> Reader<'_, 'py> {
                 unsafe { self.read(variant, slots.get(variant_slot(variants, tag)..).unwrap_or_default())? }
             }
             // SAFETY: as this function's.
-            Type::List(item) => unsafe { self.read_list(item, first)? },
+            Type::Bytes => unsafe { self.read_bytes(first, slots.get(1).copied().unwrap_or_default()) },
+            Type::List(_) | Type::Dict(..) | Type::Set { .. } => {
+                let known = self.containers.borrow().get(&first).cloned();
+                match known {
+                    Some(object) => object,
+                    // SAFETY: as this function's.
+                    None => unsafe { self.read_container(ty, first)? },
+                }
+            }
             // SAFETY: as this function's.
             Type::Array { elem, ndim } => unsafe { self.read_array(*elem, *ndim as usize, slots)? },
-            Type::Bytes | Type::Dict(..) | Type::Set { .. } | Type::Object(_) => {
-                return Err(PyTypeError::new_err(format!("a value of type `{ty}` cannot be returned to Python yet")));
-            }
-            Type::Exception => return Err(broken("an exception as a value")),
+            Type::Object(_) => return Err(broken("an object of a class the border does not know")),
         })
     }
 
@@ -88,6 +116,14 @@ impl<'py> Reader<'_, 'py> {
         }
     }
 
+    unsafe fn read_bytes(&self, address: u64, length: u64) -> Bound<'py, PyAny> {
+        if length == 0 {
+            return PyBytes::new(self.py, &[]).into_any();
+        }
+        // SAFETY: the caller vouches for the bytes.
+        PyBytes::new(self.py, unsafe { std::slice::from_raw_parts(address as *const u8, length as usize) }).into_any()
+    }
+
     fn read_np(&self, elem: Elem, slot: u64) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let Some(class) = NumpyTypes::get(py)?.scalar(py, elem) else { return Err(broken("an element type")) };
@@ -110,27 +146,112 @@ impl<'py> Reader<'_, 'py> {
         match record.kind {
             RecordKind::Dict => Ok(fields.into_any()),
             RecordKind::Row => ROW.import(self.py, "fuseline._row", "Row")?.call1((fields,)),
-            RecordKind::NamedTuple | RecordKind::Dataclass => Err(broken("a class the border does not know")),
+            RecordKind::NamedTuple => Ok(self.class(&record.name)?.call_method1("_make", (fields.values(),))?),
+            RecordKind::Dataclass => {
+                // Field by field, as `copy` does it: the class may make its instances from something else.
+                let object = self.py.import("builtins")?.getattr("object")?;
+                let made = object.call_method1("__new__", (self.class(&record.name)?,))?;
+                for (name, value) in fields.iter() {
+                    object.call_method1("__setattr__", (&made, name, value))?;
+                }
+                Ok(made)
+            }
         }
     }
 
-    unsafe fn read_list(&self, item: &Type, address: u64) -> PyResult<Bound<'py, PyAny>> {
-        // SAFETY: the caller vouches for the header and the elements it describes.
-        let header = unsafe { &*(address as *const abi::List) };
-        let width = slot_count(item);
-        let len = header.len.max(0) as usize;
-        let elements: &[u64] = if width == 0 || len == 0 {
-            &[]
-        } else {
-            // SAFETY: as above.
-            unsafe { std::slice::from_raw_parts(header.data, len * width) }
-        };
-        let list = PyList::empty(self.py);
-        for index in 0..len {
-            // SAFETY: as above.
-            list.append(unsafe { self.read(item, elements.get(index * width..).unwrap_or_default())? })?;
+    /// The class of this name.
+    fn class(&self, name: &str) -> PyResult<&'a Bound<'py, PyType>> {
+        let mut found: Option<&Bound<'py, PyType>> = None;
+        for class in self.classes.iter().map(|class| class.bind(self.py)) {
+            if class.name()? != name || found.is_some_and(|known| known.is(class)) {
+                continue;
+            }
+            if found.is_some() {
+                return Err(PyTypeError::new_err(format!("two classes are called `{name}`: which one is returned?")));
+            }
+            found = Some(class);
         }
-        Ok(list.into_any())
+        found.ok_or_else(|| broken(&format!("an instance of `{name}`, a class the border does not know")))
+    }
+
+    /// A new container.
+    ///
+    /// # Safety
+    /// `address` is that of the header of a living container of the type.
+    unsafe fn read_container(&self, ty: &Type, address: u64) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
+        // It is known before its items are read: it may hold itself.
+        let keep = |object: &Bound<'py, PyAny>| self.containers.borrow_mut().insert(address, object.clone());
+        // SAFETY: the caller's.
+        unsafe {
+            match ty {
+                Type::List(item) => {
+                    let list = PyList::empty(py);
+                    keep(list.as_any());
+                    for slots in runs(list_slots(address, item), slot_count(item), list_len(address)) {
+                        list.append(self.read(item, slots)?)?;
+                    }
+                    Ok(list.into_any())
+                }
+                Type::Dict(key, value) => {
+                    let dict = PyDict::new(py);
+                    keep(dict.as_any());
+                    for (key, value) in self.entries(address, key, value)? {
+                        dict.set_item(key, value)?;
+                    }
+                    Ok(dict.into_any())
+                }
+                Type::Set { item, frozen } => {
+                    let items = self.items(address, item)?;
+                    let set = if *frozen {
+                        PyFrozenSet::new(py, items)?.into_any()
+                    } else {
+                        PySet::new(py, items)?.into_any()
+                    };
+                    keep(&set);
+                    Ok(set)
+                }
+                _ => Err(broken("a container")),
+            }
+        }
+    }
+
+    /// The keys and values of a dict.
+    ///
+    /// # Safety
+    /// `address` is that of the header of a living dict of these types.
+    pub unsafe fn entries(
+        &self,
+        address: u64,
+        key: &Type,
+        value: &Type,
+    ) -> PyResult<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+        let (key_slots, value_slots) = (slot_count(key), slot_count(value));
+        // SAFETY: the caller's.
+        let table = unsafe { &*(address as *const abi::Table) };
+        let slots = table_items(table, key_slots + value_slots);
+        let entries = runs(&slots, key_slots + value_slots, table.len.max(0) as usize);
+        entries
+            .map(|entry| {
+                let (first, second) = entry.split_at(key_slots);
+                // SAFETY: the caller's.
+                unsafe { Ok((self.read(key, first)?, self.read(value, second)?)) }
+            })
+            .collect()
+    }
+
+    /// The items of a set.
+    ///
+    /// # Safety
+    /// `address` is that of the header of a living set of this type.
+    pub unsafe fn items(&self, address: u64, item: &Type) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        // SAFETY: the caller's.
+        let table = unsafe { &*(address as *const abi::Table) };
+        let slots = table_items(table, slot_count(item));
+        // SAFETY: the caller's.
+        runs(&slots, slot_count(item), table.len.max(0) as usize)
+            .map(|slots| unsafe { self.read(item, slots) })
+            .collect()
     }
 
     /// The array handed in that lies at these slots, else a new one with the elements copied.
@@ -143,7 +264,7 @@ impl<'py> Reader<'_, 'py> {
                 object,
                 &Type::Array { elem, ndim: ndim as u8 },
                 &mut described,
-                &mut crate::write::Frame::default(),
+                &mut Frame::default(),
             )?;
             if same_type && slots.starts_with(&described) {
                 return Ok(object.clone());
@@ -182,6 +303,27 @@ pub unsafe fn copy_elements(source: *const u8, shape: &[usize], strides: &[isize
             let from = source.offset(index as isize * stride);
             copy_elements(from, inner_shape, inner_strides, bytes, target.add(index * inner_bytes));
         }
+    }
+}
+
+/// The items of a list.
+///
+/// # Safety
+/// `address` is that of the header of a living list.
+pub unsafe fn list_len(address: u64) -> usize {
+    // SAFETY: the caller's.
+    unsafe { (*(address as *const abi::List)).len.max(0) as usize }
+}
+
+/// The slots of a list's items.
+///
+/// # Safety
+/// `address` is that of the header of a living list with such items, which does not change while the slots are used.
+pub unsafe fn list_slots<'l>(address: u64, item: &Type) -> &'l [u64] {
+    // SAFETY: the caller's; an empty list may have no data.
+    unsafe {
+        let count = list_len(address) * slot_count(item);
+        if count == 0 { &[] } else { std::slice::from_raw_parts((*(address as *const abi::List)).data, count) }
     }
 }
 

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use ir::Type;
 use ir::layout::slot_count;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyDict;
 use runtime::abi;
 use runtime::arena::Arena;
 
 use crate::errors::RowError;
+use crate::frame::Frame;
 use crate::interrupt::{self, Calls, Running};
+use crate::mutation::store_back;
 use crate::read::Reader;
 use crate::specialise::Specialisation;
-use crate::write::{Frame, check_writeable, write};
+use crate::write::{check_writeable, write};
 
 /// Stack left to what compiled code calls when it finds its own share used up.
 const STACK_RESERVE_BYTES: usize = 256 * 1024;
@@ -25,8 +27,7 @@ struct Scratch {
     args: Vec<u64>,
     captures: Vec<u64>,
     out: Vec<u64>,
-    frame: Frame,
-    arena: Box<Arena>,
+    arena: Arena,
     calls: Arc<Calls>,
     stack_limit: usize,
 }
@@ -37,8 +38,7 @@ impl Scratch {
             args: Vec::new(),
             captures: Vec::new(),
             out: Vec::new(),
-            frame: Frame::default(),
-            arena: Box::default(),
+            arena: Arena::new(),
             calls: interrupt::calls(),
             stack_limit: stack_end() + STACK_RESERVE_BYTES,
         }
@@ -83,7 +83,6 @@ pub fn call<'py>(
     // A signal handler may call compiled code while a call on this thread is at `poll`: it finds no scratch and makes one.
     let mut scratch = SCRATCH.with(|scratch| scratch.borrow_mut().take()).unwrap_or_else(|| Box::new(Scratch::new()));
     let result = scratch.call(py, code, args, captures, names);
-    scratch.frame.clear();
     scratch.arena.reset();
     SCRATCH.with(|kept| *kept.borrow_mut() = Some(scratch));
     result
@@ -116,32 +115,30 @@ impl Scratch {
         captures: &[Bound<'py, PyAny>],
         names: &[String],
     ) -> PyResult<Outcome<'py>> {
-        self.args.clear();
-        self.captures.clear();
-        if args.len() != code.params.len() || captures.len() != code.captures.len() {
+        let remembers = code.writes_elsewhere || code.writes.contains(&true);
+        let mut frame = Frame::new(std::mem::take(&mut self.arena), remembers);
+        let outcome = self.call_within(py, code, args, captures, names, &mut frame);
+        self.arena = frame.arena;
+        outcome
+    }
+
+    fn call_within<'py, 't>(
+        &mut self,
+        py: Python<'py>,
+        code: &'t Specialisation,
+        args: &[Bound<'py, PyAny>],
+        captures: &[Bound<'py, PyAny>],
+        names: &[String],
+        frame: &mut Frame<'t>,
+    ) -> PyResult<Outcome<'py>> {
+        if !self.write(code, args, captures, frame)? {
             return Ok(Outcome::OtherTypes);
-        }
-        for (value, ty) in captures.iter().zip(&code.captures) {
-            if !write(value, ty, &mut self.captures, &mut self.frame)? {
-                return Ok(Outcome::OtherTypes);
-            }
-            if code.writes_elsewhere {
-                check_writeable(value)?;
-            }
-        }
-        for ((value, ty), writes) in args.iter().zip(&code.params).zip(&code.writes) {
-            if !write(value, ty, &mut self.args, &mut self.frame)? {
-                return Ok(Outcome::OtherTypes);
-            }
-            if *writes {
-                check_writeable(value)?;
-            }
         }
         let kernel = code.call_kernel(py)?;
         self.out.clear();
         self.out.resize(slot_count(&code.result).max(1), 0);
         let mut context = abi::Context {
-            arena: self.arena.as_mut(),
+            arena: &mut frame.arena,
             captures: self.captures.as_ptr(),
             stack_limit: self.stack_limit,
             cancel: &self.calls.flag,
@@ -157,33 +154,56 @@ impl Scratch {
         } else {
             job.run()
         };
-        self.store_lists(py, code, args)?;
+        let arrays: Vec<Bound<'py, PyAny>> =
+            if holds_array(&code.result) { args.iter().chain(captures).cloned().collect() } else { Vec::new() };
+        for class in &code.classes {
+            frame.add_class(class.bind(py));
+        }
+        let reader = Reader::of_call(py, &arrays, frame.classes(), &frame.held);
+        if code.writes_elsewhere || code.writes.contains(&true) {
+            // SAFETY: the kernel has returned and the arena is not reset yet.
+            unsafe { store_back(&reader, &frame.held, py)? };
+        }
         match status {
             abi::STATUS_OK => {}
             abi::STATUS_CANCELLED => return Err(cancelled(py)),
             status => return Err(self.raised(py, code, status, &context, args, names)),
         }
-        let arrays: Vec<Bound<'py, PyAny>> =
-            if holds_array(&code.result) { args.iter().chain(captures).cloned().collect() } else { Vec::new() };
         // SAFETY: the kernel returned without an error, so `out` holds the result; the arena is not reset yet.
-        let value = unsafe { Reader { py, arrays: &arrays }.read(&code.result, &self.out)? };
+        let value = unsafe { reader.read(&code.result, &self.out)? };
         Ok(Outcome::Returned(value))
     }
 
-    /// Lists were handed over as copies: what the function stored into one is stored into the Python list.
-    fn store_lists(&self, py: Python<'_>, code: &Specialisation, args: &[Bound<'_, PyAny>]) -> PyResult<()> {
-        let mut slot = 0;
-        for ((value, ty), writes) in args.iter().zip(&code.params).zip(&code.writes) {
-            if *writes && matches!(ty, Type::List(_)) {
-                let slots = self.args.get(slot..).unwrap_or_default();
-                // SAFETY: the slot holds the list's header, which the frame and the arena keep alive.
-                let now = unsafe { Reader { py, arrays: &[] }.read(ty, slots)? };
-                let list = value.cast::<PyList>()?;
-                list.set_slice(0, list.len(), &now)?;
-            }
-            slot += slot_count(ty);
+    /// Writes captured values and arguments; false when one is of another type than the code was made for.
+    fn write<'t>(
+        &mut self,
+        code: &'t Specialisation,
+        args: &[Bound<'_, PyAny>],
+        captures: &[Bound<'_, PyAny>],
+        frame: &mut Frame<'t>,
+    ) -> PyResult<bool> {
+        self.args.clear();
+        self.captures.clear();
+        if args.len() != code.params.len() || captures.len() != code.captures.len() {
+            return Ok(false);
         }
-        Ok(())
+        for (value, ty) in captures.iter().zip(&code.captures) {
+            if !write(value, ty, &mut self.captures, frame)? {
+                return Ok(false);
+            }
+            if code.writes_elsewhere {
+                check_writeable(value)?;
+            }
+        }
+        for ((value, ty), writes) in args.iter().zip(&code.params).zip(&code.writes) {
+            if !write(value, ty, &mut self.args, frame)? {
+                return Ok(false);
+            }
+            if *writes {
+                check_writeable(value)?;
+            }
+        }
+        Ok(true)
     }
 
     fn raised(
@@ -231,6 +251,7 @@ fn holds_array(ty: &Type) -> bool {
         Type::Array { .. } => true,
         Type::Union(variants) => variants.iter().any(holds_array),
         Type::List(item) => holds_array(item),
+        Type::Dict(_, value) => holds_array(value),
         other => other.field_types().is_some_and(|fields| fields.iter().any(holds_array)),
     }
 }

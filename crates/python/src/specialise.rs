@@ -9,6 +9,7 @@ use codegen::{CallKernel, Options};
 use frontend::program::{Binding, FunctionSource, Locator, Program, SourceFile};
 use ir::{Module, Type};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::errors::{compile_error, engine_error};
 use crate::program::Described;
@@ -25,6 +26,8 @@ pub struct Specialisation {
     pub writes_elsewhere: bool,
     /// Holds a loop or a recursion: the only ways to take long.
     pub can_run_long: bool,
+    /// The classes that the program names.
+    pub classes: Vec<Py<PyType>>,
     call: OnceLock<CallKernel>,
     /// The addresses of these objects are in the cache's key.
     _codes: Vec<Py<PyAny>>,
@@ -92,6 +95,11 @@ fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<
         captures: module.captures.iter().map(|capture| capture.ty.clone()).collect(),
         result: entry.result.clone(),
         params,
+        classes: described
+            .codes
+            .iter()
+            .filter_map(|code| Some(code.bind(py).cast::<PyType>().ok()?.clone().unbind()))
+            .collect(),
         call: OnceLock::new(),
         _codes: described.codes.iter().map(|code| code.clone_ref(py)).collect(),
         module: Arc::new(module),

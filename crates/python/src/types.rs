@@ -6,9 +6,12 @@ use std::sync::Arc;
 use ir::{Elem, RecordKind, RecordType, Type};
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::PyTypeInfo;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyRange, PyString, PyTuple, PyType};
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyRange, PySet, PyString, PyTuple, PyType,
+};
 
 /// NumPy's scalar classes and those arrays are accepted of, in the order of [`Elem::ALL`].
 pub struct NumpyTypes {
@@ -84,8 +87,15 @@ pub fn elem_of_array(array: &Bound<'_, PyUntypedArray>) -> Option<Elem> {
 /// Why an object has no IR type, as a noun: "an object of class `Foo`".
 pub type Reason = String;
 
+/// How deep containers may nest. A list can hold itself.
+const DEPTH_MAX: usize = 100;
+
 /// The IR type of a live object, or what it is instead.
 pub fn type_of(object: &Bound<'_, PyAny>) -> PyResult<Result<Type, Reason>> {
+    type_within(object, DEPTH_MAX)
+}
+
+fn type_within(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type, Reason>> {
     if object.is_none() {
         return Ok(Ok(Type::None));
     }
@@ -101,10 +111,13 @@ pub fn type_of(object: &Bound<'_, PyAny>) -> PyResult<Result<Type, Reason>> {
     if object.is_exact_instance_of::<PyString>() {
         return Ok(Ok(Type::Str));
     }
+    let Some(depth) = depth.checked_sub(1) else {
+        return Ok(Err(format!("more than {DEPTH_MAX} containers within each other")));
+    };
     if let Ok(tuple) = object.cast_exact::<PyTuple>() {
         let mut items = Vec::with_capacity(tuple.len());
         for item in tuple.iter() {
-            match type_of(&item)? {
+            match type_within(&item, depth)? {
                 Ok(ty) => items.push(ty),
                 Err(reason) => return Ok(Err(format!("a tuple that holds {reason}"))),
             }
@@ -112,31 +125,60 @@ pub fn type_of(object: &Bound<'_, PyAny>) -> PyResult<Result<Type, Reason>> {
         return Ok(Ok(Type::Tuple(items)));
     }
     if let Ok(list) = object.cast_exact::<PyList>() {
-        return type_of_list(list);
+        return Ok(item_type(list.iter().map(Ok), "list", depth)?.map(|item| Type::List(Box::new(item))));
+    }
+    if let Ok(dict) = object.cast_exact::<PyDict>() {
+        return type_of_dict(dict, depth);
+    }
+    if object.is_exact_instance_of::<PySet>() || object.is_exact_instance_of::<PyFrozenSet>() {
+        let frozen = object.is_exact_instance_of::<PyFrozenSet>();
+        let item = item_type(object.try_iter()?, if frozen { "frozenset" } else { "set" }, depth)?;
+        return Ok(item.and_then(|item| key_type(item, "set").map(|item| Type::Set { item, frozen })));
+    }
+    if object.is_exact_instance_of::<PyBytes>() {
+        return Ok(Ok(Type::Bytes));
     }
     if object.is_exact_instance_of::<PyRange>() {
         return Ok(Ok(Type::Range));
     }
-    type_of_foreign(object)
+    type_of_foreign(object, depth)
 }
 
-fn type_of_list(list: &Bound<'_, PyList>) -> PyResult<Result<Type, Reason>> {
+/// The type that holds every item; `None`'s for no items.
+fn item_type<'py>(
+    items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+    container: &str,
+    depth: usize,
+) -> PyResult<Result<Type, Reason>> {
     let mut found: Option<Type> = None;
-    for item in list.iter() {
-        let ty = match type_of(&item)? {
+    for item in items {
+        let ty = match type_within(&item?, depth)? {
             Ok(ty) => ty,
-            Err(reason) => return Ok(Err(format!("a list that holds {reason}"))),
+            Err(reason) => return Ok(Err(format!("a {container} that holds {reason}"))),
         };
         found = Some(match found {
             None => ty,
             Some(known) => known.join(&ty),
         });
     }
-    Ok(Ok(Type::List(Box::new(found.unwrap_or(Type::None)))))
+    Ok(Ok(found.unwrap_or(Type::None)))
 }
 
-/// NumPy's objects and rows.
-fn type_of_foreign(object: &Bound<'_, PyAny>) -> PyResult<Result<Type, Reason>> {
+fn type_of_dict(dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<Result<Type, Reason>> {
+    let key = match item_type(dict.keys().iter().map(Ok), "dict", depth)? {
+        Ok(key) => key,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let value = item_type(dict.values().iter().map(Ok), "dict", depth)?;
+    Ok(value.and_then(|value| key_type(key, "dict").map(|key| Type::Dict(key, Box::new(value)))))
+}
+
+fn key_type(key: Type, container: &str) -> Result<Box<Type>, Reason> {
+    if key.is_hashable() { Ok(Box::new(key)) } else { Err(format!("a {container} with keys of type `{key}`")) }
+}
+
+/// NumPy's objects, rows, named tuples and frozen dataclasses.
+fn type_of_foreign(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type, Reason>> {
     let py = object.py();
     let numpy = NumpyTypes::get(py)?;
     if let Some(elem) = numpy.elem_of(object) {
@@ -145,18 +187,17 @@ fn type_of_foreign(object: &Bound<'_, PyAny>) -> PyResult<Result<Type, Reason>> 
     if let Some(array) = numpy.plain_array(object) {
         return Ok(type_of_array(array));
     }
-    if let Some(fields) = row_fields(object)? {
-        let mut types = Vec::with_capacity(fields.len());
-        for (name, value) in fields.iter() {
-            match type_of(value)? {
-                Ok(ty) => types.push((name.clone(), ty)),
-                Err(reason) => return Ok(Err(format!("a row whose field `{name}` is {reason}"))),
-            }
+    let Some(fields) = fields_of(object)? else {
+        return Ok(Err(format!("an object of class `{}`", object.get_type().qualname()?)));
+    };
+    let mut types = Vec::with_capacity(fields.values.len());
+    for (name, value) in &fields.values {
+        match type_within(value, depth)? {
+            Ok(ty) => types.push((name.clone(), ty)),
+            Err(reason) => return Ok(Err(format!("a {} whose field `{name}` is {reason}", fields.noun()))),
         }
-        let record = RecordType { kind: RecordKind::Row, name: String::new(), fields: types };
-        return Ok(Ok(Type::Record(Arc::new(record))));
     }
-    Ok(Err(format!("an object of class `{}`", object.get_type().qualname()?)))
+    Ok(Ok(Type::Record(Arc::new(RecordType { kind: fields.kind, name: fields.name, fields: types }))))
 }
 
 fn type_of_array(array: &Bound<'_, PyUntypedArray>) -> Result<Type, Reason> {
@@ -171,17 +212,54 @@ fn type_of_array(array: &Bound<'_, PyUntypedArray>) -> Result<Type, Reason> {
     }
 }
 
-/// The fields of a `fuseline.Row` in order; `None` for other objects.
-pub fn row_fields<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Vec<(String, Bound<'py, PyAny>)>>> {
+/// The fields of an object that is a record.
+pub struct Fields<'py> {
+    pub kind: RecordKind,
+    /// The class name; empty for rows.
+    pub name: String,
+    pub values: Vec<(String, Bound<'py, PyAny>)>,
+}
+
+impl Fields<'_> {
+    fn noun(&self) -> &str {
+        if self.kind == RecordKind::Row { "row" } else { &self.name }
+    }
+}
+
+/// The fields of a `fuseline.Row`, a named tuple or a frozen dataclass, in order; `None` for other objects.
+pub fn fields_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Fields<'py>>> {
     static ROW: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = object.py();
-    let class = ROW.import(py, "fuseline._row", "Row")?;
-    if !object.get_type().is(class) {
+    let class = object.get_type();
+    if class.is(ROW.import(py, "fuseline._row", "Row")?) {
+        let mut values = Vec::new();
+        for pair in object.call_method0(intern!(py, "items"))?.try_iter()? {
+            values.push(pair?.extract()?);
+        }
+        return Ok(Some(Fields { kind: RecordKind::Row, name: String::new(), values }));
+    }
+    let Some((kind, names)) = field_names(&class)? else { return Ok(None) };
+    let mut values = Vec::with_capacity(names.len());
+    for name in names {
+        let value = object.getattr(name.as_str())?;
+        values.push((name, value));
+    }
+    Ok(Some(Fields { kind, name: class.name()?.extract()?, values }))
+}
+
+/// The names of the fields of a named tuple's or a frozen dataclass's class.
+fn field_names(class: &Bound<'_, PyType>) -> PyResult<Option<(RecordKind, Vec<String>)>> {
+    let py = class.py();
+    if class.is_subclass_of::<PyTuple>()? {
+        let names = class.getattr_opt(intern!(py, "_fields"))?;
+        return Ok(names.map(|names| names.extract()).transpose()?.map(|names| (RecordKind::NamedTuple, names)));
+    }
+    let Some(params) = class.getattr_opt(intern!(py, "__dataclass_params__"))? else { return Ok(None) };
+    if !params.getattr(intern!(py, "frozen"))?.is_truthy()? {
         return Ok(None);
     }
-    let mut fields = Vec::new();
-    for pair in object.call_method0("items")?.try_iter()? {
-        fields.push(pair?.extract()?);
-    }
-    Ok(Some(fields))
+    let fields = py.import(intern!(py, "dataclasses"))?.call_method1(intern!(py, "fields"), (class,))?;
+    let names = fields.try_iter()?.map(|field| field?.getattr(intern!(py, "name"))?.extract());
+    let names = names.collect::<PyResult<Vec<String>>>()?;
+    Ok(Some((RecordKind::Dataclass, names)))
 }

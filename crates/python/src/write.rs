@@ -1,59 +1,20 @@
-//! From Python objects to slots (`ir::layout`). Strings and arrays are referred to where they lie, so the objects must
-//! outlive the slots: the caller keeps them alive. Lists are copied into a [`Frame`].
+//! From Python objects to slots (`ir::layout`). Strings, bytes and arrays are referred to where they lie, so the objects must
+//! outlive the slots: the caller keeps them alive. Containers are copied into a [`Frame`].
 
 use ir::layout::{STR_ASCII_BIT, slot_count, variant_slot};
-use ir::{Elem, Type};
+use ir::{Elem, RecordKind, RecordType, Type};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyRange, PyString, PyTuple};
-use runtime::abi;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyRange, PySet, PyString, PyTuple};
 
-use crate::types::{NumpyTypes, elem_of_array, row_fields};
-
-/// What the slots point to besides Python's own objects.
-#[derive(Default)]
-pub struct Frame {
-    lists: Vec<ListCopy>,
-}
-
-/// A list's elements as slots, and its header, at addresses that stay.
-struct ListCopy {
-    header: Box<abi::List>,
-    elements: Vec<u64>,
-}
-
-// SAFETY: the addresses in the header point into `elements`, which the frame owns.
-unsafe impl Send for Frame {}
-// SAFETY: a frame is only read once it is filled.
-unsafe impl Sync for Frame {}
-
-impl Frame {
-    pub fn clear(&mut self) {
-        self.lists.clear();
-    }
-
-    fn add_list(&mut self, mut elements: Vec<u64>, len: usize) -> u64 {
-        let data = elements.as_mut_ptr();
-        let mut header = Box::new(abi::List { data, len: len as i64, capacity: len as i64 });
-        let address = std::ptr::from_mut(header.as_mut()) as u64;
-        self.lists.push(ListCopy { header, elements });
-        address
-    }
-}
-
-impl Drop for ListCopy {
-    fn drop(&mut self) {
-        // Compiled code may have moved the list's elements into its arena; ours are freed with `elements`.
-        self.header.data = std::ptr::null_mut();
-        self.elements.clear();
-    }
-}
+use crate::frame::Frame;
+use crate::types::{NumpyTypes, elem_of_array, fields_of};
 
 /// Appends the slots of `object` as a value of type `ty`. False when the object is of another type; some slots may have
 /// been appended then.
-pub fn write(object: &Bound<'_, PyAny>, ty: &Type, out: &mut Vec<u64>, frame: &mut Frame) -> PyResult<bool> {
+pub fn write<'t>(object: &Bound<'_, PyAny>, ty: &'t Type, out: &mut Vec<u64>, frame: &mut Frame<'t>) -> PyResult<bool> {
     match ty {
         Type::Float => {
             let Ok(value) = object.cast_exact::<PyFloat>() else { return Ok(false) };
@@ -88,26 +49,19 @@ pub fn write(object: &Bound<'_, PyAny>, ty: &Type, out: &mut Vec<u64>, frame: &m
         Type::Union(variants) => return write_union(object, variants, out, frame),
         Type::Np(elem) => return write_np(object, *elem, out),
         Type::Array { elem, ndim } => return write_array(object, *elem, *ndim, out),
-        Type::List(item) => return write_list(object, item, out, frame),
+        Type::Bytes => {
+            let Ok(bytes) = object.cast_exact::<PyBytes>() else { return Ok(false) };
+            out.extend([bytes.as_bytes().as_ptr() as u64, bytes.as_bytes().len() as u64]);
+        }
+        Type::List(_) | Type::Dict(..) | Type::Set { .. } => return write_container(object, ty, out, frame),
         Type::Range => {
             let Ok(range) = object.cast_exact::<PyRange>() else { return Ok(false) };
             for name in ["start", "stop", "step"] {
                 out.push(int_value(&range.getattr(name)?)? as u64);
             }
         }
-        Type::Record(record) => {
-            let Some(fields) = row_fields(object)? else { return Ok(false) };
-            if fields.len() != record.fields.len() {
-                return Ok(false);
-            }
-            for ((name, value), (expected, ty)) in fields.iter().zip(&record.fields) {
-                if name != expected || !write(value, ty, out, frame)? {
-                    return Ok(false);
-                }
-            }
-        }
-        // Not yet: what is no list stays on its side.
-        Type::Bytes | Type::Dict(..) | Type::Set { .. } | Type::Object(_) | Type::Exception => return Ok(false),
+        Type::Record(record) => return write_record(object, record, out, frame),
+        Type::Object(_) | Type::Exception => return Ok(false),
     }
     Ok(true)
 }
@@ -139,7 +93,12 @@ fn write_str(value: &Bound<'_, PyString>, out: &mut Vec<u64>) -> PyResult<()> {
     Ok(())
 }
 
-fn write_union(object: &Bound<'_, PyAny>, variants: &[Type], out: &mut Vec<u64>, frame: &mut Frame) -> PyResult<bool> {
+fn write_union<'t>(
+    object: &Bound<'_, PyAny>,
+    variants: &'t [Type],
+    out: &mut Vec<u64>,
+    frame: &mut Frame<'t>,
+) -> PyResult<bool> {
     let start = out.len();
     for (tag, variant) in variants.iter().enumerate() {
         out.push(tag as u64);
@@ -197,14 +156,104 @@ pub fn check_writeable(object: &Bound<'_, PyAny>) -> PyResult<()> {
     }
 }
 
-fn write_list(object: &Bound<'_, PyAny>, item: &Type, out: &mut Vec<u64>, frame: &mut Frame) -> PyResult<bool> {
-    let Ok(list) = object.cast_exact::<PyList>() else { return Ok(false) };
-    let mut elements = Vec::with_capacity(list.len() * slot_count(item) + 1);
+/// Containers are copied, each object once.
+fn write_container<'t>(
+    object: &Bound<'_, PyAny>,
+    ty: &'t Type,
+    out: &mut Vec<u64>,
+    frame: &mut Frame<'t>,
+) -> PyResult<bool> {
+    if let Some(address) = frame.known(object, ty)? {
+        out.push(address);
+        return Ok(true);
+    }
+    let written = match ty {
+        Type::List(item) => write_list(object, ty, item, frame)?,
+        Type::Dict(key, value) => write_dict(object, ty, (key, value), frame)?,
+        Type::Set { item, frozen } => write_set(object, ty, item, *frozen, frame)?,
+        _ => None,
+    };
+    out.extend(written);
+    Ok(written.is_some())
+}
+
+fn write_list<'t>(
+    object: &Bound<'_, PyAny>,
+    ty: &'t Type,
+    item: &'t Type,
+    frame: &mut Frame<'t>,
+) -> PyResult<Option<u64>> {
+    let Ok(list) = object.cast_exact::<PyList>() else { return Ok(None) };
+    let mut items = Vec::with_capacity(list.len() * slot_count(item));
     for value in list.iter() {
-        if !write(&value, item, &mut elements, frame)? {
+        if !write(&value, item, &mut items, frame)? {
+            return Ok(None);
+        }
+    }
+    frame.add_list(object, ty, &items, list.len()).map(Some)
+}
+
+fn write_dict<'t>(
+    object: &Bound<'_, PyAny>,
+    ty: &'t Type,
+    (key_type, value_type): (&'t Type, &'t Type),
+    frame: &mut Frame<'t>,
+) -> PyResult<Option<u64>> {
+    let Ok(dict) = object.cast_exact::<PyDict>() else { return Ok(None) };
+    let mut entries = Vec::with_capacity(dict.len() * (slot_count(key_type) + slot_count(value_type)));
+    for (key, value) in dict.iter() {
+        if !write(&key, key_type, &mut entries, frame)? || !write(&value, value_type, &mut entries, frame)? {
+            return Ok(None);
+        }
+    }
+    frame.add_dict(object, ty, &entries, dict.len()).map(Some)
+}
+
+/// CPython's `set` without its table, in bytes; up to [`PLACES_INSIDE`] places are in the object itself, more take
+/// [`PLACE_BYTES`] each.
+const SET_BYTES: usize = 200;
+const PLACES_INSIDE: usize = 8;
+const PLACE_BYTES: usize = 16;
+
+fn write_set<'t>(
+    object: &Bound<'_, PyAny>,
+    ty: &'t Type,
+    item: &'t Type,
+    frozen: bool,
+    frame: &mut Frame<'t>,
+) -> PyResult<Option<u64>> {
+    let is_set = object.is_exact_instance_of::<PySet>();
+    if is_set == frozen || (frozen && !object.is_exact_instance_of::<PyFrozenSet>()) {
+        return Ok(None);
+    }
+    let mut items = Vec::new();
+    for value in object.try_iter()? {
+        if !write(&value?, item, &mut items, frame)? {
+            return Ok(None);
+        }
+    }
+    let bytes: usize = object.call_method0("__sizeof__")?.extract()?;
+    let places = (bytes.saturating_sub(SET_BYTES) / PLACE_BYTES).max(PLACES_INSIDE);
+    frame.add_set(object, ty, &items, object.len()?, places).map(Some)
+}
+
+fn write_record<'t>(
+    object: &Bound<'_, PyAny>,
+    record: &'t RecordType,
+    out: &mut Vec<u64>,
+    frame: &mut Frame<'t>,
+) -> PyResult<bool> {
+    let Some(fields) = fields_of(object)? else { return Ok(false) };
+    if fields.kind != record.kind || fields.name != record.name || fields.values.len() != record.fields.len() {
+        return Ok(false);
+    }
+    for ((name, value), (expected, ty)) in fields.values.iter().zip(&record.fields) {
+        if name != expected || !write(value, ty, out, frame)? {
             return Ok(false);
         }
     }
-    out.push(frame.add_list(elements, list.len()));
+    if record.kind != RecordKind::Row {
+        frame.add_class(&object.get_type());
+    }
     Ok(true)
 }

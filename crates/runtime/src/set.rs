@@ -270,6 +270,14 @@ pub fn clear(set: &mut Table) {
     *set = empty(is_table(set));
 }
 
+/// Gives an empty set the table of one that CPython keeps in so many places: a power of two, at least 8.
+pub fn reserve_places(arena: &mut Arena, set: &mut Table, item: Place<'_>, places: usize) -> Result<(), Raised> {
+    if !is_table(set) || places < SIZE_MIN || !places.is_power_of_two() {
+        return Ok(());
+    }
+    allocate(arena, set, places, width_of(item))
+}
+
 /// Makes room as CPython does before it takes `count` items from a set or dict.
 pub fn reserve(arena: &mut Arena, set: &mut Table, item: Place<'_>, count: i64) -> Result<(), Raised> {
     if !is_table(set) {

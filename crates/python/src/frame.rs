@@ -1,0 +1,185 @@
+//! The memory behind the slots of a call: what Python's containers are copied into, and which Python object each copy stands
+//! for, so that it is seen changed by the caller and comes back as itself. Knows layouts, nothing of functions.
+
+use std::collections::HashMap;
+
+use ir::Type;
+use ir::layout::slot_count;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use runtime::abi::{List, Table};
+use runtime::arena::Arena;
+use runtime::exc::Raised;
+use runtime::shape::Place;
+use runtime::{set, tables, value};
+
+/// A container of Python's that was copied.
+pub struct Held<'t> {
+    pub object: Py<PyAny>,
+    pub ty: &'t Type,
+    /// The header of the copy.
+    pub address: u64,
+    /// The slots of its items as they were, when the frame remembers them.
+    pub before: Vec<u64>,
+}
+
+/// Copies of Python's containers.
+#[derive(Default)]
+pub struct Frame<'t> {
+    /// Where the copies lie, and what compiled code makes as well.
+    pub arena: Arena,
+    pub held: Vec<Held<'t>>,
+    by_object: HashMap<usize, usize>,
+    /// The classes of the records that were copied, by name.
+    classes: Vec<Py<PyType>>,
+    /// The function may store into its arguments: what was in them is remembered.
+    remembers: bool,
+}
+
+impl<'t> Frame<'t> {
+    /// A frame of a call. `remembers`: what the function stores into containers shall be found afterwards.
+    pub fn new(arena: Arena, remembers: bool) -> Frame<'t> {
+        Frame { arena, remembers, ..Frame::default() }
+    }
+
+    /// The copy of an object that was copied before: one object has one copy, for the function may compare or change it.
+    pub fn known(&self, object: &Bound<'_, PyAny>, ty: &Type) -> PyResult<Option<u64>> {
+        let Some(held) = self.by_object.get(&(object.as_ptr() as usize)).and_then(|index| self.held.get(*index)) else {
+            return Ok(None);
+        };
+        if held.ty == ty {
+            return Ok(Some(held.address));
+        }
+        if self.remembers {
+            let shown = object.get_type().qualname()?;
+            return Err(PyTypeError::new_err(format!(
+                "the same {shown} is handed over twice, once as `{}` and once as `{ty}`, to a function that changes it",
+                held.ty
+            )));
+        }
+        Ok(None)
+    }
+
+    /// A list's items, `slots` of each one after the other.
+    pub fn add_list(&mut self, object: &Bound<'_, PyAny>, ty: &'t Type, items: &[u64], len: usize) -> PyResult<u64> {
+        let data = self.arena.alloc_slots(items.len()).map_err(out_of_memory)?;
+        data.copy_from_slice(items);
+        let data = data.as_mut_ptr();
+        let address = self.add_header(List { data, len: len as i64, capacity: len as i64 })?;
+        self.hold(object, ty, address, items);
+        Ok(address)
+    }
+
+    /// A dict's entries, key and value one after the other.
+    pub fn add_dict(
+        &mut self,
+        object: &Bound<'_, PyAny>,
+        ty: &'t Type,
+        entries: &[u64],
+        count: usize,
+    ) -> PyResult<u64> {
+        let Type::Dict(key, item) = ty else { return Err(PyTypeError::new_err("not the type of a dict")) };
+        let shape = codegen::shape_of(key);
+        let width = slot_count(key) + slot_count(item);
+        let mut table = tables::empty();
+        for entry in runs(entries, width, count) {
+            // SAFETY: the slots are those of a key that was just written, and its value.
+            unsafe {
+                let hash = value::hash_of(Place::new(shape.as_bytes()).val(entry.as_ptr()));
+                tables::push(&mut self.arena, &mut table, 1 + width, hash, entry.as_ptr()).map_err(out_of_memory)?;
+            }
+        }
+        let address = self.add_header(table)?;
+        self.hold(object, ty, address, entries);
+        Ok(address)
+    }
+
+    /// A set's items in the order in which Python iterates over them. `places` is how many its table has.
+    pub fn add_set(
+        &mut self,
+        object: &Bound<'_, PyAny>,
+        ty: &'t Type,
+        items: &[u64],
+        count: usize,
+        places: usize,
+    ) -> PyResult<u64> {
+        let Type::Set { item, .. } = ty else { return Err(PyTypeError::new_err("not the type of a set")) };
+        let shape = codegen::shape_of(item);
+        let place = Place::new(shape.as_bytes());
+        let width = slot_count(item);
+        let mut table = set::empty(ir::layout::has_table_order(item));
+        set::reserve_places(&mut self.arena, &mut table, place, places).map_err(out_of_memory)?;
+        for slots in runs(items, width, count) {
+            // SAFETY: the slots are those of an item that was just written.
+            unsafe { set::add(&mut self.arena, &mut table, place, slots.as_ptr()).map_err(out_of_memory)? };
+        }
+        if table_items(&table, width) != items {
+            return Err(PyTypeError::new_err(
+                "a set whose order comes from items it has no more cannot be handed over: hand over `set(sorted(s))`",
+            ));
+        }
+        let address = self.add_header(table)?;
+        self.hold(object, ty, address, items);
+        Ok(address)
+    }
+
+    /// Remembers the class of a record.
+    pub fn add_class(&mut self, class: &Bound<'_, PyType>) {
+        if !self.classes.iter().any(|known| known.is(class)) {
+            self.classes.push(class.clone().unbind());
+        }
+    }
+
+    pub fn classes(&self) -> &[Py<PyType>] {
+        &self.classes
+    }
+
+    fn hold(&mut self, object: &Bound<'_, PyAny>, ty: &'t Type, address: u64, items: &[u64]) {
+        let before = if self.remembers { items.to_vec() } else { Vec::new() };
+        self.by_object.insert(object.as_ptr() as usize, self.held.len());
+        self.held.push(Held { object: object.clone().unbind(), ty, address, before });
+    }
+
+    fn add_header<T>(&mut self, header: T) -> PyResult<u64> {
+        let room = self.arena.alloc_slots(size_of::<T>().div_ceil(8)).map_err(out_of_memory)?;
+        let address = room.as_mut_ptr().cast::<T>();
+        // SAFETY: the room is large enough and aligned as slots are, which headers need no more of.
+        unsafe { address.write(header) };
+        Ok(address as u64)
+    }
+}
+
+/// What captured values refer to, for as long as a plan may read them.
+pub struct Kept {
+    _objects: Vec<Py<PyAny>>,
+    _arena: Arena,
+}
+
+// SAFETY: nothing in it is used but to be freed.
+unsafe impl Sync for Kept {}
+
+impl Kept {
+    pub fn new(objects: Vec<Py<PyAny>>, arena: Arena) -> Kept {
+        Kept { _objects: objects, _arena: arena }
+    }
+}
+
+/// The slots of `count` items of `width` slots each.
+pub fn runs(items: &[u64], width: usize, count: usize) -> impl Iterator<Item = &[u64]> {
+    (0..count).map(move |index| items.get(index * width..(index + 1) * width).unwrap_or_default())
+}
+
+/// What is in a table now, in order: the slots of its entries without the hashes.
+pub fn table_items(table: &Table, width: usize) -> Vec<u64> {
+    let mut items = Vec::with_capacity(table.len.max(0) as usize * width);
+    for entry in tables::live(table, 1 + width) {
+        // SAFETY: an entry of the table has its hash and so many slots.
+        items.extend(unsafe { std::slice::from_raw_parts(entry.add(1), width) });
+    }
+    items
+}
+
+fn out_of_memory(_: Raised) -> PyErr {
+    pyo3::exceptions::PyMemoryError::new_err(())
+}
