@@ -173,7 +173,7 @@ def test_a_fold_whose_state_changes_its_type(trips):
     with pytest.raises(fl.CompileError, match="state"):
         trips.reduce(lambda s, t: t.zone, 0)
     with pytest.raises(fl.CompileError, match="initial state"):
-        trips.reduce(lambda s, t: s, {})
+        trips.reduce(lambda s, t: s, object())
     with pytest.raises(fl.CompileError):
         trips.reduce(lambda s, t: s + t.nothing, 0)
 

@@ -44,27 +44,35 @@ pub fn elementwise<'py>(
     guard(py, || {
         let function = function.get();
         let mut types = Vec::new();
-        let mut inputs = Vec::new();
-        let mut frame = Frame::default();
+        let mut columns = Vec::new();
         for ((is_column, value), name) in arguments.iter().zip(function.names()) {
             let bad = |reason: &str| {
                 PyTypeError::new_err(format!("argument `{name}` is {reason}, which compiled code cannot take"))
             };
-            let (ty, input) = if *is_column {
+            let (ty, column) = if *is_column {
                 let array = import_array(value)?;
                 let ty = row_type(array.as_ref())
                     .ok_or_else(|| bad(&format!("a column of type `{}`", array.data_type())))?;
-                (ty, Argument::Column(array))
+                (ty, Some(array))
             } else {
-                let ty = type_of(value)?.map_err(|reason| bad(&reason))?;
-                let mut slots = Vec::new();
-                write(value, &ty, &mut slots, &mut frame)?;
-                (ty, Argument::Broadcast(slots))
+                (type_of(value)?.map_err(|reason| bad(&reason))?, None)
             };
             types.push(ty);
-            inputs.push(input);
+            columns.push(column);
         }
-        let compiled = function.for_engine(py, Request::of(types).for_columns())?;
+        let mut frame = Frame::default();
+        let mut inputs = Vec::new();
+        for (((_, value), ty), column) in arguments.iter().zip(&types).zip(columns) {
+            inputs.push(match column {
+                Some(array) => Argument::Column(array),
+                None => {
+                    let mut slots = Vec::new();
+                    write(value, ty, &mut slots, &mut frame)?;
+                    Argument::Broadcast(slots)
+                }
+            });
+        }
+        let compiled = function.for_engine(py, Request::of(types.clone()).for_columns())?;
         let session = session.get().engine();
         let columns = query::run(py, bar, |watch| engine::elementwise(session, &compiled, &inputs, rows, watch))?;
         let list = PyList::empty(py);

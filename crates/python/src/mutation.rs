@@ -49,7 +49,7 @@ unsafe fn store_list(reader: &Reader<'_, '_>, held: &Held<'_>, list: &Bound<'_, 
             _ => unsafe { reader.read(item, slots)? },
         });
     }
-    list.set_slice(0, list.len(), &PyList::new(list.py(), items)?)
+    list.set_slice(0, list.len(), PyList::new(list.py(), items)?.as_any())
 }
 
 /// # Safety

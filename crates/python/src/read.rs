@@ -29,7 +29,7 @@ pub struct Reader<'a, 'py> {
 
 impl<'a, 'py> Reader<'a, 'py> {
     /// A reader of values in which nothing was handed in.
-    pub fn new(py: Python<'py>) -> Reader<'static, 'py> {
+    pub fn new(py: Python<'py>) -> Reader<'a, 'py> {
         Reader { py, arrays: &[], classes: &[], containers: RefCell::default() }
     }
 
@@ -86,6 +86,7 @@ impl<'a, 'py> Reader<'a, 'py> {
             // SAFETY: as this function's.
             Type::Array { elem, ndim } => unsafe { self.read_array(*elem, *ndim as usize, slots)? },
             Type::Object(_) => return Err(broken("an object of a class the border does not know")),
+            Type::Exception => return Err(broken("an exception as a value")),
         })
     }
 

@@ -1,0 +1,125 @@
+"""Containers and records across the border: arguments, results, and what a call changes in what it was handed."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from typing import NamedTuple
+
+import pytest
+
+import fuseline as fl
+
+
+class Point(NamedTuple):
+    x: int
+    y: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Money:
+    amount: int
+    currency: str = "EUR"
+
+
+@dataclasses.dataclass
+class Account:
+    balance: int
+
+
+def grow(rows):
+    rows[0].append(5)
+    rows[1][0] = 9
+    return rows
+
+
+def moved(p):
+    return Point(p.x + 1, p.y)
+
+
+def earned(m):
+    return Money(m.amount + 1, m.currency)
+
+
+def fail_late(values):
+    values.append(1)
+    raise ValueError("late")
+
+
+CALLS = [
+    (grow, [[1, 2], [3, 4]]),
+    (moved, Point(1, 2.5)),
+    (earned, Money(3, "SEK")),
+    (lambda x: x, {"a": [1, 2], "b": [3]}),
+    (lambda x: x, {1, 5, 33, 257}),
+    (lambda x: x, frozenset({"a", "b"})),
+    (lambda x: x, b"a\x00b"),
+    (lambda x: x, {None: ((1, 2.0), None), "k": ((3, 4.0), "v")}),
+]
+
+
+@pytest.mark.parametrize(("function", "argument"), CALLS, ids=str)
+def test_values_cross_as_they_are(function, argument):
+    theirs, ours = copy.deepcopy(argument), copy.deepcopy(argument)
+    expected, found = function(theirs), fl.compile(function)(ours)
+    assert found == expected
+    assert type(found) is type(expected)
+    assert repr(found) == repr(expected) or isinstance(found, (set, frozenset))
+    assert ours == theirs
+
+
+def test_a_container_that_comes_back_is_the_one_that_was_handed_in():
+    inner = [1, 2]
+    outer = {"a": inner}
+    assert fl.compile(lambda x: x)(outer) is outer
+    assert fl.compile(lambda x: x)(inner) is inner
+
+
+def test_one_object_handed_in_twice_is_one():
+    def append(a, b):
+        a.append(7)
+        return len(b)
+
+    values = [1]
+    assert fl.compile(append)(values, values) == 2
+    assert values == [1, 7]
+
+
+def test_one_new_object_returned_twice_is_one():
+    def pair(x):
+        values = [x]
+        return values, values
+
+    first, second = fl.compile(pair)(1)
+    assert first is second
+
+
+def test_what_a_call_did_before_it_raised_is_seen():
+    values = [0]
+    with pytest.raises(ValueError, match="late"):
+        fl.compile(fail_late)(values)
+    assert values == [0, 1]
+
+
+def test_items_that_stay_are_the_very_objects():
+    def replace_first(rows):
+        rows[0] = "new"
+        return len(rows)
+
+    kept = "".join(["a", "b"])
+    rows = ["old", kept]
+    fl.compile(replace_first)(rows)
+    assert rows == ["new", "ab"]
+    assert rows[1] is kept
+
+
+def test_what_has_no_place_in_compiled_code_is_refused_with_its_reason():
+    identity = fl.compile(lambda x: x)
+    loop: list[object] = []
+    loop.append(loop)
+    with pytest.raises(TypeError, match="containers within each other"):
+        identity(loop)
+    with pytest.raises(TypeError, match="class `Account`"):
+        identity(Account(1))
+    with pytest.raises(TypeError, match="a list that holds an object of class `object`"):
+        identity([object()])
