@@ -42,7 +42,7 @@ import numpy as np
 
 BLOCK = "<block>"
 # The modules whose functions are written in C elsewhere: what `__module__` says is not where a program has them from.
-LIBRARY = (bisect, collections, functools, heapq, itertools, math, operator, statistics)
+LIBRARY = (bisect, collections, functools, heapq, itertools, math, operator, re, statistics)
 
 
 class Row:
@@ -269,6 +269,8 @@ class Describer:
             return ["class", self.class_(value, namespace)]
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
+        if isinstance(value, re.Pattern):
+            return ["pattern", value.pattern, int(value.flags)]
         if isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)) or callable(value):
             if getattr(builtins, getattr(value, "__name__", ""), None) is value:
                 return ["member", "builtins", value.__name__]

@@ -14,6 +14,7 @@ import copy
 import dataclasses
 import dis
 import linecache
+import re
 import sys
 import types
 import weakref
@@ -24,12 +25,13 @@ from typing import Any, Final, Literal
 from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``, ``("module", name)``,
+#: ``("pattern", (text, flags))``,
 #: ``("member", (module, name))`` or ``("unsupported", text)``. A built-in has no entry.
 Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
 MODULES: Final = (
-    *("bisect", "collections", "functools", "heapq", "itertools", "logging", "math", "operator", "statistics"),
+    *("bisect", "collections", "functools", "heapq", "itertools", "logging", "math", "operator", "re", "statistics"),
     *("dataclasses", "numpy", "fuseline"),
 )
 MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")
@@ -229,6 +231,8 @@ class _Describer:
             if value.__name__ in MODULES:
                 return "module", value.__name__
             return "unsupported", f"the module `{value.__name__}`"
+        if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+            return "pattern", (value.pattern, int(value.flags))
         if isinstance(value, (type, types.BuiltinFunctionType)) or callable(value) or _is_typing_form(value):
             member = _member(value)
             if member is not None:

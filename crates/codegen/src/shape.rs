@@ -87,7 +87,8 @@ impl Writer<'_> {
                     RecordKind::Row => 'R',
                     RecordKind::Dict => 'M',
                     RecordKind::NamedTuple => 'N',
-                    RecordKind::Dataclass => 'D',
+                    // Compared and hashed by class and fields alike.
+                    RecordKind::Dataclass | RecordKind::Library => 'D',
                 });
                 self.name(&record.name);
                 self.fields(&record.fields);

@@ -3,10 +3,12 @@
 
 use crate::annotation::{Signature, annotation_type};
 use crate::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
+use crate::lower::MATCH;
 use crate::parse::{Parsed, ast::Ranged};
 use crate::program::Program;
-use crate::shape::Shape;
+use crate::shape::{Shape, python_name};
 use crate::specialise::{Argument, Callable, Compiler, parameter_list};
+use ir::{RecordKind, Type};
 
 /// The stack of the thread that compiles. Only what is used of it takes memory; the parser's limit on nesting keeps
 /// every program well within it.
@@ -110,12 +112,37 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
     if !diagnostics.is_empty() {
         return Compiled { diagnostics, module: None, result: compiler.entry_result() };
     }
+    if let Some(refused) = compiler.entry_result().filter(|ty| holds_class(ty, MATCH)) {
+        let message = format!("the result has the type `{}`, which stays in compiled code", python_name(&refused));
+        let place = compiler.source(Callable::Program(entry)).map(|source| source.parsed.place(source.range()));
+        let diagnostic = Diagnostic {
+            code: "result-mismatch",
+            message,
+            place: place.unwrap_or(Place { file: 0, start: 0, end: 0 }),
+            labels: Vec::new(),
+            help: Some("return its groups".to_owned()),
+        };
+        return Compiled { diagnostics: vec![diagnostic], module: None, result: compiler.entry_result() };
+    }
     let module = compiler.module();
     if let Err(errors) = ir::verify::verify(&module) {
         let first = errors.first().map(|error| error.to_string()).unwrap_or_default();
         return Compiled::refused(vec![internal(&format!("the compiler made code that it refuses itself: {first}"))]);
     }
     Compiled { result: compiler.entry_result(), module: Some(module), diagnostics }
+}
+
+/// Whether a value of the type may hold an instance of this class of the standard library.
+fn holds_class(ty: &Type, class: &str) -> bool {
+    let holds = |ty: &Type| holds_class(ty, class);
+    match ty {
+        Type::Record(record) if record.kind == RecordKind::Library && record.name == class => true,
+        Type::Record(record) => record.fields.iter().any(|(_, ty)| holds(ty)),
+        Type::Tuple(items) | Type::Union(items) => items.iter().any(holds),
+        Type::List(item) | Type::Set { item, .. } => holds(item),
+        Type::Dict(key, value) => holds(key) || holds(value),
+        _ => false,
+    }
 }
 
 /// The types of the entry function's parameters: as requested, else as annotated.

@@ -13,6 +13,7 @@ mod lower;
 mod names;
 mod nearest;
 pub mod parse;
+pub mod pattern;
 pub mod program;
 pub mod render;
 mod shape;

@@ -148,6 +148,15 @@ impl<'p> Source<'p> {
         }
     }
 
+    /// Where its name stands, or all of a lambda.
+    pub fn range(&self) -> ast::TextRange {
+        match self.node {
+            FunctionNode::Def(def) => def.name.range,
+            FunctionNode::Lambda(lambda) => lambda.range,
+            FunctionNode::Generator(generator) => generator.range,
+        }
+    }
+
     pub fn name(&self) -> String {
         match self.node {
             FunctionNode::Def(def) => def.name.to_string(),

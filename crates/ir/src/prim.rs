@@ -43,6 +43,12 @@ macro_rules! ty {
     (StrList) => {
         Type::List(Box::new(Type::Str))
     };
+    (IntList) => {
+        Type::List(Box::new(Type::Int))
+    };
+    (StrInt) => {
+        Type::Tuple(vec![Type::Str, Type::Int])
+    };
     (StrStrStr) => {
         Type::Tuple(vec![Type::Str, Type::Str, Type::Str])
     };
@@ -225,6 +231,12 @@ prims! {
     StrCharAt "str.char_at" (Str Int) -> Str ! IndexError;
     /// `s[start:stop:step]`. A missing bound is `i64::MAX` or `i64::MIN`, whichever lies beyond the end it stands for.
     StrSlice "str.slice" (Str Int Int Int) -> Str ! ValueError MemoryError;
+    /// The part between two byte offsets; `IndexError` where they cut a character.
+    StrByteSlice "str.byte_slice" (Str Int Int) -> Str ! IndexError;
+    /// The position of the character at a byte offset; -1 for a negative one.
+    StrPosition "str.position" (Str Int) -> Int;
+    /// The byte offset of a position, held to those of the text.
+    StrByteOffset "str.byte_offset" (Str Int) -> Int;
     StrEq "str.eq" (Str Str) -> Bool;
     StrNe "str.ne" (Str Str) -> Bool;
     StrLt "str.lt" (Str Str) -> Bool;
@@ -319,6 +331,23 @@ prims! {
     StrEscape "str.escape" (Str) -> Str ! MemoryError;
     /// `hex(n)`, `oct(n)`, `bin(n)`: the base is 16, 8 or 2.
     IntToBase "int.to_base" (Int Int) -> Str ! ValueError MemoryError;
+
+    // Regular expressions: the first argument is the program that the frontend made of a pattern. Positions are byte
+    // offsets; a limit of 0 is none.
+    /// `(program, text, start, mode)`: the spans of the match and its groups, or nothing. Mode 0 searches, 1 matches, 2
+    /// matches all of the text; 4 more asks for a match that is not empty.
+    ReFind "re.find" (Str Str Int Int) -> IntList ! MemoryError RuntimeError;
+    /// `(program, text, limit)`: the spans of all matches after one another.
+    ReFindSpans "re.find_spans" (Str Str Int) -> IntList ! MemoryError RuntimeError;
+    /// `re.findall`; of several groups those of each match after one another.
+    ReFindAll "re.find_all" (Str Str) -> StrList ! MemoryError RuntimeError;
+    /// `(program, text, limit)`.
+    ReSplit "re.split" (Str Str Int) -> StrList ! MemoryError RuntimeError;
+    /// `(program, template, text, limit)` as in `re.subn`, with the template in the runtime's form.
+    ReSubstitute "re.substitute" (Str Str Str Int) -> StrInt ! MemoryError RuntimeError;
+    /// A template in the runtime's form, when it has no backslash.
+    ReTemplate "re.template" (Str) -> Str ! NotImplementedError MemoryError;
+    ReEscape "re.escape" (Str) -> Str ! MemoryError;
 
     // Ranges.
     /// `range(start, stop, step)`.

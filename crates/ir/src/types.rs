@@ -99,6 +99,9 @@ pub enum RecordKind {
     NamedTuple,
     /// A dataclass.
     Dataclass,
+    /// An instance of a class of the standard library, such as `datetime.date`: what its fields mean is the frontend's
+    /// business.
+    Library,
 }
 
 /// Named fields in order. Immutable, compared by value.
@@ -246,7 +249,7 @@ impl Type {
             Type::Set { frozen, .. } => *frozen,
             Type::Tuple(items) | Type::Union(items) => items.iter().all(Type::is_hashable),
             Type::Record(record) => {
-                matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass)
+                matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass | RecordKind::Library)
                     && record.fields.iter().all(|(_, ty)| ty.is_hashable())
             }
             Type::Np(_) | Type::List(_) | Type::Dict(..) | Type::Array { .. } | Type::Exception => false,
@@ -293,6 +296,7 @@ impl fmt::Display for Type {
                     RecordKind::Dict => "dict",
                     RecordKind::NamedTuple => "namedtuple",
                     RecordKind::Dataclass => "dataclass",
+                    RecordKind::Library => "library",
                 })?;
                 if !record.name.is_empty() {
                     write!(f, " {}", quote_name(&record.name))?;

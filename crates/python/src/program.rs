@@ -222,6 +222,10 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
             let index: usize = payload.extract()?;
             values.get(index).cloned().ok_or_else(|| PyValueError::new_err("a description names no such value"))?
         }
+        "pattern" => {
+            let (text, flags) = payload.extract()?;
+            Binding::Pattern(text, flags)
+        }
         "module" => Binding::Module(payload.extract()?),
         "member" => {
             let (module, name) = payload.extract()?;

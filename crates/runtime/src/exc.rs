@@ -29,6 +29,7 @@ classes! {
     KeyError = 11,
     MemoryError = 12,
     RuntimeError = 15,
+    NotImplementedError = 16,
     TypeError = 19,
     ValueError = 20,
 }

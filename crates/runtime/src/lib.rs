@@ -23,6 +23,7 @@ pub mod pad;
 pub mod parse;
 pub mod percent;
 pub mod range;
+pub mod regex;
 pub mod set;
 pub mod shape;
 pub mod sort;

@@ -55,6 +55,23 @@ pub fn char_at(s: Text<'_>, offset: i64) -> Result<Text<'_>, Raised> {
     found.map(|text| s.part(text)).ok_or_else(|| raised(ExcClass::IndexError, "string index out of range"))
 }
 
+/// The part between two byte offsets.
+pub fn byte_slice(s: Text<'_>, start: i64, end: i64) -> Result<Text<'_>, Raised> {
+    let bounds = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+    let found = bounds.and_then(|(start, end)| s.as_str().get(start..end));
+    found.map(|text| s.part(text)).ok_or_else(|| raised(ExcClass::IndexError, "string index out of range"))
+}
+
+/// How many characters lie before a byte offset; -1 for an offset that is negative.
+pub fn position(s: Text<'_>, offset: i64) -> i64 {
+    usize::try_from(offset).map_or(-1, |offset| position_of(s, offset.min(s.len())))
+}
+
+/// The byte offset of a position, which may lie before or behind the text.
+pub fn offset_of(s: Text<'_>, position: i64) -> i64 {
+    byte_offset(s, usize::try_from(position).unwrap_or(0)) as i64
+}
+
 /// `s[start:stop:step]`: a view for step 1. A missing bound is `i64::MAX` or `i64::MIN`, whichever lies beyond the end
 /// it stands for.
 pub fn slice(s: Text<'_>, start: i64, stop: i64, step: i64) -> Result<Cow<'_, str>, Raised> {

@@ -52,6 +52,11 @@ pub fn is_printable(character: char) -> bool {
     if character.is_ascii() { matches!(character, ' '..='~') } else { has(character, tables::PRINTABLE) }
 }
 
+/// `str.isalnum` of one character.
+pub fn is_alnum(character: char) -> bool {
+    has(character, tables::ALPHA | tables::DECIMAL | tables::DIGIT | tables::NUMERIC)
+}
+
 /// The value of a decimal digit of any script.
 pub fn decimal_value(character: char) -> Option<u32> {
     if character.is_ascii() {
@@ -79,13 +84,31 @@ fn push_mapped(character: char, map: CaseMap, out: &mut String) -> bool {
         out.push_str(specials.get(at).map_or("", |(_, text)| *text));
         return true;
     }
-    let after = ranges.partition_point(|(first, ..)| *first <= code_point);
-    match after.checked_sub(1).and_then(|at| ranges.get(at)) {
-        Some((first, last, step, difference)) if code_point <= *last && (code_point - first).is_multiple_of(*step) => {
-            out.push(code_point.checked_add_signed(*difference).and_then(char::from_u32).unwrap_or(character));
+    match mapped(character, ranges) {
+        Some(mapped) => {
+            out.push(mapped);
             true
         }
-        _ => false,
+        None => false,
+    }
+}
+
+/// What the ranges of a mapping make of the character.
+fn mapped(character: char, ranges: &[(u32, u32, u32, i32)]) -> Option<char> {
+    let code_point = u32::from(character);
+    let after = ranges.partition_point(|(first, ..)| *first <= code_point);
+    let (first, last, step, difference) = ranges.get(after.checked_sub(1)?)?;
+    let inside = code_point <= *last && (code_point - first).is_multiple_of(*step);
+    inside.then(|| code_point.checked_add_signed(*difference).and_then(char::from_u32).unwrap_or(character))
+}
+
+/// The lower case of a character by itself, which is one character: how `re` compares letters.
+pub fn simple_lower(character: char) -> char {
+    match character {
+        // The only one whose full lower case is longer.
+        '\u{130}' => 'i',
+        _ if character.is_ascii() => character.to_ascii_lowercase(),
+        _ => mapped(character, LOWER.0).unwrap_or(character),
     }
 }
 

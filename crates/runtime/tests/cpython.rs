@@ -38,6 +38,12 @@ const NOT_COMPARED: &[&str] = &[
     "fl_list_new",
     "fl_list_reserve",
     "fl_list_slice",
+    "fl_re_find",
+    "fl_re_find_all",
+    "fl_re_find_spans",
+    "fl_re_split",
+    "fl_re_substitute",
+    "fl_re_template",
 ];
 
 /// Arguments that are not just any value of their kind.
@@ -56,6 +62,8 @@ fn domains(symbol: &Symbol) -> Vec<Domain> {
         "fl_int_percent" => vec![AnyInt, Conversion("diuxXoc")],
         "fl_float_percent" => vec![AnyFloat, Conversion("eEfFgG")],
         "fl_str_percent" => vec![AnyText, Conversion("sc")],
+        "fl_str_byte_slice" => vec![FewLetters, SmallInt, SmallInt],
+        "fl_str_position" | "fl_str_byte_offset" => vec![FewLetters, SmallInt],
         "fl_str_char_at" => vec![FewLetters, SmallInt],
         "fl_str_to_int" => vec![NumberText, Base],
         "fl_str_to_float" => vec![NumberText],

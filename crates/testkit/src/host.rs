@@ -6,7 +6,7 @@ use ir::{ExcKind, Prim};
 use runtime::exc::Raised;
 use runtime::math::libm;
 use runtime::text::Text;
-use runtime::{case, format, gamma, math, number, pad, parse, percent, sort, string};
+use runtime::{case, format, gamma, math, number, pad, parse, percent, regex, sort, string};
 
 /// The host over `runtime`.
 pub struct RuntimeHost;
@@ -14,6 +14,9 @@ pub struct RuntimeHost;
 impl Host for RuntimeHost {
     fn prim(&mut self, prim: Prim, args: &[Value]) -> Outcome {
         match args {
+            [Value::Str(program), Value::Str(text), rest @ ..] if prim.name().starts_with("re.") => {
+                of_regex(prim, program, text, rest)
+            }
             [Value::Str(a)] => of_text(prim, a),
             [Value::Str(a), Value::Str(b)] => of_two_texts(prim, a, b),
             [Value::Str(a), Value::Str(b), Value::Int(n)] if prim == Prim::StrSplit => {
@@ -27,6 +30,9 @@ impl Host for RuntimeHost {
             [Value::Str(a), Value::Str(b), Value::Int(start), Value::Int(end)] => of_between(prim, a, b, *start, *end),
             [Value::Str(a), Value::Bool(keep_ends)] if prim == Prim::StrSplitlines => {
                 Ok(texts(&string::splitlines(a, *keep_ends)))
+            }
+            [Value::Str(a), Value::Int(start), Value::Int(end)] if prim == Prim::StrByteSlice => {
+                string::byte_slice(Text::new(a), *start, *end).map(|part| Value::str(&part)).map_err(raise)
             }
             [Value::Int(n), Value::Int(base)] if prim == Prim::IntToBase => {
                 filled(|out| format::int_to_base(*n, *base, out))
@@ -109,6 +115,8 @@ fn of_text(prim: Prim, a: &str) -> Outcome {
         Prim::StrIsprintable => Value::Bool(case::isprintable(a)),
         Prim::StrIsidentifier => Value::Bool(case::isidentifier(a)),
         Prim::StrAscii => return filled(|out| string::ascii(a, out)),
+        Prim::ReTemplate => return filled(|out| regex::template(a, out)),
+        Prim::ReEscape => return filled(|out| regex::escape(a, out)),
         Prim::StrEscape => return filled(|out| string::escape(a, out)),
         Prim::StrRepr => return filled(|out| string::repr(a, out)),
         Prim::StrStrip => Value::str(string::strip(a)),
@@ -145,9 +153,32 @@ fn of_text_and_int(prim: Prim, a: &str, n: i64) -> Outcome {
     match prim {
         Prim::StrSplitWhitespaceMax => Ok(texts(&string::split_whitespace_max(a, n))),
         Prim::StrRsplitWhitespace => Ok(texts(&string::rsplit_whitespace(a, n))),
+        Prim::StrPosition => Ok(Value::Int(string::position(Text::new(a), n))),
+        Prim::StrByteOffset => Ok(Value::Int(string::offset_of(Text::new(a), n))),
         Prim::StrZfill => filled(|out| pad::zfill(Text::new(a), n, out)),
         Prim::StrExpandtabs => filled(|out| pad::expandtabs(Text::new(a), n, out)),
         Prim::StrToInt => parse::to_int(a, n).map(Value::Int).map_err(raise),
+        _ => missing(prim),
+    }
+}
+
+fn of_regex(prim: Prim, program: &str, text: &str, rest: &[Value]) -> Outcome {
+    let ints = |spans: Vec<i64>| Value::list(spans.into_iter().map(Value::Int).collect());
+    match (prim, rest) {
+        (Prim::ReFind, [Value::Int(start), Value::Int(mode)]) => {
+            regex::find(program, text, *start, *mode).map(ints).map_err(raise)
+        }
+        (Prim::ReFindSpans, [Value::Int(limit)]) => regex::find_spans(program, text, *limit).map(ints).map_err(raise),
+        (Prim::ReFindAll, []) => regex::find_all(program, text).map(|found| texts(&found)).map_err(raise),
+        (Prim::ReSplit, [Value::Int(limit)]) => {
+            regex::split(program, text, *limit).map(|pieces| texts(&pieces)).map_err(raise)
+        }
+        // The template is the second text, what it is used on the third.
+        (Prim::ReSubstitute, [Value::Str(subject), Value::Int(limit)]) => {
+            let mut out = String::new();
+            let count = regex::substitute(program, text, subject, *limit, &mut out).map_err(raise)?;
+            Ok(Value::tuple(vec![Value::str(&out), Value::Int(count)]))
+        }
         _ => missing(prim),
     }
 }

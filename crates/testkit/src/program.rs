@@ -60,6 +60,7 @@ fn binding(entry: &Json) -> Option<Binding> {
         "class" => Binding::Class(number()?),
         "capture" => Binding::Capture(number()?),
         "module" => Binding::Module(text(1)?),
+        "pattern" => Binding::Pattern(text(1)?, entry.get(2).and_then(Json::as_u64)? as u32),
         "member" => Binding::Member(text(1)?, text(2)?),
         "unsupported" => Binding::Unsupported(text(1)?),
         _ => return None,

@@ -96,6 +96,9 @@ pub fn placement(prim: Prim) -> Placement {
         P::StrSplitWhitespace | P::StrSplit | P::StrJoin | P::StrOrd | P::IntChr => Placement::Runtime,
         P::IntToStr | P::FloatToStr | P::StrRepr | P::StrAscii | P::StrToInt | P::StrToFloat => Placement::Runtime,
         P::IntFormat | P::FloatFormat | P::StrFormat | P::IntToBase => Placement::Runtime,
+        P::ReFind | P::ReFindSpans | P::ReFindAll | P::ReSplit => Placement::Runtime,
+        P::ReSubstitute | P::ReTemplate | P::ReEscape => Placement::Runtime,
+        P::StrByteSlice | P::StrPosition | P::StrByteOffset => Placement::Runtime,
         P::IntPercent | P::FloatPercent | P::StrPercent | P::StrEscape => Placement::Runtime,
     }
 }

@@ -39,6 +39,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Thing::Static(Static::Module(module)) => {
                     self.member(&module, attribute.attr.as_str(), &attribute.attr)?
                 }
+                Thing::Static(Static::Pattern(text, flags)) => {
+                    return self.call_pattern(&text, flags, attribute.attr.as_str(), call);
+                }
                 Thing::Static(Static::Builtin(class)) => {
                     Thing::Static(Static::Member(class.to_owned(), attribute.attr.to_string()))
                 }
@@ -84,6 +87,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_function(Callable::Closure(*id), arguments).map(Thing::Val)
             }
             Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
+            Static::Member(module, name) if module == "re" => self.call_regex(name, call),
             Static::Member(module, name) if module == "numpy" => self.call_numpy(name, call).map(Thing::Val),
             Static::Member(module, name) if makes_function(module, name) => {
                 let arguments = self.call_arguments(call)?;
@@ -100,7 +104,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let message = format!("the module `{module}` cannot be called");
                 self.fail("type-mismatch", message, None)
             }
-            Static::Absent | Static::Constant(_) => self.clash("this object is not callable"),
+            Static::Absent | Static::Constant(_) | Static::Pattern(..) => self.clash("this object is not callable"),
         }
     }
 
@@ -514,7 +518,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Member(module, name) => self.call_member(module, name, arguments),
             Static::Made(made) => self.call_made(made, arguments),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
-            Static::Absent | Static::Constant(_) => self.clash("this object is not callable"),
+            Static::Absent | Static::Constant(_) | Static::Pattern(..) => self.clash("this object is not callable"),
         }
     }
 
@@ -610,6 +614,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match module {
             "math" => self.math_member(name, node),
             "numpy" => self.numpy_member(name, node),
+            "re" => self.regex_member(name, node),
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))
             }

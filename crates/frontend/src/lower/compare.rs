@@ -140,6 +140,9 @@ impl Lowerer<'_, '_> {
                 let (left, right) = (self.fields(left), self.fields(right));
                 self.equal_items(&left, &right, same)?
             }
+            (Type::Record(a), Type::Record(_)) if a.kind == ir::RecordKind::Library => {
+                return self.library_equal(left, right);
+            }
             (Type::Record(a), Type::Record(b)) if a.kind == b.kind && has_fields_of(a, b) => {
                 let order: Vec<usize> = a.fields.iter().filter_map(|(name, _)| b.index_of(name)).collect();
                 let others = self.fields(right);

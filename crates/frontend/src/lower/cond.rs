@@ -196,7 +196,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Type::Tuple(items) => Ok(self.bool(!items.is_empty())),
             Type::Record(record) => {
-                let empty = record.kind != ir::RecordKind::Dataclass && record.fields.is_empty();
+                let empty = !matches!(record.kind, ir::RecordKind::Dataclass | ir::RecordKind::Library)
+                    && record.fields.is_empty();
                 Ok(self.bool(!empty))
             }
             Type::Range | Type::List(_) | Type::Bytes | Type::Dict(..) | Type::Set { .. } => {

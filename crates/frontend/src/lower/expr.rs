@@ -324,6 +324,7 @@ impl<'p> Lowerer<'_, 'p> {
             Binding::Capture(index) => Thing::Val(self.capture(*index)?),
             Binding::Constant(value) => Thing::Val(self.literal(value.clone())),
             Binding::Tuple(items) => Thing::Val(self.constant_tuple(id, items)?),
+            Binding::Pattern(text, flags) => Thing::Static(Static::Pattern(text.clone(), *flags)),
             Binding::Module(module) => Thing::Static(Static::Module(module.clone())),
             Binding::Member(module, member) => {
                 let node = self.range();
@@ -470,6 +471,7 @@ impl<'p> Lowerer<'_, 'p> {
         match self.thing(&attribute.value)? {
             Thing::Static(Static::Module(module)) => self.member(&module, name, &attribute.attr),
             Thing::Static(Static::Class(class)) => self.attribute_of_class(class, name, &attribute.attr),
+            Thing::Static(Static::Pattern(text, flags)) => self.pattern_attribute(&text, flags, attribute),
             Thing::Static(Static::Builtin(class)) if super::methods::has_methods(class) => {
                 Ok(Thing::Static(Static::Member(class.to_owned(), name.to_owned())))
             }
@@ -514,6 +516,7 @@ impl<'p> Lowerer<'_, 'p> {
     /// `val.name` of a plain value, where it is no method.
     pub fn attribute_of(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         match (val.ty().clone(), name) {
+            (Type::Record(record), _) if record.kind == ir::RecordKind::Library => self.library_attribute(val, name),
             (Type::Record(record), _) if record.kind != ir::RecordKind::Dict => match record.index_of(name) {
                 Some(index) => Ok(self.field(val, index)),
                 None => {
@@ -581,6 +584,7 @@ pub fn describe(known: &Static) -> String {
         Static::Class(_) => "a class".to_owned(),
         Static::Function(_) => "a function".to_owned(),
         Static::Closure(_) => "a function".to_owned(),
+        Static::Pattern(..) => "a compiled regular expression".to_owned(),
         Static::Builtin(name) => format!("the built-in `{name}`"),
         Static::Module(module) => format!("the module `{module}`"),
         Static::Member(module, name) => format!("`{module}.{name}`"),

@@ -95,6 +95,9 @@ impl<'p> Lowerer<'_, 'p> {
             return Ok(val);
         }
         match (object.ty(), index) {
+            (Type::Record(record), Index::Item(key)) if record.kind == ir::RecordKind::Library => {
+                self.library_item(object, key)
+            }
             (Type::Record(_), Index::Item(key)) => self.load_field(object, key),
             (Type::Array { .. }, _) => self.load_array(object, index),
             (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Slice(slice)) => {

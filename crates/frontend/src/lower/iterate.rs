@@ -6,6 +6,7 @@ use ir::{Op, Prim, Type};
 
 use super::expr::non_negative_int;
 use super::number::is_integer;
+use super::regex::Strided;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::names::{Slot, SlotSet};
@@ -24,6 +25,8 @@ pub enum Source<'p> {
     List(Val),
     Array(Val),
     Str(Val),
+    /// What is made of every few items of a list, see [`super::regex`].
+    Strided(Box<Strided>),
     /// A few values of one type.
     Items(Vec<Val>),
     Enumerate(Box<Source<'p>>, Option<Val>),
@@ -47,6 +50,7 @@ enum Cursor {
     Range(Val, Val, Val),
     List(Val),
     Sized(Val, Val),
+    Strided(Box<Strided>, Val),
     /// A string, its length in bytes, and the variable with the byte offset of the next character.
     Text(Val, Val, Slot),
     Items(Vec<Val>, Shape),
@@ -95,7 +99,12 @@ impl Cursor {
             Cursor::Text(_, _, offset) => slots.push(*offset),
             Cursor::Enumerate(inner, _) | Cursor::Reversed(inner, _) => inner.slots(slots),
             Cursor::Zip(inner) | Cursor::Map(_, inner) => inner.iter().for_each(|one| one.slots(slots)),
-            Cursor::Count(_) | Cursor::Range(..) | Cursor::List(_) | Cursor::Sized(..) | Cursor::Items(..) => {}
+            Cursor::Count(_)
+            | Cursor::Range(..)
+            | Cursor::List(_)
+            | Cursor::Sized(..)
+            | Cursor::Strided(..)
+            | Cursor::Items(..) => {}
         }
     }
 }
@@ -106,6 +115,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match expr {
             Expr::Generator(generator) => self.generator_source(&generator.elt, &generator.generators),
             Expr::Call(call) => {
+                if let Some(source) = self.regex_source(call)? {
+                    return Ok(source);
+                }
                 if let Expr::Name(_) = &*call.func
                     && let Thing::Static(Static::Builtin(name)) = self.thing(&call.func)?
                     && let Some(source) = self.lazy_builtin(name, call)?
@@ -584,6 +596,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let length = self.length(&val)?;
                 Cursor::Sized(val, length)
             }
+            Source::Strided(strided) => {
+                let length = self.strided_length(&strided)?;
+                Cursor::Strided(strided, length)
+            }
             Source::Str(val) => {
                 let length = self.emit(Op::Prim(Prim::StrByteLen), &[&val], non_negative_int());
                 let zero = self.int(0);
@@ -630,6 +646,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Cursor::Count(length)
             | Cursor::Range(_, length, _)
             | Cursor::Sized(_, length)
+            | Cursor::Strided(_, length)
             | Cursor::Reversed(_, length) => self.prim(Prim::IntLt, &[number, length]),
             Cursor::Text(_, length, offset) => {
                 let offset = self.hidden_val(*offset)?;
@@ -670,6 +687,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.emit(Op::Prim(Prim::IntAddWrap), &[start, &distance], shape)
             }
             Cursor::List(val) | Cursor::Sized(val, _) => self.item_at(val, number)?,
+            Cursor::Strided(strided, _) => self.strided_item(strided, number)?,
             Cursor::Text(text, _, offset) => {
                 let now = self.hidden_val(*offset)?;
                 let character = self.prim(Prim::StrCharAt, &[text, &now]);

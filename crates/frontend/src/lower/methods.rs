@@ -144,6 +144,9 @@ impl Lowerer<'_, '_> {
             (ty, "conjugate") if args.is_empty() && is_integer(ty) => self.as_int(object),
             (Type::Float, "conjugate") if args.is_empty() => Ok(object.clone()),
             (Type::Np(_), "item") if args.is_empty() => Ok(self.python_number(object)),
+            (Type::Record(record), _) if record.kind == ir::RecordKind::Library => {
+                self.library_method(object, name, args, keywords)
+            }
             (Type::Record(record), "get") if record.kind == ir::RecordKind::Row => self.row_get(object, args),
             (Type::Tuple(_), "count" | "index") => self.tuple_method(object, name, args),
             (ty, _) => {

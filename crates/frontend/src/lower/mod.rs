@@ -22,6 +22,7 @@ mod function;
 mod generators;
 mod index;
 mod iterate;
+mod library_class;
 mod log;
 mod math;
 mod merge;
@@ -31,6 +32,7 @@ mod numpy;
 mod numpy_call;
 mod numpy_names;
 mod patterns;
+mod regex;
 mod sequence;
 mod statics;
 mod stmt;
@@ -55,6 +57,7 @@ pub use expr::Thing;
 pub use flow::{Edge, Env, Var};
 pub use generators::{FIRST_ITERABLE, Yields};
 pub use merge::VarShape;
+pub use regex::MATCH;
 pub use value::{Static, Val};
 
 /// Instructions and values that one function may take to lower, with all repetitions: beyond it the program is refused,

@@ -26,7 +26,7 @@ impl<'p> Lowerer<'_, 'p> {
             Type::Range => Ok(self.emit(Op::Prim(Prim::RangeLen), &[val], non_negative_int())),
             Type::Array { .. } => Ok(self.array_length(val, 0)),
             Type::Tuple(items) => Ok(self.int(items.len() as i64)),
-            Type::Record(record) if record.kind != ir::RecordKind::Dataclass => {
+            Type::Record(record) if !matches!(record.kind, ir::RecordKind::Dataclass | ir::RecordKind::Library) => {
                 Ok(self.int(record.fields.len() as i64))
             }
             other => {

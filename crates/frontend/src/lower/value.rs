@@ -76,6 +76,8 @@ pub enum Static {
     Builtin(&'static str),
     /// A module, by its full name.
     Module(String),
+    /// A compiled regular expression: its text and flags.
+    Pattern(String, u32),
     /// A member of a module.
     Member(String, String),
     /// The default of a parameter of the library's functions that was not given; `... ` in their text.

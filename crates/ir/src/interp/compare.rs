@@ -14,7 +14,7 @@ pub fn equal(a: &Value, b: &Value) -> bool {
     match (a.untagged(), b.untagged()) {
         (Value::Tuple(a), Value::Tuple(b)) => all_equal(a, b),
         (Value::Record(x, a), Value::Record(y, b))
-            if x.kind == RecordKind::Dataclass || y.kind == RecordKind::Dataclass =>
+            if [x.kind, y.kind].iter().any(|kind| matches!(kind, RecordKind::Dataclass | RecordKind::Library)) =>
         {
             x.kind == y.kind && x.name == y.name && all_equal(a, b)
         }

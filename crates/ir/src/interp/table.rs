@@ -47,7 +47,9 @@ impl Key {
             Value::Str(text) => Key::Text(text.as_bytes().to_vec()),
             Value::Bytes(bytes) => Key::Bytes(bytes.to_vec()),
             Value::Tuple(items) => Key::Tuple(all(items)),
-            Value::Record(record, items) if record.kind == crate::RecordKind::Dataclass => {
+            Value::Record(record, items)
+                if matches!(record.kind, crate::RecordKind::Dataclass | crate::RecordKind::Library) =>
+            {
                 Key::Instance(record.name.clone(), all(items))
             }
             Value::Record(_, items) => Key::Tuple(all(items)),

@@ -149,7 +149,7 @@ impl Value {
             Value::Record(record, _) => match record.kind {
                 RecordKind::Dict => "dict",
                 RecordKind::Row => "Row",
-                RecordKind::NamedTuple | RecordKind::Dataclass => &record.name,
+                RecordKind::NamedTuple | RecordKind::Dataclass | RecordKind::Library => &record.name,
             },
             Value::Union(_, value) => value.type_name(),
             Value::List(_) => "list",
@@ -306,7 +306,7 @@ fn record_repr(record: &RecordType, items: &[Value]) -> String {
         RecordKind::Dict => {
             format!("{{{}}}", joined(fields.map(|((name, _), item)| format!("{}: {}", str_repr(name), item.repr()))))
         }
-        RecordKind::Row | RecordKind::NamedTuple | RecordKind::Dataclass => {
+        RecordKind::Row | RecordKind::NamedTuple | RecordKind::Dataclass | RecordKind::Library => {
             let class = if record.name.is_empty() { "Row" } else { &record.name };
             format!("{class}({})", joined(fields.map(|((name, _), item)| format!("{name}={}", item.repr()))))
         }

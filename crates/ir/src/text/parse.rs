@@ -274,6 +274,7 @@ impl<'a> Parser<'a> {
             "dict" => self.record_type(RecordKind::Dict, depth),
             "namedtuple" => self.record_type(RecordKind::NamedTuple, depth),
             "dataclass" => self.record_type(RecordKind::Dataclass, depth),
+            "library" => self.record_type(RecordKind::Library, depth),
             "list" => {
                 self.expect("[")?;
                 let item = self.ty(depth + 1)?;

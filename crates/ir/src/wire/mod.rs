@@ -165,8 +165,13 @@ impl TypeTag {
 }
 
 /// The kinds of records by number.
-const RECORD_KINDS: [crate::RecordKind; 4] =
-    [crate::RecordKind::Row, crate::RecordKind::Dict, crate::RecordKind::NamedTuple, crate::RecordKind::Dataclass];
+const RECORD_KINDS: [crate::RecordKind; 5] = [
+    crate::RecordKind::Row,
+    crate::RecordKind::Dict,
+    crate::RecordKind::NamedTuple,
+    crate::RecordKind::Dataclass,
+    crate::RecordKind::Library,
+];
 
 /// The first byte of a constant.
 mod const_tag {

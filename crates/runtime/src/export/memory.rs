@@ -86,6 +86,20 @@ pub(super) fn list_of_texts<'a>(
     Ok(list)
 }
 
+/// A new list of these numbers.
+pub(super) fn list_of_ints(arena: &mut Arena, numbers: &[i64]) -> Result<*mut List, Raised> {
+    let count = i64::try_from(numbers.len()).map_err(|_| memory_error())?;
+    let list = new_list(arena, count, 1)?;
+    // SAFETY: the new list has room for a slot a number.
+    unsafe {
+        for (place, number) in numbers.iter().enumerate() {
+            (*list).data.add(place).write(*number as u64);
+        }
+        (*list).len = count;
+    }
+    Ok(list)
+}
+
 /// The items of a list of strings.
 ///
 /// # Safety

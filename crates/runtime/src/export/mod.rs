@@ -15,6 +15,7 @@ mod math;
 mod memory;
 mod number;
 mod object;
+mod regex;
 mod string;
 
 /// Every row.
@@ -26,6 +27,7 @@ pub(crate) fn symbols() -> Vec<Symbol> {
         memory::symbols(),
         number::symbols(),
         object::symbols(),
+        regex::symbols(),
         string::symbols(),
     ]
     .concat()

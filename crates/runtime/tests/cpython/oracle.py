@@ -7,6 +7,7 @@ An exception is `e:Class:` and the text in hex, or `e:Class:*` where the text is
 """
 
 import math
+import re
 import struct
 import sys
 
@@ -40,7 +41,28 @@ def percent(value, conversion):
     return f"%{conversion}" % (value,)
 
 
+def byte_slice(text, start, end):
+    data = text.encode()
+    whole = (0 <= start <= end <= len(data)) and all(at == len(data) or data[at] & 0xC0 != 0x80 for at in (start, end))
+    if not whole:
+        raise IndexError("string index out of range")
+    return data[start:end].decode()
+
+
+def position(text, offset):
+    if offset < 0:
+        return -1
+    try:
+        return len(text.encode()[:offset].decode())
+    except UnicodeDecodeError:
+        return 0
+
+
 FUNCTIONS = {
+    "re_escape": re.escape,
+    "str_byte_slice": byte_slice,
+    "str_position": position,
+    "str_byte_offset": lambda s, i: len(s[:max(i, 0)].encode()),
     "int_percent": percent,
     "float_percent": percent,
     "str_percent": percent,

@@ -1,0 +1,58 @@
+//! Values of the standard library's classes: which module knows their attributes, methods and items.
+
+use ir::Type;
+
+use super::{Lowered, Lowerer, Stop, Val, regex};
+
+/// The class of such a value, by its full name.
+pub fn class_of(ty: &Type) -> Option<&str> {
+    match ty {
+        Type::Record(record) if record.kind == ir::RecordKind::Library => Some(&record.name),
+        _ => None,
+    }
+}
+
+impl Lowerer<'_, '_> {
+    /// `val.name`.
+    pub fn library_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        match class_of(val.ty()) {
+            Some(regex::MATCH) if name == "string" => Ok(self.field(val, 0)),
+            Some(class) => {
+                let message = format!("`{name}` of `{class}` cannot be compiled");
+                self.fail("unsupported-attribute", message, None)
+            }
+            None => Err(Stop::Failed),
+        }
+    }
+
+    /// `val.name(args)`.
+    pub fn library_method(&mut self, val: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
+        match class_of(val.ty()) {
+            Some(regex::MATCH) => self.match_method(val, name, args, keywords),
+            Some(class) => self.fail("unsupported-method", format!("`{class}.{name}` cannot be compiled"), None),
+            None => Err(Stop::Failed),
+        }
+    }
+
+    /// `left == right`.
+    pub fn library_equal(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        let (a, b) = (class_of(left.ty()), class_of(right.ty()));
+        if a != b {
+            return Ok(self.bool(false));
+        }
+        let class = a.unwrap_or_default().to_owned();
+        self.fail("unsupported-operation", format!("a `{class}` cannot be compared in compiled code"), None)
+    }
+
+    /// `val[key]`.
+    pub fn library_item(&mut self, val: &Val, key: &Val) -> Lowered<Val> {
+        match class_of(val.ty()) {
+            Some(regex::MATCH) => self.match_method(val, "__getitem__", std::slice::from_ref(key), &[]),
+            Some(class) => {
+                let class = class.to_owned();
+                self.clash(format!("'{class}' object is not subscriptable"))
+            }
+            None => Err(Stop::Failed),
+        }
+    }
+}
