@@ -4,6 +4,22 @@ kinds of elements. `np._flat`, `np._fold`, `np._is_flat` and `np._stride` are op
 
 import numpy as np
 
+# The target shares no memory with the source.
+
+
+def copy_into_1(target, source):
+    for i in range(len(target)):
+        target[i] = source[i]
+    return None
+
+
+def copy_into_2(target, source):
+    for i in range(target.shape[0]):
+        for j in range(target.shape[1]):
+            target[i, j] = source[i, j]
+    return None
+
+
 # Elements picked and put.
 
 

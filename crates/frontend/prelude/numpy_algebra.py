@@ -9,10 +9,31 @@ import numpy as np
 def dot_1_1(a, b):
     if len(a) != len(b):
         raise ValueError(f"shapes ({len(a)},) and ({len(b)},) not aligned: {len(a)} (dim 0) != {len(b)} (dim 0)")
+    # Eight sums side by side: the processor adds them at the same time.
     kind = a.dtype
-    total = kind(0)
-    for i in range(len(a)):
-        total += a[i] * b[i]
+    r0 = kind(0)
+    r1 = kind(0)
+    r2 = kind(0)
+    r3 = kind(0)
+    r4 = kind(0)
+    r5 = kind(0)
+    r6 = kind(0)
+    r7 = kind(0)
+    last = len(a) - 7
+    i = 0
+    while i < last:
+        r0 += a[i] * b[i]
+        r1 += a[i + 1] * b[i + 1]
+        r2 += a[i + 2] * b[i + 2]
+        r3 += a[i + 3] * b[i + 3]
+        r4 += a[i + 4] * b[i + 4]
+        r5 += a[i + 5] * b[i + 5]
+        r6 += a[i + 6] * b[i + 6]
+        r7 += a[i + 7] * b[i + 7]
+        i += 8
+    total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
+    for k in range(len(a) - len(a) % 8, len(a)):
+        total += a[k] * b[k]
     return total
 
 
@@ -193,6 +214,8 @@ def searchsorted_1_1(a, v, side=...):
 def _place(a, x, side):
     right = False
     if side is not ...:
+        if side != "left" and side != "right":
+            raise ValueError("search side must be 'left' or 'right'")
         right = side == "right"
     low = 0
     high = len(a)
@@ -424,3 +447,99 @@ def trapezoid_1(y, x=..., dx=1.0):
 
 def trapezoid_1_1(y, x, dx=...):
     return np.sum((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2.0)
+
+
+def norm_1(a):
+    return np.sqrt(dot_1_1(a, a))
+
+
+def norm_2(a):
+    total = np.float64(0)
+    for row in a:
+        total += dot_1_1(row, row)
+    return np.sqrt(total)
+
+
+def quantile_1(a, q):
+    if q < 0.0 or q > 1.0:
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    return _quantile(a, q)
+
+
+def percentile_1(a, q):
+    if q < 0.0 or q > 100.0:
+        raise ValueError("Percentiles must be in the range [0, 100]")
+    return _quantile(a, q / 100)
+
+
+def _quantile(a, q):
+    n = len(a)
+    if n == 0:
+        raise IndexError("index -1 is out of bounds for axis 0 with size 0")
+    ordered = sort_1(a.astype(np.float64))
+    last = ordered[n - 1]
+    if last != last:
+        return last
+    place = (n - 1) * q
+    low = int(place)
+    high = min(low + 1, n - 1)
+    part = place - low
+    step = ordered[high] - ordered[low]
+    if part >= 0.5:
+        return ordered[high] - step * (1 - part)
+    return ordered[low] + step * part
+
+
+def interp_1_1_1(x, xp, fp):
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        out[i] = _interp(x[i], xp, fp)
+    return out
+
+
+def interp_1_1(x, xp, fp):
+    return np.float64(_interp(np.float64(x), xp, fp))
+
+
+def _interp(x, xp, fp):
+    n = len(xp)
+    if n == 0:
+        raise ValueError("array of sample points is empty")
+    if n != len(fp):
+        raise ValueError("fp and xp are not of the same length.")
+    if x != x:
+        return np.float64(x)
+    if x > xp[n - 1]:
+        return np.float64(fp[n - 1])
+    if x < xp[0]:
+        return np.float64(fp[0])
+    at = _place(xp, x, "right") - 1
+    if at >= n - 1 or xp[at] == x:
+        return np.float64(fp[at])
+    slope = (fp[at + 1] - fp[at]) / (xp[at + 1] - xp[at])
+    found = slope * (x - xp[at]) + fp[at]
+    return np.float64(found)
+
+
+def convolve_1_1(a, v):
+    n = len(a)
+    m = len(v)
+    if n == 0:
+        raise ValueError("a cannot be empty")
+    if m == 0:
+        raise ValueError("v cannot be empty")
+    out = np.zeros(n + m - 1, dtype=(a[:1] * v[:1]).dtype)
+    for i in range(n):
+        for j in range(m):
+            out[i + j] += a[i] * v[j]
+    return out
+
+
+def isin_1_1(a, test):
+    out = np.zeros(len(a), dtype=np.bool_)
+    for i in range(len(a)):
+        for x in test:
+            if a[i] == x:
+                out[i] = True
+                break
+    return out

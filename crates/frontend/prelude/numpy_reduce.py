@@ -378,18 +378,44 @@ def std_int_axis1(a, ddof):
 def min_float(a):
     if len(a) == 0:
         raise ValueError("zero-size array to reduction operation minimum which has no identity")
-    best = a[0]
-    for x in a:
-        best = np.minimum(best, x)
+    # Four side by side.
+    b0 = a[0]
+    b1 = b0
+    b2 = b0
+    b3 = b0
+    last = len(a) - 3
+    i = 0
+    while i < last:
+        b0 = np.minimum(b0, a[i])
+        b1 = np.minimum(b1, a[i + 1])
+        b2 = np.minimum(b2, a[i + 2])
+        b3 = np.minimum(b3, a[i + 3])
+        i += 4
+    best = np.minimum(np.minimum(b0, b1), np.minimum(b2, b3))
+    for k in range(len(a) - len(a) % 4, len(a)):
+        best = np.minimum(best, a[k])
     return best
 
 
 def max_float(a):
     if len(a) == 0:
         raise ValueError("zero-size array to reduction operation maximum which has no identity")
-    best = a[0]
-    for x in a:
-        best = np.maximum(best, x)
+    # Four side by side.
+    b0 = a[0]
+    b1 = b0
+    b2 = b0
+    b3 = b0
+    last = len(a) - 3
+    i = 0
+    while i < last:
+        b0 = np.maximum(b0, a[i])
+        b1 = np.maximum(b1, a[i + 1])
+        b2 = np.maximum(b2, a[i + 2])
+        b3 = np.maximum(b3, a[i + 3])
+        i += 4
+    best = np.maximum(np.maximum(b0, b1), np.maximum(b2, b3))
+    for k in range(len(a) - len(a) % 4, len(a)):
+        best = np.maximum(best, a[k])
     return best
 
 

@@ -288,20 +288,24 @@ impl Lowerer<'_, '_> {
             let one = self.emit(Op::ArrayOverlaps, &[target, &leaf], Type::Bool);
             overlaps = self.select(&overlaps, &yes, &one);
         }
+        // Where it may, everything is computed into an array of its own first.
+        let Type::Array { elem, ndim } = *target.ty() else { return Err(Stop::Failed) };
+        let lengths = self.lengths_of(&Node::Val(target.clone()));
         let (before, direct) = self.branch(&overlaps)?;
-        let mut ends: Vec<Edge> = Vec::new();
+        let mut places: Vec<(Edge, Val)> = Vec::new();
         if let Some(edge) = before {
             self.attach(edge);
-            let copy = match &node {
-                Node::Val(val) => self.copy_of(val)?,
-                Node::Tree(_) => self.force(node.clone())?,
-            };
-            self.fill(target, &Node::Val(copy))?;
-            ends.extend(self.detach());
+            let apart = self.new_array(elem, &lengths);
+            places.extend(self.detach().map(|edge| (edge, apart)));
         }
-        if let Some(edge) = direct {
+        places.extend(direct.map(|edge| (edge, target.clone())));
+        let place = self.join_values(places)?;
+        self.fill(&place, &node)?;
+        let (moved, done) = self.branch(&overlaps)?;
+        let mut ends: Vec<Edge> = done.into_iter().collect();
+        if let Some(edge) = moved {
             self.attach(edge);
-            self.fill(target, &node)?;
+            self.numpy_library(&format!("copy_into_{ndim}"), &[target, &place])?;
             ends.extend(self.detach());
         }
         self.join(ends, None)

@@ -584,6 +584,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if object.array_elem().is_some() {
             return self.array_method(&object, name, arguments);
         }
+        if let (Type::Np(_), "astype") = (object.ty(), name) {
+            return self.scalar_astype(&object, arguments);
+        }
         if object.is_union() && object.ty().variants().iter().any(|ty| matches!(ty, Type::Record(_))) {
             return self
                 .each_variant(&object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
@@ -615,6 +618,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "math" => self.math_member(name, node),
             "numpy" => self.numpy_member(name, node),
             "re" => self.regex_member(name, node),
+            "numpy.linalg" => self.linalg_member(name, node),
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))
             }

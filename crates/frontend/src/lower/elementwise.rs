@@ -4,11 +4,11 @@
 
 use std::rc::Rc;
 
-use ir::{Elem, ExcKind, Op, Prim, Type, View};
+use ir::{Const, Elem, ExcKind, Op, Prim, Type, View};
 
 use super::iterate::Source;
 use super::number::{is_number, symbol};
-use super::ufunc::Function;
+use super::ufunc::{Function, function_named};
 use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::{CmpOp, Operator, UnaryOp};
 use crate::shape::python_name;
@@ -75,6 +75,22 @@ impl Node {
     }
 }
 
+/// The function that NumPy takes instead of a power with this constant exponent.
+fn power_function(base: &Node, exponent: &Node) -> Option<&'static Function> {
+    let (Some((Elem::F32 | Elem::F64, _)), Node::Val(exponent)) = (base.array(), exponent) else { return None };
+    let known = match exponent.known {
+        Some(Const::Float(known)) => known,
+        Some(Const::Int(known)) => known as f64,
+        _ => return None,
+    };
+    match known {
+        0.5 => function_named("sqrt"),
+        2.0 => function_named("square"),
+        -1.0 => function_named("reciprocal"),
+        _ => None,
+    }
+}
+
 impl Lowerer<'_, '_> {
     // Trees.
 
@@ -85,6 +101,9 @@ impl Lowerer<'_, '_> {
             return self.matmul(&left, &right).map(Node::Val);
         }
         self.require_operands(symbol(op), &left, &right)?;
+        if let (Operator::Pow, Some(simpler)) = (op, power_function(&left, &right)) {
+            return self.call_function_of_numpy(simpler, vec![left]);
+        }
         let left = self.strong(left, &right)?;
         let right = self.strong(right, &left)?;
         let elem = self.binary_elem(op, &left, &right)?;

@@ -39,6 +39,9 @@ impl<'p> Lowerer<'_, 'p> {
         if name == "newaxis" {
             return Ok(Thing::Val(self.none()));
         }
+        if name == "linalg" {
+            return Ok(Thing::Static(Static::Module("numpy.linalg".to_owned())));
+        }
         let plain = plain_name(name);
         let internal = INTERNAL.contains(&name) && library::is_library_function(self.function);
         let is_function = REDUCTIONS.contains(&plain) || FUNCTIONS.iter().any(|(known, _)| *known == plain);
@@ -49,6 +52,14 @@ impl<'p> Lowerer<'_, 'p> {
         let help = nearest(name, known).map(|near| format!("did you mean `numpy.{near}`?"));
         let help = help.or_else(|| Some("loop over the items, or use a function of `math`".to_owned()));
         self.fail_at(node, "unsupported-function", format!("`numpy.{name}` cannot be compiled"), help)
+    }
+
+    /// `numpy.linalg.name`.
+    pub fn linalg_member(&mut self, name: &str, node: &impl Ranged) -> Lowered<Thing> {
+        if name == "norm" {
+            return Ok(Thing::Static(Static::Member("numpy".to_owned(), format!("linalg.{name}"))));
+        }
+        self.fail_at(node, "unsupported-function", format!("`numpy.linalg.{name}` cannot be compiled"), None)
     }
 
     // Trees.
@@ -308,14 +319,25 @@ impl<'p> Lowerer<'_, 'p> {
             return self.call_internal(name, &vals);
         }
         if REDUCTIONS.contains(&plain.as_str()) {
-            let given = self.match_given(&plain, &["a", "axis=", "ddof="], arguments)?;
+            let given = self.match_given(&plain, &["a", "axis=", "ddof=", "keepdims="], arguments)?;
             let Some(Thing::Val(subject)) = given.get("a").cloned() else {
                 return self.fail("wrong-arguments", format!("`numpy.{name}` needs an array"), None);
             };
             let (axis, ddof) = (given.get("axis").cloned(), given.get("ddof").cloned());
+            let keeps = match given.get("keepdims") {
+                None => false,
+                Some(Thing::Val(val)) if val.known_bool().is_some() => val.known_bool() == Some(true),
+                Some(_) => {
+                    return self.fail("unsupported-argument", "`keepdims` must be a literal in compiled code", None);
+                }
+            };
             return self.each_variant(&subject, &mut |this, subject| {
                 let array = this.as_array(&subject)?;
-                this.reduction(&plain, &array, axis.as_ref(), ddof.as_ref())
+                let reduced = this.reduction(&plain, &array, axis.as_ref(), ddof.as_ref())?;
+                match keeps {
+                    true => this.with_kept_axes(&array, axis.as_ref(), &reduced),
+                    false => Ok(reduced),
+                }
             });
         }
         let Some((_, params)) = FUNCTIONS.iter().find(|(known, _)| *known == plain) else {
@@ -461,7 +483,7 @@ impl<'p> Lowerer<'_, 'p> {
                 suffix.push_str(&format!("_{ndim}"));
             }
         }
-        let base = given.name.as_str();
+        let base = given.name.rsplit('.').next().unwrap_or_default();
         let first = things.first().cloned();
         if let (Some(axis), Some(Thing::Val(array))) = (given.get("axis").cloned(), &first)
             && let Some(axis) = self.axis_of(array, Some(&axis))?
@@ -581,6 +603,21 @@ impl<'p> Lowerer<'_, 'p> {
             return self.fail("wrong-arguments", format!("`{name}` does not take `ddof`"), None);
         }
         self.numpy_library_things(&format!("{base}{suffix}"), things)
+    }
+
+    /// The result of a reduction with the axes of the array, which have length 1.
+    fn with_kept_axes(&mut self, array: &Val, axis: Option<&Thing>, reduced: &Val) -> Lowered<Val> {
+        let axis = self.axis_of(array, axis)?;
+        let line = match reduced.array_elem() {
+            Some(_) => reduced.clone(),
+            None => self.array_of_items(std::slice::from_ref(reduced), None)?,
+        };
+        if is_line(array) {
+            return Ok(line);
+        }
+        let (length, one) = (self.array_length(&line, 0), self.int(1));
+        let lengths = if axis == Some(1) { [length, one] } else { [one, length] };
+        Ok(self.view(View::Fold, &line, &lengths, 2))
     }
 
     /// The array with this element type: itself, when it has it.
@@ -877,7 +914,14 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    /// Methods of NumPy scalars that are those of arrays.
+    /// `astype` of a NumPy scalar.
+    pub fn scalar_astype(&mut self, val: &Val, arguments: CallArguments) -> Lowered<Val> {
+        let given = self.match_given("astype", &["dtype"], arguments)?;
+        let elem = self.given_dtype(&given)?.unwrap_or(Elem::F64);
+        Ok(self.as_elem(val, elem))
+    }
+
+    /// The truth of an array, which must have one element.
     pub fn truth_of_array(&mut self, array: &Val) -> Lowered<Val> {
         let name = if is_line(array) { "truth_1" } else { "truth_2" };
         let truth = self.numpy_library(name, &[array])?;
