@@ -141,7 +141,7 @@ impl<'p> Compiler<'p> {
         let nowhere = || Box::new(unknown_class(Place { file: 0, start: 0, end: 0 }));
         let source = self.function(number).ok_or_else(nowhere)?;
         let parsed = self.parsed_file(source.file).ok_or_else(nowhere)?;
-        let file = self.program.files.get(source.file).ok_or_else(nowhere)?;
+        let file = self.source_file(source.file).ok_or_else(nowhere)?;
         let node = locate::find_class(file, parsed.body(), &source.locator).ok_or_else(nowhere)?;
         let mut class = Class {
             number,

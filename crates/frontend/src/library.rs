@@ -20,15 +20,30 @@ macro_rules! modules {
     };
 }
 
-modules!("bisect", "builtins", "functools", "heapq", "itertools", "numpy", "numpy_algebra", "numpy_reduce", "operator");
+modules!(
+    "_exact",
+    "bisect",
+    "builtins",
+    "functools",
+    "heapq",
+    "itertools",
+    "math",
+    "numpy",
+    "numpy_algebra",
+    "numpy_reduce",
+    "operator",
+    "statistics"
+);
 
 /// A module that has been read.
 struct Module {
     file: SourceFile,
     parsed: Option<Parsed>,
     functions: Vec<FunctionSource>,
-    /// The names of the functions, in the same order.
+    /// The names of the functions, in the same order; those of the classes, which come behind them.
     names: Vec<String>,
+    /// How many of them are functions.
+    functions_count: usize,
 }
 
 fn module(index: usize) -> Option<&'static Module> {
@@ -42,8 +57,14 @@ fn read(index: usize, name: &str, text: &str) -> Module {
     let found = file_program(file.clone());
     let first = FIRST + index * FUNCTIONS_MAX;
     let functions = found.program.functions.into_iter().map(|function| renumbered(function, index, first)).collect();
-    let names = found.functions.iter().map(|function| function.name.clone()).collect();
-    Module { parsed: Parsed::new(FIRST + index, &file).ok(), file, functions, names }
+    let mut names: Vec<String> = found.functions.iter().map(|function| function.name.clone()).collect();
+    let functions_count = names.len();
+    let parsed = Parsed::new(FIRST + index, &file).ok();
+    names.extend(parsed.iter().flat_map(|parsed| parsed.body()).filter_map(|stmt| match stmt {
+        ast::Stmt::ClassDef(class) => Some(class.name.to_string()),
+        _ => None,
+    }));
+    Module { parsed, file, functions, names, functions_count }
 }
 
 /// A function of the file as one of the library.
@@ -101,9 +122,19 @@ pub fn function(number: usize) -> Option<&'static FunctionSource> {
 
 /// The number of a function of a module, its own helpers included.
 pub fn function_named(module_name: &str, name: &str) -> Option<usize> {
+    number_of(module_name, name).and_then(|(number, is_class)| (!is_class).then_some(number))
+}
+
+/// The number of a class of a module.
+pub fn class_named(module_name: &str, name: &str) -> Option<usize> {
+    number_of(module_name, name).and_then(|(number, is_class)| is_class.then_some(number))
+}
+
+fn number_of(module_name: &str, name: &str) -> Option<(usize, bool)> {
     let index = MODULES.iter().position(|(known, _)| *known == module_name)?;
-    let found = module(index)?.names.iter().position(|known| known == name)?;
-    Some(FIRST + index * FUNCTIONS_MAX + found)
+    let module = module(index)?;
+    let found = module.names.iter().position(|known| known == name)?;
+    Some((FIRST + index * FUNCTIONS_MAX + found, found >= module.functions_count))
 }
 
 /// The function of the same module that is made for so many arguments by position.

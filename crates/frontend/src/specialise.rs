@@ -19,7 +19,7 @@ use crate::locate::{FunctionNode, find_function};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_yield};
 use crate::parse::{Parsed, ast};
-use crate::program::{FunctionSource, Program};
+use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join};
 
 /// The number of a function with argument types.
@@ -255,6 +255,14 @@ impl<'p> Compiler<'p> {
         self.parsed.get(number)?.as_ref()
     }
 
+    /// A file of the program or of the library.
+    pub fn source_file(&self, number: usize) -> Option<&'p SourceFile> {
+        if library::is_library_file(number) {
+            return library::file(number);
+        }
+        self.program.files.get(number)
+    }
+
     /// The place in the IR's terms. What is in the library has no place: its exceptions carry that of the call.
     pub fn span(&self, place: Place) -> Span {
         match self.parsed.get(place.file) {
@@ -268,11 +276,7 @@ impl<'p> Compiler<'p> {
 
     /// The program's text at a place.
     pub fn text_of(&self, place: Place) -> &'p str {
-        let file = if library::is_library_file(place.file) {
-            library::file(place.file)
-        } else {
-            self.program.files.get(place.file)
-        };
+        let file = self.source_file(place.file);
         file.and_then(|file| file.text.get(place.start as usize..place.end as usize)).unwrap_or("")
     }
 

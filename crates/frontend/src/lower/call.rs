@@ -635,6 +635,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some(function) = library::function_named(module, name) {
             return Ok(Thing::Static(Static::Function(function)));
         }
+        if let Some(class) = library::class_named(module, name) {
+            return Ok(Thing::Static(Static::Class(class)));
+        }
         let help = nearest(name, library::names(module)).map(|near| format!("did you mean `{module}.{near}`?"));
         self.fail_at(node, "unsupported-value", format!("`{module}.{name}` cannot be used in compiled code"), help)
     }

@@ -72,7 +72,7 @@ const FUNCTIONS: &[(&str, &[Kind], Prim)] = &[
 
 /// Functions that are lowered by hand below.
 const OTHERS: &[&str] =
-    &["ceil", "comb", "dist", "floor", "fsum", "gcd", "hypot", "isclose", "lcm", "log", "perm", "prod", "trunc"];
+    &["ceil", "comb", "dist", "floor", "gcd", "hypot", "isclose", "lcm", "log", "perm", "prod", "trunc"];
 
 const CONSTANTS: &[(&str, f64)] = &[
     ("e", std::f64::consts::E),
