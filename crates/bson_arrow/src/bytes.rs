@@ -188,13 +188,22 @@ fn view_of(bytes: &[u8], block: u32, at: usize) -> u128 {
             };
             view.as_u128()
         }
-        _ => {
-            let mut view = [0; 16];
-            view[0] = bytes.len() as u8;
-            view[4..4 + bytes.len()].copy_from_slice(bytes);
-            u128::from_le_bytes(view)
-        }
+        _ => short_bits(bytes) << 32 | bytes.len() as u128,
     }
+}
+
+/// At most 12 bytes as the low ones of a little-endian number: loads that may overlap, in place of a copy of any length.
+#[inline]
+fn short_bits(bytes: &[u8]) -> u128 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        let shift = 8 * (bytes.len() - 8);
+        return u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << shift;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let shift = 8 * (bytes.len() - 4);
+        return u128::from(u32::from_le_bytes(*first)) | u128::from(u32::from_le_bytes(*last)) << shift;
+    }
+    bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
 /// Whether the view refers to the block with this number.

@@ -36,6 +36,7 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// The document or array at `at`: its source, with the end behind its terminator.
+    #[inline(always)]
     pub fn enter(&self, at: usize) -> Result<(Source<'a>, usize), Malformed> {
         if self.depth >= element::DEPTH_MAX {
             return Err(Malformed::new(at, Reason::Depth));

@@ -8,12 +8,16 @@ use crate::bytes::TextColumn;
 use crate::column::{Column, Source};
 use crate::element::{self, ElementType};
 use crate::error::{Failure, PathPart, SchemaError};
-use crate::keys::Keys;
+use crate::keys::{Found, Keys};
 
 pub(crate) struct DocumentColumn {
     fields: Fields,
     columns: Vec<Column>,
     keys: Keys,
+    /// For each column the number of the last document that filled it, counted in `current`.
+    seen: Vec<u64>,
+    current: u64,
+    rows: usize,
     nulls: NullBufferBuilder,
 }
 
@@ -29,16 +33,19 @@ impl DocumentColumn {
             }
         }
         let nulls = NullBufferBuilder::new(0);
-        Ok(DocumentColumn { fields: fields.clone(), columns, keys, nulls })
+        let seen = vec![0; fields.len()];
+        Ok(DocumentColumn { fields: fields.clone(), columns, keys, seen, current: 0, rows: 0, nulls })
     }
 
+    #[inline]
     pub fn len(&self) -> usize {
-        self.nulls.len()
+        self.rows
     }
 
     pub fn push_null(&mut self) {
         self.columns.iter_mut().for_each(Column::push_null);
         self.nulls.append_null();
+        self.rows += 1;
     }
 
     /// Makes room for `rows` more documents.
@@ -54,31 +61,39 @@ impl DocumentColumn {
     pub fn truncate(&mut self, len: usize) {
         self.columns.iter_mut().for_each(|column| column.truncate(len));
         self.nulls.truncate(len);
+        self.rows = self.rows.min(len);
     }
 
     /// Appends the document at `at` as one row; returns the position behind it. After an error some columns are a row
     /// ahead: [`DocumentColumn::truncate`] takes that back.
     pub fn append(&mut self, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
-        let row = self.len();
+        let row = self.rows;
         let (body, end) = source.enter(at)?;
+        self.current += 1;
         let mut filled = 0;
         let mut at = at + 4;
         let mut position = 0;
-        while let Some(kind) = element::next_element(body.bytes, at)? {
-            let (column, value) = self.keys.field_at(position, body.bytes, at + 1)?;
+        while let Some(Found { kind, field, value }) = self.keys.element_at(position, body.bytes, at)? {
             position += 1;
-            at = match column {
+            at = match field {
                 None => element::skip(kind, body.bytes, value, body.depth)?,
                 Some(index) => {
-                    filled += usize::from(self.columns[index].len() == row);
+                    let first = self.seen[index] != self.current;
+                    self.seen[index] = self.current;
+                    filled += usize::from(first);
+                    if !first {
+                        // A key that stands twice: the last one counts, as in a Python dictionary.
+                        self.columns[index].truncate(row);
+                    }
                     self.append_field(index, row, kind, &body, value)?
                 }
             };
         }
         if filled != self.columns.len() {
-            self.fill_missing(row)?;
+            self.fill_missing()?;
         }
         self.nulls.append_non_null();
+        self.rows += 1;
         Ok(end)
     }
 
@@ -92,26 +107,23 @@ impl DocumentColumn {
         at: usize,
     ) -> Result<usize, Box<Failure>> {
         let column = &mut self.columns[index];
-        if column.len() != row {
-            // A key that stands twice: the last one counts, as in a Python dictionary.
-            column.truncate(row);
-        }
-        let field = &self.fields[index];
-        if kind.is_nothing() && !field.is_nullable() && !column.keeps_null() {
-            return Err(missing(field, kind.name()));
+        if kind.is_nothing() && !self.fields[index].is_nullable() && !column.keeps_null() {
+            return Err(missing(&self.fields[index], kind.name()));
         }
         match column.append(kind, body, at) {
             Ok(end) => Ok(end),
-            Err(failure) => body
-                .settle(failure, column, row, (kind, at), field.is_nullable())
-                .map_err(|failure| failure.within(PathPart::Field(field.name().clone()))),
+            Err(failure) => {
+                let field = &self.fields[index];
+                body.settle(failure, column, row, (kind, at), field.is_nullable())
+                    .map_err(|failure| failure.within(PathPart::Field(field.name().clone())))
+            }
         }
     }
 
-    /// Null for every column that the document at `row` did not fill.
-    fn fill_missing(&mut self, row: usize) -> Result<(), Box<Failure>> {
-        for (column, field) in self.columns.iter_mut().zip(&self.fields) {
-            if column.len() == row {
+    /// Null for every column that the document did not fill.
+    fn fill_missing(&mut self) -> Result<(), Box<Failure>> {
+        for ((column, field), seen) in self.columns.iter_mut().zip(&self.fields).zip(&self.seen) {
+            if *seen != self.current {
                 if !field.is_nullable() {
                     return Err(missing(field, "nothing"));
                 }
@@ -122,7 +134,7 @@ impl DocumentColumn {
     }
 
     pub fn finish(&mut self, blocks: &[Buffer]) -> Result<StructArray, ArrowError> {
-        let rows = self.len();
+        let rows = std::mem::take(&mut self.rows);
         let columns = self.columns.iter_mut().map(|column| column.finish(blocks)).collect::<Result<_, _>>()?;
         StructArray::try_new_with_length(self.fields.clone(), columns, self.nulls.finish(), rows)
     }

@@ -17,6 +17,7 @@ macro_rules! element_types {
 
         impl ElementType {
             /// The type with this byte.
+            #[inline]
             pub fn from_byte(byte: u8) -> Option<ElementType> {
                 match byte { $( $byte => Some(ElementType::$name), )* _ => None }
             }
@@ -145,8 +146,28 @@ pub fn cstring(bytes: &[u8], at: usize) -> Result<(&str, usize), Malformed> {
     Ok((utf8(&rest[..length], at)?, at + length + 1))
 }
 
+/// Whether the text is ASCII and of at most 16 bytes, as most are: two loads, which may overlap, see all of it.
+#[inline]
+fn is_short_ascii(text: &[u8]) -> bool {
+    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    if text.len() > 16 {
+        return false;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        return (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH_BITS == 0;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        return u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH_BITS == 0;
+    }
+    text.iter().all(u8::is_ascii)
+}
+
 #[inline]
 fn utf8(text: &[u8], at: usize) -> Result<&str, Malformed> {
+    if is_short_ascii(text) {
+        // SAFETY: ASCII is UTF-8.
+        return Ok(unsafe { std::str::from_utf8_unchecked(text) });
+    }
     std::str::from_utf8(text).map_err(|_| Malformed::new(at, Reason::Utf8))
 }
 
@@ -174,7 +195,18 @@ pub fn binary(bytes: &[u8], at: usize) -> Result<(u8, &[u8], usize), Malformed> 
 
 /// Checks the value of type `kind` at `at` and returns the position behind it. `depth` is the number of documents and
 /// arrays around it.
+#[inline]
 pub fn skip(kind: ElementType, bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed> {
+    let size = match kind {
+        ElementType::Int32 => 4,
+        ElementType::Double | ElementType::Int64 | ElementType::DateTime => 8,
+        ElementType::ObjectId => 12,
+        _ => return skip_rarer(kind, bytes, at, depth),
+    };
+    if at + size > bytes.len() { Err(Malformed::new(at, Reason::Truncated)) } else { Ok(at + size) }
+}
+
+fn skip_rarer(kind: ElementType, bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed> {
     let end = match kind {
         ElementType::Null | ElementType::Undefined | ElementType::MinKey | ElementType::MaxKey => at,
         ElementType::Bool => {

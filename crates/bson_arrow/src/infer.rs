@@ -2,19 +2,20 @@
 //! wider one keeps each value (int, long, double; string and symbol); a field with types that have no such common type
 //! becomes a column of raw BSON values, so that nothing is lost, and the report says so.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, Schema};
 
 use crate::element::{self, DEPTH_MAX, ElementType};
 use crate::error::{DecodeError, Malformed, Reason};
+use crate::keys::{Found, Keys};
 use crate::schema;
 
 /// What was seen at one place of the documents.
 #[derive(Default)]
 struct Node {
-    types: BTreeMap<ElementType, u64>,
+    types: TypeCounts,
     subtypes: BTreeSet<u8>,
     /// A binary value that is not 16 bytes long, so no UUID.
     odd_size: bool,
@@ -28,8 +29,25 @@ struct Node {
 #[derive(Default)]
 struct Members {
     documents: u64,
-    by_name: HashMap<String, usize>,
+    keys: Keys,
     list: Vec<Member>,
+}
+
+/// How often each type came, in the order of the types. A field has one or two.
+#[derive(Default)]
+struct TypeCounts(Vec<(ElementType, u64)>);
+
+impl TypeCounts {
+    #[inline]
+    fn add(&mut self, kind: ElementType) {
+        match self.0.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => {
+                let place = self.0.partition_point(|(known, _)| *known < kind);
+                self.0.insert(place, (kind, 1));
+            }
+        }
+    }
 }
 
 struct Member {
@@ -74,9 +92,25 @@ pub struct Inference {
 impl Inference {
     /// Adds every document of `bytes`: whole documents, one behind the other.
     pub fn observe(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        self.observe_framed(bytes, |_, position| Ok(position))
+    }
+
+    /// The same for the items of a BSON array, as a server sends them: `bytes` holds whole items, without the array's own
+    /// length and terminator.
+    pub fn observe_items(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        self.observe_framed(bytes, element::item_document)
+    }
+
+    /// `start` gives the start of the document whose frame is at a position.
+    fn observe_framed(
+        &mut self,
+        bytes: &[u8],
+        start: impl Fn(&[u8], usize) -> Result<usize, Malformed>,
+    ) -> Result<(), DecodeError> {
         let mut position = 0;
         while position < bytes.len() {
-            position = self.root.observe(bytes, position, 1).map_err(|malformed| DecodeError::Malformed {
+            let end = start(bytes, position).and_then(|at| self.root.observe(bytes, at, 1));
+            position = end.map_err(|malformed| DecodeError::Malformed {
                 document: self.root.documents,
                 path: String::new(),
                 malformed,
@@ -105,29 +139,30 @@ impl Members {
         }
         let end = element::frame(bytes, at)?;
         let body = &bytes[..end];
-        let mut position = at + 4;
+        let mut at = at + 4;
+        let mut position = 0;
         self.documents += 1;
-        while let Some(kind) = element::next_element(body, position)? {
-            let (key, value) = element::cstring(body, position + 1)?;
-            let document = self.documents;
-            let member = self.member(key);
-            member.present += u64::from(member.last != document);
-            member.last = document;
-            position = member.node.observe(kind, body, value, depth)?;
+        while let Some(Found { kind, field, value }) = self.keys.element_at(position, body, at)? {
+            let index = match field {
+                Some(index) => index,
+                None => self.add(position, element::cstring(body, at + 1)?.0),
+            };
+            let member = &mut self.list[index];
+            member.present += u64::from(member.last != self.documents);
+            member.last = self.documents;
+            at = member.node.observe(kind, body, value, depth)?;
+            position += 1;
         }
         Ok(end)
     }
 
-    fn member(&mut self, key: &str) -> &mut Member {
-        let index = match self.by_name.get(key) {
-            Some(index) => *index,
-            None => {
-                self.by_name.insert(key.to_string(), self.list.len());
-                self.list.push(Member { name: key.to_string(), node: Node::default(), present: 0, last: 0 });
-                self.list.len() - 1
-            }
-        };
-        &mut self.list[index]
+    /// A new field, whose key was found at this position.
+    #[cold]
+    fn add(&mut self, position: usize, key: &str) -> usize {
+        let index = self.list.len();
+        self.keys.learn(position, key, index);
+        self.list.push(Member { name: key.to_string(), node: Node::default(), present: 0, last: 0 });
+        index
     }
 
     fn fields(&self) -> Fields {
@@ -145,7 +180,7 @@ impl Members {
 
 impl Node {
     fn observe(&mut self, kind: ElementType, bytes: &[u8], at: usize, depth: usize) -> Result<usize, Malformed> {
-        *self.types.entry(kind).or_insert(0) += 1;
+        self.types.add(kind);
         match kind {
             ElementType::Document => return self.fields.observe(bytes, at, depth + 1),
             ElementType::Array => return self.observe_items(bytes, at, depth + 1),
@@ -183,7 +218,8 @@ impl Node {
     fn field(&self, name: &str) -> Field {
         let plain = |data_type| Field::new(name, data_type, true);
         let nothing = [ElementType::Null, ElementType::Undefined];
-        let types: Vec<ElementType> = self.types.keys().copied().filter(|kind| !nothing.contains(kind)).collect();
+        let types: Vec<ElementType> =
+            self.types.0.iter().map(|(kind, _)| *kind).filter(|kind| !nothing.contains(kind)).collect();
         match types.as_slice() {
             [] => plain(DataType::Null),
             [ElementType::Int32] => plain(DataType::Int32),
@@ -221,12 +257,12 @@ impl Node {
     }
 
     fn report(&self, name: &str, path: String, missing: u64, documents: u64, report: &mut Vec<FieldReport>) {
-        let types: Vec<_> = self.types.iter().map(|(kind, count)| (*kind, *count)).collect();
+        let types = self.types.0.clone();
         let items_path = format!("{path}[]");
         report.push(FieldReport { path: path.clone(), types, missing, documents, field: self.field(name) });
         self.fields.report(&path, report);
         if let Some(items) = &self.items {
-            let count = items.types.values().sum();
+            let count = items.types.0.iter().map(|(_, count)| count).sum();
             items.report("item", items_path, 0, count, report);
         }
     }

@@ -4,7 +4,7 @@ use super::error::{Failure, RecordError, RecordProblem};
 use super::{Kind, Layout};
 use crate::element::{self, DEPTH_MAX, ElementType};
 use crate::error::{Malformed, PathPart, Reason};
-use crate::keys::Keys;
+use crate::keys::{Found, Keys};
 
 /// Reads documents into records of one layout. Keys that the layout does not name are checked and passed over.
 ///
@@ -140,10 +140,9 @@ impl Record {
         let mut filled = 0;
         let mut position = 0;
         let mut at = at + 4;
-        while let Some(kind) = element::next_element(body, at)? {
-            let (member, value) = self.keys.field_at(position, body, at + 1)?;
+        while let Some(Found { kind, field, value }) = self.keys.element_at(position, body, at)? {
             position += 1;
-            at = match member {
+            at = match field {
                 None => element::skip(kind, body, value, depth + 1)?,
                 Some(index) => {
                     filled += usize::from(self.seen[index] != self.current);
