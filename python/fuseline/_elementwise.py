@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from fuseline import _core
 from fuseline._columns import from_arrow, kind_of, to_arrow
+from fuseline._functions import is_function, with_functions
 from fuseline._progress import progress_bar
 from fuseline._session import current_session
 
@@ -22,6 +23,9 @@ _UNDECIDED_MAX = 6
 
 def dispatch(function: CompiledFunction[..., Any], args: tuple[Any, ...]) -> Any:
     """Call ``function``: row by row when some argument is a column that it takes so, else with single values."""
+    if any(map(is_function, args)):
+        function, args = with_functions(function, args)
+        return function(*args)
     kinds = [kind_of(value) for value in args]
     if not any(kinds):
         return function._call(args)

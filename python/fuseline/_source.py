@@ -24,9 +24,9 @@ from typing import Any, Final, Literal
 
 from fuseline._errors import register_exception, source_error
 
-#: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``, ``("module", name)``,
-#: ``("pattern", (text, flags))``,
-#: ``("member", (module, name))`` or ``("unsupported", text)``. A built-in has no entry.
+#: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
+#: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))`` or ``("unsupported", text)``. A
+#: built-in has no entry.
 Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from typing import NamedTuple
 
 import pytest
@@ -123,3 +124,28 @@ def test_what_has_no_place_in_compiled_code_is_refused_with_its_reason():
         identity(Account(1))
     with pytest.raises(TypeError, match="a list that holds an object of class `object`"):
         identity([object()])
+
+
+def integral(function, start, stop, steps=100):
+    width = (stop - start) / steps
+    return sum(function(start + width * (i + 0.5)) for i in range(steps)) * width
+
+
+def test_functions_as_arguments_are_compiled_with_the_function():
+    compiled = fl.compile(integral)
+    slope = 3.0
+    for function in (lambda x: x * x, lambda x: slope * x, math.sin, fl.compile(math_cube)):
+        plain = getattr(function, "__wrapped__", function)
+        assert compiled(function, 0.0, 2.0) == integral(plain, 0.0, 2.0)
+    before = fl.compile_count()
+    assert compiled(math.sin, 0.5, 2.0) == integral(math.sin, 0.5, 2.0)
+    assert fl.compile_count() == before
+
+
+def math_cube(x):
+    return x * x * x
+
+
+def test_a_function_that_cannot_be_called_so_is_refused_with_its_place():
+    with pytest.raises(fl.CompileError, match="positional argument"):
+        fl.compile(integral)(lambda x, y: x, 0.0, 1.0)
