@@ -13,7 +13,7 @@ pub mod leaf;
 mod llvm;
 mod loops;
 mod object_cache;
-mod shape;
+pub mod shape;
 pub mod spans;
 pub mod state;
 mod value;

@@ -65,6 +65,7 @@ fn named_type(name: &str) -> Result<ir::Type, String> {
         "float" => Ok(ir::Type::Float),
         "bool" => Ok(ir::Type::Bool),
         "str" => Ok(ir::Type::Str),
+        "bytes" => Ok(ir::Type::Bytes),
         "None" => Ok(ir::Type::None),
         "range" => Ok(ir::Type::Range),
         "Array" | "ndarray" | "NDArray" => Err(ARRAY_HELP.to_owned()),
@@ -90,6 +91,21 @@ fn generic_type(subscript: &ast::ExprSubscript) -> Result<ir::Type, String> {
         ("Union", items) if !items.is_empty() => {
             let types: Result<Vec<_>, _> = items.iter().map(|item| annotation_type(item)).collect();
             Ok(ir::Type::union(types?))
+        }
+        ("dict" | "Dict" | "Mapping" | "MutableMapping", [key, value]) => {
+            let key = annotation_type(key)?;
+            if !key.is_hashable() {
+                return Err(format!("`{key}` cannot be the key of a `dict`"));
+            }
+            Ok(ir::Type::Dict(Box::new(key), Box::new(annotation_type(value)?)))
+        }
+        ("set" | "Set" | "MutableSet" | "AbstractSet" | "frozenset" | "FrozenSet", [item]) => {
+            let item = annotation_type(item)?;
+            if !item.is_hashable() {
+                return Err(format!("`{item}` cannot be in a `set`"));
+            }
+            let frozen = matches!(name, "frozenset" | "FrozenSet");
+            Ok(ir::Type::Set { item: Box::new(item), frozen })
         }
         ("list" | "List", [item]) => Ok(ir::Type::List(Box::new(annotation_type(item)?))),
         ("tuple" | "Tuple", [_, ast::Expr::EllipsisLiteral(_)]) => {

@@ -15,7 +15,7 @@ pub enum Literal {
     Small,
 }
 
-/// Where a list was made. Its element type is found by use, see [`Sites`].
+/// Where a list, dict or set was made. Its element type is found by use, see [`Sites`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SiteId(pub u32);
 
@@ -32,7 +32,7 @@ pub struct Origin {
     pub python: bool,
     /// Of the fields of a tuple or record; empty when nothing is known.
     pub parts: Vec<Origin>,
-    /// Where the list was made; empty when its element type is fixed.
+    /// Where the container was made; empty when its element type is fixed. Of a `dict` display that is a row so far, too.
     pub sites: Vec<SiteId>,
 }
 
@@ -87,8 +87,11 @@ impl Shape {
             }
             Type::Float => Origin { float_literal: self.origin.float_literal, ..Origin::default() },
             Type::Np(_) => Origin { python: self.origin.python, ..Origin::default() },
-            Type::Tuple(_) | Type::Record(_) => Origin { parts: self.origin.parts.clone(), ..Origin::default() },
-            Type::List(_) => Origin { sites: self.origin.sites.clone(), ..Origin::default() },
+            Type::Tuple(_) => Origin { parts: self.origin.parts.clone(), ..Origin::default() },
+            ty if has_sites(ty) => {
+                Origin { parts: self.origin.parts.clone(), sites: self.origin.sites.clone(), ..Origin::default() }
+            }
+            Type::Record(_) => Origin { parts: self.origin.parts.clone(), ..Origin::default() },
             _ => Origin::default(),
         };
         Shape { ty, origin }
@@ -100,12 +103,48 @@ impl Shape {
         Shape { ty, origin: self.origin.part(index) }
     }
 
+    /// A tuple of two.
+    pub fn pair(first: Shape, second: Shape) -> Shape {
+        with_parts(Type::Tuple(vec![first.ty.clone(), second.ty.clone()]), vec![first, second])
+    }
+
     fn variants(&self) -> Vec<Shape> {
         (0..self.ty.variants().len()).map(|index| self.variant(index)).collect()
     }
 }
 
-/// The element types of the lists that a function makes. A list display may be empty, or get items of further types
+/// What a container holds: the items of a list or set, keys and values of a dict as pairs.
+pub fn element_type(container: &Type) -> Option<Type> {
+    match container {
+        Type::List(item) | Type::Set { item, .. } => Some((**item).clone()),
+        Type::Dict(key, value) => Some(Type::Tuple(vec![(**key).clone(), (**value).clone()])),
+        _ => None,
+    }
+}
+
+/// The same kind of container, with other elements.
+pub fn with_element(container: &Type, element: Type) -> Type {
+    match (container, element) {
+        (Type::Set { frozen, .. }, element) => Type::Set { item: Box::new(element), frozen: *frozen },
+        (Type::Dict(..), Type::Tuple(pair)) => {
+            let mut parts = pair.into_iter().map(Box::new);
+            let mut part = || parts.next().unwrap_or(Box::new(Type::None));
+            Type::Dict(part(), part())
+        }
+        (_, element) => Type::List(Box::new(element)),
+    }
+}
+
+/// Whether the element type of such a value may be found by use.
+fn has_sites(ty: &Type) -> bool {
+    match ty {
+        Type::List(_) | Type::Dict(..) | Type::Set { .. } => true,
+        Type::Record(record) => record.kind == ir::RecordKind::Dict,
+        _ => false,
+    }
+}
+
+/// The element types of the containers that a function makes. A list display may be empty, or get items of further types
 /// later: so a function is lowered with assumptions, and again when what was observed is not what was assumed.
 #[derive(Clone, Debug, Default)]
 pub struct Sites {
@@ -211,17 +250,21 @@ pub fn join_with(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> 
             }
             Type::Float => origin.float_literal = variant.origin.float_literal,
             Type::Np(_) => origin.python |= variant.origin.python,
-            Type::Tuple(_) | Type::Record(_) => origin.parts = variant.origin.parts.clone(),
-            Type::List(_) => origin.sites = variant.origin.sites.clone(),
+            Type::Tuple(_) => origin.parts = variant.origin.parts.clone(),
+            Type::Record(_) => {
+                origin.parts = variant.origin.parts.clone();
+                origin.sites.extend(&variant.origin.sites);
+            }
+            ty if has_sites(ty) => origin.sites.extend(&variant.origin.sites),
             _ => {}
         }
     }
-    // With two tuples or lists among the variants nobody could say whose parts or sites these are.
+    // With two tuples or containers among the variants nobody could say whose parts or sites these are.
     let several = |is: fn(&Type) -> bool| variants.iter().filter(|variant| is(&variant.ty)).count() > 1;
     if several(|ty| matches!(ty, Type::Tuple(_) | Type::Record(_))) {
         origin.parts = Vec::new();
     }
-    if several(|ty| matches!(ty, Type::List(_))) {
+    if several(has_sites) {
         origin.sites = Vec::new();
     }
     Shape { ty: Type::union(variants.into_iter().map(|variant| variant.ty)), origin }
@@ -249,9 +292,13 @@ fn merge(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Option<S
             let fields = join_fields(left, right, a.fields.len(), sites, how);
             let named = a.fields.iter().zip(&fields).map(|((name, _), field)| (name.clone(), field.ty.clone()));
             let record = ir::RecordType { kind: a.kind, name: a.name.clone(), fields: named.collect() };
-            Some(with_parts(Type::Record(record.into()), fields))
+            let mut shape = with_parts(Type::Record(record.into()), fields);
+            shape.origin.sites = left.origin.sites.clone();
+            shape.origin.sites.extend(right.origin.sites.iter().filter(|site| !left.origin.sites.contains(site)));
+            Some(shape)
         }
-        (Type::List(a), Type::List(b)) => merge_lists(left, right, a == b, sites),
+        (Type::List(_), Type::List(_)) | (Type::Dict(..), Type::Dict(..)) => merge_containers(left, right, sites),
+        (Type::Set { frozen: a, .. }, Type::Set { frozen: b, .. }) if a == b => merge_containers(left, right, sites),
         (a, b) if a == b => Some(Shape {
             ty: a.clone(),
             origin: Origin {
@@ -280,16 +327,14 @@ fn with_parts(ty: Type, fields: Vec<Shape>) -> Shape {
     Shape { ty, origin: Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() } }
 }
 
-/// Lists are one variant when they hold the same, or when those that differ were made in this function, so that their
+/// Containers are one variant when they hold the same, or when those that differ were made in this function, so that their
 /// element type can still grow.
-fn merge_lists(left: &Shape, right: &Shape, same: bool, sites: &mut Sites) -> Option<Shape> {
+fn merge_containers(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
+    let same = left.ty == right.ty;
     let (a, b) = (&left.origin.sites, &right.origin.sites);
     let element = |shape: &Shape, sites: &Sites| match shape.origin.sites.first() {
         Some(site) => sites.element(*site).cloned(),
-        None => match &shape.ty {
-            Type::List(item) => Some(Shape::from((**item).clone())),
-            _ => None,
-        },
+        None => element_type(&shape.ty).map(Shape::from),
     };
     let mut merged = a.clone();
     merged.extend(b.iter().filter(|site| !a.contains(site)));
@@ -300,7 +345,7 @@ fn merge_lists(left: &Shape, right: &Shape, same: bool, sites: &mut Sites) -> Op
             (Some(item), None) | (None, Some(item)) => item.clone(),
             (None, None) => return Some(left.clone()),
         };
-        // A list whose element type is fixed takes no more than that.
+        // A container whose element type is fixed takes no more than that.
         let fits = |sites: &[SiteId], item: &Option<Shape>| {
             !sites.is_empty() || item.as_ref().is_some_and(|item| item.ty == joined.ty)
         };
@@ -312,9 +357,9 @@ fn merge_lists(left: &Shape, right: &Shape, same: bool, sites: &mut Sites) -> Op
         }
         let fixed = a.is_empty() || b.is_empty();
         let origin = Origin { sites: if fixed { Vec::new() } else { merged }, ..Origin::default() };
-        return Some(Shape { ty: Type::List(Box::new(joined.ty)), origin });
+        return Some(Shape { ty: with_element(&left.ty, joined.ty), origin });
     }
-    // The sites of one list stand for all that may be in the other, unless one of them is fixed.
+    // The sites of one stand for all that may be in the other, unless one of them is fixed.
     let origin = Origin { sites: if a.is_empty() || b.is_empty() { Vec::new() } else { merged }, ..Origin::default() };
     Some(Shape { ty: left.ty.clone(), origin })
 }

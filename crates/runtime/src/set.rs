@@ -100,16 +100,20 @@ fn allocate(arena: &mut Arena, set: &mut Table, size: usize, width: usize) -> Re
     Ok(())
 }
 
-/// Puts an item that is not there into the first empty place on its way.
+/// Puts an item that is not there into the first empty place on its way, or, with `reuse`, into the last place before that
+/// where an item was. True when the place was empty.
 ///
 /// # Safety
 /// `slots` are those of an item.
-unsafe fn insert_clean(set: &mut Table, width: usize, hash: i64, slots: *const u64) {
+unsafe fn insert(set: &mut Table, width: usize, hash: i64, slots: *const u64, reuse: bool) -> bool {
     let mut probes = Probes::new(hash, mask(set));
+    let mut dummy = None;
     let place = loop {
         let place = probes.step();
-        if state(set, place) == EMPTY {
-            break place;
+        match state(set, place) {
+            EMPTY => break dummy.unwrap_or(place),
+            DUMMY if reuse => dummy = Some(place),
+            _ => {}
         }
     };
     let target = tables::entry(set, width, place);
@@ -119,8 +123,16 @@ unsafe fn insert_clean(set: &mut Table, width: usize, hash: i64, slots: *const u
         std::ptr::copy_nonoverlapping(slots, target.add(1), width - 1);
     }
     set_state(set, place, LIVE);
-    set.fill += 1;
+    set.fill += i64::from(dummy.is_none());
     set.len += 1;
+    dummy.is_none()
+}
+
+/// # Safety
+/// As [`insert`]; the table has no dummies.
+unsafe fn insert_clean(set: &mut Table, width: usize, hash: i64, slots: *const u64) {
+    // SAFETY: promised by the caller.
+    unsafe { insert(set, width, hash, slots, false) };
 }
 
 /// A new table with more places than `items`, and the same items.
@@ -207,7 +219,9 @@ unsafe fn add_key(
         if set.used == 0 {
             allocate(arena, set, SIZE_MIN, width)?;
         }
-        insert_clean(set, width, hash, slots);
+        if !insert(set, width, hash, slots, true) {
+            return Ok(());
+        }
     }
     if needs_more(set, 0) { resize(arena, set, width, grown(set)) } else { Ok(()) }
 }

@@ -222,6 +222,31 @@ pub unsafe fn push(
     Ok(position)
 }
 
+/// `dict[key] = value`: sets the value of a key that is there, or adds both.
+///
+/// # Safety
+/// `pair` is a key of the shape `own` and a value, `width - 1` slots.
+pub unsafe fn store(
+    arena: &mut Arena,
+    dict: &mut Table,
+    width: usize,
+    own: Place<'_>,
+    pair: *const u64,
+) -> Result<(), Raised> {
+    // SAFETY: promised by the caller.
+    with_key!(own, own, pair, key => unsafe {
+        match find(dict, width, key) {
+            Some(position) => {
+                let key_width = own.width();
+                let target = entry(dict, width, position).add(1 + key_width);
+                std::ptr::copy_nonoverlapping(pair.add(key_width), target, width - 1 - key_width);
+                Ok(())
+            }
+            None => push(arena, dict, width, key.hash(), pair).map(drop),
+        }
+    })
+}
+
 fn add_to_index(table: &mut Table, hash: i64, position: usize) {
     let mask = table.index_mask as usize;
     let mut place = place_of(hash, mask);

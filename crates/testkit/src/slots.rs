@@ -15,6 +15,10 @@ pub struct Slots {
     arrays: Vec<Vec<u64>>,
     #[expect(clippy::vec_box, reason = "slots hold the headers' addresses, which must not move")]
     lists: Vec<Box<abi::List>>,
+    /// Where dicts and sets lie.
+    arena: runtime::arena::Arena,
+    arenas: Vec<runtime::arena::Arena>,
+    inner: Vec<Slots>,
 }
 
 impl Slots {
@@ -45,6 +49,37 @@ impl Slots {
                 }
             }
             (Type::List(item), Value::List(items)) => self.push_list(items, item)?,
+            (Type::Dict(key, item), _) => {
+                let pairs = value.pairs().ok_or_else(mismatch)?;
+                let shape = codegen::shape::shape_of(key);
+                let place = runtime::shape::Place::new(shape.as_bytes());
+                let mut table = runtime::tables::empty();
+                for (found, value) in &pairs {
+                    let mut inner = Slots::default();
+                    inner.push(found, key)?;
+                    inner.push(value, item)?;
+                    let (width, slots) = (1 + inner.slots.len(), inner.slots.as_ptr());
+                    // SAFETY: the slots are those of a pair.
+                    unsafe { runtime::tables::store(&mut self.arena, &mut table, width, place, slots) }
+                        .map_err(|(_, message)| message.to_string())?;
+                    self.inner.push(inner);
+                }
+                self.push_table(table)?;
+            }
+            (Type::Set { item, .. }, Value::Set { items, .. }) => {
+                let shape = codegen::shape::shape_of(item);
+                let place = runtime::shape::Place::new(shape.as_bytes());
+                let mut table = runtime::set::empty(ir::layout::has_table_order(item));
+                for value in items {
+                    let mut inner = Slots::default();
+                    inner.push(value, item)?;
+                    // SAFETY: the slots are those of an item.
+                    unsafe { runtime::set::add(&mut self.arena, &mut table, place, inner.slots.as_ptr()) }
+                        .map_err(|(_, message)| message.to_string())?;
+                    self.inner.push(inner);
+                }
+                self.push_table(table)?;
+            }
             (Type::Bytes, Value::Bytes(bytes)) => {
                 let bytes: Box<[u8]> = bytes.as_slice().into();
                 self.slots.extend([bytes.as_ptr() as u64, bytes.len() as u64]);
@@ -73,6 +108,16 @@ impl Slots {
         Some(Ok(()))
     }
 
+    /// Appends the address of a header that lives in the arena.
+    fn push_table(&mut self, table: abi::Table) -> Result<(), String> {
+        let header = self.arena.alloc_bytes(size_of::<abi::Table>()).map_err(|(_, message)| message.to_string())?;
+        let header = header.cast::<abi::Table>();
+        // SAFETY: just allocated with this size.
+        unsafe { header.write(table) };
+        self.slots.push(header.as_ptr() as u64);
+        Ok(())
+    }
+
     fn push_text(&mut self, text: &str) {
         let bytes: Box<[u8]> = text.as_bytes().into();
         let ascii = if text.is_ascii() { STR_ASCII_BIT } else { 0 };
@@ -93,6 +138,8 @@ impl Slots {
         self.texts.extend(inner.texts);
         self.arrays.extend(inner.arrays);
         self.lists.extend(inner.lists);
+        self.inner.extend(inner.inner);
+        self.arenas.push(inner.arena);
         Ok(())
     }
 

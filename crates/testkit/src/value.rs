@@ -78,6 +78,10 @@ impl Value {
                 let items: Vec<&Value> = items.iter().collect();
                 Type::Set { item: Box::new(item_type(&items, "set")?), frozen: *frozen }
             }
+            Value::Record(RecordKind::Dict, _, fields) if is_dict(fields) => {
+                let values: Vec<&Value> = fields.iter().map(|(_, value)| value).collect();
+                Type::Dict(Box::new(Type::Str), Box::new(item_type(&values, "dict")?))
+            }
             Value::Record(kind, name, fields) => {
                 let fields = fields.iter().map(|(name, value)| Ok((name.clone(), value.type_of()?))).collect::<Result<
                     _,
@@ -149,6 +153,13 @@ impl Value {
 fn item_type(items: &[&Value], what: &str) -> Result<Type, String> {
     let types = items.iter().map(|item| item.type_of()).collect::<Result<Vec<_>, _>>()?;
     if types.is_empty() { Err(format!("an empty {what} has no element type")) } else { Ok(Type::union(types)) }
+}
+
+/// Whether a `dict` with texts as keys is taken for a dict rather than for a row: all its values have one type.
+fn is_dict(fields: &[(String, Value)]) -> bool {
+    let mut types = fields.iter().map(|(_, value)| value.type_of().ok());
+    let first = types.next().flatten();
+    first.is_some() && types.all(|ty| ty == first)
 }
 
 fn all_same(a: &[Value], b: &[Value]) -> bool {

@@ -1,6 +1,6 @@
 //! Assignment: targets, unpacking, stores into lists and arrays, augmented assignment.
 
-use ir::{ExcKind, Op, Prim, Type};
+use ir::{ContainerOp, ExcKind, Prim, Type};
 
 use super::elementwise::Node;
 use super::numpy_names::may_write;
@@ -75,6 +75,10 @@ impl<'p> Lowerer<'_, 'p> {
         let thing = match (annotation_type(&assign.annotation), &**value) {
             // The annotation tells what an empty list is for.
             (Ok(Type::List(item)), Expr::List(list)) => Thing::Val(self.list_display(list, Some(&Shape::from(*item)))?),
+            (Ok(ty @ Type::Dict(..)), Expr::Dict(dict)) => {
+                let element = crate::shape::element_type(&ty).map(Shape::from);
+                Thing::Val(self.dict_of_display(dict, element)?)
+            }
             _ => self.thing(value)?,
         };
         self.assign_thing(&assign.target, thing)
@@ -133,7 +137,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// The items of a sequence, as a tuple of this many; raises `ValueError` when it has another number.
-    fn unpack(&mut self, val: &Val, count: usize) -> Lowered<Val> {
+    pub fn unpack(&mut self, val: &Val, count: usize) -> Lowered<Val> {
         match val.ty() {
             Type::Tuple(items) if items.len() == count => Ok(val.clone()),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple && record.fields.len() == count => {
@@ -266,11 +270,27 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    /// `left op= right`: lists are extended in place, everything else gets a new value.
+    /// `left op= right`: lists, dicts and sets are changed in place, everything else gets a new value.
     fn in_place(&mut self, op: ast::Operator, left: &Val, right: &Val) -> Lowered<Val> {
-        if let (ast::Operator::Add, Type::List(_)) = (op, left.ty()) {
-            self.extend_list(left, right)?;
-            return Ok(left.clone());
+        match (op, left.ty()) {
+            (ast::Operator::Add, Type::List(_)) => {
+                self.extend_list(left, right)?;
+                return Ok(left.clone());
+            }
+            (ast::Operator::Mult, Type::List(_)) => {
+                let longer = self.binary(op, left, right, true)?;
+                let (low, high, one) = (self.int(i64::MIN), self.int(i64::MAX), self.int(1));
+                self.container_op(ContainerOp::ListSetSlice, &[left, &low, &high, &one, &longer], Type::None);
+                return Ok(left.clone());
+            }
+            (_, Type::Dict(..) | Type::Set { frozen: false, .. }) if self.table_in_place(op, left, right)? => {
+                return Ok(left.clone());
+            }
+            (ast::Operator::BitOr, Type::Record(record)) if record.kind == ir::RecordKind::Dict => {
+                let left = self.demand_dict(left)?;
+                return self.in_place(op, &left, right);
+            }
+            _ => {}
         }
         self.binary(op, left, right, true)
     }
@@ -279,6 +299,14 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn store(&mut self, object: &Val, index: &super::index::Index, val: &Val) -> Lowered<()> {
         match object.ty() {
             Type::List(_) => self.store_list(object, index, val),
+            Type::Dict(..) => {
+                let key = self.index_val(index)?;
+                self.store_key(object, &key, val)
+            }
+            Type::Record(record) if record.kind == ir::RecordKind::Dict => {
+                let (dict, key) = (self.demand_dict(object)?, self.index_val(index)?);
+                self.store_key(&dict, &key, val)
+            }
             Type::Array { .. } => self.store_array(object, index, val),
             Type::Union(_) => {
                 let (index, val) = (index.clone(), val.clone());
@@ -288,26 +316,11 @@ impl<'p> Lowerer<'_, 'p> {
                 })?;
                 Ok(())
             }
-            Type::Record(record) if record.kind == ir::RecordKind::Dict => self.fail(
-                "unsupported-assignment",
-                "a row that has been made cannot be changed in compiled code",
-                Some("write all its items into one `{...}`".to_owned()),
-            ),
             other => {
                 let message = format!("'{}' object does not support item assignment", python_name(other));
                 self.clash(message)
             }
         }
-    }
-
-    fn store_list(&mut self, list: &Val, index: &super::index::Index, val: &Val) -> Lowered<()> {
-        let super::index::Index::Item(index) = index else {
-            return self.fail("unsupported-assignment", "a slice cannot be assigned to in compiled code", None);
-        };
-        let index = self.index_int(index, "list")?;
-        let item = self.list_item(list, val)?;
-        self.emit(Op::ListSet, &[list, &index, &item], Type::None);
-        Ok(())
     }
 }
 

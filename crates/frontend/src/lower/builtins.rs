@@ -75,6 +75,9 @@ const VALUES: &[ValueBuiltin] = &[
 ];
 
 const SYNTAX: &[(&str, Syntax)] = &[
+    ("dict", |l, call| l.dict_builtin(call)),
+    ("frozenset", |l, call| l.set_builtin(call, true)),
+    ("set", |l, call| l.set_builtin(call, false)),
     ("all", |l, call| l.any_or_all(call, false)),
     ("any", |l, call| l.any_or_all(call, true)),
     ("isinstance", |l, call| l.isinstance(call)),
@@ -102,11 +105,9 @@ const OTHERS: &[&str] = &[
     "bytes",
     "callable",
     "complex",
-    "dict",
     "dir",
     "eval",
     "exec",
-    "frozenset",
     "getattr",
     "globals",
     "hasattr",
@@ -120,7 +121,6 @@ const OTHERS: &[&str] = &[
     "object",
     "open",
     "property",
-    "set",
     "setattr",
     "slice",
     "staticmethod",
@@ -194,7 +194,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let help = match name {
             "type" => Some("use `isinstance`"),
-            "set" | "frozenset" | "dict" => Some("use a tuple or a list"),
             _ => None,
         };
         self.fail("unsupported-function", format!("`{name}` cannot be compiled"), help.map(str::to_owned))

@@ -530,6 +530,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Some(level) => self.logging(level, arguments),
                 None => Err(Stop::Failed),
             },
+            "dict" if name == "fromkeys" => {
+                let vals = self.plain_arguments(name, arguments)?;
+                self.dict_from_keys(&vals)
+            }
             class if super::methods::has_methods(class) => {
                 let mut vals = self.plain_arguments(name, arguments)?.into_iter();
                 match vals.next() {
@@ -578,6 +582,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let list = self.collect_list(source, generator.start().to_u32())?;
             self.at_call(call);
             return self.join_texts(&object, &list);
+        }
+        if let (Type::List(_), "sort") = (object.ty(), name) {
+            return self.sort_list(&object, call);
         }
         let arguments = self.call_arguments(call)?;
         self.at_call(call);

@@ -1,7 +1,7 @@
 //! Comparisons: `==`, `<`, `is`, `in` and the like, of plain values. Equality never fails; an order that CPython does
 //! not know is a `TypeError`.
 
-use ir::{Op, Prim, Type};
+use ir::{ContainerOp, Op, Prim, Type};
 
 use super::elementwise::Node;
 use super::number::{is_integer, is_number};
@@ -64,6 +64,13 @@ impl Lowerer<'_, '_> {
             (Type::None, _) | (_, Type::None) => Ok(self.bool(false)),
             (Type::Bool, Type::Bool) => Ok(self.prim_equal_bools(left, right)),
             (Type::Bool, _) | (_, Type::Bool) => Ok(self.bool(false)),
+            (a, b) if a.is_reference() && b.is_reference() => {
+                if a != b {
+                    return Ok(self.bool(false));
+                }
+                Ok(self.container_op(ContainerOp::RefIs, &[left, right], Type::Bool))
+            }
+            (a, b) if a.is_reference() != b.is_reference() => Ok(self.bool(false)),
             _ => self.fail(
                 "unsupported-operation",
                 "`is` can only compare with `None`, `True` or `False` in compiled code",
@@ -155,6 +162,24 @@ impl Lowerer<'_, '_> {
             }
             (Type::List(_), Type::List(_)) => self.equal_lists(left, right)?,
             (Type::Range, Type::Range) => self.equal_ranges(left, right)?,
+            (Type::Dict(..), Type::Record(record)) if record.kind == ir::RecordKind::Dict => {
+                let right = self.demand_dict(right)?;
+                return self.equal(left, &right, same);
+            }
+            (Type::Record(record), Type::Dict(..)) if record.kind == ir::RecordKind::Dict => {
+                let left = self.demand_dict(left)?;
+                return self.equal(&left, right, same);
+            }
+            (Type::Dict(..), Type::Dict(..)) | (Type::Set { .. }, Type::Set { .. }) | (Type::Bytes, Type::Bytes) => {
+                for side in [left, right] {
+                    self.require_whole(&side.ty().clone(), "compared")?;
+                }
+                self.container_op(ContainerOp::ValueEq, &[left, right], Type::Bool)
+            }
+            (a, b) if super::dicts::view_of(a).is_some() && super::dicts::view_of(b).is_some() => {
+                let (a, b) = (self.set_of_view(left)?, self.set_of_view(right)?);
+                return self.equal(&a, &b, same);
+            }
             (Type::Array { .. }, _) | (_, Type::Array { .. }) => {
                 return self.fail("unsupported-operation", "arrays inside others cannot be compared", None);
             }
@@ -228,8 +253,17 @@ impl Lowerer<'_, '_> {
                 self.prim(pick([Prim::StrLt, Prim::StrLe, Prim::StrGt, Prim::StrGe]), &[left, right])
             }
             (Type::Tuple(_), Type::Tuple(_)) => self.order_tuples(op, left, right)?,
-            (Type::List(_), Type::List(_)) => {
-                return self.fail("unsupported-operation", "the order of lists cannot be compiled", None);
+            (Type::List(_), Type::List(_)) | (Type::Bytes, Type::Bytes) | (Type::Set { .. }, Type::Set { .. }) => {
+                for side in [left, right] {
+                    self.require_whole(&side.ty().clone(), "compared")?;
+                }
+                let op = match op {
+                    CmpOp::Lt => ContainerOp::ValueLt,
+                    CmpOp::LtE => ContainerOp::ValueLe,
+                    CmpOp::Gt => ContainerOp::ValueGt,
+                    _ => ContainerOp::ValueGe,
+                };
+                self.container_op(op, &[left, right], Type::Bool)
             }
             (a, b) => {
                 let message = format!(
@@ -313,6 +347,16 @@ impl Lowerer<'_, '_> {
                 Ok(found)
             }
             Type::List(_) => self.list_contains(container, item),
+            Type::Dict(..) => {
+                let found = self.find_key(container, item)?;
+                let zero = self.int(0);
+                Ok(self.prim(Prim::IntGe, &[&found, &zero]))
+            }
+            Type::Set { .. } => {
+                let item = self.hashable(item)?;
+                Ok(self.container_op(ContainerOp::SetContains, &[container, &item], Type::Bool))
+            }
+            ty if super::dicts::view_of(ty).is_some() => self.view_contains(container, item),
             ty if self.compiler.generator_of(ty).is_some() => {
                 self.call_library("builtins", "_contains", &[container.clone(), item.clone()])
             }
@@ -322,7 +366,10 @@ impl Lowerer<'_, '_> {
                     let found = record.index_of(&key).is_some();
                     Ok(self.bool(found))
                 }
-                None => self.fail("unsupported-operation", "the key must be a string literal here", None),
+                None => {
+                    let dict = self.demand_dict(container)?;
+                    self.contains(&dict, item)
+                }
             },
             Type::Array { .. } | Type::Record(_) => self.fail(
                 "unsupported-operation",

@@ -86,6 +86,13 @@ impl<'p> Lowerer<'_, 'p> {
                 Ok(val)
             }
             Expr::Dict(dict) => self.dict_display(dict),
+            Expr::DictComp(comp) => self.dict_comprehension(comp),
+            Expr::Set(set) => self.set_display(set),
+            Expr::SetComp(comp) => self.set_comprehension(comp),
+            Expr::BytesLiteral(bytes) => {
+                let value: Vec<u8> = bytes.value.bytes().collect();
+                Ok(self.literal(Const::Bytes(value.into())))
+            }
             other => self.unsupported_expr(other),
         };
         val.map(Thing::Val)
@@ -120,11 +127,8 @@ impl<'p> Lowerer<'_, 'p> {
 
     fn unsupported_expr(&mut self, expr: &'p Expr) -> Lowered<Val> {
         let (what, help) = match expr {
-            Expr::Set(_) | Expr::SetComp(_) => ("a `set`", Some("use a tuple or a list")),
-            Expr::DictComp(_) => ("a `dict` comprehension", None),
             Expr::Await(_) => ("`await`", None),
             Expr::TString(_) => ("a template string", Some("use an f-string")),
-            Expr::BytesLiteral(_) => ("`bytes`", Some("use `str`")),
             Expr::EllipsisLiteral(_) => ("`...`", None),
             Expr::Starred(_) => ("`*` here", None),
             Expr::Slice(_) => ("a slice here", None),
@@ -190,53 +194,6 @@ impl<'p> Lowerer<'_, 'p> {
                 self.force(node)
             }
         }
-    }
-
-    /// A `dict` with constant keys is a row: it cannot be changed, but returned and looked into.
-    fn dict_display(&mut self, dict: &'p ast::ExprDict) -> Lowered<Val> {
-        let mut fields: Vec<(String, Val)> = Vec::new();
-        for item in &dict.items {
-            match &item.key {
-                Some(Expr::StringLiteral(key)) => {
-                    let val = self.expr(&item.value)?;
-                    let name = key.value.to_str();
-                    match fields.iter_mut().find(|(known, _)| known == name) {
-                        Some((_, known)) => *known = val,
-                        None => fields.push((name.to_owned(), val)),
-                    }
-                }
-                Some(key) => {
-                    return self.fail_at(
-                        key,
-                        "unsupported-expression",
-                        "the keys of a row must be string literals",
-                        None,
-                    );
-                }
-                None => {
-                    let val = self.expr(&item.value)?;
-                    let Type::Record(record) = val.ty().clone() else {
-                        return self.fail_at(
-                            &item.value,
-                            "unsupported-expression",
-                            "only a row can be unpacked into a `dict`",
-                            None,
-                        );
-                    };
-                    let vals = self.fields(&val);
-                    for ((name, _), val) in record.fields.iter().zip(vals) {
-                        match fields.iter_mut().find(|(known, _)| known == name) {
-                            Some((_, known)) => *known = val,
-                            None => fields.push((name.clone(), val)),
-                        }
-                    }
-                }
-            }
-        }
-        let typed = fields.iter().map(|(name, val)| (name.clone(), val.ty().clone())).collect();
-        let record = ir::RecordType { kind: ir::RecordKind::Dict, name: String::new(), fields: typed };
-        let vals: Vec<Val> = fields.into_iter().map(|(_, val)| val).collect();
-        Ok(self.aggregate(Type::Record(record.into()), &vals))
     }
 
     // Names.

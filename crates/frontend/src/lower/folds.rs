@@ -1,6 +1,6 @@
 //! The built-ins that reduce an iterable to a value: `sum`, `min`, `max`, `any`, `all`, `sorted`, `list`, `tuple`.
 
-use ir::{ExcKind, Op, Type};
+use ir::{ExcKind, Type};
 
 use super::iterate::Source;
 use super::value::Static;
@@ -146,7 +146,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The `key=` of `min`, `max` and `sorted`.
-    fn key_function(&mut self, key: Option<&'p Expr>) -> Lowered<Option<Static>> {
+    pub fn key_function(&mut self, key: Option<&'p Expr>) -> Lowered<Option<Static>> {
         match key {
             None | Some(Expr::NoneLiteral(_)) => Ok(None),
             Some(expr) => self.callable(expr).map(Some),
@@ -302,86 +302,30 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let source = self.iterable(iterable)?;
         let key = self.key_function(key)?;
-        let reverse = match reverse {
-            Some(reverse) => {
-                let val = self.expr(reverse)?;
-                self.at_call(call);
-                let val = self.each_variant(&val, &mut |lowerer, val| lowerer.truth(&val))?;
-                Val { known: None, ..val }
-            }
-            None => self.bool(false),
-        };
+        let reverse = self.reverse_flag(reverse)?;
         self.at_call(call);
         let list = self.collect_list(source, self.place.start)?;
         self.at_call(call);
-        let keys = match &key {
-            Some(key) => {
-                let key = key.clone();
-                let source = Source::Map(key, vec![Source::List(list.clone())]);
-                self.collect_list(source, self.place.start | 1 << 30)?
-            }
-            None => list.clone(),
-        };
-        let keys = self.plain_keys(keys)?;
-        self.at_call(call);
-        let Type::List(key_type) = keys.ty().clone() else { return Err(Stop::Failed) };
-        if *key_type == Type::None && self.list_item_shape(&keys).ty == Type::None {
-            return Ok(list);
-        }
-        self.check_sortable(&key_type)?;
-        let order = self.emit(Op::ListArgsort, &[&keys, &reverse], Type::List(Box::new(Type::Int)));
-        let sorted = self.emit(Op::ListNew, &[], list.shape.clone());
-        let source = Source::List(order);
-        let hidden = self.var_count();
-        let exits = self.open_collector();
-        let lowered = self.for_each(source, self.place.start, &[], None, exits, &mut |lowerer, index| {
-            let item = lowerer.item_at(&list, &index)?;
-            lowerer.append(&sorted, &item)
-        });
-        let ends = self.close_collector(exits);
-        lowered?;
-        self.join(ends, None)?;
-        self.drop_hidden(hidden);
-        Ok(sorted)
+        self.sort_in_place(&list, key, &reverse)?;
+        Ok(list)
     }
 
     /// Keys that are records, as the tuples that they compare as.
-    fn plain_keys(&mut self, keys: Val) -> Lowered<Val> {
+    pub fn plain_keys(&mut self, keys: Val) -> Lowered<Val> {
         let item = self.list_item_shape(&keys);
         if self.sort_key(&Val::new(keys.id, item))?.is_none() {
             return Ok(keys);
         }
         let plain = self.new_list(&[], None, self.place.start | 1 << 29)?;
-        let hidden = self.var_count();
-        let exits = self.open_collector();
-        let start = self.place.start;
-        let lowered = self.for_each(Source::List(keys), start, &[], None, exits, &mut |lowerer, item| match lowerer
-            .sort_key(&item)?
-        {
+        self.each_item(Source::List(keys), 1 << 29, &mut |lowerer, item| match lowerer.sort_key(&item)? {
             Some(fields) => {
                 let fields: Vec<Val> = fields.into_iter().map(|index| lowerer.field(&item, index)).collect();
                 let key = lowerer.tuple(&fields);
                 lowerer.append(&plain, &key)
             }
             None => Err(Stop::Failed),
-        });
-        let ends = self.close_collector(exits);
-        lowered?;
-        self.join(ends, None)?;
-        self.drop_hidden(hidden);
+        })?;
         Ok(plain)
-    }
-
-    fn check_sortable(&mut self, ty: &Type) -> Lowered<()> {
-        match ty {
-            Type::Bool | Type::Int | Type::Float | Type::Str => Ok(()),
-            Type::Tuple(items) => items.iter().try_for_each(|item| self.check_sortable(item)),
-            other => self.fail(
-                "unsupported-operation",
-                format!("`{}` cannot be sorted in compiled code", crate::shape::annotation_text(other)),
-                Some("give a `key=` that returns a number, a string or a tuple of them".to_owned()),
-            ),
-        }
     }
 
     /// `list(iterable)`.

@@ -1,9 +1,9 @@
 //! Values as text: `str`, `repr`, `format` and f-strings.
 
-use ir::{Const, Op, Prim, Type};
+use ir::{Const, ContainerOp, Op, Prim, Type};
 
 use super::number::is_integer;
-use super::{Edge, Lowered, Lowerer, Val, Var};
+use super::{Edge, Lowered, Lowerer, Val};
 use crate::parse::ast;
 use crate::shape::python_name;
 
@@ -61,6 +61,11 @@ impl<'p> Lowerer<'_, 'p> {
                 }
                 Ok(self.concat_text(&text, if count == 1 { ",)" } else { ")" }))
             }
+            Type::List(_) | Type::Dict(..) | Type::Set { .. } | Type::Bytes | Type::Record(_)
+                if self.is_whole(val.ty()) && super::dicts::view_of(val.ty()).is_none() =>
+            {
+                Ok(self.container_op(ContainerOp::ValueRepr, &[val], Type::Str))
+            }
             Type::List(_) => self.repr_of_list(val),
             Type::Range => {
                 let parts = [Prim::RangeStart, Prim::RangeStop].map(|prim| self.prim(prim, &[val]));
@@ -106,36 +111,6 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn concat_text(&mut self, text: &Val, more: &str) -> Val {
         let more = self.str(more);
         self.prim(Prim::StrConcat, &[text, &more])
-    }
-
-    fn repr_of_list(&mut self, list: &Val) -> Lowered<Val> {
-        let place = self.place;
-        let hidden = self.var_count();
-        let open = self.str("[");
-        let text = self.hidden(Var::Bound(Val { known: None, ..open }));
-        let source = super::iterate::Source::Enumerate(Box::new(super::iterate::Source::List(list.clone())), None);
-        let exits = self.open_collector();
-        let lowered = self.for_each(source, place.start, &[text], None, exits, &mut |lowerer, pair| {
-            let items = lowerer.fields(&pair);
-            let [index, item] = items.as_slice() else { return Err(super::Stop::Failed) };
-            let zero = lowerer.int(0);
-            let first = lowerer.prim(Prim::IntEq, &[index, &zero]);
-            let (nothing, comma) = (lowerer.str(""), lowerer.str(", "));
-            let separator = lowerer.select(&first, &nothing, &comma);
-            let before = lowerer.hidden_val(text)?;
-            let before = lowerer.prim(Prim::StrConcat, &[&before, &separator]);
-            let shown = lowerer.repr_of(item)?;
-            let after = lowerer.prim(Prim::StrConcat, &[&before, &shown]);
-            lowerer.set_val(text, after);
-            Ok(())
-        });
-        let ends = self.close_collector(exits);
-        lowered?;
-        self.join(ends, None)?;
-        self.at_place(place);
-        let all = self.hidden_val(text)?;
-        self.drop_hidden(hidden);
-        Ok(self.concat_text(&all, "]"))
     }
 
     /// `format(val, spec)` of a plain value.

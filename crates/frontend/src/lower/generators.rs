@@ -6,7 +6,7 @@ use ir::passes::generator::{self, YIELD};
 use ir::{ExcKind, FuncId, Op, Type};
 
 use super::call::CallArguments;
-use super::iterate::{Body, Source};
+use super::iterate::{Body, Elt, Source};
 use super::{Edge, Lowered, Lowerer, Static, Stop, Thing, Val};
 use crate::library;
 use crate::locate::FunctionNode;
@@ -81,7 +81,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let first = self.hidden_val(slot)?;
         let source = Source::Generator {
             first: Box::new(self.source_of(&first)?),
-            elt: &node.elt,
+            elt: Elt::One(&node.elt),
             generators: &node.generators,
         };
         self.run_through(source, &mut |lowerer, item| lowerer.yield_value(item).map(|_| ()))?;

@@ -100,6 +100,10 @@ impl<'p> Lowerer<'_, 'p> {
             }
             (Type::Record(_), Index::Item(key)) => self.load_field(object, key),
             (Type::Array { .. }, _) => self.load_array(object, index),
+            (Type::Dict(..), _) => {
+                let key = self.index_val(index)?;
+                self.load_key(object, &key)
+            }
             (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Slice(slice)) => {
                 self.load_slice(object, slice)
             }
@@ -161,6 +165,10 @@ impl<'p> Lowerer<'_, 'p> {
                 let items = self.fields(record);
                 let tuple = self.tuple(&items);
                 self.load_tuple(&tuple, key)
+            }
+            _ if ty.kind == ir::RecordKind::Dict => {
+                let dict = self.demand_dict(record)?;
+                self.load_key(&dict, key)
             }
             _ => self.fail(
                 "unsupported-operation",
@@ -240,15 +248,10 @@ impl<'p> Lowerer<'_, 'p> {
         if let Type::Tuple(_) = object.ty() {
             return self.slice_tuple(object, slice);
         }
-        let step = match &slice.step {
-            Some(step) if *step.ty() != Type::None => self.slice_int(step)?,
-            _ => self.int(1),
-        };
         if *object.ty() == Type::Range {
             return self.fail("unsupported-operation", "a slice of a range cannot be compiled", None);
         }
-        let start = self.slice_bound(&slice.start, &step, true)?;
-        let stop = self.slice_bound(&slice.stop, &step, false)?;
+        let [start, stop, step] = self.slice_bounds(slice)?;
         Ok(match object.ty() {
             Type::Str => self.prim(Prim::StrSlice, &[object, &start, &stop, &step]),
             _ => {
@@ -256,6 +259,50 @@ impl<'p> Lowerer<'_, 'p> {
                 self.emit(Op::ListSlice, &[object, &start, &stop, &step], shape)
             }
         })
+    }
+
+    /// What stands between the brackets as one value: a key.
+    pub fn index_val(&mut self, index: &Index) -> Lowered<Val> {
+        match index {
+            Index::Item(val) => Ok(val.clone()),
+            Index::Items(items) => Ok(self.tuple(items)),
+            Index::Slice(_) | Index::Parts(_) => self.clash("unhashable type: 'slice'"),
+        }
+    }
+
+    /// `del object[index]`.
+    pub fn delete_item(&mut self, object: &Val, index: &Index) -> Lowered<()> {
+        let index = index.clone();
+        self.each_variant(object, &mut |lowerer, object| {
+            match object.ty() {
+                Type::List(_) => lowerer.delete_from_list(&object, &index)?,
+                Type::Dict(..) => {
+                    let key = lowerer.index_val(&index)?;
+                    lowerer.delete_key(&object, &key)?;
+                }
+                Type::Record(record) if record.kind == ir::RecordKind::Dict => {
+                    let (dict, key) = (lowerer.demand_dict(&object)?, lowerer.index_val(&index)?);
+                    lowerer.delete_key(&dict, &key)?;
+                }
+                other => {
+                    let message = format!("'{}' object doesn't support item deletion", python_name(other));
+                    return lowerer.clash(message);
+                }
+            }
+            Ok(lowerer.none())
+        })?;
+        Ok(())
+    }
+
+    /// Start, stop and step.
+    pub fn slice_bounds(&mut self, slice: &Slice) -> Lowered<[Val; 3]> {
+        let step = match &slice.step {
+            Some(step) if *step.ty() != Type::None => self.slice_int(step)?,
+            _ => self.int(1),
+        };
+        let start = self.slice_bound(&slice.start, &step, true)?;
+        let stop = self.slice_bound(&slice.stop, &step, false)?;
+        Ok([start, stop, step])
     }
 
     pub fn slice_int(&mut self, val: &Val) -> Lowered<Val> {

@@ -2,8 +2,9 @@
 //! whose items have numbers is a counted loop; generators and filters are lowered from inside, their body in the middle
 //! of the loops they are made of.
 
-use ir::{Op, Prim, Type};
+use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 
+use super::dicts::{View, view_of};
 use super::expr::non_negative_int;
 use super::number::is_integer;
 use super::regex::Strided;
@@ -16,6 +17,14 @@ use crate::shape::{Shape, python_name};
 /// Tuples up to this length are iterated without making a list.
 const UNROLL_MAX: usize = 8;
 
+/// What a generator gives.
+#[derive(Clone, Copy)]
+pub enum Elt<'p> {
+    One(&'p Expr),
+    /// Key and value of a dict comprehension, as a tuple.
+    Pair(&'p Expr, &'p Expr),
+}
+
 /// What is iterated over. Values in it have been evaluated.
 pub enum Source<'p> {
     /// 0, 1, ... below the number.
@@ -23,6 +32,9 @@ pub enum Source<'p> {
     /// From a start to a stop by a step.
     Range(Box<[Val; 3]>),
     List(Val),
+    Set(Val),
+    /// A dict's keys, values or items.
+    Dict(Val, View),
     Array(Val),
     Str(Val),
     /// What is made of every few items of a list, see [`super::regex`].
@@ -38,7 +50,7 @@ pub enum Source<'p> {
     Iterator(Val),
     Generator {
         first: Box<Source<'p>>,
-        elt: &'p Expr,
+        elt: Elt<'p>,
         generators: &'p [ast::Comprehension],
     },
 }
@@ -51,6 +63,8 @@ enum Cursor {
     List(Val),
     Sized(Val, Val),
     Strided(Box<Strided>, Val),
+    /// A dict or set, how many items it had, and the variable with the position of the current one.
+    Table(Val, Option<View>, Val, Slot),
     /// A string, its length in bytes, and the variable with the byte offset of the next character.
     Text(Val, Val, Slot),
     Items(Vec<Val>, Shape),
@@ -80,7 +94,13 @@ impl Source<'_> {
             Source::Zip(inner) | Source::Map(_, inner) => inner.iter().flat_map(|one| one.binds(lowerer)).collect(),
             Source::Generator { first, elt, generators } => {
                 let mut slots = first.binds(lowerer);
-                slots.extend(lowerer.names.bound_in_expr(elt));
+                match elt {
+                    Elt::One(elt) => slots.extend(lowerer.names.bound_in_expr(elt)),
+                    Elt::Pair(key, value) => {
+                        slots.extend(lowerer.names.bound_in_expr(key));
+                        slots.extend(lowerer.names.bound_in_expr(value));
+                    }
+                }
                 for generator in *generators {
                     slots.extend(lowerer.names.bound_in_expr(&generator.iter));
                     generator.ifs.iter().for_each(|test| slots.extend(lowerer.names.bound_in_expr(test)));
@@ -97,6 +117,7 @@ impl Cursor {
     fn slots(&self, slots: &mut Vec<Slot>) {
         match self {
             Cursor::Text(_, _, offset) => slots.push(*offset),
+            Cursor::Table(_, _, _, position) => slots.push(*position),
             Cursor::Enumerate(inner, _) | Cursor::Reversed(inner, _) => inner.slots(slots),
             Cursor::Zip(inner) | Cursor::Map(_, inner) => inner.iter().for_each(|one| one.slots(slots)),
             Cursor::Count(_)
@@ -112,28 +133,40 @@ impl Cursor {
 impl<'c, 'p> Lowerer<'c, 'p> {
     /// What an expression gives to iterate over.
     pub fn iterable(&mut self, expr: &'p Expr) -> Lowered<Source<'p>> {
+        match self.iterable_thing(expr)? {
+            Ok(source) => Ok(source),
+            Err(val) => {
+                self.at(expr);
+                self.source_of(&val)
+            }
+        }
+    }
+
+    /// What an expression gives to iterate over, where it is no value; else the value.
+    pub fn iterable_thing(&mut self, expr: &'p Expr) -> Lowered<Result<Source<'p>, Val>> {
         match expr {
-            Expr::Generator(generator) => self.generator_source(&generator.elt, &generator.generators),
+            Expr::Generator(generator) => {
+                return self.generator_source(&generator.elt, &generator.generators).map(Ok);
+            }
             Expr::Call(call) => {
                 if let Some(source) = self.regex_source(call)? {
-                    return Ok(source);
+                    return Ok(Ok(source));
                 }
                 if let Expr::Name(_) = &*call.func
                     && let Thing::Static(Static::Builtin(name)) = self.thing(&call.func)?
                     && let Some(source) = self.lazy_builtin(name, call)?
                 {
-                    return Ok(source);
+                    return Ok(Ok(source));
                 }
-                let val = self.expr(expr)?;
-                self.at(expr);
-                self.source_of(&val)
             }
-            _ => {
-                let val = self.expr(expr)?;
-                self.at(expr);
-                self.source_of(&val)
+            Expr::Set(display) => {
+                if let Some(set) = self.constant_set(display)? {
+                    return Ok(Ok(Source::Set(set)));
+                }
             }
+            _ => {}
         }
+        self.expr(expr).map(Err)
     }
 
     /// The built-ins that make iterators.
@@ -190,7 +223,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let source = self.iterable(inner)?;
                 if !matches!(
                     source,
-                    Source::Range(_) | Source::List(_) | Source::Str(_) | Source::Array(_) | Source::Items(_)
+                    Source::Range(_)
+                        | Source::List(_)
+                        | Source::Str(_)
+                        | Source::Array(_)
+                        | Source::Items(_)
+                        | Source::Dict(..)
                 ) {
                     return self.clash("this object is not reversible");
                 }
@@ -280,6 +318,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn source_of(&mut self, val: &Val) -> Lowered<Source<'p>> {
         let val = self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::List(_) | Type::Array { .. } | Type::Str | Type::Range | Type::Tuple(_) => Ok(val),
+            Type::Dict(..) | Type::Set { .. } => Ok(val),
+            ty if view_of(ty).is_some() => Ok(val),
+            Type::Record(record) if record.kind == ir::RecordKind::Dict => lowerer.demand_dict(&val),
             ty if lowerer.compiler.generator_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => {
                 let items = lowerer.fields(&val);
@@ -297,6 +338,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         })?;
         match val.ty() {
             Type::List(_) => Ok(Source::List(val)),
+            Type::Set { .. } => Ok(Source::Set(val)),
+            Type::Dict(..) => Ok(Source::Dict(val, View::Keys)),
+            ty if let Some(view) = view_of(ty) => Ok(Source::Dict(self.field(&val, 0), view)),
             Type::Array { .. } => Ok(Source::Array(val)),
             ty if self.compiler.generator_of(ty).is_some() => Ok(Source::Iterator(val)),
             Type::Str => Ok(Source::Str(val)),
@@ -334,6 +378,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// A generator expression: its first iterable is evaluated at once, as in CPython.
     pub fn generator_source(&mut self, elt: &'p Expr, generators: &'p [ast::Comprehension]) -> Lowered<Source<'p>> {
+        self.comprehension_source(Elt::One(elt), generators)
+    }
+
+    /// The items of a comprehension.
+    pub fn comprehension_source(&mut self, elt: Elt<'p>, generators: &'p [ast::Comprehension]) -> Lowered<Source<'p>> {
         if let Some(generator) = generators.iter().find(|generator| generator.is_async) {
             return self.fail_at(generator, "unsupported-expression", "`async for` cannot be compiled", None);
         }
@@ -476,7 +525,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn generate(
         &mut self,
         source: Source<'p>,
-        elt: &'p Expr,
+        elt: Elt<'p>,
         generators: &'p [ast::Comprehension],
         key: u32,
         assigned: &[Slot],
@@ -502,7 +551,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         item: Val,
         generator: &'p ast::Comprehension,
         rest: &'p [ast::Comprehension],
-        elt: &'p Expr,
+        elt: Elt<'p>,
         key: u32,
         assigned: &[Slot],
         body: Body<'_, 'c, 'p>,
@@ -530,8 +579,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 ends.extend(done);
             } else {
                 self.guarded(|lowerer| {
-                    let val = lowerer.expr(elt)?;
-                    lowerer.at(elt);
+                    let val = match elt {
+                        Elt::One(elt) => {
+                            let val = lowerer.expr(elt)?;
+                            lowerer.at(elt);
+                            val
+                        }
+                        Elt::Pair(key, value) => {
+                            let pair = [lowerer.expr(key)?, lowerer.expr(value)?];
+                            lowerer.at(key);
+                            lowerer.tuple(&pair)
+                        }
+                    };
                     body(lowerer, val)
                 })?;
                 ends.extend(self.detach());
@@ -592,6 +651,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Cursor::Range(start, length, step)
             }
             Source::List(list) => Cursor::List(list),
+            Source::Set(set) => self.table_cursor(set, None)?,
+            Source::Dict(dict, view) => self.table_cursor(dict, Some(view))?,
             Source::Array(val) => {
                 let length = self.length(&val)?;
                 Cursor::Sized(val, length)
@@ -623,7 +684,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     let backward = self.prim(Prim::StrSlice, &[&text, start, stop, step]);
                     return self.cursor(Source::Str(backward));
                 }
-                let inner = self.cursor(*inner)?;
+                let inner = match *inner {
+                    // Backwards from the end: CPython's dicts can, too.
+                    source @ Source::Dict(..) => Source::List(self.collect_list(source, self.place.start | 1 << 24)?),
+                    other => other,
+                };
+                let inner = self.cursor(inner)?;
                 let length = match &inner {
                     Cursor::Range(_, length, _) | Cursor::Sized(_, length) => length.clone(),
                     Cursor::List(list) => self.length(list)?,
@@ -634,6 +700,46 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Source::Filter(..) | Source::Generator { .. } | Source::Iterator(_) => return Err(Stop::Failed),
         })
+    }
+
+    fn table_cursor(&mut self, table: Val, view: Option<View>) -> Lowered<Cursor> {
+        let length = self.length(&table)?;
+        let before = self.int(-1);
+        let shape = Shape::from(Type::Int);
+        let position = self.hidden(Var::Bound(Val { known: None, shape, ..before }));
+        Ok(Cursor::Table(table, view, length, position))
+    }
+
+    /// Goes on to the next item of a dict or set: whether there is one. Both complain when they changed.
+    fn next_in_table(
+        &mut self,
+        table: &Val,
+        view: Option<View>,
+        length: &Val,
+        slot: Slot,
+        number: &Val,
+    ) -> Lowered<Val> {
+        let now = self.length(table)?;
+        let same = self.prim(Prim::IntEq, &[&now, length]);
+        let what = if view.is_some() { "dictionary" } else { "Set" };
+        self.require(&same, ExcKind::RuntimeError, &format!("{what} changed size during iteration"))?;
+        let position = self.hidden_val(slot)?;
+        let one = self.int(1);
+        let from = self.prim(Prim::IntAddWrap, &[&position, &one]);
+        let op = if view.is_some() { ContainerOp::DictNext } else { ContainerOp::SetNext };
+        let next = self.container_op(op, &[table, &from], Type::Int);
+        self.set_val(slot, next.clone());
+        let zero = self.int(0);
+        let more = self.prim(Prim::IntGe, &[&next, &zero]);
+        if view.is_some() {
+            // As many were added as were taken away: CPython notices at the end.
+            let left = self.prim(Prim::IntLt, &[number, length]);
+            let ended = self.not(&more);
+            let yes = self.bool(true);
+            let fine = self.select(&left, &yes, &ended);
+            self.require(&fine, ExcKind::RuntimeError, "dictionary keys changed during iteration")?;
+        }
+        Ok(more)
     }
 
     fn cursors(&mut self, sources: Vec<Source<'p>>) -> Lowered<Vec<Cursor>> {
@@ -652,6 +758,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let offset = self.hidden_val(*offset)?;
                 self.prim(Prim::IntLt, &[&offset, length])
             }
+            Cursor::Table(table, view, length, slot) => self.next_in_table(table, *view, length, *slot, number)?,
             // A list may grow while it is iterated over.
             Cursor::List(list) => {
                 let length = self.length(list)?;
@@ -688,6 +795,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Cursor::List(val) | Cursor::Sized(val, _) => self.item_at(val, number)?,
             Cursor::Strided(strided, _) => self.strided_item(strided, number)?,
+            Cursor::Table(table, view, _, slot) => {
+                let position = self.hidden_val(*slot)?;
+                match view {
+                    Some(view) => self.view_item(table, *view, &position),
+                    None => {
+                        let element = self.element_shape(table);
+                        self.container_op(ContainerOp::SetAt, &[table, &position], element)
+                    }
+                }
+            }
             Cursor::Text(text, _, offset) => {
                 let now = self.hidden_val(*offset)?;
                 let character = self.prim(Prim::StrCharAt, &[text, &now]);

@@ -4,6 +4,7 @@
 use ir::{ExcKind, Op, Prim, Type};
 
 use super::call::CallArguments;
+use super::dicts::view_of;
 use super::expr::non_negative_int;
 use super::number::is_integer;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
@@ -101,11 +102,13 @@ const NUMBER_OTHERS: &[&str] = &[
     "is_integer",
     "to_bytes",
 ];
+const DICT_METHODS: &[&str] =
+    &["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
 const TUPLE_OTHERS: &[&str] = &["count", "index"];
 
 /// Whether methods of the class can be called as functions: `str.lower(s)`.
 pub fn has_methods(class: &str) -> bool {
-    matches!(class, "bool" | "float" | "int" | "list" | "str")
+    matches!(class, "bool" | "dict" | "float" | "frozenset" | "int" | "list" | "set" | "str")
 }
 
 /// Whether CPython knows an attribute of this name.
@@ -116,6 +119,8 @@ pub fn exists_in_python(ty: &Type, name: &str) -> bool {
     match ty {
         Type::Str => STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name),
         Type::List(_) => LIST_OTHERS.contains(&name),
+        Type::Set { .. } => super::sets::METHODS.contains(&name),
+        Type::Dict(..) => DICT_METHODS.contains(&name),
         Type::Bool | Type::Int | Type::Float => NUMBER_OTHERS.contains(&name),
         Type::Tuple(_) | Type::Range => TUPLE_OTHERS.contains(&name),
         Type::Record(_) | Type::Array { .. } | Type::Np(_) => true,
@@ -123,11 +128,19 @@ pub fn exists_in_python(ty: &Type, name: &str) -> bool {
     }
 }
 
+fn is_dict(ty: &Type) -> bool {
+    match ty {
+        Type::Dict(..) => true,
+        Type::Record(record) => record.kind == ir::RecordKind::Dict,
+        _ => false,
+    }
+}
+
 impl Lowerer<'_, '_> {
     /// `object.name(args)` of a plain object.
     pub fn method(&mut self, object: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
-        let allowed =
-            *object.ty() == Type::Str && matches!(name, "expandtabs" | "format" | "rsplit" | "split" | "splitlines");
+        let allowed = is_dict(object.ty()) && name == "update"
+            || *object.ty() == Type::Str && matches!(name, "expandtabs" | "format" | "rsplit" | "split" | "splitlines");
         if let (Some((keyword, _)), false) = (keywords.first(), allowed) {
             let message = format!("`{name}` takes no keyword argument `{keyword}` in compiled code");
             return self.fail("wrong-arguments", message, None);
@@ -135,6 +148,23 @@ impl Lowerer<'_, '_> {
         match (object.ty(), name) {
             (Type::Str, _) => self.str_method(object, name, args, keywords),
             (Type::List(_), _) => self.list_method(object, name, args),
+            (Type::Dict(..), _) => self.dict_method(object, name, args, keywords),
+            (Type::Set { .. }, _) => self.set_method(object, name, args),
+            (ty, _) if view_of(ty).is_some() => {
+                let set = self.set_of_view(object)?;
+                self.set_method(&set, name, args)
+            }
+            (Type::Record(record), _)
+                if record.kind == ir::RecordKind::Dict
+                    && !(name == "get"
+                        && args
+                            .first()
+                            .and_then(Val::known_str)
+                            .is_some_and(|key| record.index_of(&key).is_some())) =>
+            {
+                let dict = self.demand_dict(object)?;
+                self.dict_method(&dict, name, args, keywords)
+            }
             (Type::Array { .. }, _) => {
                 let positional = args.iter().cloned().map(Thing::Val).collect();
                 let keywords = keywords.iter().map(|(name, val)| (name.clone(), Thing::Val(val.clone()))).collect();
@@ -147,7 +177,9 @@ impl Lowerer<'_, '_> {
             (Type::Record(record), _) if record.kind == ir::RecordKind::Library => {
                 self.library_method(object, name, args, keywords)
             }
-            (Type::Record(record), "get") if record.kind == ir::RecordKind::Row => self.row_get(object, args),
+            (Type::Record(record), "get") if matches!(record.kind, ir::RecordKind::Row | ir::RecordKind::Dict) => {
+                self.row_get(object, args)
+            }
             (Type::Tuple(_), "count" | "index") => self.tuple_method(object, name, args),
             (ty, _) => {
                 let ty = ty.clone();

@@ -60,6 +60,9 @@ impl Lowerer<'_, '_> {
             (true, true) => self.np_arithmetic(op, left, right),
             _ => match self.sequence_binary(op, left, right)? {
                 Some(val) => Ok(val),
+                None if super::sets::is_table(a) || super::sets::is_table(b) => {
+                    self.table_binary(op, left, right, augmented)
+                }
                 None => self.unsupported_operands(op, left, right, augmented),
             },
         }

@@ -87,7 +87,7 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    /// `del name`: the name is not bound any more.
+    /// `del name`: the name is not bound any more. `del object[index]`.
     fn delete(&mut self, delete: &'p ast::StmtDelete) -> Lowered<()> {
         for target in &delete.targets {
             match target {
@@ -97,11 +97,17 @@ impl<'p> Lowerer<'_, 'p> {
                         self.set_slot(slot, Var::Unbound);
                     }
                 }
+                Expr::Subscript(subscript) => {
+                    let object = self.expr(&subscript.value)?;
+                    let index = self.subscript_index(&subscript.slice)?;
+                    self.at(subscript);
+                    self.delete_item(&object, &index)?;
+                }
                 other => {
                     return self.fail_at(
                         other,
                         "unsupported-statement",
-                        "only a name can be deleted in compiled code",
+                        "only a name or an item can be deleted in compiled code",
                         None,
                     );
                 }

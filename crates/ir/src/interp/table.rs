@@ -314,41 +314,52 @@ impl Set {
         self.slots.len().wrapping_sub(1)
     }
 
-    /// The first empty slot on the way of this hash.
-    fn empty_slot(slots: &[Slot], hash: i64) -> usize {
+    /// The slot for an item of this hash that is not there: the first empty one on its way, or, with `reuse`, the last
+    /// dummy before that.
+    fn free_slot(slots: &[Slot], hash: i64, reuse: bool) -> usize {
         let mask = slots.len() - 1;
         let mut perturb = hash as u64;
         let mut at = perturb as usize & mask;
+        let mut dummy = None;
         loop {
             let probes = if at + LINEAR_PROBES <= mask { LINEAR_PROBES } else { 0 };
-            if let Some(found) = (at..=at + probes).find(|at| matches!(slots[*at], Slot::Empty)) {
-                return found;
+            for slot in at..=at + probes {
+                match slots[slot] {
+                    Slot::Empty => return dummy.unwrap_or(slot),
+                    Slot::Dummy if reuse => dummy = Some(slot),
+                    Slot::Dummy | Slot::Live(_) => {}
+                }
             }
             perturb >>= 5;
             at = at.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb as usize) & mask;
         }
     }
 
-    /// Adds an item that is not there; the table does not grow.
-    fn insert_clean(&mut self, item: Value) {
-        let hash = hash(&item);
+    /// Adds an item that is not there; the table does not grow. True when it took an empty slot.
+    fn insert(&mut self, item: Value, reuse: bool) -> bool {
         let at = if self.has_table_order {
-            Set::empty_slot(&self.slots, hash)
+            Set::free_slot(&self.slots, hash(&item), reuse)
         } else {
             self.slots.push(Slot::Empty);
             self.slots.len() - 1
         };
         self.index.insert(Key::of(&item), at);
+        let is_new = matches!(self.slots[at], Slot::Empty);
         self.slots[at] = Slot::Live(item);
-        self.fill += 1;
+        self.fill += usize::from(is_new);
+        is_new
+    }
+
+    fn insert_clean(&mut self, item: Value) {
+        self.insert(item, false);
     }
 
     pub fn add(&mut self, item: Value) {
         if self.contains(&item) {
             return;
         }
-        self.insert_clean(item);
-        if self.has_table_order && self.fill * 5 >= self.mask() * 3 {
+        let is_new = self.insert(item, true);
+        if is_new && self.has_table_order && self.fill * 5 >= self.mask() * 3 {
             self.resize(self.grown());
         }
     }

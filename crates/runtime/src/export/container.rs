@@ -6,7 +6,7 @@ use crate::arena::Arena;
 use crate::exc::{ExcClass, Raised, memory_error, raised};
 use crate::export::exports;
 use crate::shape::Place;
-use crate::tables::{Key, with_key};
+use crate::tables::with_key;
 use crate::text::Text;
 use crate::value::Order;
 use crate::{set, tables, value};
@@ -44,9 +44,8 @@ exports! {
     };
     /// `pair` is the key and the value.
     status fl_dict_set(dict: Address, pair: Address, own: Str, width: Int) -> [] with arena = {
-        let (own, width) = (place(&own), width as usize);
         // SAFETY: a dict of the program; the pair has the slots of an entry.
-        with_key!(own, own, pair, key => unsafe { store(arena, table(dict), width, key, pair, own.width()) })
+        unsafe { tables::store(arena, table(dict), width as usize, place(&own), pair) }
     };
     status fl_dict_delete(dict: Address, key: Address, own: Str, given: Str, width: Int) -> [] = {
         match find(dict, key, own, given, width) {
@@ -218,30 +217,5 @@ fn key_error(key: *const u64, given: Text<'_>) -> Raised {
     match unsafe { value::repr(place(&given).val(key), &mut shown) } {
         Ok(()) => (ExcClass::KeyError, shown.into()),
         Err(_) => memory_error(),
-    }
-}
-
-/// Sets the value of a key that is there, or adds both.
-///
-/// # Safety
-/// The pair has the slots of an entry without its hash; the key is its first part.
-unsafe fn store(
-    arena: &mut Arena,
-    dict: &mut Table,
-    width: usize,
-    key: &impl Key,
-    pair: *const u64,
-    key_width: usize,
-) -> Result<(), Raised> {
-    // SAFETY: promised by the caller.
-    unsafe {
-        match tables::find(dict, width, key) {
-            Some(position) => {
-                let target = tables::entry(dict, width, position).add(1 + key_width);
-                std::ptr::copy_nonoverlapping(pair.add(key_width), target, width - 1 - key_width);
-                Ok(())
-            }
-            None => tables::push(arena, dict, width, key.hash(), pair).map(drop),
-        }
     }
 }

@@ -1,0 +1,162 @@
+//! What lists, dicts and sets have in common: where they are made, how their element types grow with use, and operations
+//! on whole containers that the runtime does.
+
+use ir::{ContainerOp, Op, RecordKind, Type};
+
+use super::iterate::{Body, Source};
+use super::{Lowered, Lowerer, Val};
+use crate::classes::ClassKind;
+use crate::shape::{Origin, Shape, annotation_text, element_type, join, python_name, with_element};
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    /// Emits an operation of the container table.
+    pub fn container_op(&mut self, op: ContainerOp, args: &[&Val], shape: impl Into<Shape>) -> Val {
+        self.emit(Op::Container(op), args, shape)
+    }
+
+    /// What a container holds: of a dict, pairs.
+    pub fn element_shape(&self, container: &Val) -> Shape {
+        let element = element_type(container.ty()).unwrap_or(Type::None);
+        match container.shape.origin.sites.first().and_then(|site| self.sites.element(*site)) {
+            Some(known) if known.ty == element => known.clone(),
+            _ => Shape::from(element),
+        }
+    }
+
+    /// The shape of a new container of this kind at a place in the program, told by `key`: its element type is what is
+    /// known to be in it, which may grow. `kind` is a container of any elements.
+    pub fn site_shape(&mut self, kind: &Type, element: Option<&Shape>, key: u32) -> Shape {
+        let site = self.sites.site(key, element);
+        if let Some(element) = element {
+            self.sites.grow(site, element);
+        }
+        let element = self.sites.element(site).map(|element| element.ty.clone());
+        let nothing = match kind {
+            Type::Dict(..) => Type::Tuple(vec![Type::None, Type::None]),
+            _ => Type::None,
+        };
+        let ty = with_element(kind, element.unwrap_or(nothing));
+        Shape { ty, origin: Origin { sites: vec![site], ..Origin::default() } }
+    }
+
+    /// Makes sure that a container can hold such an element: its element type grows when it can. What it holds then.
+    pub fn grow(&mut self, container: &Val, element: &Shape) -> Lowered<Shape> {
+        let known = self.element_shape(container);
+        if !container.shape.origin.sites.is_empty() {
+            for site in container.shape.origin.sites.clone() {
+                self.sites.grow(site, element);
+            }
+            return Ok(known);
+        }
+        let joined = join(&known, element, &mut self.sites);
+        if joined.ty != known.ty {
+            let kind = python_name(container.ty());
+            return self.fail(
+                "type-mismatch",
+                format!("this {kind} holds `{}`, not `{}`", annotation_text(&known.ty), annotation_text(&element.ty)),
+                Some(format!("annotate the {kind} with the types of all its items")),
+            );
+        }
+        Ok(joined)
+    }
+
+    /// Runs `body` for each item of a source that has been evaluated, at the current place.
+    pub fn each_item(&mut self, source: Source<'p>, salt: u32, body: Body<'_, 'c, 'p>) -> Lowered<()> {
+        let place = self.place;
+        let hidden = self.var_count();
+        let assigned = source.binds(self);
+        let exits = self.open_collector();
+        let key = place.start ^ salt;
+        let lowered = self.for_each(source, key, &assigned, None, exits, &mut |lowerer, item| {
+            lowerer.at_place(place);
+            body(lowerer, item)
+        });
+        let ends = self.close_collector(exits);
+        lowered?;
+        self.join(ends, None)?;
+        self.drop_hidden(hidden);
+        self.at_place(place);
+        Ok(())
+    }
+
+    /// A value as it is compared with what containers hold, or hashed: a NumPy scalar is the Python number.
+    pub fn hashable(&mut self, val: &Val) -> Lowered<Val> {
+        if let Type::Np(_) = val.ty() {
+            return Ok(self.python_number(val));
+        }
+        if val.ty().is_hashable() && self.is_whole(val.ty()) && self.class_of(val).is_none() {
+            return Ok(val.clone());
+        }
+        self.each_variant(val, &mut |lowerer, val| match val.ty() {
+            Type::Np(_) => Ok(lowerer.python_number(&val)),
+            ty if ty.is_hashable() => {
+                let ty = ty.clone();
+                if let Some(class) = lowerer.class_of(&val)
+                    && matches!(class.kind, ClassKind::Dataclass(options) if options.eq && !options.frozen)
+                {
+                    return lowerer.clash(format!("unhashable type: '{}'", class.name));
+                }
+                lowerer.require_whole(&ty, "a key")?;
+                Ok(val)
+            }
+            Type::Record(record) if record.kind == RecordKind::Row => {
+                lowerer.fail("unsupported-operation", "a row cannot be a key in compiled code", None)
+            }
+            ty => {
+                let found = unhashable_part(ty);
+                lowerer.clash(format!("unhashable type: '{found}'"))
+            }
+        })
+    }
+
+    /// Whether values of the type can be compared, searched for and shown by the runtime: there are no arrays in them, and
+    /// no instances of classes that say themselves how.
+    pub fn is_whole(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Array { .. } | Type::Exception | Type::Np(_) => false,
+            Type::Tuple(items) | Type::Union(items) => items.iter().all(|item| self.is_whole(item)),
+            Type::Record(record) => {
+                record.fields.iter().all(|(_, ty)| self.is_whole(ty))
+                    && (!matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass)
+                        || self.has_plain_class(&record.name))
+            }
+            Type::List(item) | Type::Set { item, .. } => self.is_whole(item),
+            Type::Dict(key, value) => self.is_whole(key) && self.is_whole(value),
+            Type::Object(name) => self.has_plain_class(name.split('#').next().unwrap_or_default()),
+            Type::None | Type::Bool | Type::Int | Type::Float | Type::Str | Type::Bytes | Type::Range => true,
+        }
+    }
+
+    /// Whether the instances of the class compare, hash and show themselves as those of any class of their kind.
+    fn has_plain_class(&self, name: &str) -> bool {
+        const OWN: &[&str] = &[
+            "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__repr__", "__bool__", "__len__",
+        ];
+        let Some(class) = self.compiler.class_named(name) else { return true };
+        let plain_options = match class.kind {
+            ClassKind::Dataclass(options) => options.eq && !options.order,
+            ClassKind::NamedTuple => true,
+            ClassKind::Exception(_) | ClassKind::Plain => false,
+        };
+        plain_options
+            && class.fields.iter().all(|field| field.compare && field.repr)
+            && !OWN.iter().any(|method| class.method(method).is_some())
+    }
+
+    /// Refuses types that cannot be compared as a whole.
+    pub fn require_whole(&mut self, ty: &Type, what: &str) -> Lowered<()> {
+        if self.is_whole(ty) {
+            return Ok(());
+        }
+        let message = format!("`{}` cannot be {what} in compiled code", annotation_text(ty));
+        self.fail("unsupported-operation", message, None)
+    }
+}
+
+/// The class that CPython names when a value cannot be hashed.
+fn unhashable_part(ty: &Type) -> String {
+    match ty {
+        Type::Tuple(items) => items.iter().find(|item| !item.is_hashable()).map_or_else(String::new, unhashable_part),
+        other => python_name(other),
+    }
+}

@@ -1,0 +1,481 @@
+//! Lists: how they are made, changed in place, searched and sorted.
+
+use ir::{ContainerOp, ExcKind, Op, Prim, Type};
+
+use super::index::{Index, Slice};
+use super::iterate::Source;
+use super::value::Static;
+use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
+use crate::parse::ast::{self, Expr, Ranged};
+use crate::shape::{Origin, Shape, join};
+
+/// Items that a list is made with at once.
+const LIST_ITEMS_MAX: usize = 1_000;
+
+impl<'p> Lowerer<'_, 'p> {
+    // New lists.
+
+    /// The shape of a list's items.
+    pub fn list_item_shape(&self, list: &Val) -> Shape {
+        self.element_shape(list)
+    }
+
+    /// A new list with these items, whose element type may still grow. `key` tells this place in the program from
+    /// others.
+    pub fn new_list(&mut self, items: &[Val], element: Option<Shape>, key: u32) -> Lowered<Val> {
+        let known = self.joined_shape(items, element);
+        let shape = self.site_shape(&Type::List(Box::new(Type::None)), known.as_ref(), key);
+        let element = shape.origin.sites.first().and_then(|site| self.sites.element(*site).cloned());
+        let mut ids = Vec::new();
+        if let Some(element) = &element {
+            for item in items {
+                ids.push(self.coerce(item, element)?);
+            }
+        }
+        // One instruction takes so many items; those beyond are appended.
+        let (first, rest) = ids.split_at(ids.len().min(LIST_ITEMS_MAX));
+        let args: Vec<&Val> = first.iter().collect();
+        let list = self.emit(Op::ListNew, &args, shape);
+        for item in rest {
+            self.emit(Op::ListAppend, &[&list, item], Type::None);
+        }
+        Ok(list)
+    }
+
+    /// The shape that holds all the values, and `known`.
+    pub fn joined_shape(&mut self, vals: &[Val], mut known: Option<Shape>) -> Option<Shape> {
+        for val in vals {
+            known = Some(match known {
+                Some(known) => join(&known, &val.shape, &mut self.sites),
+                None => val.shape.clone(),
+            });
+        }
+        known
+    }
+
+    /// A list of these values, made by the compiler where the program has a tuple or the like.
+    pub fn list_of(&mut self, items: &[Val]) -> Lowered<Val> {
+        let key = self.place.start | 1 << 31;
+        self.new_list(items, None, key)
+    }
+
+    /// `[a, *b, c]`.
+    pub fn list_display(&mut self, list: &'p ast::ExprList, element: Option<&Shape>) -> Lowered<Val> {
+        let key = list.start().to_u32();
+        let Some(first) = list.elts.iter().position(Expr::is_starred_expr) else {
+            let items = self.exprs(&list.elts)?;
+            self.at(list);
+            return self.new_list(&items, element.cloned(), key);
+        };
+        let items = self.exprs(&list.elts[..first])?;
+        let made = self.new_list(&items, element.cloned(), key)?;
+        for item in &list.elts[first..] {
+            match item {
+                Expr::Starred(starred) => {
+                    let source = self.iterable(&starred.value)?;
+                    self.at(starred);
+                    self.extend_from(&made, source)?;
+                }
+                other => {
+                    let val = self.expr(other)?;
+                    self.at(other);
+                    self.append(&made, &val)?;
+                }
+            }
+        }
+        self.at(list);
+        Ok(made)
+    }
+
+    /// A value as an item of the list: the list's element type grows when it can.
+    pub fn list_item(&mut self, list: &Val, val: &Val) -> Lowered<Val> {
+        let element = self.grow(list, &val.shape)?;
+        self.coerce(val, &element)
+    }
+
+    pub fn append(&mut self, list: &Val, val: &Val) -> Lowered<()> {
+        let item = self.list_item(list, val)?;
+        self.emit(Op::ListAppend, &[list, &item], Type::None);
+        Ok(())
+    }
+
+    /// `left + right` of two lists.
+    pub fn concat_lists(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        let joined = join(&left.shape, &right.shape, &mut self.sites);
+        if *left.ty() != joined.ty || *right.ty() != joined.ty {
+            // Lists of different things: a new one takes the items of both.
+            let key = self.place.start;
+            let list = self.new_list(&[], None, key)?;
+            self.extend_list(&list, left)?;
+            self.extend_list(&list, right)?;
+            return Ok(list);
+        }
+        Ok(self.emit(Op::ListConcat, &[left, right], joined))
+    }
+
+    /// `list * count`.
+    pub fn repeat_list(&mut self, list: &Val, count: &Val) -> Val {
+        self.container_op(ContainerOp::ListRepeat, &[list, count], list.shape.clone())
+    }
+
+    /// `list.extend(val)`, `list += val`.
+    pub fn extend_list(&mut self, list: &Val, val: &Val) -> Lowered<()> {
+        if let Type::List(_) = val.ty() {
+            let element = self.element_shape(val);
+            let known = self.grow(list, &element)?;
+            if known.ty == element.ty && list.ty() == val.ty() {
+                self.container_op(ContainerOp::ListExtend, &[list, val], Type::None);
+                return Ok(());
+            }
+            // Also right when it is the same list: its length is taken first.
+            let length = self.length(val)?;
+            let val = val.clone();
+            return self.each_item(Source::Count(length), 1 << 27, &mut |lowerer, index| {
+                let item = lowerer.item_at(&val, &index)?;
+                lowerer.append(list, &item)
+            });
+        }
+        let source = self.source_of(val)?;
+        self.extend_from(list, source)
+    }
+
+    pub fn extend_from(&mut self, list: &Val, source: Source<'p>) -> Lowered<()> {
+        match source {
+            Source::List(val) => self.extend_list(list, &val),
+            source => self.each_item(source, 1 << 27, &mut |lowerer, item| lowerer.append(list, &item)),
+        }
+    }
+
+    /// `[elt for ...]`.
+    pub fn list_comprehension(&mut self, comp: &'p ast::ExprListComp) -> Lowered<Val> {
+        let source = self.generator_source(&comp.elt, &comp.generators)?;
+        self.at(comp);
+        self.collect_list(source, comp.start().to_u32())
+    }
+
+    /// A new list of what a source gives.
+    pub fn collect_list(&mut self, source: Source<'p>, key: u32) -> Lowered<Val> {
+        let list = self.new_list(&[], None, key)?;
+        self.extend_from(&list, source)?;
+        Ok(list)
+    }
+
+    /// A copy of the list.
+    pub fn copy_list(&mut self, list: &Val) -> Val {
+        let (low, high, one) = (self.int(i64::MIN), self.int(i64::MAX), self.int(1));
+        self.emit(Op::ListSlice, &[list, &low, &high, &one], list.shape.clone())
+    }
+
+    // Looking.
+
+    pub fn list_contains(&mut self, list: &Val, item: &Val) -> Lowered<Val> {
+        let found = self.find_in_list(list, item, None, None)?;
+        let zero = self.int(0);
+        Ok(self.prim(Prim::IntGe, &[&found, &zero]))
+    }
+
+    /// The position of the first equal item, or -1.
+    fn find_in_list(&mut self, list: &Val, item: &Val, start: Option<&Val>, stop: Option<&Val>) -> Lowered<Val> {
+        let element = self.element_shape(list);
+        let list = &self.without_numpy(list, &element)?;
+        let item = &if let Type::Np(_) = item.ty() { self.python_number(item) } else { item.clone() };
+        let start = match start {
+            Some(start) => self.slice_int(start)?,
+            None => self.int(i64::MIN),
+        };
+        let stop = match stop {
+            Some(stop) => self.slice_int(stop)?,
+            None => self.int(i64::MAX),
+        };
+        if self.is_whole(list.ty()) && self.is_whole(item.ty()) {
+            return Ok(self.container_op(ContainerOp::ListFind, &[list, item, &start, &stop], Type::Int));
+        }
+        let part = {
+            let one = self.int(1);
+            self.emit(Op::ListSlice, &[list, &start, &stop, &one], list.shape.clone())
+        };
+        self.find_one_by_one(&part, item)
+    }
+
+    /// The position of the first equal item, or -1, where the items say themselves what is equal.
+    fn find_one_by_one(&mut self, list: &Val, wanted: &Val) -> Lowered<Val> {
+        let hidden = self.var_count();
+        let before = self.int(-1);
+        let found = self.hidden(Var::Bound(Val { known: None, shape: Shape::from(Type::Int), ..before }));
+        let (exits, hits) = (self.open_collector(), self.open_collector());
+        let source = Source::Enumerate(Box::new(Source::List(list.clone())), None);
+        let key = self.place.start;
+        let lowered = self.for_each(source, key, &[found], None, exits, &mut |lowerer, pair| {
+            let items = lowerer.fields(&pair);
+            let [index, item] = items.as_slice() else { return Err(Stop::Failed) };
+            let equal = lowerer.equal(item, wanted, false)?;
+            let (yes, no) = lowerer.branch(&equal)?;
+            lowerer.continue_at(yes);
+            if lowerer.is_live() {
+                lowerer.set_val(found, Val { shape: Shape::from(Type::Int), ..index.clone() });
+                let end = lowerer.detach();
+                lowerer.collect(hits, end);
+            }
+            lowerer.continue_at(no);
+            Ok(())
+        });
+        let hits = self.close_collector(hits);
+        let mut ends = self.close_collector(exits);
+        lowered?;
+        ends.extend(hits);
+        self.join(ends, None)?;
+        let result = self.hidden_val(found)?;
+        self.drop_hidden(hidden);
+        Ok(result)
+    }
+
+    /// A list of NumPy scalars as one of Python numbers; another list itself.
+    fn without_numpy(&mut self, list: &Val, element: &Shape) -> Lowered<Val> {
+        if let Type::Np(_) = element.ty {
+            let numbers = self.new_list(&[], None, self.place.start | 1 << 26)?;
+            self.each_item(Source::List(list.clone()), 1 << 26, &mut |lowerer, item| {
+                let number = lowerer.python_number(&item);
+                lowerer.append(&numbers, &number)
+            })?;
+            return Ok(numbers);
+        }
+        Ok(list.clone())
+    }
+
+    pub fn equal_lists(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        let (a, b) = (self.element_shape(left), self.element_shape(right));
+        let (left, right) = (self.without_numpy(left, &a)?, self.without_numpy(right, &b)?);
+        if !self.is_whole(left.ty()) || !self.is_whole(right.ty()) {
+            return self.equal_one_by_one(&left, &right);
+        }
+        Ok(self.container_op(ContainerOp::ValueEq, &[&left, &right], Type::Bool))
+    }
+
+    /// `==` of lists whose items say themselves what is equal.
+    fn equal_one_by_one(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        let (n, m) = (self.length(left)?, self.length(right)?);
+        let same_length = self.prim(Prim::IntEq, &[&n, &m]);
+        let (go_on, differ) = self.branch(&same_length)?;
+        self.continue_at(go_on);
+        let mut fails: Vec<Edge> = differ.into_iter().collect();
+        let hidden = self.var_count();
+        let (exits, found) = (self.open_collector(), self.open_collector());
+        let both = Source::Zip(vec![Source::List(left.clone()), Source::List(right.clone())]);
+        let key = self.place.start;
+        let lowered = self.for_each(both, key, &[], None, exits, &mut |lowerer, pair| {
+            let items = lowerer.fields(&pair);
+            let [a, b] = items.as_slice() else { return Err(Stop::Failed) };
+            let equal = lowerer.equal(a, b, false)?;
+            let (yes, no) = lowerer.branch(&equal)?;
+            lowerer.collect(found, no);
+            lowerer.continue_at(yes);
+            Ok(())
+        });
+        fails.extend(self.close_collector(found));
+        let holds = self.close_collector(exits);
+        lowered?;
+        let result = self.truth_of_edges(holds, fails)?;
+        self.drop_hidden(hidden);
+        Ok(result)
+    }
+
+    /// `repr` of a list whose items say themselves how they are shown.
+    pub fn repr_of_list(&mut self, list: &Val) -> Lowered<Val> {
+        let place = self.place;
+        let shown = self.new_list(&[], None, place.start | 1 << 20)?;
+        self.each_item(Source::List(list.clone()), 1 << 20, &mut |lowerer, item| {
+            let text = lowerer.repr_of(&item)?;
+            lowerer.append(&shown, &text)
+        })?;
+        let [open, comma, close] = ["[", ", ", "]"].map(|text| self.str(text));
+        let items = self.join_texts(&comma, &shown)?;
+        let text = self.prim(Prim::StrConcat, &[&open, &items]);
+        Ok(self.prim(Prim::StrConcat, &[&text, &close]))
+    }
+
+    // Methods.
+
+    pub fn list_method(&mut self, list: &Val, name: &str, args: &[Val]) -> Lowered<Val> {
+        match (name, args) {
+            ("append", [val]) => self.append(list, val)?,
+            ("extend", [val]) => self.extend_list(list, val)?,
+            ("insert", [index, val]) => {
+                let index = self.as_index(index)?;
+                let item = self.list_item(list, val)?;
+                self.container_op(ContainerOp::ListInsert, &[list, &index, &item], Type::None);
+            }
+            ("pop", [] | [_]) => {
+                let index = match args.first() {
+                    Some(index) => self.as_index(index)?,
+                    None => self.int(-1),
+                };
+                let element = self.element_shape(list);
+                return Ok(self.container_op(ContainerOp::ListPop, &[list, &index], element));
+            }
+            ("remove", [val]) => {
+                let found = self.find_in_list(list, val, None, None)?;
+                let zero = self.int(0);
+                let is_there = self.prim(Prim::IntGe, &[&found, &zero]);
+                self.require(&is_there, ExcKind::ValueError, "list.remove(x): x not in list")?;
+                self.container_op(ContainerOp::ListDelete, &[list, &found], Type::None);
+            }
+            ("reverse", []) => {
+                self.container_op(ContainerOp::ListReverse, &[list], Type::None);
+            }
+            ("clear", []) => {
+                self.container_op(ContainerOp::ListClear, &[list], Type::None);
+            }
+            ("copy", []) => return Ok(self.copy_list(list)),
+            ("count", [val]) => return self.count_in_list(list, val),
+            ("index", [val, bounds @ ..]) if bounds.len() < 3 => return self.index_in_list(list, val, bounds),
+            (
+                "append" | "extend" | "insert" | "pop" | "remove" | "reverse" | "clear" | "copy" | "count" | "index",
+                _,
+            ) => {
+                let message = format!("list.{name}() takes another number of arguments ({} given)", args.len());
+                return self.clash(message);
+            }
+            _ => {
+                let message = format!("'list' object has no attribute '{name}'");
+                return self.clash_of(ExcKind::AttributeError, "unknown-attribute", message);
+            }
+        }
+        Ok(self.none())
+    }
+
+    fn count_in_list(&mut self, list: &Val, val: &Val) -> Lowered<Val> {
+        let element = self.element_shape(list);
+        let list = &self.without_numpy(list, &element)?;
+        let val = &if let Type::Np(_) = val.ty() { self.python_number(val) } else { val.clone() };
+        if !self.is_whole(list.ty()) || !self.is_whole(val.ty()) {
+            let zero = self.int(0);
+            return self.accumulate(Source::List(list.clone()), zero, &mut |lowerer, total, item| {
+                let equal = lowerer.equal(&item, val, false)?;
+                let one = lowerer.as_int(&equal)?;
+                Ok(lowerer.emit(Op::Prim(Prim::IntAddWrap), &[&total, &one], super::expr::non_negative_int()))
+            });
+        }
+        Ok(self.container_op(ContainerOp::ListCount, &[list, val], super::expr::non_negative_int()))
+    }
+
+    fn index_in_list(&mut self, list: &Val, val: &Val, bounds: &[Val]) -> Lowered<Val> {
+        let found = self.find_in_list(list, val, bounds.first(), bounds.get(1))?;
+        let zero = self.int(0);
+        let is_there = self.prim(Prim::IntGe, &[&found, &zero]);
+        let (holds, fails) = self.branch(&is_there)?;
+        self.continue_at(fails);
+        if self.is_live() {
+            let shown = self.repr_of(val)?;
+            let tail = self.str(" is not in list");
+            let message = self.prim(Prim::StrConcat, &[&shown, &tail]);
+            self.raise_with(ExcKind::ValueError, Some(&message));
+        }
+        self.continue_at(holds);
+        if self.is_live() { Ok(found) } else { Err(Stop::Dead) }
+    }
+
+    // Sorting.
+
+    /// `list.sort(key=, reverse=)`.
+    pub fn sort_list(&mut self, list: &Val, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let arguments = self.arguments(call, "sort", ["key", "reverse"])?;
+        if !arguments.positional.is_empty() {
+            self.at_call(call);
+            return self.clash("sort() takes no positional arguments");
+        }
+        let [key, reverse] = arguments.keywords;
+        let key = self.key_function(key)?;
+        let reverse = self.reverse_flag(reverse)?;
+        self.at_call(call);
+        self.sort_in_place(list, key, &reverse)?;
+        Ok(self.none())
+    }
+
+    /// The value of `reverse=`.
+    pub fn reverse_flag(&mut self, reverse: Option<&'p Expr>) -> Lowered<Val> {
+        let Some(reverse) = reverse else { return Ok(self.bool(false)) };
+        let val = self.expr(reverse)?;
+        let val = self.each_variant(&val, &mut |lowerer, val| lowerer.truth(&val))?;
+        Ok(Val { known: None, ..val })
+    }
+
+    pub fn sort_in_place(&mut self, list: &Val, key: Option<Static>, reverse: &Val) -> Lowered<()> {
+        let place = self.place;
+        let keys = match key {
+            Some(key) => {
+                let source = Source::Map(key, vec![Source::List(list.clone())]);
+                self.collect_list(source, place.start | 1 << 30)?
+            }
+            None => list.clone(),
+        };
+        self.at_place(place);
+        let keys = self.plain_keys(keys)?;
+        let element = self.element_shape(&keys);
+        let keys = self.without_numpy(&keys, &element)?;
+        self.require_whole(&keys.ty().clone(), "sorted")?;
+        let order = self.emit(Op::ListArgsort, &[&keys, reverse], Type::List(Box::new(Type::Int)));
+        self.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
+        Ok(())
+    }
+
+    // Items and slices.
+
+    /// `list[index] = val`.
+    pub fn store_list(&mut self, list: &Val, index: &Index, val: &Val) -> Lowered<()> {
+        match index {
+            Index::Item(index) => {
+                let index = self.index_int(index, "list")?;
+                let item = self.list_item(list, val)?;
+                self.emit(Op::ListSet, &[list, &index, &item], Type::None);
+                Ok(())
+            }
+            Index::Slice(slice) => self.store_slice(list, slice, val),
+            Index::Items(_) | Index::Parts(_) => self.clash("list indices must be integers or slices, not tuple"),
+        }
+    }
+
+    fn store_slice(&mut self, list: &Val, slice: &Slice, val: &Val) -> Lowered<()> {
+        let [start, stop, step] = self.slice_bounds(slice)?;
+        let place = self.place;
+        let items = self.each_variant(val, &mut |lowerer, val| match val.ty() {
+            Type::List(_) => Ok(val),
+            _ => {
+                let Ok(source) = lowerer.source_of(&val) else {
+                    return lowerer.clash("can only assign an iterable");
+                };
+                lowerer.collect_list(source, place.start | 1 << 25)
+            }
+        })?;
+        self.at_place(place);
+        let element = self.element_shape(&items);
+        let known = self.grow(list, &element)?;
+        let items = if items.ty() == list.ty() {
+            items
+        } else {
+            // Other items: a list of what this one holds.
+            let origin = Origin { sites: list.shape.origin.sites.clone(), ..Origin::default() };
+            let made = self.emit(Op::ListNew, &[], Shape { ty: Type::List(Box::new(known.ty)), origin });
+            self.extend_list(&made, &items)?;
+            made
+        };
+        self.container_op(ContainerOp::ListSetSlice, &[list, &start, &stop, &step, &items], Type::None);
+        Ok(())
+    }
+
+    /// `del list[index]`.
+    pub fn delete_from_list(&mut self, list: &Val, index: &Index) -> Lowered<()> {
+        match index {
+            Index::Item(index) => {
+                let index = self.index_int(index, "list")?;
+                self.container_op(ContainerOp::ListDelete, &[list, &index], Type::None);
+                Ok(())
+            }
+            Index::Slice(slice) => {
+                let [start, stop, step] = self.slice_bounds(slice)?;
+                self.container_op(ContainerOp::ListDeleteSlice, &[list, &start, &stop, &step], Type::None);
+                Ok(())
+            }
+            Index::Items(_) | Index::Parts(_) => self.clash("list indices must be integers or slices, not tuple"),
+        }
+    }
+}
