@@ -152,9 +152,40 @@ pub struct Sites {
     /// What is in the lists of each site; `None` while nothing is known to be.
     assumed: Vec<Option<Shape>>,
     observed: Vec<Option<Shape>>,
+    /// Sites of containers that a caller made: what is assumed of them is not this function's to change.
+    given: Vec<SiteId>,
 }
 
+/// Keys of sites from this one on are those of parameters; the text of a program is shorter.
+const PARAMETER_KEYS: u32 = 0xff00_0000;
+
 impl Sites {
+    /// The site of a container that the argument at this position is, of which nothing is known to be in it.
+    pub fn parameter(&mut self, position: usize) -> SiteId {
+        let id = self.site(PARAMETER_KEYS + position as u32, None);
+        if !self.given.contains(&id) {
+            self.given.push(id);
+        }
+        id
+    }
+
+    /// What was put into the containers that callers made, by the positions of the arguments.
+    pub fn put_into_parameters(&self) -> Vec<(usize, Shape)> {
+        let put = self.given.iter().filter_map(|site| {
+            let index = site.0 as usize;
+            let shape = self.observed.get(index)?.as_ref()?;
+            let position = self.keys.get(index)?.checked_sub(PARAMETER_KEYS)?;
+            // Nothing but `None` fits what is there already.
+            if matches!(&shape.ty, Type::Tuple(pair) if pair.iter().all(|ty| *ty == Type::None))
+                || shape.ty == Type::None
+            {
+                return None;
+            }
+            Some((position as usize, Shape { origin: shape.origin.without_sites(), ..shape.clone() }))
+        });
+        put.collect()
+    }
+
     /// The site with this key (a place in the text), with a first idea of its element.
     pub fn site(&mut self, key: u32, element: Option<&Shape>) -> SiteId {
         let id = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
@@ -196,6 +227,11 @@ impl Sites {
 
     /// The assumptions to try next; `None` when these came true. With `widen` they only grow, so that it ends.
     pub fn revised(mut self, widen: bool) -> Option<Sites> {
+        for site in &self.given {
+            if let Some(slot) = self.observed.get_mut(site.0 as usize) {
+                *slot = None;
+            }
+        }
         if self.assumed == self.observed {
             return None;
         }

@@ -100,6 +100,8 @@ struct Spec {
     func: Option<Func>,
     diagnostics: Vec<Diagnostic>,
     callees: Vec<SpecId>,
+    /// What it puts into empty containers that it is given, by the position of the argument.
+    put: Vec<(usize, Shape)>,
     failed: bool,
     /// Of a generator: what it is known to yield.
     item: Option<Shape>,
@@ -404,6 +406,11 @@ impl<'p> Compiler<'p> {
         self.source(spec.key.callable).map(|source| source.name())
     }
 
+    /// What a function puts into empty containers that it is given, by the position of the argument.
+    pub fn put_by(&self, id: SpecId) -> Vec<(usize, Shape)> {
+        self.specs.get(id.0 as usize).map(|spec| spec.put.clone()).unwrap_or_default()
+    }
+
     /// Whether the function is the one that was asked for.
     pub fn is_entry(&self, spec: SpecId) -> bool {
         spec.0 == 0
@@ -436,6 +443,7 @@ impl<'p> Compiler<'p> {
                     func: None,
                     diagnostics: Vec::new(),
                     callees: Vec::new(),
+                    put: Vec::new(),
                     failed: false,
                     item: None,
                     late: false,
@@ -549,6 +557,7 @@ impl<'p> Compiler<'p> {
                     continue;
                 }
             }
+            let put = outcome.sites.put_into_parameters();
             if let Some(revised) = outcome.sites.revised(round >= 4)
                 && round + 1 < SITE_ROUNDS_MAX
             {
@@ -560,6 +569,11 @@ impl<'p> Compiler<'p> {
             spec.diagnostics = outcome.diagnostics;
             spec.callees = outcome.callees;
             spec.func = Some(outcome.func);
+            if spec.put != put {
+                spec.put = put;
+                self.changes += 1;
+            }
+            let spec = self.spec(id);
             let changed = before != outcome.result;
             if changed {
                 spec.result = outcome.result;

@@ -12,7 +12,7 @@ use crate::locate::FunctionNode;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
-use crate::shape::{Literal, Shape, python_name};
+use crate::shape::{Literal, Shape, SiteId, python_name};
 use crate::specialise::{Argument, Callable, Callee, SpecId, parameter_list};
 
 /// Variables that are passed to a function beside its arguments.
@@ -344,7 +344,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn argument(&mut self, thing: Thing) -> Lowered<Thing> {
         match thing {
             Thing::Val(val) => {
-                let mut shape = Shape { origin: val.shape.origin.without_sites(), ..val.shape.clone() };
+                let mut shape = val.shape.clone();
                 // A literal argument is not the parameter's own: its type is exact there.
                 shape.origin.int_literal = Literal::No;
                 shape.origin.float_literal = Literal::No;
@@ -407,8 +407,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let key = things
             .iter()
             .map(|thing| match thing {
-                Thing::Val(val) => Argument::Value(val.shape.clone()),
+                Thing::Val(val) => {
+                    Argument::Value(Shape { origin: val.shape.origin.without_sites(), ..val.shape.clone() })
+                }
                 Thing::Static(known) => Argument::Static(known.clone()),
+            })
+            .collect();
+        let containers: Vec<Vec<SiteId>> = things
+            .iter()
+            .map(|thing| match thing {
+                Thing::Val(val) => val.shape.origin.sites.clone(),
+                Thing::Static(_) => Vec::new(),
             })
             .collect();
         let vals: Vec<Val> = things
@@ -426,6 +435,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Some("call them with the same types each time".to_owned()),
             );
         };
+        let (Callee::Failed(id) | Callee::Returns(id, _) | Callee::Diverges(id)) = callee;
+        let put = self.compiler.put_by(id);
+        let is_stale = !put.is_empty();
+        for (position, shape) in put {
+            match containers.get(position).map(Vec::as_slice) {
+                None | Some([]) => self.misfits += 1,
+                Some(sites) => sites.iter().for_each(|site| self.sites.grow(*site, &shape)),
+            }
+        }
+        if is_stale {
+            // What it returns was worked out without what it puts in; this function is lowered again with that, or
+            // refused.
+            self.misfits += 1;
+            self.callees.push(id);
+            return Err(Stop::Failed);
+        }
         let args: Vec<&Val> = vals.iter().collect();
         match callee {
             Callee::Failed(id) => {

@@ -53,12 +53,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut index = 0;
         let all = own.iter().copied().chain(captured.iter().map(String::as_str));
         let slots: Vec<Option<usize>> = all.map(|name| lowerer.names.slot(name)).collect();
-        for (slot, argument) in slots.into_iter().zip(arguments) {
+        for (position, (slot, argument)) in slots.into_iter().zip(arguments).enumerate() {
             let var = match argument {
                 Argument::Value(shape) => {
                     let id = lowerer.builder.param(index);
                     index += 1;
-                    Var::Bound(Val::new(id, shape.clone()))
+                    let mut shape = shape.clone();
+                    if is_unknown_container(&shape.ty) {
+                        shape.origin.sites = vec![lowerer.sites.parameter(position)];
+                    }
+                    Var::Bound(Val::new(id, shape))
                 }
                 Argument::Static(known) => Var::Static(known.clone()),
             };
@@ -107,7 +111,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !self.diagnostics.is_empty() {
             return;
         }
-        if self.misfits > 0 {
+        // What is put into a container that a caller made is told there: the function is lowered again for it.
+        let is_put = !self.sites.put_into_parameters().is_empty() && !self.compiler.is_entry(self.spec);
+        if self.misfits > 0 && !is_put {
             let message = "the types of a list in this function cannot be told";
             self.report("too-many-types", message.to_owned(), source.place(), None);
         } else if is_beyond_limits(self.builder.func()) {
@@ -203,6 +209,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.close();
         }
         Ok(Some(result))
+    }
+}
+
+/// Whether the container is one of which nothing is known to be in it.
+fn is_unknown_container(ty: &Type) -> bool {
+    match ty {
+        Type::List(item) | Type::Set { item, .. } => **item == Type::None,
+        Type::Dict(key, value) => **key == Type::None && **value == Type::None,
+        _ => false,
     }
 }
 
