@@ -30,6 +30,7 @@ from fuseline._aggregates import (
     var,
 )
 from fuseline._cache import use_object_cache
+from fuseline._cluster import connect, local_cluster
 from fuseline._dataset import Dataset, GroupBy
 from fuseline._documents import FieldReport, Mismatch, Rejected
 from fuseline._errors import CompileError, Diagnostic, EngineError, RowErrorWarning
@@ -74,6 +75,7 @@ __all__ = [
     "aggregate",
     "compile",
     "compile_count",
+    "connect",
     "count",
     "first",
     "from_arrow",
@@ -82,6 +84,7 @@ __all__ = [
     "from_polars",
     "from_rows",
     "last",
+    "local_cluster",
     "max",
     "mean",
     "median",

@@ -427,6 +427,24 @@ class Dataset:
         self._note(report)
         return rows
 
+    def persist(self) -> Dataset:
+        """Runs the query once and keeps its rows, for work that reads them again and again.
+
+        On a cluster the rows stay on the executors that made them; otherwise they are in memory.
+
+        Returns:
+            A dataset of the rows. They are kept as long as it is.
+
+        >>> import fuseline as fl
+        >>> kept = fl.from_rows([{"x": 1}, {"x": 2}]).map(lambda t: {"y": 2 * t.x}).persist()
+        >>> kept.count()
+        2
+        """
+        with progress_bar("persist") as bar:
+            made, report = self._core.persist(bar)
+        self._note(report)
+        return Dataset(made)
+
     def collect(self) -> pa.Table:
         """All rows as an Arrow table.
 

@@ -67,7 +67,10 @@ class Session:
     """Threads, memory and the sources of datasets. Made by `session`."""
 
     def __init__(self, *, threads: int | None = None, memory_bytes_max: int | None = None) -> None:
-        self._core = _core.Session(threads, memory_bytes_max)
+        self._begin(_core.Session(threads, memory_bytes_max))
+
+    def _begin(self, core: _core.Session) -> None:
+        self._core = core
         self._tokens: list[contextvars.Token[Session | None]] = []
 
     def __enter__(self) -> Session:

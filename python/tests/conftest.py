@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,17 @@ class Oracle:
         found = outcome(compiled, *args, **kwargs)
         assert found[0] == expected[0] and equal(found[1], expected[1]), (args, kwargs, found, expected)
         return found[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_of_all_tests() -> Iterator[None]:
+    """With ``FUSELINE_TEST_CLUSTER=N`` every dataset runs on a cluster of N executors on this machine."""
+    executors = os.environ.get("FUSELINE_TEST_CLUSTER")
+    if not executors:
+        yield
+        return
+    with fl.local_cluster(executors=int(executors)):
+        yield
 
 
 @pytest.fixture

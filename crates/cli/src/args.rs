@@ -1,6 +1,8 @@
 //! The command line: every option with its help text and its parsing. Knows nothing of what the commands do.
 
+use crate::cluster_args::{self, ClusterCommand};
 use crate::failure::Failure;
+use cluster::LogFormat;
 use lexopt::prelude::{Long, Short, Value};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ pub enum Command {
     Print(String),
     Check(CheckRequest),
     Compile(CompileRequest),
+    Cluster(ClusterCommand, LogFormat),
 }
 
 /// `fuseline check`.
@@ -77,6 +80,10 @@ usage: fuseline COMMAND ...
 commands:
   check      find what is wrong in Python files
   compile    compile functions of a Python file to native code
+  scheduler  run the scheduler of a cluster
+  executor   run an executor of a cluster
+  cluster    run a whole cluster on this machine
+  certs      make the certificates of a cluster
 
 options:
   -h, --help     show this help; `fuseline COMMAND --help` shows that of a command
@@ -138,10 +145,12 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
             Some("check") => parse_check(&mut parser),
             Some("compile") => parse_compile(&mut parser),
             Some("help") => Ok(Command::Print(String::from(HELP))),
-            _ => Err(Failure::with_help(
-                format!("there is no command `{}`", word.to_string_lossy()),
-                "`fuseline --help` shows the commands",
-            )),
+            word => cluster_args::parse(word.unwrap_or_default(), &mut parser).unwrap_or_else(|| {
+                Err(Failure::with_help(
+                    format!("there is no command `{}`", word.unwrap_or("?")),
+                    "`fuseline --help` shows the commands",
+                ))
+            }),
         },
         Some(other) => Err(usage(other.unexpected())),
     }
@@ -205,13 +214,13 @@ fn emit_kinds() -> String {
     format!("it is one of {}", names.join(", "))
 }
 
-fn text(parser: &mut lexopt::Parser) -> Result<String, Failure> {
+pub(crate) fn text(parser: &mut lexopt::Parser) -> Result<String, Failure> {
     let value: OsString = parser.value().map_err(usage)?;
     value.into_string().map_err(|value| Failure::new(format!("`{}` is not valid text", value.to_string_lossy())))
 }
 
 /// An error of the parser in our words.
-fn usage(error: lexopt::Error) -> Failure {
+pub(crate) fn usage(error: lexopt::Error) -> Failure {
     use lexopt::Error;
     let message = match &error {
         Error::MissingValue { option: Some(option) } => format!("`{option}` needs a value"),

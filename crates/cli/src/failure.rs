@@ -28,6 +28,17 @@ impl Failure {
     }
 }
 
+impl From<engine::Error> for Failure {
+    fn from(error: engine::Error) -> Failure {
+        let (text, help) = match error {
+            engine::Error::Engine(error) => (error.message, error.hint),
+            engine::Error::Plan(error) => (error.message, error.hint),
+            other => (other.to_string(), None),
+        };
+        Failure::Message { text, help }
+    }
+}
+
 /// The system's message without Rust's `(os error 2)`, lowercase as all messages are.
 fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();

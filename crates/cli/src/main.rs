@@ -1,8 +1,9 @@
-//! The `fuseline` binary: checks and compiles Python files. Needs no Python, and starts none. Owns arguments, files and
+//! The `fuseline` binary: checks and compiles Python files, and runs the processes of a cluster. Needs no Python, and starts none. Owns arguments, files and
 //! exit codes; what a program means is the business of the crates below.
 
 mod args;
 mod check;
+mod cluster_args;
 mod compile;
 mod failure;
 mod link;
@@ -10,6 +11,8 @@ mod output;
 mod source;
 
 use args::Command;
+use cluster::{LogFormat, process};
+use cluster_args::ClusterCommand;
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
         Command::Print(text) => output::print(text.as_bytes()).map(|()| true),
         Command::Check(request) => check::run(&request),
         Command::Compile(request) => compile::run(&request),
+        Command::Cluster(command, log) => run_cluster(command, log).map(|()| true).map_err(Failure::from),
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -36,5 +40,14 @@ fn main() -> ExitCode {
             }
             ExitCode::from(EXIT_USAGE)
         }
+    }
+}
+
+fn run_cluster(command: ClusterCommand, log: LogFormat) -> engine::Result<()> {
+    match command {
+        ClusterCommand::Scheduler(options) => process::scheduler(*options, log),
+        ClusterCommand::Executor(options) => process::executor(*options, log),
+        ClusterCommand::Local(options) => process::local(*options, log),
+        ClusterCommand::Certs { folder, hosts } => process::certs(&folder, &hosts),
     }
 }

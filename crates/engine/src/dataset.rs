@@ -71,8 +71,12 @@ pub struct Dataset {
 
 impl Dataset {
     pub(crate) fn from_table(session: &Session, table: impl TableProvider + 'static) -> Result<Dataset> {
+        Dataset::from_provider(session, Arc::new(table))
+    }
+
+    fn from_provider(session: &Session, table: Arc<dyn TableProvider>) -> Result<Dataset> {
         let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let source = provider_as_source(Arc::new(table));
+        let source = provider_as_source(table);
         let scan = LogicalPlanBuilder::scan("source", source, None).map_err(failure::from_datafusion)?;
         // Without a table name, columns of two datasets never clash by it.
         let columns = names
@@ -488,6 +492,12 @@ impl Dataset {
             .map(|batch| run::shown_batch(batch, &self.schema))
             .collect();
         Ok((shown?, report))
+    }
+
+    /// Runs the query once and gives the dataset of its rows: kept in memory, or on the executors of a cluster.
+    pub fn persist(&self, watch: Watch<'_>) -> Result<(Dataset, Report)> {
+        let (table, report) = execute::persist(&self.session, &self.plan, watch)?;
+        Ok((Dataset::from_provider(&self.session, table)?, report))
     }
 
     /// Starts the query and gives its batches one after the other.

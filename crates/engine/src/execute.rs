@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
+use datafusion::catalog::TableProvider;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
@@ -13,8 +14,10 @@ use crate::error::{Error, Result};
 use crate::failure;
 use crate::plan::fold;
 use crate::plan::ordered::OrderedCoalesceExec;
+use crate::remote::{RemoteExec, Run};
 use crate::run::{self, BatchStream, Report, RunState, Watch};
 use crate::session::Session;
+use crate::source;
 
 /// A plan ready to run once.
 #[derive(Clone)]
@@ -29,7 +32,11 @@ fn prepare(session: &Session, plan: &LogicalPlan, sequential: bool) -> Result<Pr
     let state = session.state_for(&run);
     let bound = fold::bind(plan.clone(), &run).map_err(failure::from_datafusion)?;
     let physical = session.runtime()?.block_on(state.create_physical_plan(&bound)).map_err(failure::from_datafusion)?;
-    Ok(Prepared { run, plan: physical, context: state.task_ctx() })
+    let plan = match session.remote() {
+        Some(remote) => Arc::new(RemoteExec::new(physical, remote.clone())),
+        None => physical,
+    };
+    Ok(Prepared { run, plan, context: state.task_ctx() })
 }
 
 /// Runs the plan and gives every batch.
@@ -102,9 +109,37 @@ pub(crate) fn stream(session: &Session, plan: &LogicalPlan) -> Result<BatchStrea
     BatchStream::start(session, prepared.run, &prepared.plan, stream, locate)
 }
 
+/// The plan that a remote one stands for.
+fn inside(plan: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    match (plan.downcast_ref::<RemoteExec>(), plan.children().as_slice()) {
+        (Some(_), [inner]) => (*inner).clone(),
+        _ => plan.clone(),
+    }
+}
+
+/// Runs the plan and keeps its rows: in this process, or where they were made.
+pub(crate) fn persist(
+    session: &Session,
+    plan: &LogicalPlan,
+    watch: Watch<'_>,
+) -> Result<(Arc<dyn TableProvider>, Report)> {
+    let Some(remote) = session.remote().cloned() else {
+        let schema = Arc::new(plan.schema().as_arrow().clone());
+        let (batches, report) = collect(session, plan, watch)?;
+        return Ok((Arc::new(source::memory::open(schema, batches)?), report));
+    };
+    with_first_failure(session, plan, watch, |prepared| {
+        remote.persist(inside(&prepared.plan), Run::of_state(prepared.run.clone()))
+    })
+}
+
 /// The plan as text, before and after optimisation; with `analyze` it is run and shown with rows and times.
 pub(crate) fn explain(session: &Session, plan: &LogicalPlan, analyze: bool, watch: Watch<'_>) -> Result<String> {
     let prepared = prepare(session, plan, false)?;
+    if let (true, Some(remote)) = (analyze, session.remote()) {
+        let shown = remote.analyze(inside(&prepared.plan), Run::of_state(prepared.run.clone()));
+        return run::drive(session, &prepared.run, Some(&prepared.plan), watch, shown);
+    }
     if analyze {
         let gathered = run::gather(prepared.plan.clone(), prepared.context.clone(), session.threads());
         run::drive(session, &prepared.run, Some(&prepared.plan), watch, gathered)?;

@@ -34,7 +34,7 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     }
 }
 
-fn find_ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+pub(crate) fn find_ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     if let Some(ours) = error.downcast_ref::<Error>() {
         return Some(ours);
     }

@@ -17,10 +17,12 @@ pub mod kernel;
 mod mongo;
 mod names;
 mod plan;
+pub mod remote;
 pub mod run;
 pub mod session;
 mod source;
 pub mod types;
+pub mod wire;
 mod write;
 
 // The crates whose types appear in this crate's interface: users of `engine` name them through it.
@@ -38,6 +40,7 @@ pub use error::{EngineError, Error, PlanError, Result, RowError};
 pub use function::{CaptureValues, CompiledFunction, Keepalive, StateValue};
 pub use kernel::{Argument, elementwise};
 pub use mongo::{FindOrAggregate, MongoRead, Projection, Resume};
+pub use remote::{Remote, Run};
 pub use run::{BatchStream, ErrorCount, Progress, Report, Watch};
 pub use session::{Session, SessionOptions};
 pub use source::CsvOptions;

@@ -121,6 +121,10 @@ impl RunState {
         self.cancel.store(1, Ordering::Relaxed);
     }
 
+    pub fn cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed) != 0
+    }
+
     pub fn count_read(&self, rows: usize) {
         self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
     }

@@ -1,5 +1,6 @@
 //! Sessions: threads, memory, DataFusion's configuration, and the sources datasets begin with.
 
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::failure;
 use crate::mongo::{Clients, MongoRead};
 use crate::plan;
+use crate::remote::Remote;
 use crate::run::RunState;
 use crate::source::{self, CsvOptions};
 
@@ -46,6 +48,8 @@ pub struct SessionOptions {
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<SessionInner>,
+    /// Where its plans run, when it is not this process.
+    remote: Option<Arc<dyn Remote>>,
 }
 
 struct SessionInner {
@@ -94,6 +98,7 @@ impl Session {
             .build();
         Ok(Session {
             inner: Arc::new(SessionInner { runtime: Some(runtime), base_state, threads, clients: Clients::default() }),
+            remote: None,
         })
     }
 
@@ -105,6 +110,16 @@ impl Session {
         }
         let session = Session::new(SessionOptions::default())?;
         Ok(GLOBAL.get_or_init(|| session).clone())
+    }
+
+    /// The same session with its plans running elsewhere. Plans are still made here, so the files they read have to be
+    /// found here under the same names as there.
+    pub fn on(&self, remote: Arc<dyn Remote>) -> Session {
+        Session { inner: self.inner.clone(), remote: Some(remote) }
+    }
+
+    pub(crate) fn remote(&self) -> Option<&Arc<dyn Remote>> {
+        self.remote.as_ref()
     }
 
     pub fn threads(&self) -> usize {
@@ -168,6 +183,11 @@ impl Session {
         Dataset::from_table(self, source::memory::open(schema, batches)?)
     }
 
+    /// Runs the future on the session's threads and waits for it.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+        Ok(self.runtime()?.block_on(future))
+    }
+
     pub(crate) fn runtime(&self) -> Result<&tokio::runtime::Runtime> {
         self.inner.runtime.as_ref().ok_or_else(|| Error::engine("the session is closed"))
     }
@@ -200,7 +220,7 @@ fn threads_from_environment() -> Result<usize> {
 
 /// What is switched off here is off for one of two reasons: it would make the answer depend on timing or on the number of
 /// threads, or it would move rows past each other. docs/decisions/0041-determinism.md has the list with reasons.
-fn config(partitions: usize) -> SessionConfig {
+pub(crate) fn config(partitions: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_batch_size(BATCH_ROWS)

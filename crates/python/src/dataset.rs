@@ -41,6 +41,26 @@ impl Session {
         })
     }
 
+    /// A session whose plans run on the cluster at this address.
+    #[staticmethod]
+    #[pyo3(signature = (address, tls=None, threads=None, retry_seconds=60))]
+    fn connect(
+        py: Python<'_>,
+        address: &str,
+        tls: Option<PathBuf>,
+        threads: Option<usize>,
+        retry_seconds: u64,
+    ) -> PyResult<Session> {
+        guard(py, || {
+            let connected = py.detach(|| {
+                let tls = tls.map(|folder| cluster::Tls::load(&folder)).transpose()?;
+                let options = SessionOptions { threads, memory_bytes_max: None };
+                cluster::connect(address, options, cluster::ClientOptions { tls, retry_seconds })
+            });
+            Ok(Session(connected.map_err(|error| dataset_error(py, error))?))
+        })
+    }
+
     #[getter]
     fn threads(&self) -> usize {
         self.0.threads()
@@ -316,6 +336,13 @@ impl Dataset {
         guard(py, || {
             let (batches, report) = query::run(py, bar, |watch| self.0.collect(watch))?;
             Ok((ArrowBatches::new(self.0.schema(), batches), report_dict(py, &report)?))
+        })
+    }
+
+    fn persist<'py>(&self, py: Python<'py>, bar: &Bound<'py, PyAny>) -> PyResult<(Dataset, Bound<'py, PyDict>)> {
+        guard(py, || {
+            let (persisted, report) = query::run(py, bar, |watch| self.0.persist(watch))?;
+            Ok((Dataset(persisted), report_dict(py, &report)?))
         })
     }
 

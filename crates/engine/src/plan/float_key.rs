@@ -20,6 +20,11 @@ pub(crate) fn float_key(expr: Expr) -> Expr {
     FLOAT_KEY.call(vec![expr])
 }
 
+/// The function itself.
+pub(crate) fn udf() -> Arc<ScalarUDF> {
+    FLOAT_KEY.clone()
+}
+
 #[derive(PartialEq, Eq, Hash, Debug)]
 struct FloatKey {
     signature: Signature,

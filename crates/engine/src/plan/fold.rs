@@ -61,6 +61,27 @@ impl FoldUdaf {
         Arc::new(AggregateUDF::from(self)).call(args)
     }
 
+    /// The same fold, seeing the run's cancel flag and counting into its report.
+    pub fn bound(&self, run: &Arc<RunState>) -> FoldUdaf {
+        FoldUdaf { run: Some(run.clone()), ..self.clone() }
+    }
+
+    pub fn fold(&self) -> &Fold {
+        &self.fold
+    }
+
+    pub fn output(&self) -> FoldOutput {
+        self.output
+    }
+
+    pub fn on_error(&self) -> OnError {
+        self.on_error
+    }
+
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
     fn work(&self, fields: &[FieldRef]) -> Result<FoldGroups> {
         let run = self.run.clone().ok_or_else(|| Error::engine("a fold was not started by a session"))?;
         // A step that reads nothing of the row has one argument all the same, which says how many rows there are.
@@ -179,7 +200,7 @@ pub(crate) fn bind(plan: LogicalPlan, run: &Arc<RunState>) -> DataFusionResult<L
         let Some(udaf) = call.func.inner().downcast_ref::<FoldUdaf>() else {
             return Ok(Transformed::no(Expr::AggregateFunction(call)));
         };
-        call.func = Arc::new(AggregateUDF::from(FoldUdaf { run: Some(run.clone()), ..udaf.clone() }));
+        call.func = Arc::new(AggregateUDF::from(udaf.bound(run)));
         Ok(Transformed::yes(Expr::AggregateFunction(call)))
     };
     let bound = plan.transform_up(|node| match node {

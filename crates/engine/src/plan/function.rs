@@ -218,7 +218,7 @@ struct PlannedCall {
 }
 
 impl FunctionExec {
-    fn new(input: Arc<dyn ExecutionPlan>, calls: Vec<Call>, role: Role, on_error: OnError) -> Result<FunctionExec> {
+    pub fn new(input: Arc<dyn ExecutionPlan>, calls: Vec<Call>, role: Role, on_error: OnError) -> Result<FunctionExec> {
         let input_schema = input.schema();
         let mut fields = input_schema.fields().to_vec();
         let mut planned = Vec::with_capacity(calls.len());
@@ -240,17 +240,27 @@ impl FunctionExec {
         Ok(FunctionExec { input, calls: planned, role, on_error, properties: Arc::new(properties), metrics })
     }
 
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.iter().map(|planned| planned.call.clone()).collect()
+    }
+
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    pub fn on_error(&self) -> OnError {
+        self.on_error
+    }
+
     fn over(&self, input: Arc<dyn ExecutionPlan>) -> DataFusionResult<FunctionExec> {
-        let calls = self.calls.iter().map(|planned| planned.call.clone()).collect();
-        FunctionExec::new(input, calls, self.role, self.on_error).map_err(failure::wrap)
+        FunctionExec::new(input, self.calls(), self.role, self.on_error).map_err(failure::wrap)
     }
 }
 
 impl DisplayAs for FunctionExec {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
-        let calls: Vec<Call> = self.calls.iter().map(|planned| planned.call.clone()).collect();
         f.write_str("FunctionExec: ")?;
-        describe(f, &calls, self.role, self.on_error)
+        describe(f, &self.calls(), self.role, self.on_error)
     }
 }
 

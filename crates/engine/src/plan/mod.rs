@@ -9,7 +9,7 @@ mod node;
 pub(crate) mod numeric;
 mod one_group;
 pub(crate) mod ordered;
-mod row_number;
+pub(crate) mod row_number;
 mod stable;
 
 pub(crate) use meter::MeterExec;

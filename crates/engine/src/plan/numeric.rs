@@ -35,10 +35,20 @@ pub(crate) enum NumericKind {
 
 /// The aggregate of an expression whose type is `Int64`, `UInt64` or `Float64`; extremes only of floats.
 pub(crate) fn numeric(kind: NumericKind, of: Expr, shown: &str) -> Expr {
+    Arc::new(udaf(kind, shown)).call(vec![of])
+}
+
+/// The aggregate function itself.
+pub(crate) fn udaf(kind: NumericKind, shown: &str) -> AggregateUDF {
     let types = vec![DataType::Int64, DataType::UInt64, DataType::Float64];
     let signature = Signature::uniform(1, types, Volatility::Immutable);
-    let udaf = AggregateUDF::from(Numeric { kind, shown: shown.to_owned(), signature });
-    Arc::new(udaf).call(vec![of])
+    AggregateUDF::from(Numeric { kind, shown: shown.to_owned(), signature })
+}
+
+/// What [`udaf`] made the function from, if it did.
+pub(crate) fn parts(aggregate: &AggregateUDF) -> Option<(NumericKind, &str)> {
+    let numeric = aggregate.inner().downcast_ref::<Numeric>()?;
+    Some((numeric.kind, &numeric.shown))
 }
 
 #[derive(PartialEq, Eq, Hash, Debug)]

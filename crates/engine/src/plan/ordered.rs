@@ -25,7 +25,6 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 
 use super::meter::MeterExec;
 use super::node::one_input;
-use crate::failure;
 use crate::run::RunState;
 
 /// Bytes of finished batches that may wait for the parts before theirs. The part whose turn it is never waits.
@@ -41,6 +40,9 @@ pub(crate) struct OrderedCoalesceExec {
     metrics: ExecutionPlanMetricsSet,
 }
 
+/// Parts that a worker of a cluster fetches at a time.
+const WORKER_PARTS: usize = 4;
+
 impl OrderedCoalesceExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, fetch: Option<usize>) -> OrderedCoalesceExec {
         let properties = PlanProperties::new(
@@ -50,6 +52,10 @@ impl OrderedCoalesceExec {
             input.boundedness(),
         );
         OrderedCoalesceExec { input, fetch, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
+    }
+
+    pub fn input(&self) -> &Arc<dyn ExecutionPlan> {
+        &self.input
     }
 
     fn over(&self, input: Arc<dyn ExecutionPlan>) -> DataFusionResult<OrderedCoalesceExec> {
@@ -77,7 +83,8 @@ impl ExecutionPlan for OrderedCoalesceExec {
         let stream = if parts == 1 {
             self.input.execute(0, context)?.boxed()
         } else {
-            let threads = RunState::of(&context).map_err(failure::wrap)?.threads();
+            // Without a run, this is the work of a cluster between two operators of ours.
+            let threads = RunState::of(&context).map_or(WORKER_PARTS, |run| run.threads());
             start_parts(self.input.clone(), context, parts, threads).boxed()
         };
         let state = (stream, self.fetch.unwrap_or(usize::MAX), metrics);

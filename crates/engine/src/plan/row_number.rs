@@ -31,6 +31,8 @@ pub(crate) struct RowNumberExec {
     input: Arc<dyn ExecutionPlan>,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
+    /// The number of each part in the whole plan, for a task that has some of them only.
+    parts: Option<Arc<[usize]>>,
 }
 
 impl RowNumberExec {
@@ -45,7 +47,12 @@ impl RowNumberExec {
             input.pipeline_behavior(),
             input.boundedness(),
         );
-        RowNumberExec { input, schema, properties: Arc::new(properties) }
+        RowNumberExec { input, schema, properties: Arc::new(properties), parts: None }
+    }
+
+    /// As [`RowNumberExec::new`], in a task that has only these parts of the whole plan.
+    pub fn of_parts(input: Arc<dyn ExecutionPlan>, parts: Arc<[usize]>) -> RowNumberExec {
+        RowNumberExec { parts: Some(parts), ..RowNumberExec::new(input) }
     }
 
     /// The number's column, at this position, as a sort key.
@@ -65,7 +72,7 @@ impl RowNumberExec {
     }
 
     fn over(&self, input: Arc<dyn ExecutionPlan>) -> DataFusionResult<RowNumberExec> {
-        Ok(RowNumberExec::new(input))
+        Ok(RowNumberExec { parts: self.parts.clone(), ..RowNumberExec::new(input) })
     }
 }
 
@@ -80,7 +87,8 @@ impl ExecutionPlan for RowNumberExec {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
         let schema = self.schema.clone();
-        let mut next = (partition as u64) << ROW_BITS;
+        let part = self.parts.as_ref().and_then(|parts| parts.get(partition)).copied().unwrap_or(partition);
+        let mut next = (part as u64) << ROW_BITS;
         let stream = self.input.execute(partition, context)?.map(move |batch| {
             let batch = batch?;
             let rows = batch.num_rows() as u64;

@@ -27,6 +27,8 @@ use crate::error::{Error, Result};
 use crate::failure;
 use crate::names;
 use crate::session::BATCH_ROWS;
+use crate::wire;
+use crate::wire::bytes::Writer;
 
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -256,6 +258,64 @@ struct CsvSource {
     reader: Arc<CsvReader>,
     metrics: ExecutionPlanMetricsSet,
 }
+
+/// Writes what a worker needs to make the source anew, after a mark of the caller's, and gives the columns it computes;
+/// `None` when it is not of this kind.
+pub(crate) fn write_source(
+    source: &dyn FileSource,
+    mark: impl FnOnce(&mut Writer),
+    writer: &mut Writer,
+) -> Option<ProjectionExprs> {
+    let source = source.downcast_ref::<CsvSource>()?;
+    mark(writer);
+    let CsvReader { dialect, files, compression, .. } = source.reader.as_ref();
+    writer.byte(dialect.delimiter);
+    writer.flag(dialect.header);
+    writer.optional(dialect.null.as_ref(), |writer, null| writer.text(null.as_str()));
+    writer.number(dialect.infer_rows as u64);
+    let number = COMPRESSIONS.iter().position(|known| known == compression)?;
+    writer.byte(number as u8);
+    writer.list(files.iter(), |writer, file| {
+        writer.text(&file.path.to_string_lossy());
+        writer.text(&file.shown);
+        writer.number(file.size_bytes);
+    });
+    Some(source.projection.source.clone())
+}
+
+/// The source that [`write_source`] wrote.
+pub(crate) fn read_source(
+    input: &mut wire::bytes::Reader<'_>,
+    schema: SchemaRef,
+    projection: ProjectionExprs,
+) -> Result<Arc<dyn FileSource>> {
+    let delimiter = input.byte()?;
+    let header = input.flag()?;
+    let null = input.optional(wire::bytes::Reader::text)?.map(|pattern| Regex::new(&pattern)).transpose();
+    let null = null.map_err(|error| Error::engine(format!("unusable null values: {error}")))?;
+    let infer_rows = input.number()? as usize;
+    let compression = COMPRESSIONS.get(usize::from(input.byte()?)).copied().ok_or_else(wire::bytes::malformed)?;
+    let files = input.list(|input| {
+        Ok(SourceFile { path: input.text()?.into(), shown: input.text()?, size_bytes: input.number()? })
+    })?;
+    let dialect = Dialect { delimiter, header, null, infer_rows };
+    let table_schema = TableSchema::from(schema.clone());
+    Ok(Arc::new(CsvSource {
+        projection: SplitProjection::new(table_schema.file_schema(), &projection),
+        table_schema,
+        reader: Arc::new(CsvReader { schema, dialect, files, compression }),
+        metrics: ExecutionPlanMetricsSet::new(),
+    }))
+}
+
+/// By the number they have on the wire.
+const COMPRESSIONS: [FileCompressionType; 5] = [
+    FileCompressionType::UNCOMPRESSED,
+    FileCompressionType::GZIP,
+    FileCompressionType::BZIP2,
+    FileCompressionType::XZ,
+    FileCompressionType::ZSTD,
+];
 
 impl FileSource for CsvSource {
     fn create_file_opener(

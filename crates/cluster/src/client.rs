@@ -1,0 +1,484 @@
+//! The client: brings plans to the scheduler, waits, and fetches the rows part after part. A scheduler that was started
+//! again, or an executor that went away with rows it had made, costs time only: the job is handed in anew.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ballista_core::client::BallistaClient;
+use ballista_core::error::BallistaError;
+use ballista_core::extension::BallistaConfigGrpcEndpoint;
+use ballista_core::serde::protobuf::execute_query_params::Query;
+use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
+use ballista_core::serde::protobuf::{
+    CancelJobParams, CleanJobDataParams, ExecuteQueryParams, GetJobMetricsParams, JobStageMetrics, KeyValuePair,
+    PartitionLocation, job_status, operator_metric,
+};
+use ballista_core::version::insert_version_header;
+use datafusion::catalog::TableProvider;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use engine::wire::{Hash, Outbox, own_error};
+use engine::{Remote, Run, Session, SessionOptions};
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+use crate::config::{MESSAGE_BYTES_MAX, settings};
+use crate::fragment::{ROW_ERRORS, ROWS_READ, read_error_count};
+use crate::service::ClusterClient;
+use crate::tls::Tls;
+use crate::{codec, cut};
+
+/// How a client behaves.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    pub tls: Option<Tls>,
+    /// How long a job is handed in anew when the scheduler cannot be reached.
+    pub retry_seconds: u64,
+}
+
+impl Default for ClientOptions {
+    fn default() -> ClientOptions {
+        ClientOptions { tls: None, retry_seconds: 60 }
+    }
+}
+
+/// A session whose plans run on the cluster with this scheduler: `fuseline://host:port` or `host:port`.
+pub fn connect(address: &str, session: SessionOptions, options: ClientOptions) -> engine::Result<Session> {
+    let client = Client::new(address, options)?;
+    let session = Session::new(session)?;
+    session.wait(client.check())??;
+    Ok(session.on(Arc::new(client)))
+}
+
+/// A cluster as a session sees it. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: String,
+    options: ClientOptions,
+    /// Ballista keeps the settings of a session under this name.
+    session_id: String,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.address)
+    }
+}
+
+/// Answers within seconds or is taken for dead, also when the other side hangs.
+pub(crate) fn patient(endpoint: Endpoint) -> Endpoint {
+    endpoint
+        .connect_timeout(Duration::from_secs(5))
+        .http2_keep_alive_interval(Duration::from_secs(5))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true)
+}
+
+/// A connection to the process at this address, made when it is needed.
+pub(crate) fn channel(address: &str, tls: Option<&Tls>) -> engine::Result<Channel> {
+    let wrong = |error: tonic::transport::Error| engine::Error::plan(format!("`{address}` is no address: {error:?}"));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut endpoint = patient(Endpoint::from_shared(format!("{scheme}://{address}")).map_err(wrong)?);
+    if let Some(tls) = tls {
+        endpoint = endpoint.tls_config(tls.client()).map_err(wrong)?;
+    }
+    Ok(endpoint.connect_lazy())
+}
+
+/// Why a job did not end well.
+enum Failure {
+    /// The same job may succeed: the scheduler or an executor went away.
+    Passing(String),
+    Final(DataFusionError),
+}
+
+/// A job that has succeeded: where its rows are.
+struct Finished {
+    id: String,
+    parts: Vec<PartitionLocation>,
+}
+
+/// A plan ready to be handed in, several times if need be.
+struct Job {
+    plan: Vec<u8>,
+    outbox: Outbox,
+    schema: datafusion::arrow::datatypes::SchemaRef,
+}
+
+impl Client {
+    pub fn new(address: &str, options: ClientOptions) -> engine::Result<Client> {
+        let address = address.strip_prefix("fuseline://").unwrap_or(address).trim_end_matches('/').to_owned();
+        if !address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+            return Err(engine::Error::plan_hint(
+                format!("`{address}` is no address of a cluster"),
+                "it is `fuseline://HOST:PORT` of the scheduler",
+            ));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let session_id = format!("fuseline-{}-{}", std::process::id(), now.as_nanos());
+        Ok(Client { inner: Arc::new(Inner { address, options, session_id }) })
+    }
+
+    /// Whether somebody is there.
+    async fn check(&self) -> engine::Result<()> {
+        let channel = self.channel()?;
+        ClusterClient::new(channel).quarantined(&[]).await.map(|_| ()).map_err(|status| self.unreachable(&status))
+    }
+
+    fn unreachable(&self, status: &Status) -> engine::Error {
+        let reason = match status.code() {
+            Code::Unimplemented => "no Fuseline scheduler answers there".to_owned(),
+            _ => status.message().to_owned(),
+        };
+        engine::Error::engine_hint(
+            format!("cannot reach the cluster at `{}`: {reason}", self.inner.address),
+            "check that `fuseline scheduler` runs there, and that both sides use `--tls` or neither",
+        )
+    }
+
+    fn channel(&self) -> engine::Result<Channel> {
+        channel(&self.inner.address, self.inner.options.tls.as_ref())
+    }
+
+    fn scheduler(&self, channel: Channel) -> SchedulerGrpcClient<Channel> {
+        SchedulerGrpcClient::new(channel)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run) -> Result<Job> {
+        let mut outbox = Outbox::default();
+        let cut = cut::cut(plan, run.sequential(), &mut outbox)?;
+        let plan_bytes = codec::encode(cut)?;
+        if plan_bytes.len() > MESSAGE_BYTES_MAX {
+            return Err(codec::wrap(engine::Error::plan_hint(
+                format!("the plan has {} MiB: the rows in memory travel inside it", plan_bytes.len() >> 20),
+                "write them to a file that the executors can read, and read that",
+            )));
+        }
+        Ok(Job { plan: plan_bytes, outbox, schema: plan.schema() })
+    }
+
+    /// Hands the job in, anew while the scheduler cannot be reached, and waits for its end.
+    async fn finish(&self, job: &Job, run: &Run) -> Result<Finished> {
+        let started = Instant::now();
+        let patience = Duration::from_secs(self.inner.options.retry_seconds);
+        loop {
+            let reason = match self.attempt(job, run).await {
+                Ok(finished) => return Ok(finished),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(reason)) => reason,
+            };
+            if started.elapsed() > patience || run.cancelled() {
+                return Err(codec::wrap(engine::Error::engine_hint(
+                    format!("the cluster at `{}` did not finish the job: {reason}", self.inner.address),
+                    "see the log of the scheduler",
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    async fn attempt(&self, job: &Job, run: &Run) -> Result<Finished, Failure> {
+        let channel = self.channel().map_err(|error| Failure::Final(codec::wrap(error)))?;
+        let cluster = ClusterClient::new(channel.clone());
+        let hashes: Vec<Hash> = job.outbox.functions.iter().map(|(_, hash)| *hash).collect();
+        check_quarantine(&cluster, &hashes).await?;
+        cluster.put(job.outbox.blobs.iter()).await.map_err(status_failure)?;
+        let mut scheduler = self.scheduler(channel);
+        let pair = |(key, value): (&str, String)| KeyValuePair { key: key.to_owned(), value: Some(value) };
+        let mut request = Request::new(ExecuteQueryParams {
+            query: Some(Query::PhysicalPlan(job.plan.clone())),
+            settings: settings(self.inner.options.tls.is_some()).into_iter().map(pair).collect(),
+            session_id: self.inner.session_id.clone(),
+            operation_id: String::new(),
+        });
+        insert_version_header(request.metadata_mut());
+        let mut updates = scheduler.execute_query_push(request).await.map_err(status_failure)?.into_inner();
+        let mut guard = CancelJob { scheduler: Some(scheduler.clone()), id: None };
+        loop {
+            let Some(update) = updates.message().await.map_err(status_failure)? else {
+                return Err(Failure::Passing("the scheduler hung up".to_owned()));
+            };
+            let Some(status) = update.status else { continue };
+            guard.id = Some(status.job_id.clone());
+            match status.status {
+                Some(job_status::Status::Failed(failed)) => {
+                    guard.scheduler = None;
+                    check_quarantine(&cluster, &hashes).await?;
+                    return Err(job_failure(&failed.error));
+                }
+                Some(job_status::Status::Successful(done)) => {
+                    guard.scheduler = None;
+                    count(&mut scheduler, &status.job_id, run).await;
+                    let mut parts = done.partition_location;
+                    parts.sort_by_key(|part| {
+                        (part.partition_id.as_ref().map(|id| id.partition_id), part.map_partition_id, part.file_id)
+                    });
+                    return Ok(Finished { id: status.job_id, parts });
+                }
+                Some(job_status::Status::Queued(_) | job_status::Status::Running(_)) | None => {}
+            }
+        }
+    }
+
+    /// The rows of one part.
+    async fn fetch(&self, part: PartitionLocation) -> Result<SendableRecordBatchStream, BallistaError> {
+        let layout = part.layout();
+        let missing = || BallistaError::Internal("a part of the result is nowhere".to_owned());
+        let executor = part.executor_meta.ok_or_else(missing)?;
+        let id = part.partition_id.ok_or_else(missing)?;
+        let tls = self.inner.options.tls.as_ref();
+        let endpoint = tls.map(|tls| Arc::new(BallistaConfigGrpcEndpoint::new(tls.endpoints())));
+        let port = executor.port as u16;
+        let mut client =
+            BallistaClient::try_new(&executor.host, port, MESSAGE_BYTES_MAX, tls.is_some(), endpoint, 2, 100, 0, 0)
+                .await?;
+        client.fetch_partition_proxied(&executor.id, &id.into(), part.file_id, layout, &executor.host, port, true).await
+    }
+
+    /// Runs the job and gives its rows. When an executor is lost with rows that nobody has fetched yet, the job runs
+    /// again; the same job gives the same rows, so those already given are skipped.
+    async fn rows(self, job: Job, run: Run) -> Result<SendableRecordBatchStream> {
+        let finished = self.finish(&job, &run).await?;
+        let schema = job.schema.clone();
+        let state =
+            Rows { client: self, job, run, finished: Some(finished), part: 0, batches: None, given: 0, skip: 0 };
+        let rows = futures::stream::try_unfold(state, |mut state| async move {
+            Ok(state.next().await?.map(|batch| (batch, state)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+    }
+
+    async fn metrics(&self, id: &str) -> Result<Vec<JobStageMetrics>, Status> {
+        let channel = self.channel().map_err(|error| Status::internal(error.to_string()))?;
+        metrics(&mut self.scheduler(channel), id).await
+    }
+
+    /// Lets the executors forget what the job made.
+    async fn clean(&self, id: String) {
+        if let Ok(channel) = self.channel() {
+            let _ = self
+                .scheduler(channel)
+                .clean_job_data(CleanJobDataParams { job_id: id, remove_stage_ids: Vec::new() })
+                .await;
+        }
+    }
+}
+
+/// Fetching the rows of a job.
+struct Rows {
+    client: Client,
+    job: Job,
+    run: Run,
+    finished: Option<Finished>,
+    /// The part that comes next.
+    part: usize,
+    batches: Option<SendableRecordBatchStream>,
+    /// Rows given to the reader.
+    given: usize,
+    /// Rows that the reader has had before the job was run again.
+    skip: usize,
+}
+
+/// How often a job is run again because rows were lost before they were fetched.
+const LOSSES_MAX: usize = 4;
+
+impl Rows {
+    async fn next(&mut self) -> Result<Option<datafusion::arrow::record_batch::RecordBatch>> {
+        let mut losses = 0;
+        loop {
+            let batch = match self.step().await {
+                Ok(batch) => batch,
+                Err(reason) if losses < LOSSES_MAX => {
+                    losses += 1;
+                    self.again(&reason).await?;
+                    continue;
+                }
+                Err(reason) => return Err(codec::wrap(engine::Error::engine(format!("rows were lost: {reason}")))),
+            };
+            let Some(batch) = batch else {
+                if let Some(finished) = self.finished.take() {
+                    self.client.clean(finished.id).await;
+                }
+                return Ok(None);
+            };
+            let rows = batch.num_rows();
+            if rows <= self.skip {
+                self.skip -= rows;
+                continue;
+            }
+            let batch = batch.slice(self.skip, rows - self.skip);
+            self.skip = 0;
+            self.given += batch.num_rows();
+            return Ok(Some(batch));
+        }
+    }
+
+    /// The next batch of any part; an error means that the rows are gone.
+    async fn step(&mut self) -> Result<Option<datafusion::arrow::record_batch::RecordBatch>, String> {
+        loop {
+            if let Some(batches) = &mut self.batches {
+                match batches.try_next().await.map_err(|error| error.to_string())? {
+                    Some(batch) => return Ok(Some(batch)),
+                    None => self.batches = None,
+                }
+            }
+            let Some(part) = self.finished.as_ref().and_then(|finished| finished.parts.get(self.part)) else {
+                return Ok(None);
+            };
+            let batches = self.client.fetch(part.clone()).await.map_err(|error| error.to_string())?;
+            self.part += 1;
+            self.batches = Some(batches);
+        }
+    }
+
+    async fn again(&mut self, _reason: &str) -> Result<()> {
+        if let Some(finished) = self.finished.take() {
+            self.client.clean(finished.id).await;
+        }
+        // The report of the first run stands: it counted the same rows.
+        let uncounted = Run::new(1, self.run.sequential());
+        self.finished = Some(self.client.finish(&self.job, &uncounted).await?);
+        (self.part, self.batches, self.skip) = (0, None, self.given);
+        Ok(())
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        // A reader that went away early leaves rows behind.
+        if let (Some(finished), Ok(runtime)) = (self.finished.take(), tokio::runtime::Handle::try_current()) {
+            let client = self.client.clone();
+            runtime.spawn(async move { client.clean(finished.id).await });
+        }
+    }
+}
+
+/// Stops a job whose waiting client went away.
+struct CancelJob {
+    scheduler: Option<SchedulerGrpcClient<Channel>>,
+    id: Option<String>,
+}
+
+impl Drop for CancelJob {
+    fn drop(&mut self) {
+        if let (Some(mut scheduler), Some(job_id), Ok(runtime)) =
+            (self.scheduler.take(), self.id.take(), tokio::runtime::Handle::try_current())
+        {
+            runtime.spawn(async move {
+                let _ = scheduler.cancel_job(CancelJobParams { job_id }).await;
+            });
+        }
+    }
+}
+
+fn status_failure(status: Status) -> Failure {
+    match status.code() {
+        Code::Unavailable | Code::Cancelled | Code::Unknown | Code::DeadlineExceeded => {
+            Failure::Passing(status.message().to_owned())
+        }
+        _ => match engine::wire::error_from_text(status.message()) {
+            Some(error) => Failure::Final(codec::wrap(error)),
+            None => Failure::Final(codec::wrap(engine::Error::engine(status.message().to_owned()))),
+        },
+    }
+}
+
+/// What Ballista says of a failed job, in our words where it is ours.
+fn job_failure(text: &str) -> Failure {
+    if let Some(error) = engine::wire::error_from_text(text) {
+        return Failure::Final(codec::wrap(error));
+    }
+    if text.contains("heartbeat timed out") || text.contains("No executors") || text.contains("no executors") {
+        return Failure::Passing(text.to_owned());
+    }
+    let error = DataFusionError::Execution(text.to_owned());
+    Failure::Final(codec::wrap(own_error(&error).unwrap_or_else(|| engine::Error::engine(first_sentence(text)))))
+}
+
+fn first_sentence(text: &str) -> String {
+    let text = text.split("\nbacktrace").next().unwrap_or(text).trim();
+    text.chars().take(600).collect()
+}
+
+async fn check_quarantine(cluster: &ClusterClient, hashes: &[Hash]) -> Result<(), Failure> {
+    let names = cluster.quarantined(hashes).await.map_err(status_failure)?;
+    match names.first() {
+        None => Ok(()),
+        Some(name) => Err(Failure::Final(codec::wrap(engine::Error::engine_hint(
+            format!("the kernel of `{name}` took two executors down and is in quarantine"),
+            "this is a defect of Fuseline; please report it with the program that shows it",
+        )))),
+    }
+}
+
+async fn metrics(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str) -> Result<Vec<JobStageMetrics>, Status> {
+    let request = GetJobMetricsParams { job_id: id.to_owned() };
+    Ok(scheduler.get_job_metrics(request).await?.into_inner().stages)
+}
+
+/// Adds what the fragments of the job counted. A report that cannot be had is no reason to lose the result.
+async fn count(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str, run: &Run) {
+    let Ok(stages) = metrics(scheduler, id).await else { return };
+    for (name, value) in counts(&stages) {
+        if name == ROWS_READ {
+            run.count_read(value);
+        } else if let Some(count) = read_error_count(&name, value) {
+            run.count_error(&count);
+        }
+    }
+}
+
+/// The sums of what the fragments counted, by name.
+fn counts(stages: &[JobStageMetrics]) -> HashMap<String, u64> {
+    let mut sums = HashMap::new();
+    for metric in stages.iter().flat_map(|stage| &stage.operators).flat_map(|operator| &operator.metrics) {
+        if let Some(operator_metric::Metric::Count(count)) = &metric.metric
+            && (count.name == ROWS_READ || count.name.starts_with(ROW_ERRORS))
+        {
+            *sums.entry(count.name.clone()).or_insert(0) += count.value;
+        }
+    }
+    sums
+}
+
+impl Remote for Client {
+    fn start(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, Result<SendableRecordBatchStream>> {
+        let client = self.clone();
+        Box::pin(async move {
+            let job = client.job(&plan, &run)?;
+            client.rows(job, run).await
+        })
+    }
+
+    fn persist(
+        &self,
+        _plan: Arc<dyn ExecutionPlan>,
+        _run: Run,
+    ) -> BoxFuture<'static, engine::Result<Arc<dyn TableProvider>>> {
+        Box::pin(async move { Err(engine::Error::plan("`persist` does not run on a cluster yet")) })
+    }
+
+    fn analyze(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, engine::Result<String>> {
+        let client = self.clone();
+        Box::pin(async move {
+            let job = client.job(&plan, &run).map_err(engine::wire::to_error)?;
+            let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
+            let stages = client.metrics(&finished.id).await.map_err(|status| client.unreachable(&status))?;
+            client.clean(finished.id).await;
+            Ok(crate::explain::stages(&stages))
+        })
+    }
+}

@@ -1,0 +1,328 @@
+//! The bytes of plans. [`WireCodec`] is for what Ballista sees: its own operators, DataFusion's, fragments and our file
+//! sources. [`encode_inside`] and [`decode_inside`] are for what is inside a fragment, which only clients and executors
+//! look into.
+
+use std::fmt;
+use std::io::Cursor;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ballista_core::serde::BallistaPhysicalExtensionCodec;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::common::{Result, internal_err};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::object_store::path::Path;
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec, PhysicalProtoConverterExtension};
+use datafusion_proto::protobuf::PhysicalPlanNode;
+use engine::Run;
+use engine::wire::bytes::{Reader, Writer};
+use engine::wire::{Inbox, Outbox, Scope, error_to_text};
+
+use crate::fragment::{FragmentExec, Spec};
+use crate::stub::StubExec;
+
+/// The first byte of an operator that DataFusion does not know.
+mod tag {
+    pub const BALLISTA: u8 = 0;
+    pub const FRAGMENT: u8 = 1;
+    pub const FILES: u8 = 2;
+    pub const PLACE: u8 = 3;
+    pub const OPERATOR: u8 = 4;
+}
+
+/// An error of ours on its way through DataFusion.
+pub(crate) fn wrap(error: engine::Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// The plan that Ballista gets.
+pub(crate) fn encode(plan: Arc<dyn ExecutionPlan>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    PhysicalPlanNode::try_from_physical_plan(plan, &WireCodec::default())?.try_encode(&mut bytes)?;
+    Ok(bytes)
+}
+
+pub(crate) fn schema_bytes(schema: &SchemaRef) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    StreamWriter::try_new(&mut bytes, schema)?.finish()?;
+    Ok(bytes)
+}
+
+pub(crate) fn schema_of(bytes: &[u8]) -> engine::Result<SchemaRef> {
+    let reader = StreamReader::try_new(Cursor::new(bytes), None);
+    Ok(reader.map_err(|error| engine::Error::engine(format!("a plan's columns are damaged: {error}")))?.schema())
+}
+
+/// What Ballista sees.
+#[derive(Debug, Default)]
+pub(crate) struct WireCodec {
+    ballista: BallistaPhysicalExtensionCodec,
+}
+
+impl PhysicalExtensionCodec for WireCodec {
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        ctx: &TaskContext,
+        proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut reader = Reader::new(buf);
+        match reader.byte().map_err(wrap)? {
+            tag::BALLISTA => self.ballista.try_decode(reader.rest(), inputs, ctx, proto_converter),
+            tag::FRAGMENT => {
+                let spec = Spec::read(&mut reader).map_err(wrap)?;
+                if spec.whole.len() != inputs.len() {
+                    return internal_err!("a fragment with {} inputs for {}", inputs.len(), spec.whole.len());
+                }
+                Ok(Arc::new(FragmentExec::new(Arc::new(spec), inputs.to_vec())))
+            }
+            tag::FILES => read_files(&mut reader, ctx),
+            _ => internal_err!("an operator of another version"),
+        }
+    }
+
+    fn try_encode(
+        &self,
+        node: Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        let mut writer = Writer::default();
+        if let Some(fragment) = node.downcast_ref::<FragmentExec>() {
+            writer.byte(tag::FRAGMENT);
+            fragment.spec().write(&mut writer)?;
+        } else if write_files(&mut writer, &node)? {
+        } else {
+            writer.byte(tag::BALLISTA);
+            let mut inner = Vec::new();
+            self.ballista.try_encode(node, &mut inner, proto_converter)?;
+            writer.raw(&inner);
+        }
+        buf.extend(writer.finish());
+        Ok(())
+    }
+
+    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        buf.extend(engine::wire::encode_scalar(node).unwrap_or_default());
+        Ok(())
+    }
+
+    fn try_decode_udf(&self, _name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        engine::wire::decode_scalar(buf).map_err(wrap)
+    }
+}
+
+/// Writes a scan of files whose format is ours; false when it is something else.
+fn write_files(writer: &mut Writer, node: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+    let Some(scan) = node.downcast_ref::<DataSourceExec>() else { return Ok(false) };
+    let Some(config) = scan.data_source().as_ref().downcast_ref::<FileScanConfig>() else { return Ok(false) };
+    let Some((source, projection)) = engine::wire::encode_source(config.file_source.as_ref()) else {
+        return Ok(false);
+    };
+    let schema = config.file_source.table_schema().file_schema().clone();
+    writer.byte(tag::FILES);
+    writer.block(&source);
+    writer.block(&schema_bytes(&schema)?);
+    writer.block(&projection_bytes(&schema, &projection)?);
+    writer.optional(config.limit, |writer, limit| writer.number(limit as u64));
+    writer.list(config.file_groups.iter(), |writer, group| {
+        writer.list(group.files().iter(), |writer, file| {
+            writer.text(file.object_meta.location.as_ref());
+            writer.number(file.object_meta.size);
+            writer.optional(file.range.as_ref(), |writer, range| {
+                writer.number(range.start as u64);
+                writer.number(range.end as u64);
+            });
+        });
+    });
+    Ok(true)
+}
+
+fn read_files(reader: &mut Reader<'_>, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>> {
+    let source = reader.block().map_err(wrap)?;
+    let schema = schema_of(reader.block().map_err(wrap)?).map_err(wrap)?;
+    let projection = projection_of(reader.block().map_err(wrap)?, context)?;
+    let limit = reader.optional(Reader::number).map_err(wrap)?;
+    let groups = reader.list(|reader| reader.list(read_file)).map_err(wrap)?;
+    let source = engine::wire::decode_source(source, schema, projection).map_err(wrap)?;
+    let scan = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+        .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
+        .with_limit(limit.map(|limit| limit as usize))
+        .with_preserve_order(true)
+        .build();
+    Ok(DataSourceExec::from_data_source(scan))
+}
+
+fn read_file(reader: &mut Reader<'_>) -> engine::Result<PartitionedFile> {
+    let path = reader.text()?;
+    let mut file = PartitionedFile::new(String::new(), reader.number()?);
+    file.object_meta.location =
+        Path::parse(&path).map_err(|error| engine::Error::engine(format!("cannot read `{path}`: {error}")))?;
+    let range = reader.optional(|reader| Ok((reader.number()?, reader.number()?)))?;
+    Ok(match range {
+        Some((start, end)) => file.with_range(start as i64, end as i64),
+        None => file,
+    })
+}
+
+/// Expressions over the columns of a schema, as a plan of one operator.
+fn projection_bytes(schema: &SchemaRef, projection: &ProjectionExprs) -> Result<Vec<u8>> {
+    let input = Arc::new(EmptyExec::new(schema.clone()));
+    encode(Arc::new(ProjectionExec::try_new(projection.iter().cloned().collect::<Vec<_>>(), input)?))
+}
+
+fn projection_of(bytes: &[u8], context: &TaskContext) -> Result<ProjectionExprs> {
+    let plan = PhysicalPlanNode::try_decode(bytes)?.try_into_physical_plan(context, &WireCodec::default())?;
+    match plan.downcast_ref::<ProjectionExec>() {
+        Some(projection) => Ok(ProjectionExprs::new(projection.expr().iter().cloned().collect::<Vec<_>>())),
+        None => internal_err!("a scan without its columns"),
+    }
+}
+
+/// The operators of a fragment.
+pub(crate) fn encode_inside(plan: &Arc<dyn ExecutionPlan>, outbox: &mut Outbox) -> Result<Vec<u8>> {
+    let codec = InsideWriter { outbox: Mutex::new(std::mem::take(outbox)) };
+    let mut bytes = Vec::new();
+    let encoded = PhysicalPlanNode::try_from_physical_plan(plan.clone(), &codec);
+    *outbox = codec.outbox.into_inner().unwrap_or_else(PoisonError::into_inner);
+    encoded?.try_encode(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The operators of a fragment over these inputs.
+pub(crate) fn decode_inside(
+    bytes: &[u8],
+    inputs: &[Arc<dyn ExecutionPlan>],
+    inbox: Arc<dyn Inbox>,
+    run: &Run,
+    parts: &Arc<[usize]>,
+    context: &TaskContext,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let codec = InsideReader { inputs: inputs.to_vec(), inbox, run: run.clone(), parts: parts.clone() };
+    PhysicalPlanNode::try_decode(bytes)?.try_into_physical_plan(context, &codec)
+}
+
+#[derive(Debug)]
+struct InsideWriter {
+    outbox: Mutex<Outbox>,
+}
+
+impl InsideWriter {
+    fn with_outbox<T>(&self, body: impl FnOnce(&mut Outbox) -> T) -> T {
+        body(&mut self.outbox.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl PhysicalExtensionCodec for InsideWriter {
+    fn try_decode(
+        &self,
+        _buf: &[u8],
+        _inputs: &[Arc<dyn ExecutionPlan>],
+        _ctx: &TaskContext,
+        _proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        internal_err!("only writes")
+    }
+
+    fn try_encode(
+        &self,
+        node: Arc<dyn ExecutionPlan>,
+        buf: &mut Vec<u8>,
+        _proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        let mut writer = Writer::default();
+        if let Some(stub) = node.downcast_ref::<StubExec>() {
+            writer.byte(tag::PLACE);
+            writer.number(stub.index as u64);
+        } else if let Some(bytes) = self.with_outbox(|outbox| engine::wire::encode_node(&node, outbox)) {
+            writer.byte(tag::OPERATOR);
+            writer.raw(&bytes.map_err(|error| DataFusionError::Execution(error_to_text(&error)))?);
+        } else {
+            let message = format!("the operator `{}` cannot run on a cluster", node.name());
+            // DataFusion makes a sentence of its own of it.
+            return Err(DataFusionError::Execution(error_to_text(&engine::Error::plan(message))));
+        }
+        buf.extend(writer.finish());
+        Ok(())
+    }
+
+    fn try_encode_udf(&self, node: &ScalarUDF, buf: &mut Vec<u8>) -> Result<()> {
+        buf.extend(engine::wire::encode_scalar(node).unwrap_or_default());
+        Ok(())
+    }
+
+    fn try_encode_udaf(&self, node: &AggregateUDF, buf: &mut Vec<u8>) -> Result<()> {
+        if let Some(bytes) = self.with_outbox(|outbox| engine::wire::encode_aggregate(node, outbox)) {
+            buf.extend(bytes.map_err(wrap)?);
+        }
+        Ok(())
+    }
+}
+
+struct InsideReader {
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    inbox: Arc<dyn Inbox>,
+    run: Run,
+    parts: Arc<[usize]>,
+}
+
+impl InsideReader {
+    fn scope(&self) -> Scope<'_> {
+        Scope { inbox: self.inbox.as_ref(), run: &self.run, parts: &self.parts }
+    }
+}
+
+impl fmt::Debug for InsideReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InsideReader")
+    }
+}
+
+impl PhysicalExtensionCodec for InsideReader {
+    fn try_decode(
+        &self,
+        buf: &[u8],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        _ctx: &TaskContext,
+        _proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut reader = Reader::new(buf);
+        match reader.byte().map_err(wrap)? {
+            tag::PLACE => match self.inputs.get(reader.number().map_err(wrap)? as usize) {
+                Some(input) => Ok(input.clone()),
+                None => internal_err!("a fragment has a place for no input"),
+            },
+            tag::OPERATOR => engine::wire::decode_node(reader.rest(), inputs, &self.scope()).map_err(wrap),
+            _ => internal_err!("an operator of another version"),
+        }
+    }
+
+    fn try_encode(
+        &self,
+        _node: Arc<dyn ExecutionPlan>,
+        _buf: &mut Vec<u8>,
+        _proto_converter: &dyn PhysicalProtoConverterExtension,
+    ) -> Result<()> {
+        internal_err!("only reads")
+    }
+
+    fn try_decode_udf(&self, _name: &str, buf: &[u8]) -> Result<Arc<ScalarUDF>> {
+        engine::wire::decode_scalar(buf).map_err(wrap)
+    }
+
+    fn try_decode_udaf(&self, _name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
+        engine::wire::decode_aggregate(buf, &self.scope()).map(Arc::new).map_err(wrap)
+    }
+}

@@ -1,0 +1,69 @@
+//! The stages of a job that ran, with the rows and times of every operator, fragments opened.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use ballista_core::serde::protobuf::{JobStageMetrics, OperatorWithMetrics, operator_metric::Metric};
+
+/// One block a stage: the operators as `explain` shows them, each with what it counted.
+pub(crate) fn stages(stages: &[JobStageMetrics]) -> String {
+    let mut out = String::new();
+    for stage in stages {
+        // Writing into a string does not fail.
+        let _ = writeln!(out, "stage {}: {} parts", stage.stage_id, stage.partitions);
+        for operator in &stage.operators {
+            write_operator(&mut out, operator);
+        }
+    }
+    out
+}
+
+fn write_operator(out: &mut String, operator: &OperatorWithMetrics) {
+    let indent = "  ".repeat(operator.depth as usize + 1);
+    let counted = named(operator);
+    let Some(inside) = operator.operator_desc.strip_prefix("FragmentExec:\n") else {
+        let text = operator.operator_desc.lines().next().unwrap_or_default();
+        let _ = writeln!(out, "{indent}{text}{}", shown(&counted, ""));
+        return;
+    };
+    for (place, line) in inside.lines().enumerate() {
+        let _ = writeln!(out, "{indent}{line}{}", shown(&counted, &format!("{place}.")));
+    }
+}
+
+/// The sums over all tasks, by name.
+fn named(operator: &OperatorWithMetrics) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for metric in &operator.metrics {
+        let (name, value) = match &metric.metric {
+            Some(Metric::OutputRows(value)) => ("output_rows".to_owned(), *value),
+            Some(Metric::ElapseTime(value)) => ("elapsed_compute".to_owned(), *value),
+            Some(Metric::SpillCount(value)) => ("spill_count".to_owned(), *value),
+            Some(Metric::SpilledBytes(value)) => ("spilled_bytes".to_owned(), *value),
+            Some(Metric::OutputBytes(value)) => ("output_bytes".to_owned(), *value),
+            Some(Metric::Count(count)) => (count.name.clone(), count.value),
+            _ => continue,
+        };
+        *sums.entry(name).or_insert(0) += value;
+    }
+    sums
+}
+
+fn shown(counted: &BTreeMap<String, u64>, prefix: &str) -> String {
+    let value = |name: &str| counted.get(&format!("{prefix}{name}")).copied();
+    let mut parts = Vec::new();
+    if let Some(rows) = value("output_rows") {
+        parts.push(format!("rows={rows}"));
+    }
+    if let Some(bytes) = value("output_bytes") {
+        parts.push(format!("bytes={bytes}"));
+    }
+    if let Some(nanoseconds) = value("elapsed_compute") {
+        parts.push(format!("time={:?}", Duration::from_nanos(nanoseconds)));
+    }
+    if let Some(bytes) = value("spilled_bytes").filter(|bytes| *bytes > 0) {
+        parts.push(format!("spilled_bytes={bytes}"));
+    }
+    if parts.is_empty() { String::new() } else { format!(", metrics=[{}]", parts.join(", ")) }
+}

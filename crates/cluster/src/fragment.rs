@@ -1,0 +1,325 @@
+//! A fragment of a plan: operators that Ballista carries without looking into them. On the client and the scheduler it is
+//! bytes with a schema and a number of parts; on an executor it becomes the operators again when the first part is run.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements, Partitioning,
+    PlanProperties,
+};
+use engine::wire::bytes::{Reader, Writer};
+use engine::wire::{Hash, error_to_text};
+use engine::{ErrorCount, Run};
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::OnceCell;
+
+use crate::codec;
+use crate::site::Site;
+
+/// What travels of a fragment.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    /// The operators, with places for the inputs ([`codec::decode_inside`]).
+    pub payload: Vec<u8>,
+    pub schema: SchemaRef,
+    /// For each input: every task needs all of it.
+    pub whole: Vec<bool>,
+    /// The input whose parts are the fragment's; `None` when it has one part whatever its inputs have.
+    pub follows: Option<usize>,
+    pub sequential: bool,
+    /// What the payload refers to.
+    pub blobs: Vec<Hash>,
+    /// Names and hashes of the functions in it.
+    pub functions: Vec<(String, Hash)>,
+    /// For people.
+    pub shown: String,
+}
+
+impl Spec {
+    pub fn write(&self, writer: &mut Writer) -> Result<()> {
+        writer.block(&self.payload);
+        writer.block(&codec::schema_bytes(&self.schema)?);
+        writer.list(self.whole.iter(), |writer, whole| writer.flag(*whole));
+        writer.optional(self.follows, |writer, index| writer.number(index as u64));
+        writer.flag(self.sequential);
+        writer.list(self.blobs.iter(), |writer, hash| writer.raw(hash));
+        writer.list(self.functions.iter(), |writer, (name, hash)| {
+            writer.text(name);
+            writer.raw(hash);
+        });
+        writer.text(&self.shown);
+        Ok(())
+    }
+
+    pub fn read(reader: &mut Reader<'_>) -> engine::Result<Spec> {
+        Ok(Spec {
+            payload: reader.block()?.to_vec(),
+            schema: codec::schema_of(reader.block()?)?,
+            whole: reader.list(Reader::flag)?,
+            follows: reader.optional(|reader| Ok(reader.number()? as usize))?,
+            sequential: reader.flag()?,
+            blobs: reader.list(Reader::hash)?,
+            functions: reader.list(|reader| Ok((reader.text()?, reader.hash()?)))?,
+            shown: reader.text()?,
+        })
+    }
+}
+
+/// The operator that Ballista sees.
+#[derive(Debug)]
+pub(crate) struct FragmentExec {
+    spec: Arc<Spec>,
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    properties: Arc<PlanProperties>,
+    /// Present on an executor.
+    work: Option<Arc<Work>>,
+}
+
+/// A fragment that runs: what its parts share.
+#[derive(Debug)]
+struct Work {
+    site: Arc<Site>,
+    /// The numbers of the task's parts in the whole plan.
+    parts: Arc<[usize]>,
+    run: Run,
+    inside: OnceCell<Inside>,
+}
+
+/// The operators of a fragment that runs.
+#[derive(Clone, Debug)]
+struct Inside {
+    plan: Arc<dyn ExecutionPlan>,
+    /// Where they end and the rest of the stage begins.
+    inputs: Vec<Arc<dyn ExecutionPlan>>,
+    context: Arc<TaskContext>,
+}
+
+impl FragmentExec {
+    pub fn new(spec: Arc<Spec>, inputs: Vec<Arc<dyn ExecutionPlan>>) -> FragmentExec {
+        let parts = match spec.follows.and_then(|index| inputs.get(index)) {
+            Some(input) => input.output_partitioning().partition_count(),
+            None => 1,
+        };
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(spec.schema.clone()),
+            Partitioning::UnknownPartitioning(parts),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        FragmentExec { spec, inputs, properties: Arc::new(properties), work: None }
+    }
+
+    pub fn spec(&self) -> &Arc<Spec> {
+        &self.spec
+    }
+
+    /// The fragment, ready to run here, in a task that has these parts of the whole plan.
+    pub fn at(&self, site: &Arc<Site>, parts: &Arc<[usize]>) -> FragmentExec {
+        let run = Run::new(site.threads(), self.spec.sequential);
+        let work = Work { site: site.clone(), parts: parts.clone(), run, inside: OnceCell::new() };
+        FragmentExec { work: Some(Arc::new(work)), ..FragmentExec::new(self.spec.clone(), self.inputs.clone()) }
+    }
+}
+
+impl DisplayAs for FragmentExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "FragmentExec:\n{}", self.spec.shown.trim_end())
+    }
+}
+
+impl ExecutionPlan for FragmentExec {
+    fn name(&self) -> &str {
+        "FragmentExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        self.inputs.iter().collect()
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        let requirement = |whole: &bool| match whole {
+            true => Distribution::SinglePartition,
+            false => Distribution::UnspecifiedDistribution,
+        };
+        InputDistributionRequirements::new(self.spec.whole.iter().map(requirement).collect())
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.inputs.len()]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true; self.inputs.len()]
+    }
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.len() != self.inputs.len() {
+            return internal_err!("a fragment has {} inputs", self.inputs.len());
+        }
+        Ok(Arc::new(FragmentExec { work: self.work.clone(), ..FragmentExec::new(self.spec.clone(), children) }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let Some(work) = self.work.clone() else { return internal_err!("a fragment runs on an executor") };
+        let (spec, inputs) = (self.spec.clone(), self.inputs.clone());
+        let schema = spec.schema.clone();
+        let guard = CancelGuard { run: work.run.clone(), done: AtomicBool::new(false) };
+        let started = async move {
+            let inside = work.inside(&spec, &inputs, &context).await?;
+            let batches = inside.plan.execute(partition, inside.context)?;
+            check_schema(&spec, &batches)?;
+            Ok::<SendableRecordBatchStream, DataFusionError>(batches)
+        };
+        let batches = futures::stream::once(started).try_flatten().map_err(travelling);
+        let end = futures::stream::once(async move {
+            guard.done.store(true, Ordering::Relaxed);
+            None
+        });
+        let batches = batches.map(Some).chain(end).filter_map(|batch| async move { batch });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        let mut metrics = MetricsSet::new();
+        if let Some(work) = &self.work {
+            work.report(&mut metrics);
+        }
+        Some(metrics)
+    }
+}
+
+fn check_schema(spec: &Spec, batches: &SendableRecordBatchStream) -> Result<()> {
+    let found = batches.schema();
+    let same = found.fields().len() == spec.schema.fields().len()
+        && found.fields().iter().zip(spec.schema.fields()).all(|(a, b)| a.data_type() == b.data_type());
+    if same { Ok(()) } else { internal_err!("a fragment gives {found}, planned was {}", spec.schema) }
+}
+
+/// An error of ours as text that survives Ballista; what the machine says stays as it is, so that Ballista tries again.
+fn travelling(error: DataFusionError) -> DataFusionError {
+    match engine::wire::own_error(&error) {
+        Some(ours) => DataFusionError::Execution(error_to_text(&ours)),
+        None => error,
+    }
+}
+
+/// Stops the kernels of a task whose reader went away before the end.
+struct CancelGuard {
+    run: Run,
+    done: AtomicBool,
+}
+
+impl Drop for CancelGuard {
+    fn drop(&mut self) {
+        if !self.done.load(Ordering::Relaxed) {
+            self.run.cancel();
+        }
+    }
+}
+
+impl Work {
+    /// The operators, made when the first part needs them, and the context they run in.
+    async fn inside(&self, spec: &Spec, inputs: &[Arc<dyn ExecutionPlan>], outer: &Arc<TaskContext>) -> Result<Inside> {
+        let make = || async {
+            self.site
+                .fetch(&spec.blobs)
+                .await
+                .map_err(|error| internal_datafusion_err!("{}", error_to_text(&error)))?;
+            let context = self.run.context(outer);
+            let inbox = self.site.inbox(&spec.blobs);
+            let plan = codec::decode_inside(&spec.payload, inputs, inbox, &self.run, &self.parts, &context)?;
+            Ok(Inside { plan, inputs: inputs.to_vec(), context })
+        };
+        self.inside.get_or_try_init(make).await.cloned()
+    }
+
+    /// What the operators counted, each named by its place, and what the run did.
+    fn report(&self, metrics: &mut MetricsSet) {
+        let mut push = |name: String, value: usize| {
+            let count = Count::new();
+            count.add(value);
+            let value = MetricValue::Count { name: Cow::Owned(name), count };
+            metrics.push(Arc::new(Metric::new(value, None)));
+        };
+        let Some(inside) = self.inside.get() else { return };
+        push(ROWS_READ.to_owned(), self.run.rows_read() as usize);
+        for count in self.run.row_errors() {
+            push(format!("{ROW_ERRORS}{}", write_error_count(&count)), count.rows as usize);
+        }
+        let mut place = 0;
+        let mut pending = vec![&inside.plan];
+        while let Some(node) = pending.pop() {
+            if inside.inputs.iter().any(|input| Arc::ptr_eq(input, node)) {
+                place += 1;
+                continue;
+            }
+            if let Some(counted) = node.metrics() {
+                for metric in counted.aggregate_by_name().iter() {
+                    let value = metric.value();
+                    if SHOWN.contains(&value.name()) {
+                        push(format!("{place}.{}", value.name()), value.as_usize());
+                    }
+                }
+            }
+            place += 1;
+            pending.extend(node.children().into_iter().rev());
+        }
+    }
+}
+
+/// The name of the count of rows that the sources gave.
+pub(crate) const ROWS_READ: &str = "rows_read";
+
+/// How the names of counts of failed rows begin.
+pub(crate) const ROW_ERRORS: &str = "row_errors.";
+
+/// What of an operator's own counts travels.
+const SHOWN: [&str; 4] = ["output_rows", "elapsed_compute", "spill_count", "spilled_bytes"];
+
+fn write_error_count(count: &ErrorCount) -> String {
+    let mut writer = Writer::default();
+    writer.text(&count.function);
+    writer.text(count.class.name());
+    writer.optional(count.file.as_deref(), Writer::text);
+    writer.number(u64::from(count.line));
+    writer.finish().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The count that a name of [`ROW_ERRORS`] stands for.
+pub(crate) fn read_error_count(name: &str, rows: u64) -> Option<ErrorCount> {
+    let digits = name.strip_prefix(ROW_ERRORS)?;
+    let bytes: Option<Vec<u8>> =
+        (0..digits.len() / 2).map(|index| u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()).collect();
+    let bytes = bytes?;
+    let mut reader = Reader::new(&bytes);
+    Some(ErrorCount {
+        function: reader.text().ok()?,
+        class: engine::ir::ExcKind::from_name(&reader.text().ok()?)?,
+        file: reader.optional(Reader::text).ok()?,
+        line: u32::try_from(reader.number().ok()?).ok()?,
+        rows,
+    })
+}

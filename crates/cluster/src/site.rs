@@ -1,0 +1,114 @@
+//! An executor's own surroundings: where fragments find what they refer to, and the hook by which Ballista's tasks become
+//! ours.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ballista_core::JobId;
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+use engine::wire::{Hash, Inbox};
+
+use crate::fragment::FragmentExec;
+use crate::service::ClusterClient;
+
+/// Bytes of blobs that an executor keeps for tasks to come; all go when there are more, which costs fetching them again.
+const KEPT_BYTES_MAX: usize = 512 << 20;
+
+pub(crate) struct Site {
+    scheduler: ClusterClient,
+    threads: usize,
+    blobs: Mutex<HashMap<Hash, Arc<[u8]>>>,
+    /// Held while fetching, so that tasks which start together do not all fetch the same.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Site")
+    }
+}
+
+impl Site {
+    pub fn new(scheduler: ClusterClient, threads: usize) -> Site {
+        Site { scheduler, threads, blobs: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+    }
+
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn has(&self, hash: &Hash) -> Option<Arc<[u8]>> {
+        self.blobs.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    /// Brings here what is not here yet.
+    pub async fn fetch(&self, hashes: &[Hash]) -> engine::Result<()> {
+        if hashes.iter().all(|hash| self.has(hash).is_some()) {
+            return Ok(());
+        }
+        let _alone = self.fetching.lock().await;
+        for hash in hashes {
+            if self.has(hash).is_some() {
+                continue;
+            }
+            let blob = self.scheduler.get(hash).await.map_err(|status| {
+                engine::Error::engine(format!("cannot fetch a part of the plan: {}", status.message()))
+            })?;
+            let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept: usize = blobs.values().map(|blob| blob.len()).sum();
+            if kept + blob.len() > KEPT_BYTES_MAX {
+                blobs.retain(|kept, _| hashes.contains(kept));
+            }
+            blobs.insert(*hash, blob);
+        }
+        Ok(())
+    }
+
+    /// These blobs, once [`Site::fetch`] has brought them.
+    pub fn inbox(&self, hashes: &[Hash]) -> Arc<dyn Inbox> {
+        let found = hashes.iter().filter_map(|hash| Some((*hash, self.has(hash)?)));
+        Arc::new(Fetched(found.collect()))
+    }
+}
+
+struct Fetched(HashMap<Hash, Arc<[u8]>>);
+
+impl Inbox for Fetched {
+    fn blob(&self, hash: &Hash) -> Option<Arc<[u8]>> {
+        self.0.get(hash).cloned()
+    }
+}
+
+/// Ballista's own engine, given plans whose fragments can run here and whose parts are put together in order.
+pub(crate) struct Engine {
+    pub site: Arc<Site>,
+    pub ballista: DefaultExecutionEngine,
+}
+
+impl ExecutionEngine for Engine {
+    fn create_query_stage_exec(
+        &self,
+        job_id: JobId,
+        stage_id: usize,
+        task_id: usize,
+        global_output_partition_ids: Vec<usize>,
+        plan: Arc<dyn ExecutionPlan>,
+        work_dir: &str,
+        config: &SessionConfig,
+    ) -> Result<Arc<dyn QueryStageExecutor>> {
+        let parts: Arc<[usize]> = global_output_partition_ids.as_slice().into();
+        let ordered = engine::wire::keep_part_order(plan)?;
+        let placed = ordered.transform_up(|node| {
+            let Some(fragment) = node.downcast_ref::<FragmentExec>() else { return Ok(Transformed::no(node)) };
+            let placed: Arc<dyn ExecutionPlan> = Arc::new(fragment.at(&self.site, &parts));
+            Ok(Transformed::yes(placed))
+        })?;
+        let ids = global_output_partition_ids;
+        self.ballista.create_query_stage_exec(job_id, stage_id, task_id, ids, placed.data, work_dir, config)
+    }
+}

@@ -1,0 +1,209 @@
+//! Our operators and aggregates on the wire.
+
+use std::sync::Arc;
+
+use datafusion::common::Result as DataFusionResult;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+
+use super::bytes::{Reader, Writer, malformed};
+use super::functions::{self, Inbox, Outbox};
+use crate::aggregate::Fold;
+use crate::dataset::OnError;
+use crate::error::Result;
+use crate::plan::MeterExec;
+use crate::plan::float_key;
+use crate::plan::fold::{FoldOutput, FoldUdaf};
+use crate::plan::function::{Call, FunctionExec, Role};
+use crate::plan::numeric::{self, NumericKind};
+use crate::plan::ordered::OrderedCoalesceExec;
+use crate::plan::row_number::RowNumberExec;
+use crate::remote::Run;
+
+mod tag {
+    pub const FUNCTION: u8 = 1;
+    pub const ROW_NUMBER: u8 = 2;
+    pub const METER: u8 = 3;
+    pub const FOLD: u8 = 4;
+    pub const NUMERIC: u8 = 5;
+    pub const FLOAT_KEY: u8 = 6;
+}
+
+/// What a worker knows when it reads a part of a plan.
+pub struct Scope<'a> {
+    pub inbox: &'a dyn Inbox,
+    /// What the operators of this task report to.
+    pub run: &'a Run,
+    /// The numbers, in the whole plan, of the parts that this task has.
+    pub parts: &'a Arc<[usize]>,
+}
+
+/// The operator without its inputs; `None` when it is not one of ours.
+pub fn encode_node(node: &Arc<dyn ExecutionPlan>, outbox: &mut Outbox) -> Option<Result<Vec<u8>>> {
+    let mut writer = Writer::default();
+    let written = if let Some(node) = node.downcast_ref::<FunctionExec>() {
+        writer.byte(tag::FUNCTION);
+        write_calls(&mut writer, outbox, node)
+    } else if node.is::<RowNumberExec>() {
+        writer.byte(tag::ROW_NUMBER);
+        Ok(())
+    } else if node.is::<MeterExec>() {
+        writer.byte(tag::METER);
+        Ok(())
+    } else {
+        return None;
+    };
+    Some(written.map(|()| writer.finish()))
+}
+
+fn write_calls(writer: &mut Writer, outbox: &mut Outbox, node: &FunctionExec) -> Result<()> {
+    writer.flag(node.role() == Role::Predicate);
+    write_on_error(writer, node.on_error());
+    let calls = node.calls();
+    writer.number(calls.len() as u64);
+    for call in calls {
+        functions::write_function(writer, outbox, &call.function)?;
+        writer.list(call.outputs.iter(), |writer, name| writer.text(name));
+    }
+    Ok(())
+}
+
+fn write_on_error(writer: &mut Writer, on_error: OnError) {
+    writer.byte(match on_error {
+        OnError::Raise => 0,
+        OnError::Null => 1,
+        OnError::Drop => 2,
+    });
+}
+
+fn read_on_error(reader: &mut Reader<'_>) -> Result<OnError> {
+    match reader.byte()? {
+        0 => Ok(OnError::Raise),
+        1 => Ok(OnError::Null),
+        2 => Ok(OnError::Drop),
+        _ => Err(malformed()),
+    }
+}
+
+/// The operator over these inputs.
+pub fn decode_node(
+    bytes: &[u8],
+    inputs: &[Arc<dyn ExecutionPlan>],
+    scope: &Scope<'_>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let [input] = inputs else { return Err(malformed()) };
+    let mut reader = Reader::new(bytes);
+    let node: Arc<dyn ExecutionPlan> = match reader.byte()? {
+        tag::FUNCTION => {
+            let role = if reader.flag()? { Role::Predicate } else { Role::Columns };
+            let on_error = read_on_error(&mut reader)?;
+            let calls = reader.list(|reader| {
+                let function = functions::read_function(reader, scope.inbox)?;
+                Ok(Call { function, outputs: reader.list(Reader::text)? })
+            })?;
+            Arc::new(FunctionExec::new(input.clone(), calls, role, on_error)?)
+        }
+        tag::ROW_NUMBER => Arc::new(RowNumberExec::of_parts(input.clone(), scope.parts.clone())),
+        tag::METER => Arc::new(MeterExec::new(input.clone())),
+        _ => return Err(malformed()),
+    };
+    reader.end()?;
+    Ok(node)
+}
+
+/// The aggregate; `None` when it is not one of ours.
+pub fn encode_aggregate(aggregate: &AggregateUDF, outbox: &mut Outbox) -> Option<Result<Vec<u8>>> {
+    let mut writer = Writer::default();
+    let inner = aggregate.inner();
+    if let Some(fold) = inner.downcast_ref::<FoldUdaf>() {
+        writer.byte(tag::FOLD);
+        return Some(write_fold(&mut writer, outbox, fold).map(|()| writer.finish()));
+    }
+    let (kind, shown) = numeric::parts(aggregate)?;
+    writer.byte(tag::NUMERIC);
+    writer.byte(match kind {
+        NumericKind::Sum => 0,
+        NumericKind::Mean => 1,
+        NumericKind::Min => 2,
+        NumericKind::Max => 3,
+    });
+    writer.text(shown);
+    Some(Ok(writer.finish()))
+}
+
+fn write_fold(writer: &mut Writer, outbox: &mut Outbox, udaf: &FoldUdaf) -> Result<()> {
+    let fold = udaf.fold();
+    functions::write_state(writer, &fold.init)?;
+    functions::write_function(writer, outbox, &fold.step)?;
+    for function in [&fold.merge, &fold.finish] {
+        writer.flag(function.is_some());
+        if let Some(function) = function {
+            functions::write_function(writer, outbox, function)?;
+        }
+    }
+    writer.flag(udaf.output() == FoldOutput::State);
+    write_on_error(writer, udaf.on_error());
+    writer.list(udaf.columns().iter(), |writer, name| writer.text(name));
+    Ok(())
+}
+
+pub fn decode_aggregate(bytes: &[u8], scope: &Scope<'_>) -> Result<AggregateUDF> {
+    let mut reader = Reader::new(bytes);
+    let aggregate = match reader.byte()? {
+        tag::FOLD => {
+            let init = functions::read_state(&mut reader)?;
+            let step = functions::read_function(&mut reader, scope.inbox)?;
+            let merge = reader.optional(|reader| functions::read_function(reader, scope.inbox))?;
+            let finish = reader.optional(|reader| functions::read_function(reader, scope.inbox))?;
+            let output = if reader.flag()? { FoldOutput::State } else { FoldOutput::Value };
+            let on_error = read_on_error(&mut reader)?;
+            let columns = reader.list(Reader::text)?;
+            let udaf = FoldUdaf::new(Fold { init, step, merge, finish }, output, on_error, columns);
+            AggregateUDF::from(udaf.bound(scope.run.state()))
+        }
+        tag::NUMERIC => {
+            let kind = match reader.byte()? {
+                0 => NumericKind::Sum,
+                1 => NumericKind::Mean,
+                2 => NumericKind::Min,
+                3 => NumericKind::Max,
+                _ => return Err(malformed()),
+            };
+            numeric::udaf(kind, &reader.text()?)
+        }
+        _ => return Err(malformed()),
+    };
+    reader.end()?;
+    Ok(aggregate)
+}
+
+/// The function; `None` when it is not one of ours.
+pub fn encode_scalar(function: &ScalarUDF) -> Option<Vec<u8>> {
+    (*function == *float_key::udf()).then(|| vec![tag::FLOAT_KEY])
+}
+
+pub fn decode_scalar(bytes: &[u8]) -> Result<Arc<ScalarUDF>> {
+    match bytes {
+        [tag::FLOAT_KEY] => Ok(float_key::udf()),
+        _ => Err(malformed()),
+    }
+}
+
+/// The input and the limit of an operator that puts parts together in order.
+pub fn coalesced(node: &Arc<dyn ExecutionPlan>) -> Option<(&Arc<dyn ExecutionPlan>, Option<usize>)> {
+    let coalesce = node.downcast_ref::<OrderedCoalesceExec>()?;
+    Some((coalesce.input(), coalesce.fetch()))
+}
+
+/// The plan with every operator that would put parts together as they come replaced by one that does it in order.
+pub fn keep_part_order(plan: Arc<dyn ExecutionPlan>) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+    let replaced = plan.transform_up(|node| {
+        let Some(coalesce) = node.downcast_ref::<CoalescePartitionsExec>() else { return Ok(Transformed::no(node)) };
+        let ordered: Arc<dyn ExecutionPlan> =
+            Arc::new(OrderedCoalesceExec::new(coalesce.input().clone(), coalesce.fetch()));
+        Ok(Transformed::yes(ordered))
+    })?;
+    Ok(replaced.data)
+}

@@ -1,0 +1,36 @@
+//! File sources of ours on the wire. What a file is cut into travels with DataFusion's description of the scan.
+
+use std::sync::Arc;
+
+use datafusion::datasource::physical_plan::FileSource;
+use datafusion::physical_expr::projection::ProjectionExprs;
+
+use super::bytes::{Reader, Writer, malformed};
+use crate::error::Result;
+use crate::source::csv;
+
+mod tag {
+    pub const CSV: u8 = 1;
+}
+
+/// The source and the columns it computes; `None` when it is not one of ours.
+pub fn encode_source(source: &dyn FileSource) -> Option<(Vec<u8>, ProjectionExprs)> {
+    let mut writer = Writer::default();
+    let projection = csv::write_source(source, |writer: &mut Writer| writer.byte(tag::CSV), &mut writer)?;
+    Some((writer.finish(), projection))
+}
+
+/// The source that gives these columns. `schema` is that of the files.
+pub fn decode_source(
+    bytes: &[u8],
+    schema: arrow::datatypes::SchemaRef,
+    projection: ProjectionExprs,
+) -> Result<Arc<dyn FileSource>> {
+    let mut reader = Reader::new(bytes);
+    let source = match reader.byte()? {
+        tag::CSV => csv::read_source(&mut reader, schema, projection)?,
+        _ => return Err(malformed()),
+    };
+    reader.end()?;
+    Ok(source)
+}
