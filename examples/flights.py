@@ -214,8 +214,13 @@ def main():
     default = os.environ.get("FUSELINE_DATA") or pathlib.Path.home() / ".cache" / "fuseline" / "data"
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(default) / "nycflights13")
     parser.add_argument("--rows", type=int, default=336_776)
+    parser.add_argument("--cluster", action="store_true", help="run the datasets on two executors on this machine")
     arguments = parser.parse_args()
+    with fl.local_cluster(executors=2) if arguments.cluster else fl.session():
+        run(arguments)
 
+
+def run(arguments):
     started = time.perf_counter()
     flights, airports, airlines = load(arguments.data, arguments.rows)
     print(f"{flights.count():,} flights read in {time.perf_counter() - started:.2f} s")

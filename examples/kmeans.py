@@ -30,7 +30,8 @@ def absorb(
 
 def kmeans(points: np.ndarray, centres: np.ndarray, rounds: int) -> np.ndarray:
     """Move the centres to the means of their nearest points, so many times."""
-    data = fl.from_numpy({"p": points})
+    # On a cluster the points stay on the executors; only the centres travel.
+    data = fl.from_numpy({"p": points}).persist()
     clusters, dimensions = centres.shape
 
     def step(state, t):

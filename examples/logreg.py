@@ -12,7 +12,7 @@ import fuseline as fl
 
 def train(x: np.ndarray, y: np.ndarray, rounds: int, rate: float, penalty: float = 0.0) -> np.ndarray:
     """The weights of the features, and the intercept last."""
-    data = fl.from_numpy({"x": x, "y": y})
+    data = fl.from_numpy({"x": x, "y": y}).persist()
     rows, features = x.shape
     weights = np.zeros(features + 1)
 

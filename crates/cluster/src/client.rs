@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ballista_core::client::BallistaClient;
@@ -31,6 +32,8 @@ use tonic::{Code, Request, Status};
 use crate::config::{MESSAGE_BYTES_MAX, settings};
 use crate::fragment::{ROW_ERRORS, ROWS_READ, read_error_count};
 use crate::service::ClusterClient;
+use crate::site::quarantined;
+use crate::stored::{self, Stored, StoredTable};
 use crate::tls::Tls;
 use crate::{codec, cut};
 
@@ -67,6 +70,8 @@ struct Inner {
     options: ClientOptions,
     /// Ballista keeps the settings of a session under this name.
     session_id: String,
+    /// How many datasets were persisted.
+    stored: AtomicU64,
 }
 
 impl fmt::Debug for Client {
@@ -110,10 +115,12 @@ struct Finished {
 }
 
 /// A plan ready to be handed in, several times if need be.
-struct Job {
-    plan: Vec<u8>,
+pub(crate) struct Job {
+    plan: Arc<dyn ExecutionPlan>,
+    sequential: bool,
+    encoded: Mutex<Vec<u8>>,
     outbox: Outbox,
-    schema: datafusion::arrow::datatypes::SchemaRef,
+    pub schema: datafusion::arrow::datatypes::SchemaRef,
 }
 
 impl Client {
@@ -127,7 +134,7 @@ impl Client {
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let session_id = format!("fuseline-{}-{}", std::process::id(), now.as_nanos());
-        Ok(Client { inner: Arc::new(Inner { address, options, session_id }) })
+        Ok(Client { inner: Arc::new(Inner { address, options, session_id, stored: AtomicU64::new(0) }) })
     }
 
     /// Whether somebody is there.
@@ -158,8 +165,14 @@ impl Client {
     }
 
     fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run) -> Result<Job> {
+        let (encoded, outbox) = self.encode(plan, run.sequential())?;
+        let (plan, schema) = (plan.clone(), plan.schema());
+        Ok(Job { plan, sequential: run.sequential(), encoded: Mutex::new(encoded), outbox, schema })
+    }
+
+    fn encode(&self, plan: &Arc<dyn ExecutionPlan>, sequential: bool) -> Result<(Vec<u8>, Outbox)> {
         let mut outbox = Outbox::default();
-        let cut = cut::cut(plan, run.sequential(), &mut outbox)?;
+        let cut = cut::cut(plan, sequential, &mut outbox)?;
         let plan_bytes = codec::encode(cut)?;
         if plan_bytes.len() > MESSAGE_BYTES_MAX {
             return Err(codec::wrap(engine::Error::plan_hint(
@@ -167,7 +180,7 @@ impl Client {
                 "write them to a file that the executors can read, and read that",
             )));
         }
-        Ok(Job { plan: plan_bytes, outbox, schema: plan.schema() })
+        Ok((plan_bytes, outbox))
     }
 
     /// Hands the job in, anew while the scheduler cannot be reached, and waits for its end.
@@ -177,7 +190,12 @@ impl Client {
         loop {
             let reason = match self.attempt(job, run).await {
                 Ok(finished) => return Ok(finished),
-                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Final(error)) => {
+                    let lost = own_error(&error).and_then(|ours| stored::lost_table(&ours));
+                    let Some(number) = lost else { return Err(error) };
+                    self.restore(job, number).await?;
+                    format!("an executor with persisted rows went away ({number})")
+                }
                 Err(Failure::Passing(reason)) => reason,
             };
             if started.elapsed() > patience || run.cancelled() {
@@ -190,6 +208,18 @@ impl Client {
         }
     }
 
+    /// Makes the rows of a persisted dataset anew and tells the job where they are now.
+    async fn restore(&self, job: &Job, number: u64) -> Result<()> {
+        for table in stored::tables(&job.plan).into_iter().filter(|table| table.number == number) {
+            let run = Run::new(1, table.job.sequential);
+            let finished = Box::pin(self.finish(&table.job, &run)).await?;
+            table.place(finished.id, finished.parts);
+        }
+        let (encoded, _) = self.encode(&job.plan, job.sequential)?;
+        *job.encoded.lock().unwrap_or_else(PoisonError::into_inner) = encoded;
+        Ok(())
+    }
+
     async fn attempt(&self, job: &Job, run: &Run) -> Result<Finished, Failure> {
         let channel = self.channel().map_err(|error| Failure::Final(codec::wrap(error)))?;
         let cluster = ClusterClient::new(channel.clone());
@@ -199,7 +229,7 @@ impl Client {
         let mut scheduler = self.scheduler(channel);
         let pair = |(key, value): (&str, String)| KeyValuePair { key: key.to_owned(), value: Some(value) };
         let mut request = Request::new(ExecuteQueryParams {
-            query: Some(Query::PhysicalPlan(job.plan.clone())),
+            query: Some(Query::PhysicalPlan(job.bytes())),
             settings: settings(self.inner.options.tls.is_some()).into_iter().map(pair).collect(),
             session_id: self.inner.session_id.clone(),
             operation_id: String::new(),
@@ -233,21 +263,6 @@ impl Client {
         }
     }
 
-    /// The rows of one part.
-    async fn fetch(&self, part: PartitionLocation) -> Result<SendableRecordBatchStream, BallistaError> {
-        let layout = part.layout();
-        let missing = || BallistaError::Internal("a part of the result is nowhere".to_owned());
-        let executor = part.executor_meta.ok_or_else(missing)?;
-        let id = part.partition_id.ok_or_else(missing)?;
-        let tls = self.inner.options.tls.as_ref();
-        let endpoint = tls.map(|tls| Arc::new(BallistaConfigGrpcEndpoint::new(tls.endpoints())));
-        let port = executor.port as u16;
-        let mut client =
-            BallistaClient::try_new(&executor.host, port, MESSAGE_BYTES_MAX, tls.is_some(), endpoint, 2, 100, 0, 0)
-                .await?;
-        client.fetch_partition_proxied(&executor.id, &id.into(), part.file_id, layout, &executor.host, port, true).await
-    }
-
     /// Runs the job and gives its rows. When an executor is lost with rows that nobody has fetched yet, the job runs
     /// again; the same job gives the same rows, so those already given are skipped.
     async fn rows(self, job: Job, run: Run) -> Result<SendableRecordBatchStream> {
@@ -267,7 +282,7 @@ impl Client {
     }
 
     /// Lets the executors forget what the job made.
-    async fn clean(&self, id: String) {
+    pub(crate) async fn clean(&self, id: String) {
         if let Ok(channel) = self.channel() {
             let _ = self
                 .scheduler(channel)
@@ -275,6 +290,28 @@ impl Client {
                 .await;
         }
     }
+}
+
+impl Job {
+    fn bytes(&self) -> Vec<u8> {
+        self.encoded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The rows of one part, from the executor that made them.
+pub(crate) async fn fetch(
+    part: PartitionLocation,
+    tls: Option<&Tls>,
+) -> Result<SendableRecordBatchStream, BallistaError> {
+    let layout = part.layout();
+    let missing = || BallistaError::Internal("a part of the result is nowhere".to_owned());
+    let executor = part.executor_meta.ok_or_else(missing)?;
+    let id = part.partition_id.ok_or_else(missing)?;
+    let endpoint = tls.map(|tls| Arc::new(BallistaConfigGrpcEndpoint::new(tls.endpoints())));
+    let (host, port) = (executor.host.as_str(), executor.port as u16);
+    let mut client =
+        BallistaClient::try_new(host, port, MESSAGE_BYTES_MAX, tls.is_some(), endpoint, 2, 100, 0, 0).await?;
+    client.fetch_partition_proxied(&executor.id, &id.into(), part.file_id, layout, host, port, true).await
 }
 
 /// Fetching the rows of a job.
@@ -338,7 +375,8 @@ impl Rows {
             let Some(part) = self.finished.as_ref().and_then(|finished| finished.parts.get(self.part)) else {
                 return Ok(None);
             };
-            let batches = self.client.fetch(part.clone()).await.map_err(|error| error.to_string())?;
+            let tls = self.client.inner.options.tls.clone();
+            let batches = fetch(part.clone(), tls.as_ref()).await.map_err(|error| error.to_string())?;
             self.part += 1;
             self.batches = Some(batches);
         }
@@ -417,10 +455,7 @@ async fn check_quarantine(cluster: &ClusterClient, hashes: &[Hash]) -> Result<()
     let names = cluster.quarantined(hashes).await.map_err(status_failure)?;
     match names.first() {
         None => Ok(()),
-        Some(name) => Err(Failure::Final(codec::wrap(engine::Error::engine_hint(
-            format!("the kernel of `{name}` took two executors down and is in quarantine"),
-            "this is a defect of Fuseline; please report it with the program that shows it",
-        )))),
+        Some(name) => Err(Failure::Final(codec::wrap(quarantined(name)))),
     }
 }
 
@@ -465,10 +500,19 @@ impl Remote for Client {
 
     fn persist(
         &self,
-        _plan: Arc<dyn ExecutionPlan>,
-        _run: Run,
+        plan: Arc<dyn ExecutionPlan>,
+        run: Run,
     ) -> BoxFuture<'static, engine::Result<Arc<dyn TableProvider>>> {
-        Box::pin(async move { Err(engine::Error::plan("`persist` does not run on a cluster yet")) })
+        let client = self.clone();
+        Box::pin(async move {
+            let job = client.job(&plan, &run).map_err(engine::wire::to_error)?;
+            let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
+            let number = client.inner.stored.fetch_add(1, Ordering::Relaxed);
+            let stored = Stored::new(number, job, client.clone(), tokio::runtime::Handle::current());
+            stored.place(finished.id, finished.parts);
+            let table: Arc<dyn TableProvider> = Arc::new(StoredTable(Arc::new(stored)));
+            Ok(table)
+        })
     }
 
     fn analyze(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, engine::Result<String>> {

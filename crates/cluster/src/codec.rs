@@ -30,6 +30,7 @@ use engine::wire::bytes::{Reader, Writer};
 use engine::wire::{Inbox, Outbox, Scope, error_to_text};
 
 use crate::fragment::{FragmentExec, Spec};
+use crate::stored::StoredSource;
 use crate::stub::StubExec;
 
 /// The first byte of an operator that DataFusion does not know.
@@ -39,6 +40,7 @@ mod tag {
     pub const FILES: u8 = 2;
     pub const PLACE: u8 = 3;
     pub const OPERATOR: u8 = 4;
+    pub const STORED: u8 = 5;
 }
 
 /// An error of ours on its way through DataFusion.
@@ -88,7 +90,8 @@ impl PhysicalExtensionCodec for WireCodec {
                 }
                 Ok(Arc::new(FragmentExec::new(Arc::new(spec), inputs.to_vec())))
             }
-            tag::FILES => read_files(&mut reader, ctx),
+            tag::FILES => read_files(&mut reader, false, ctx),
+            tag::STORED => read_files(&mut reader, true, ctx),
             _ => internal_err!("an operator of another version"),
         }
     }
@@ -128,12 +131,20 @@ impl PhysicalExtensionCodec for WireCodec {
 fn write_files(writer: &mut Writer, node: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     let Some(scan) = node.downcast_ref::<DataSourceExec>() else { return Ok(false) };
     let Some(config) = scan.data_source().as_ref().downcast_ref::<FileScanConfig>() else { return Ok(false) };
-    let Some((source, projection)) = engine::wire::encode_source(config.file_source.as_ref()) else {
+    let schema = config.file_source.table_schema().file_schema().clone();
+    let projection = if let Some(stored) = config.file_source.downcast_ref::<StoredSource>() {
+        let mut source = Writer::default();
+        let projection = stored.write(&mut source);
+        writer.byte(tag::STORED);
+        writer.block(&source.finish());
+        projection
+    } else if let Some((source, projection)) = engine::wire::encode_source(config.file_source.as_ref()) {
+        writer.byte(tag::FILES);
+        writer.block(&source);
+        projection
+    } else {
         return Ok(false);
     };
-    let schema = config.file_source.table_schema().file_schema().clone();
-    writer.byte(tag::FILES);
-    writer.block(&source);
     writer.block(&schema_bytes(&schema)?);
     writer.block(&projection_bytes(&schema, &projection)?);
     writer.optional(config.limit, |writer, limit| writer.number(limit as u64));
@@ -150,13 +161,16 @@ fn write_files(writer: &mut Writer, node: &Arc<dyn ExecutionPlan>) -> Result<boo
     Ok(true)
 }
 
-fn read_files(reader: &mut Reader<'_>, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>> {
+fn read_files(reader: &mut Reader<'_>, is_stored: bool, context: &TaskContext) -> Result<Arc<dyn ExecutionPlan>> {
     let source = reader.block().map_err(wrap)?;
     let schema = schema_of(reader.block().map_err(wrap)?).map_err(wrap)?;
     let projection = projection_of(reader.block().map_err(wrap)?, context)?;
     let limit = reader.optional(Reader::number).map_err(wrap)?;
     let groups = reader.list(|reader| reader.list(read_file)).map_err(wrap)?;
-    let source = engine::wire::decode_source(source, schema, projection).map_err(wrap)?;
+    let source = match is_stored {
+        true => Arc::new(StoredSource::read(&mut Reader::new(source), schema, &projection).map_err(wrap)?),
+        false => engine::wire::decode_source(source, schema, projection).map_err(wrap)?,
+    };
     let scan = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
         .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
         .with_limit(limit.map(|limit| limit as usize))

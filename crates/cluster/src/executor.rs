@@ -22,6 +22,7 @@ use crate::config::{MESSAGE_BYTES_MAX, session_config};
 use crate::scheduler::{check_security, policy};
 use crate::service::ClusterClient;
 use crate::site::{Engine, Site};
+use crate::supervisor::worker_name;
 use crate::tls::Tls;
 
 /// How an executor runs.
@@ -67,9 +68,10 @@ pub async fn run_executor(options: ExecutorOptions) -> engine::Result<()> {
     let spill_dir = make_folder(&options.work_dir, "spill")?;
     let (port, grpc_port) = (free_port(options.bind)?, free_port(options.bind)?);
     let scheduler = ClusterClient::new(channel(&options.scheduler, options.tls.as_ref())?);
-    let site = Arc::new(Site::new(scheduler, options.threads));
+    let site = Arc::new(Site::new(scheduler, options.threads, shuffle_dir.clone(), options.tls.clone()));
     let producer_tls = options.tls.clone();
     let config = ExecutorProcessConfig {
+        executor_id: worker_name().unwrap_or_else(|| format!("{}-{}", options.host, std::process::id())),
         bind_host: options.bind.to_string(),
         external_host: Some(options.host.clone()),
         port,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::fragment::KERNELS_COMPILED;
 use ballista_core::serde::protobuf::{JobStageMetrics, OperatorWithMetrics, operator_metric::Metric};
 
 /// One block a stage: the operators as `explain` shows them, each with what it counted.
@@ -12,6 +13,11 @@ pub(crate) fn stages(stages: &[JobStageMetrics]) -> String {
     for stage in stages {
         // Writing into a string does not fail.
         let _ = writeln!(out, "stage {}: {} parts", stage.stage_id, stage.partitions);
+        let compiled: u64 =
+            stage.operators.iter().filter_map(|operator| named(operator).get(KERNELS_COMPILED).copied()).sum();
+        if compiled > 0 {
+            let _ = writeln!(out, "  kernels compiled: {compiled}");
+        }
         for operator in &stage.operators {
             write_operator(&mut out, operator);
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_datafusion_err, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr};
@@ -19,8 +19,9 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements, Partitioning,
     PlanProperties,
 };
+use engine::kernel::compile_count;
+use engine::wire::Hash;
 use engine::wire::bytes::{Reader, Writer};
-use engine::wire::{Hash, error_to_text};
 use engine::{ErrorCount, Run};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
@@ -95,6 +96,8 @@ struct Work {
     parts: Arc<[usize]>,
     run: Run,
     inside: OnceCell<Inside>,
+    /// Kernels that this process had compiled before.
+    compiled_before: u64,
 }
 
 /// The operators of a fragment that runs.
@@ -128,7 +131,13 @@ impl FragmentExec {
     /// The fragment, ready to run here, in a task that has these parts of the whole plan.
     pub fn at(&self, site: &Arc<Site>, parts: &Arc<[usize]>) -> FragmentExec {
         let run = Run::new(site.threads(), self.spec.sequential);
-        let work = Work { site: site.clone(), parts: parts.clone(), run, inside: OnceCell::new() };
+        let work = Work {
+            site: site.clone(),
+            parts: parts.clone(),
+            run,
+            inside: OnceCell::new(),
+            compiled_before: compile_count(),
+        };
         FragmentExec { work: Some(Arc::new(work)), ..FragmentExec::new(self.spec.clone(), self.inputs.clone()) }
     }
 }
@@ -186,6 +195,7 @@ impl ExecutionPlan for FragmentExec {
         let Some(work) = self.work.clone() else { return internal_err!("a fragment runs on an executor") };
         let (spec, inputs) = (self.spec.clone(), self.inputs.clone());
         let schema = spec.schema.clone();
+        let (proven, proven_spec) = (work.clone(), spec.clone());
         let guard = CancelGuard { run: work.run.clone(), done: AtomicBool::new(false) };
         let started = async move {
             let inside = work.inside(&spec, &inputs, &context).await?;
@@ -193,9 +203,10 @@ impl ExecutionPlan for FragmentExec {
             check_schema(&spec, &batches)?;
             Ok::<SendableRecordBatchStream, DataFusionError>(batches)
         };
-        let batches = futures::stream::once(started).try_flatten().map_err(travelling);
+        let batches = futures::stream::once(started).try_flatten().map_err(engine::wire::to_travel);
         let end = futures::stream::once(async move {
             guard.done.store(true, Ordering::Relaxed);
+            proven.site.prove(&proven_spec.functions);
             None
         });
         let batches = batches.map(Some).chain(end).filter_map(|batch| async move { batch });
@@ -218,14 +229,6 @@ fn check_schema(spec: &Spec, batches: &SendableRecordBatchStream) -> Result<()> 
     if same { Ok(()) } else { internal_err!("a fragment gives {found}, planned was {}", spec.schema) }
 }
 
-/// An error of ours as text that survives Ballista; what the machine says stays as it is, so that Ballista tries again.
-fn travelling(error: DataFusionError) -> DataFusionError {
-    match engine::wire::own_error(&error) {
-        Some(ours) => DataFusionError::Execution(error_to_text(&ours)),
-        None => error,
-    }
-}
-
 /// Stops the kernels of a task whose reader went away before the end.
 struct CancelGuard {
     run: Run,
@@ -244,10 +247,8 @@ impl Work {
     /// The operators, made when the first part needs them, and the context they run in.
     async fn inside(&self, spec: &Spec, inputs: &[Arc<dyn ExecutionPlan>], outer: &Arc<TaskContext>) -> Result<Inside> {
         let make = || async {
-            self.site
-                .fetch(&spec.blobs)
-                .await
-                .map_err(|error| internal_datafusion_err!("{}", error_to_text(&error)))?;
+            self.site.admit(&spec.functions).await.map_err(codec::wrap)?;
+            self.site.fetch(&spec.blobs).await.map_err(codec::wrap)?;
             let context = self.run.context(outer);
             let inbox = self.site.inbox(&spec.blobs);
             let plan = codec::decode_inside(&spec.payload, inputs, inbox, &self.run, &self.parts, &context)?;
@@ -266,6 +267,7 @@ impl Work {
         };
         let Some(inside) = self.inside.get() else { return };
         push(ROWS_READ.to_owned(), self.run.rows_read() as usize);
+        push(KERNELS_COMPILED.to_owned(), (compile_count() - self.compiled_before) as usize);
         for count in self.run.row_errors() {
             push(format!("{ROW_ERRORS}{}", write_error_count(&count)), count.rows as usize);
         }
@@ -293,6 +295,9 @@ impl Work {
 /// The name of the count of rows that the sources gave.
 pub(crate) const ROWS_READ: &str = "rows_read";
 
+/// The name of the count of kernels that were compiled while the task ran.
+pub(crate) const KERNELS_COMPILED: &str = "kernels_compiled";
+
 /// How the names of counts of failed rows begin.
 pub(crate) const ROW_ERRORS: &str = "row_errors.";
 
@@ -302,7 +307,7 @@ const SHOWN: [&str; 4] = ["output_rows", "elapsed_compute", "spill_count", "spil
 fn write_error_count(count: &ErrorCount) -> String {
     let mut writer = Writer::default();
     writer.text(&count.function);
-    writer.text(count.class.name());
+    engine::wire::write_class(&mut writer, &count.class);
     writer.optional(count.file.as_deref(), Writer::text);
     writer.number(u64::from(count.line));
     writer.finish().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -317,7 +322,7 @@ pub(crate) fn read_error_count(name: &str, rows: u64) -> Option<ErrorCount> {
     let mut reader = Reader::new(&bytes);
     Some(ErrorCount {
         function: reader.text().ok()?,
-        class: engine::ir::ExcKind::from_name(&reader.text().ok()?)?,
+        class: engine::wire::read_class(&mut reader).ok()?,
         file: reader.optional(Reader::text).ok()?,
         line: u32::try_from(reader.number().ok()?).ok()?,
         rows,

@@ -20,7 +20,9 @@ mod local;
 mod scheduler;
 mod service;
 mod site;
+mod stored;
 mod stub;
+mod supervisor;
 mod tls;
 
 pub use client::{Client, ClientOptions, connect};

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::executor::stack_environment;
 use crate::scheduler::{Ready, SchedulerOptions, run_scheduler};
+use crate::supervisor::{die_with_parent, send_terminate};
 
 /// How a local cluster runs.
 #[derive(Clone, Debug)]
@@ -47,8 +47,7 @@ impl LocalCluster {
             if let Some(bytes) = options.memory_bytes_max {
                 command.args(["--memory", &bytes.to_string()]);
             }
-            let (name, value) = stack_environment();
-            command.env(name, value);
+            die_with_parent(&mut command);
             let child = command.spawn().map_err(|error| {
                 engine::Error::engine(format!("cannot start `{}`: {error}", options.program.display()))
             })?;
@@ -84,7 +83,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 impl Drop for LocalCluster {
     fn drop(&mut self) {
         for executor in &self.executors {
-            terminate(executor);
+            send_terminate(executor);
         }
         let started = Instant::now();
         for executor in &mut self.executors {
@@ -95,10 +94,4 @@ impl Drop for LocalCluster {
             let _ = executor.wait();
         }
     }
-}
-
-/// Asks the process to end.
-fn terminate(child: &Child) {
-    // SAFETY: a signal to a child that has not been waited for goes to that child.
-    unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
 }

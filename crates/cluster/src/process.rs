@@ -10,9 +10,10 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::executor::{ExecutorOptions, run_executor, stack_environment};
+use crate::executor::{ExecutorOptions, run_executor};
 use crate::local::{LocalCluster, LocalOptions};
 use crate::scheduler::{Ready, SchedulerOptions, run_scheduler};
+use crate::supervisor::{record_crashes, supervise, worker_name};
 
 /// How the log is written to standard error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +45,15 @@ fn run<T>(future: impl Future<Output = engine::Result<T>>) -> engine::Result<T> 
     result
 }
 
+/// The thread that starts a worker lives as long as it: the worker dies with that thread.
+fn run_on_this_thread<T>(future: impl Future<Output = engine::Result<T>>) -> engine::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| engine::Error::engine(format!("cannot start: {error}")))?;
+    runtime.block_on(future)
+}
+
 /// Ready when the process is asked to end.
 async fn stop_signal() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -70,8 +80,11 @@ pub fn scheduler(options: SchedulerOptions, log: LogFormat) -> engine::Result<()
 
 /// `fuseline executor`.
 pub fn executor(options: ExecutorOptions, log: LogFormat) -> engine::Result<()> {
-    give_stack()?;
     start_log(log);
+    if worker_name().is_none() {
+        return run_on_this_thread(supervise(&options));
+    }
+    record_crashes().map_err(|error| engine::Error::engine(format!("cannot write into the work folder: {error}")))?;
     run(run_executor(options))
 }
 
@@ -94,16 +107,4 @@ pub fn local(options: LocalOptions, log: LogFormat) -> engine::Result<()> {
 /// `fuseline certs`.
 pub fn certs(folder: &Path, hosts: &[String]) -> engine::Result<()> {
     crate::certs::create(folder, hosts)
-}
-
-/// Starts the program anew with threads that have enough stack for functions that recurse.
-fn give_stack() -> engine::Result<()> {
-    use std::os::unix::process::CommandExt;
-    let (name, value) = stack_environment();
-    if std::env::var(name).as_deref() == Ok(value.as_str()) {
-        return Ok(());
-    }
-    let program = std::env::current_exe().map_err(|error| engine::Error::engine(error.to_string()))?;
-    let error = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(name, value).exec();
-    Err(engine::Error::engine(format!("cannot start anew: {error}")))
 }

@@ -113,11 +113,6 @@ impl Ledger {
         }
         Ok(writer.finish())
     }
-
-    /// Whether any of these kernels may not run any more.
-    pub fn is_quarantined(&self, hash: &Hash) -> bool {
-        self.state().crashes.get(hash).is_some_and(|(_, executors)| executors.len() >= CRASHES_MAX)
-    }
 }
 
 impl LedgerState {
@@ -361,7 +356,6 @@ mod tests {
             assert_eq!(check(&ledger, &hash).len(), expected, "{executor}");
         }
         assert_eq!(check(&ledger, &hash), ["speed"]);
-        assert!(ledger.is_quarantined(&hash) && !ledger.is_quarantined(&[8; 32]));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! An executor's own surroundings: where fragments find what they refer to, and the hook by which Ballista's tasks become
 //! ours.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ballista_core::JobId;
@@ -15,6 +16,8 @@ use engine::wire::{Hash, Inbox};
 
 use crate::fragment::FragmentExec;
 use crate::service::ClusterClient;
+use crate::stored;
+use crate::tls::Tls;
 
 /// Bytes of blobs that an executor keeps for tasks to come; all go when there are more, which costs fetching them again.
 const KEPT_BYTES_MAX: usize = 512 << 20;
@@ -22,7 +25,11 @@ const KEPT_BYTES_MAX: usize = 512 << 20;
 pub(crate) struct Site {
     scheduler: ClusterClient,
     threads: usize,
+    shuffle_dir: PathBuf,
+    tls: Option<Tls>,
     blobs: Mutex<HashMap<Hash, Arc<[u8]>>>,
+    /// Kernels that have finished a task.
+    proven: Mutex<HashSet<Hash>>,
     /// Held while fetching, so that tasks which start together do not all fetch the same.
     fetching: tokio::sync::Mutex<()>,
 }
@@ -34,12 +41,29 @@ impl fmt::Debug for Site {
 }
 
 impl Site {
-    pub fn new(scheduler: ClusterClient, threads: usize) -> Site {
-        Site { scheduler, threads, blobs: Mutex::default(), fetching: tokio::sync::Mutex::default() }
+    pub fn new(scheduler: ClusterClient, threads: usize, shuffle_dir: PathBuf, tls: Option<Tls>) -> Site {
+        Site {
+            scheduler,
+            threads,
+            shuffle_dir,
+            tls,
+            blobs: Mutex::default(),
+            proven: Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
     }
 
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// Where Ballista keeps what this executor made.
+    pub fn shuffle_dir(&self) -> &Path {
+        &self.shuffle_dir
+    }
+
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     fn has(&self, hash: &Hash) -> Option<Arc<[u8]>> {
@@ -69,10 +93,55 @@ impl Site {
         Ok(())
     }
 
+    /// Refuses kernels that took executors down; those that have finished a task here need not be asked about again.
+    pub async fn admit(&self, functions: &[(String, Hash)]) -> engine::Result<()> {
+        let unproven: Vec<Hash> = {
+            let proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+            functions.iter().map(|(_, hash)| *hash).filter(|hash| !proven.contains(hash)).collect()
+        };
+        if unproven.is_empty() {
+            return Ok(());
+        }
+        let refused = self.scheduler.quarantined(&unproven).await;
+        let refused = refused.map_err(|status| {
+            engine::Error::engine(format!("cannot ask the scheduler about a kernel: {}", status.message()))
+        })?;
+        if let Some(name) = refused.first() {
+            return Err(quarantined(name));
+        }
+        die_for_a_test(functions);
+        Ok(())
+    }
+
+    /// These kernels have finished a task.
+    pub fn prove(&self, functions: &[(String, Hash)]) {
+        let mut proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        proven.extend(functions.iter().map(|(_, hash)| *hash));
+    }
+
     /// These blobs, once [`Site::fetch`] has brought them.
     pub fn inbox(&self, hashes: &[Hash]) -> Arc<dyn Inbox> {
         let found = hashes.iter().filter_map(|hash| Some((*hash, self.has(hash)?)));
         Arc::new(Fetched(found.collect()))
+    }
+}
+
+/// The error for a kernel that nobody runs any more.
+pub(crate) fn quarantined(name: &str) -> engine::Error {
+    engine::Error::engine_hint(
+        format!("the kernel of `{name}` took two executors down and is in quarantine"),
+        "this is a defect of Fuseline; please report it with the program that shows it",
+    )
+}
+
+/// Names a function whose kernel crashes this process: how the tests have a kernel that crashes.
+const CRASH_IN: &str = "FUSELINE_TEST_CRASH_IN";
+
+fn die_for_a_test(functions: &[(String, Hash)]) {
+    let Ok(name) = std::env::var(CRASH_IN) else { return };
+    if let Some((name, hash)) = functions.iter().find(|(found, _)| *found == name) {
+        engine::kernel::current::enter(name, hash);
+        std::process::abort();
     }
 }
 
@@ -104,6 +173,9 @@ impl ExecutionEngine for Engine {
         let parts: Arc<[usize]> = global_output_partition_ids.as_slice().into();
         let ordered = engine::wire::keep_part_order(plan)?;
         let placed = ordered.transform_up(|node| {
+            if let Some(scan) = stored::scan_at(&node, &self.site) {
+                return Ok(Transformed::yes(scan));
+            }
             let Some(fragment) = node.downcast_ref::<FragmentExec>() else { return Ok(Transformed::no(node)) };
             let placed: Arc<dyn ExecutionPlan> = Arc::new(fragment.at(&self.site, &parts));
             Ok(Transformed::yes(placed))

@@ -56,6 +56,44 @@ pub(crate) fn find_ours<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a E
     error.source().and_then(find_ours)
 }
 
+/// An error about the data or the plan, in our words; `None` for one of the machine's that may pass.
+pub(crate) fn lasting(error: &DataFusionError) -> Option<Error> {
+    if let Some(error) = find_arrow(error) {
+        return match error {
+            ArrowError::IoError(..) | ArrowError::ExternalError(_) | ArrowError::IpcError(_) => None,
+            other => Some(from_arrow(other)),
+        };
+    }
+    match error.find_root() {
+        DataFusionError::ParquetError(error) => Some(from_parquet(error)),
+        root @ (DataFusionError::ResourcesExhausted(_)
+        | DataFusionError::Plan(_)
+        | DataFusionError::Execution(_)
+        | DataFusionError::Internal(_)
+        | DataFusionError::NotImplemented(_)) => Some(match root {
+            DataFusionError::ResourcesExhausted(_) => Error::engine_hint(
+                "the query needs more memory than an executor's limit allows",
+                "start the executors with more `--memory`, or aggregate or filter earlier",
+            ),
+            other => Error::engine(first_line(&other.strip_backtrace())),
+        }),
+        _ => None,
+    }
+}
+
+fn find_arrow<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a ArrowError> {
+    if let Some(found) = error.downcast_ref::<ArrowError>() {
+        return Some(found);
+    }
+    match error.downcast_ref::<DataFusionError>() {
+        Some(DataFusionError::ArrowError(inner, _)) => Some(inner.as_ref()),
+        Some(DataFusionError::External(inner)) => find_arrow(inner.as_ref()),
+        Some(DataFusionError::Context(_, inner)) => find_arrow(inner.as_ref()),
+        Some(DataFusionError::Shared(inner)) => find_arrow(inner.as_ref()),
+        _ => None,
+    }
+}
+
 pub(crate) fn from_io(what: &str, error: &std::io::Error) -> Error {
     Error::engine(format!("{what}: {}", io_reason(error)))
 }

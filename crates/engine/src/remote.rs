@@ -66,7 +66,7 @@ impl Run {
     }
 
     pub fn count_error(&self, count: &ErrorCount) {
-        self.0.count_error(&count.function, count.class, count.file.as_deref(), count.line, count.rows);
+        self.0.count_error(&count.function, count.class.clone(), count.file.as_deref(), count.line, count.rows);
     }
 
     /// Rows read so far.

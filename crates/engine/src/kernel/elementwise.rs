@@ -153,7 +153,7 @@ fn call_rows(call: &Call, run: &RunState, first: usize, rows: usize) -> Result<V
     let mut outputs = Outputs::new(call.kernel.outputs(), rows, false);
     let views = outputs.views(0);
     let mut arena = Box::<Arena>::default();
-    let mut context = super::context(&mut arena, call.function.captures().slots(), run.cancel_flag());
+    let mut context = super::context(&mut arena, &call.function, run.cancel_flag());
     // SAFETY: the arrays were bound to the types the kernel was compiled for; the outputs have `rows` rows.
     match unsafe { call.kernel.run(&mut context, &input, &views, None) } {
         // SAFETY: the kernel wrote every row, and the arena lives until the end of this function.

@@ -2,6 +2,7 @@
 //! datasets.
 
 mod cache;
+pub mod current;
 mod elementwise;
 pub(crate) mod inputs;
 pub(crate) mod outputs;
@@ -12,6 +13,8 @@ use std::sync::atomic::AtomicU8;
 use runtime::abi;
 use runtime::arena::Arena;
 
+use crate::function::CompiledFunction;
+
 pub use cache::call_kernel;
 pub(crate) use cache::{fold_kernel, map_kernel, merge_kernel};
 pub use codegen::compile_count;
@@ -20,12 +23,13 @@ pub use elementwise::{Argument, elementwise};
 /// Stack that compiled functions may use for recursion before it is a `RecursionError`.
 pub(crate) const KERNEL_STACK_BYTES: usize = 16 * 1024 * 1024;
 
-/// A context for kernels that run on this thread now. `captures` are the slots of the function's captures.
-pub(crate) fn context(arena: &mut Arena, captures: &[u64], cancel: &AtomicU8) -> abi::Context {
+/// A context for kernels of the function that run on this thread now.
+pub(crate) fn context(arena: &mut Arena, function: &CompiledFunction, cancel: &AtomicU8) -> abi::Context {
+    current::enter(function.name(), function.module_hash());
     let here = 0u8;
     abi::Context {
         arena,
-        captures: captures.as_ptr(),
+        captures: function.captures().slots().as_ptr(),
         stack_limit: (&raw const here as usize).saturating_sub(KERNEL_STACK_BYTES),
         cancel,
         message: abi::Str { data: std::ptr::null(), length: 0 },

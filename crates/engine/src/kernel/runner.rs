@@ -97,7 +97,7 @@ impl Runner {
         let mut outputs = Outputs::new(self.kernel.outputs(), rows, may_fail);
         let mut statuses = if may_fail { vec![abi::STATUS_OK; rows] } else { Vec::new() };
         let views = outputs.views(0);
-        let mut context = super::context(&mut self.arena, self.function.captures().slots(), self.run.cancel_flag());
+        let mut context = super::context(&mut self.arena, &self.function, self.run.cancel_flag());
         // SAFETY: `Columns` checked the arrays' types; the outputs have `rows` rows; captures live as long as the
         // function.
         let outcome =

@@ -265,7 +265,7 @@ impl FoldGroups {
         let may_fail = self.on_error != OnError::Raise;
         let mut statuses = if may_fail { vec![abi::STATUS_OK; rows] } else { Vec::new() };
         let stride = self.stride();
-        let mut context = kernel::context(&mut self.arena, self.step.captures().slots(), self.run.cancel_flag());
+        let mut context = kernel::context(&mut self.arena, &self.step, self.run.cancel_flag());
         // SAFETY: `Columns` checked the types; every group number is below the number of states, by `grow`.
         let outcome = unsafe {
             self.step_kernel.update(
@@ -316,7 +316,7 @@ impl FoldGroups {
         let Some((merge, merge_kernel)) = &self.merge else {
             return Err(Error::engine("a fold without a merge was run in parts"));
         };
-        let mut context = kernel::context(&mut self.arena, merge.captures().slots(), self.run.cancel_flag());
+        let mut context = kernel::context(&mut self.arena, merge, self.run.cancel_flag());
         // SAFETY: both are states in the stored form of the fold's layout, in memory of their own.
         let status = unsafe { merge_kernel.merge(&mut context, into.as_mut_ptr(), from.as_mut_ptr()) };
         let result = match status {
@@ -366,7 +366,7 @@ impl FoldGroups {
         let input = MapInput { columns: &[], broadcast: &[], states: Some(view), start: 0, rows };
         let mut outputs = Outputs::new(kernel.outputs(), rows, false);
         let views = outputs.views(0);
-        let mut context = kernel::context(&mut self.arena, finish.captures().slots(), self.run.cancel_flag());
+        let mut context = kernel::context(&mut self.arena, finish, self.run.cancel_flag());
         // SAFETY: the states are in the stored form of the fold's layout; the outputs have `rows` rows.
         let arrays = match unsafe { kernel.run(&mut context, &input, &views, None) } {
             // SAFETY: the kernel wrote every row, and the arena is reset below.
@@ -473,7 +473,7 @@ pub(crate) fn runs_in_parts(fold: &Fold) -> Result<bool> {
     let (mut into, mut from) = (fold.init.area().to_vec(), fold.init.area().to_vec());
     let cancel = std::sync::atomic::AtomicU8::new(0);
     let mut arena = Box::<Arena>::default();
-    let mut context = kernel::context(&mut arena, merge.captures().slots(), &cancel);
+    let mut context = kernel::context(&mut arena, merge, &cancel);
     // SAFETY: both are states in the stored form of the fold's layout, in memory of their own.
     let status = unsafe { merge_kernel.merge(&mut context, into.as_mut_ptr(), from.as_mut_ptr()) };
     Ok(status == abi::STATUS_OK && into == fold.init.area())

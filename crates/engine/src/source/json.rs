@@ -6,13 +6,18 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::Session as DataFusionSession;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::json::JsonFormat as DataFusionJsonFormat;
-use datafusion::datasource::physical_plan::{FileSource, JsonSource};
+use datafusion::datasource::physical_plan::{FileOpener, FileScanConfig, FileSource, JsonSource};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{ObjectStore, ObjectStoreExt};
+use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 
 use super::files::{self, FileTable, Format, SourceFile};
 use crate::error::{Error, Result};
@@ -149,12 +154,80 @@ struct JsonFormat {
 impl Format for JsonFormat {
     fn source(&self) -> Arc<dyn FileSource> {
         let table_schema = TableSchema::from(self.schema.clone());
-        Arc::new(JsonSource::new(table_schema).with_newline_delimited(self.lines))
+        let source = JsonSource::new(table_schema).with_newline_delimited(self.lines);
+        if self.lines { Arc::new(source) } else { Arc::new(ArraySource { inner: Arc::new(source) }) }
     }
 
     fn cut(&self, _file: &SourceFile, near: &[u64]) -> Result<Option<Vec<u64>>> {
         // A line end inside a JSON text is escaped, so the reader can move any position to the next line itself.
         Ok(self.lines.then(|| near.to_vec()))
+    }
+}
+
+/// DataFusion's source for files of one array, under a name of our own: DataFusion forgets on the wire that it is none of
+/// lines.
+#[derive(Clone)]
+struct ArraySource {
+    inner: Arc<dyn FileSource>,
+}
+
+/// The columns of a source for arrays; `None` for any other source.
+pub(crate) fn array_columns(source: &dyn FileSource) -> Option<ProjectionExprs> {
+    source.downcast_ref::<ArraySource>()?.inner.projection().cloned()
+}
+
+/// The source for arrays with these columns.
+pub(crate) fn array_source(schema: SchemaRef, projection: &ProjectionExprs) -> Result<Arc<dyn FileSource>> {
+    let source = JsonSource::new(TableSchema::from(schema)).with_newline_delimited(false);
+    let source = ArraySource { inner: Arc::new(source) };
+    let projected = source.try_pushdown_projection(projection).map_err(failure::from_datafusion)?;
+    Ok(projected.unwrap_or_else(|| Arc::new(source)))
+}
+
+impl FileSource for ArraySource {
+    fn create_file_opener(
+        &self,
+        object_store: Arc<dyn ObjectStore>,
+        base_config: &FileScanConfig,
+        partition: usize,
+    ) -> DataFusionResult<Arc<dyn FileOpener>> {
+        self.inner.create_file_opener(object_store, base_config, partition)
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        self.inner.table_schema()
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        Arc::new(ArraySource { inner: self.inner.with_batch_size(batch_size) })
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        self.inner.projection()
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        self.inner.metrics()
+    }
+
+    fn file_type(&self) -> &str {
+        self.inner.file_type()
+    }
+
+    fn supports_repartitioning(&self) -> bool {
+        false
+    }
+
+    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DataFusionResult<Option<Arc<dyn FileSource>>> {
+        let pushed = self.inner.try_pushdown_projection(projection)?;
+        Ok(pushed.map(|inner| Arc::new(ArraySource { inner }) as Arc<dyn FileSource>))
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
+    ) -> DataFusionResult<TreeNodeRecursion> {
+        self.inner.apply_expressions(f)
     }
 }
 

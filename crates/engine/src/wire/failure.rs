@@ -24,7 +24,7 @@ pub fn error_to_text(error: &Error) -> String {
         }
         Error::Row(row) => {
             writer.byte(2);
-            writer.text(row.class.name());
+            write_class(&mut writer, &row.class);
             writer.text(&row.message);
             writer.optional(row.file.as_deref(), Writer::text);
             writer.number(u64::from(row.line));
@@ -60,7 +60,7 @@ fn read(bytes: &[u8]) -> Result<Error> {
         0 => Error::Engine(EngineError { message: reader.text()?, hint: reader.optional(Reader::text)? }),
         1 => Error::Plan(PlanError { message: reader.text()?, hint: reader.optional(Reader::text)? }),
         2 => Error::Row(Box::new(RowError {
-            class: ir::ExcKind::from_name(&reader.text()?).ok_or_else(malformed)?,
+            class: read_class(&mut reader)?,
             message: reader.text()?,
             file: reader.optional(Reader::text)?,
             line: u32::try_from(reader.number()?).map_err(|_| malformed())?,
@@ -73,11 +73,32 @@ fn read(bytes: &[u8]) -> Result<Error> {
     })
 }
 
+/// An exception class: the built-in one, and the name of the program's own that derives from it.
+pub fn write_class(writer: &mut Writer, class: &ir::RaisedClass) {
+    writer.text(class.kind.name());
+    writer.optional(class.own.as_deref(), Writer::text);
+}
+
+/// What [`write_class`] wrote.
+pub fn read_class(reader: &mut Reader<'_>) -> Result<ir::RaisedClass> {
+    let kind = ir::ExcKind::from_name(&reader.text()?).ok_or_else(malformed)?;
+    Ok(ir::RaisedClass { kind, own: reader.optional(Reader::text)?.map(Into::into) })
+}
+
 /// The error of ours that DataFusion wraps, as it is or as text, if there is one.
 pub fn own_error(error: &datafusion::error::DataFusionError) -> Option<Error> {
     match failure::find_ours(error) {
         Some(ours) => Some(ours.clone()),
         None => error_from_text(&error.to_string()),
+    }
+}
+
+/// An error that leaves a worker: ours, and what is wrong with the data or the plan, as text that survives what is between
+/// the worker and whoever asked; what may pass stays as it is, so that it is tried again.
+pub fn to_travel(error: datafusion::error::DataFusionError) -> datafusion::error::DataFusionError {
+    match own_error(&error).or_else(|| failure::lasting(&error)) {
+        Some(ours) => datafusion::error::DataFusionError::Execution(error_to_text(&ours)),
+        None => error,
     }
 }
 
@@ -93,7 +114,7 @@ mod tests {
     #[test]
     fn errors_survive_other_peoples_sentences() {
         let row = Error::Row(Box::new(RowError {
-            class: ir::ExcKind::ZeroDivisionError,
+            class: ir::RaisedClass { kind: ir::ExcKind::ZeroDivisionError, own: Some("NoWay".into()) },
             message: "division by \"zero\"\n".to_owned(),
             file: Some("trips.py".to_owned()),
             line: 7,

@@ -207,3 +207,66 @@ pub fn keep_part_order(plan: Arc<dyn ExecutionPlan>) -> DataFusionResult<Arc<dyn
     })?;
     Ok(replaced.data)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::{CaptureValues, CompiledFunction};
+    use crate::wire::Hash;
+    use arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::physical_plan::empty::EmptyExec;
+
+    struct Nothing;
+
+    impl Inbox for Nothing {
+        fn blob(&self, _hash: &Hash) -> Option<Arc<[u8]>> {
+            None
+        }
+    }
+
+    fn input() -> Arc<dyn ExecutionPlan> {
+        let field = Field::new("x", DataType::Float64, false);
+        Arc::new(EmptyExec::new(Arc::new(Schema::new(vec![field]))))
+    }
+
+    fn scaled() -> Arc<dyn ExecutionPlan> {
+        let row = crate::types::row_type(&input().schema()).record;
+        let text = format!(
+            "capture c0 k: float\nentry f0\nfunc f0 f(t) -> float {{\nb0(v0: {row}):\n  v1: float = field 0 v0\n  \
+             v2: float = capture c0\n  v3: float = float.mul v1, v2\n  return v3\n}}\n"
+        );
+        let module = ir::text::parse(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+        ir::verify(&module).unwrap();
+        let captures = CaptureValues::new(vec![5], Arc::new(()));
+        let function = CompiledFunction::new("scaled", Arc::new(module), captures);
+        let call = Call { function, outputs: vec!["y".to_owned()] };
+        Arc::new(FunctionExec::new(input(), vec![call], Role::Columns, OnError::Null).unwrap())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Arc<dyn ExecutionPlan>> {
+        let (run, parts) = (Run::new(1, false), Arc::from([0usize].as_slice()));
+        decode_node(bytes, &[input()], &Scope { inbox: &Nothing, run: &run, parts: &parts })
+    }
+
+    #[test]
+    fn an_operator_comes_back_the_same() {
+        let node = scaled();
+        let bytes = encode_node(&node, &mut Outbox::default()).unwrap().unwrap();
+        let back = decode(&bytes).unwrap();
+        assert_eq!(back.schema(), node.schema());
+        assert_eq!(encode_node(&back, &mut Outbox::default()).unwrap().unwrap(), bytes);
+    }
+
+    #[test]
+    fn bytes_that_were_cut_or_changed_never_crash() {
+        let bytes = encode_node(&scaled(), &mut Outbox::default()).unwrap().unwrap();
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_err(), "{end}");
+        }
+        for position in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[position] ^= 1 << (position % 8);
+            let _ = decode(&changed);
+        }
+    }
+}

@@ -7,15 +7,20 @@ use datafusion::physical_expr::projection::ProjectionExprs;
 
 use super::bytes::{Reader, Writer, malformed};
 use crate::error::Result;
-use crate::source::csv;
+use crate::source::{csv, json};
 
 mod tag {
     pub const CSV: u8 = 1;
+    pub const JSON_ARRAY: u8 = 2;
 }
 
 /// The source and the columns it computes; `None` when it is not one of ours.
 pub fn encode_source(source: &dyn FileSource) -> Option<(Vec<u8>, ProjectionExprs)> {
     let mut writer = Writer::default();
+    if let Some(projection) = json::array_columns(source) {
+        writer.byte(tag::JSON_ARRAY);
+        return Some((writer.finish(), projection));
+    }
     let projection = csv::write_source(source, |writer: &mut Writer| writer.byte(tag::CSV), &mut writer)?;
     Some((writer.finish(), projection))
 }
@@ -29,6 +34,7 @@ pub fn decode_source(
     let mut reader = Reader::new(bytes);
     let source = match reader.byte()? {
         tag::CSV => csv::read_source(&mut reader, schema, projection)?,
+        tag::JSON_ARRAY => json::array_source(schema, &projection)?,
         _ => return Err(malformed()),
     };
     reader.end()?;
