@@ -6,6 +6,7 @@ Answers are compared before anything is timed; the sides take turns. Figures go 
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -148,7 +149,7 @@ def main():
                 ("q6", lambda session: q6(session, path)),
                 ("kmeans", lambda session: clusters(session, points, points[:8])),
             ]:
-                calls = {side: (lambda session=session: job(session)) for side, session in sides.items()}
+                calls = {side: functools.partial(job, session) for side, session in sides.items()}
                 results[name] = measure(calls, arguments.runs)
             for parts in (1, 16):
                 results[f"nothing-{parts}"] = {"cluster": nothing(cluster, parts)}

@@ -138,7 +138,7 @@ class InBackground:
 
 def scramble(t):
     x = t.x
-    for _ in range(2000):
+    for _ in range(12_000):
         x = (x * 1103515245 + 12345) % 2147483648
     return {"key": t.x % 7, "y": x}
 
