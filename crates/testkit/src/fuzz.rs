@@ -1,12 +1,13 @@
-//! Runs generated programs: interpreter, machine code and CPython with checked integers must agree. Owns the batches and
-//! the reports; what is written is `generate`.
+//! Runs generated programs: interpreter, machine code and CPython with checked integers must agree. Owns the batches, the
+//! verdicts and the reports; what is written is `generate`, how a failure gets small is `shrink`.
 
 use frontend::Request;
 
 use crate::compile::Subject;
 use crate::generate::{self, Program};
-use crate::oracle::{Answer, Oracle, Request as Question};
+use crate::oracle::{Answer, BlockAnswers, Oracle, Request as Question};
 use crate::program::{argument_types, program};
+use crate::shrink::shrink;
 use crate::value::{Outcome, Value};
 
 /// How many programs CPython is asked at once.
@@ -19,44 +20,127 @@ pub struct Report {
     pub calls: u64,
     /// Programs that the compiler refused, with the diagnostic: not wrong, but the language should cover what is generated.
     pub refused: Vec<String>,
+    /// Each a section for `tests/lang`, as small as it could be made.
     pub failures: Vec<String>,
     /// Answers in which an int of CPython's is the equal float: difference 2, where returns or branches meet.
     pub literal_floats: u64,
 }
 
-/// Runs the programs of these seeds; stops early after `failures_max` failures.
-pub fn run(oracle: &mut Oracle, seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, String> {
+impl Report {
+    fn add(&mut self, other: Report) {
+        self.programs += other.programs;
+        self.calls += other.calls;
+        self.refused.extend(other.refused);
+        self.failures.extend(other.failures);
+        self.literal_floats += other.literal_floats;
+    }
+}
+
+/// What came of one program.
+enum Verdict {
+    Agrees {
+        calls: u64,
+        literal_floats: u64,
+    },
+    Refused(String),
+    /// The call that differs, its answer by CPython, and what is wrong.
+    Differs {
+        call: String,
+        answer: String,
+        problem: String,
+    },
+}
+
+/// Runs the programs of these seeds on all processors; each stops early after `failures_max` failures.
+pub fn run(seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, String> {
+    let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let share = seeds.end.saturating_sub(seeds.start).div_ceil(workers);
+    let parts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers)
+            .map(|worker| {
+                let start = (seeds.start + worker * share).min(seeds.end);
+                let own = start..(start + share).min(seeds.end);
+                scope.spawn(move || run_here(&mut Oracle::start()?, own, failures_max))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| "a worker panicked".to_string())).collect::<Vec<_>>()
+    });
+    let mut report = Report::default();
+    for part in parts {
+        report.add(part??);
+    }
+    Ok(report)
+}
+
+fn run_here(oracle: &mut Oracle, seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, String> {
     let mut report = Report::default();
     let mut next = seeds.start;
     while next < seeds.end && report.failures.len() < failures_max {
         let batch: Vec<(u64, Program)> =
             (next..seeds.end.min(next + BATCH)).map(|seed| (seed, generate::program(seed))).collect();
         next += BATCH;
-        let requests: Vec<Question<'_>> = batch
-            .iter()
-            .map(|(_, program)| Question {
-                source: &program.source,
-                calls: program.calls.iter().map(|call| (call.as_str(), None)).collect(),
-                checked: true,
-            })
-            .collect();
-        let replies = oracle.ask(&requests)?;
+        let replies = ask(oracle, batch.iter().map(|(_, program)| program))?;
         for ((seed, generated), answers) in batch.iter().zip(replies) {
             report.programs += 1;
-            match answers {
-                Ok(answers) => judge(*seed, generated, &answers, &mut report),
-                Err(error) => report.failures.push(format!("seed {seed}: {error}\n{}", generated.source)),
+            match judge(generated, &answers) {
+                Verdict::Agrees { calls, literal_floats } => {
+                    report.calls += calls;
+                    report.literal_floats += literal_floats;
+                }
+                Verdict::Refused(reason) => report.refused.push(format!("seed {seed}: {reason}")),
+                Verdict::Differs { .. } => report.failures.push(smallest_section(oracle, *seed, generated)),
             }
         }
     }
     Ok(report)
 }
 
-fn judge(seed: u64, generated: &Program, answers: &[Result<Answer, String>], report: &mut Report) {
-    let complain = |what: String| format!("seed {seed}: {what}\n{}", generated.source);
+fn ask<'a>(oracle: &mut Oracle, programs: impl Iterator<Item = &'a Program>) -> Result<Vec<BlockAnswers>, String> {
+    let requests: Vec<Question<'_>> = programs
+        .map(|program| Question {
+            source: &program.source,
+            calls: program.calls.iter().map(|call| (call.as_str(), None)).collect(),
+            checked: true,
+        })
+        .collect();
+    oracle.ask(&requests)
+}
+
+/// The failure as a section of the corpus.
+fn smallest_section(oracle: &mut Oracle, seed: u64, failing: &Program) -> String {
+    let mut verdict_of = |program: &Program| {
+        let answers = ask(oracle, std::iter::once(program)).ok()?.pop()?;
+        // What CPython cannot run any more is no smaller case of the same fault.
+        answers.as_ref().ok()?.iter().all(Result::is_ok).then(|| judge(program, &answers))
+    };
+    // The same fault, as far as its first words tell.
+    let fault = |problem: &str| problem.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    let wanted = match verdict_of(failing) {
+        Some(Verdict::Differs { problem, .. }) => fault(&problem),
+        _ => String::new(),
+    };
+    let still_fails = |verdict| matches!(verdict, Some(Verdict::Differs { problem, .. }) if fault(&problem) == wanted);
+    let small = shrink(failing, |program| still_fails(verdict_of(program)));
+    let (call, answer, problem) = match verdict_of(&small) {
+        Some(Verdict::Differs { call, answer, problem }) => (call, answer, problem),
+        _ => (String::new(), String::new(), "CPython cannot run the program".to_string()),
+    };
+    format!("## Seed {seed}\n\n{problem}\n\n```python\n{}```\n\n```calls\n{call}  # {answer}\n```\n", small.source)
+}
+
+fn judge(generated: &Program, answers: &BlockAnswers) -> Verdict {
+    let differs = |call: &str, answer: &str, problem: String| Verdict::Differs {
+        call: call.to_string(),
+        answer: answer.to_string(),
+        problem,
+    };
+    let answers = match answers {
+        Ok(answers) => answers,
+        Err(error) => return differs("", "", format!("the oracle says: {error}")),
+    };
     let Some(Ok(first)) = answers.first() else {
-        let error = answers.first().map_or(String::new(), |answer| answer.as_ref().err().cloned().unwrap_or_default());
-        return report.failures.push(complain(format!("the oracle says: {error}")));
+        let error = answers.first().and_then(|answer| answer.as_ref().err().cloned());
+        return differs("", "", format!("the oracle says: {}", error.unwrap_or_default()));
     };
     let subject = program(&generated.source, first).and_then(|program| {
         let types = argument_types(&[&first.args])?;
@@ -66,33 +150,57 @@ fn judge(seed: u64, generated: &Program, answers: &[Result<Answer, String>], rep
     let subject = match subject {
         Ok(subject) => subject,
         // A diagnostic is an honest answer; an error of verifier or LLVM is not.
-        Err(error) if error.starts_with("does not compile") => {
+        Err(error)
+            if error.starts_with("does not compile") && !error.contains("error[internal]")
+                || error.starts_with("no type for") =>
+        {
             let reason = error.split("error[").nth(1).and_then(|rest| rest.lines().next());
-            let reason = format!("seed {seed}: {}", reason.unwrap_or(&error));
-            report.refused.push(reason);
-            return;
+            return Verdict::Refused(reason.unwrap_or(&error).to_string());
         }
-        Err(error) => return report.failures.push(complain(error)),
+        Err(error) => return differs(generated.calls.first().map_or("", String::as_str), &first.repr, error),
     };
+    let (mut calls, mut literal_floats) = (0, 0);
     for (call, answer) in generated.calls.iter().zip(answers) {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) => return report.failures.push(complain(format!("{call}: the oracle says: {error}"))),
+            Err(error) => return differs(call, "", format!("the oracle says: {error}")),
         };
-        report.calls += 1;
-        for (engine, ran) in subject.call(&answer.args, &[]) {
-            let problem = match ran {
-                Ok(ran) if ran.outcome.same(&answer.outcome) => continue,
-                Ok(ran) if is_literal_that_became_float(&answer.outcome, &ran.outcome) => {
-                    report.literal_floats += 1;
-                    continue;
-                }
-                Ok(ran) => format!("{call}: {engine} gives {}, CPython gives {}", ran.outcome, answer.outcome),
-                Err(error) => format!("{call}: {engine}: {error}"),
-            };
-            return report.failures.push(complain(problem));
+        calls += 1;
+        match compare(&subject, answer) {
+            Ok(literal_float) => literal_floats += u64::from(literal_float),
+            Err(problem) => return differs(call, &expectation(answer), problem),
         }
     }
+    Verdict::Agrees { calls, literal_floats }
+}
+
+/// How the corpus writes the answer.
+fn expectation(answer: &Answer) -> String {
+    match &answer.outcome {
+        Outcome::Raises { class, line } => format!("{class} line {line}"),
+        Outcome::Value(_) => answer.repr.clone(),
+    }
+}
+
+/// Whether a literal became a float on the way to the same answer; or what an engine does otherwise than CPython, be it its
+/// answer or what it leaves in the arguments.
+fn compare(subject: &Subject, answer: &Answer) -> Result<bool, String> {
+    let mut literal_float = false;
+    for (engine, ran) in subject.call(&answer.args, &[]) {
+        let ran = ran.map_err(|error| format!("{engine}: {error}"))?;
+        if !ran.outcome.same(&answer.outcome) {
+            if !is_literal_that_became_float(&answer.outcome, &ran.outcome) {
+                return Err(format!("{engine} gives {}, CPython gives {}", ran.outcome, answer.outcome));
+            }
+            literal_float = true;
+        }
+        for (ours, theirs) in ran.args_after.iter().zip(&answer.args_after) {
+            if !ours.same(theirs) {
+                return Err(format!("{engine} leaves {ours} in an argument, CPython leaves {theirs}"));
+            }
+        }
+    }
+    Ok(literal_float)
 }
 
 /// Difference 2: an int literal that met a float. Which ints were literals cannot be seen here, so it is only counted.

@@ -12,5 +12,6 @@ pub mod markdown;
 pub mod oracle;
 pub mod program;
 pub mod random;
+pub mod shrink;
 pub mod slots;
 pub mod value;

@@ -2,7 +2,6 @@
 //! `FUSELINE_SEED` the first; `scripts/fuzz` runs without end.
 
 use testkit::fuzz;
-use testkit::oracle::Oracle;
 
 const PROGRAMS: u64 = 2_000;
 const FAILURES_SHOWN: usize = 10;
@@ -14,8 +13,7 @@ fn number(variable: &str, default: u64) -> u64 {
 #[test]
 fn generated_programs_give_the_answers_of_cpython() {
     let (first, count) = (number("FUSELINE_SEED", 0), number("FUSELINE_PROGRAMS", PROGRAMS));
-    let mut oracle = Oracle::start().expect("CPython starts");
-    let report = fuzz::run(&mut oracle, first..first + count, FAILURES_SHOWN).expect("the oracle answers");
+    let report = fuzz::run(first..first + count, FAILURES_SHOWN).expect("the oracle answers");
     println!("{} programs, {} calls, {} refused", report.programs, report.calls, report.refused.len());
     for refused in report.refused.iter().take(FAILURES_SHOWN) {
         println!("refused: {refused}");
