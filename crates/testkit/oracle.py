@@ -257,7 +257,8 @@ class Describer:
             names.update(name for name, value in function.__globals__.items() if value is annotation)
         names.update(name for name, value in function.__globals__.items() if isinstance(value, types.ModuleType))
         for name in sorted(names):
-            if name in function.__globals__ and not name.startswith("_checked"):
+            # The names of attributes are among them: `__name__` of a class is not the module's.
+            if name in function.__globals__ and not name.startswith(("_checked", "__")):
                 yield name, function.__globals__[name]
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
             yield name, cell.cell_contents
