@@ -25,6 +25,7 @@ import bisect
 import builtins
 import collections
 import dataclasses
+import datetime
 import functools
 import heapq
 import inspect
@@ -42,7 +43,7 @@ import numpy as np
 
 BLOCK = "<block>"
 # The modules whose functions are written in C elsewhere: what `__module__` says is not where a program has them from.
-LIBRARY = (bisect, collections, functools, heapq, itertools, math, operator, re, statistics)
+LIBRARY = (bisect, collections, datetime, functools, heapq, itertools, math, operator, re, statistics)
 
 
 class Row:

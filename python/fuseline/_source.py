@@ -31,8 +31,8 @@ Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
 MODULES: Final = (
-    *("bisect", "collections", "functools", "heapq", "itertools", "logging", "math", "operator", "re", "statistics"),
-    *("dataclasses", "numpy", "fuseline"),
+    *("bisect", "collections", "datetime", "functools", "heapq", "itertools", "logging", "math", "operator", "re"),
+    *("dataclasses", "numpy", "fuseline", "statistics"),
 )
 MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")
 

@@ -373,8 +373,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             _ => match self.thing(expr)? {
                 Thing::Static(Static::Builtin(name)) => Ok(vec![ClassRef::Named(name.to_owned())]),
                 Thing::Static(Static::Class(number)) => Ok(vec![ClassRef::Own(number)]),
-                Thing::Static(Static::Member(module, name)) if module == "numpy" => {
-                    Ok(vec![ClassRef::Named(format!("numpy.{name}"))])
+                Thing::Static(Static::Member(module, name)) if matches!(module.as_str(), "numpy" | "datetime") => {
+                    Ok(vec![ClassRef::Named(format!("{module}.{name}"))])
                 }
                 _ => self.fail_at(
                     expr,
@@ -417,7 +417,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             if ExcKind::from_name(class).is_some() {
                 continue;
             }
-            if !KNOWN.contains(&class.as_str()) && !class.starts_with("numpy.") {
+            if !KNOWN.contains(&class.as_str()) && !class.starts_with("numpy.") && !super::datetime::is_class(class) {
                 return self.fail("unsupported-class", format!("`{class}` cannot be tested for here"), None);
             }
         }
@@ -445,6 +445,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => own.push("tuple".to_owned()),
             Type::Record(record) if record.kind == ir::RecordKind::Dataclass => {}
+            Type::Record(record) if record.kind == ir::RecordKind::Library => {
+                if record.name == super::datetime::DATETIME {
+                    own.push(super::datetime::DATE.to_owned());
+                }
+            }
             Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
             _ => {}
         }

@@ -42,6 +42,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Thing::Static(Static::Pattern(text, flags)) => {
                     return self.call_pattern(&text, flags, attribute.attr.as_str(), call);
                 }
+                Thing::Static(Static::Member(module, class)) if module == "datetime" => {
+                    self.datetime_class_member(&class, attribute.attr.as_str())
+                }
                 Thing::Static(Static::Builtin(class)) => {
                     Thing::Static(Static::Member(class.to_owned(), attribute.attr.to_string()))
                 }
@@ -87,6 +90,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_function(Callable::Closure(*id), arguments).map(Thing::Val)
             }
             Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
+            Static::Member(module, name) if module == "datetime" => {
+                let arguments = self.call_arguments(call)?;
+                self.at_call(call);
+                self.call_datetime(&format!("datetime.{name}"), "", arguments).map(Thing::Val)
+            }
+            Static::Member(class, name) if super::datetime::is_class(class) => {
+                let arguments = self.call_arguments(call)?;
+                self.at_call(call);
+                self.call_datetime(class, name, arguments).map(Thing::Val)
+            }
             Static::Member(module, name) if module == "re" => self.call_regex(name, call),
             Static::Member(module, name) if module == "numpy" => self.call_numpy(name, call).map(Thing::Val),
             Static::Member(module, name) if makes_function(module, name) => {
@@ -651,6 +664,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "numpy" => self.numpy_member(name, node),
             "re" => self.regex_member(name, node),
             "numpy.linalg" => self.linalg_member(name, node),
+            "datetime" => self.datetime_member(name, node),
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))
             }

@@ -41,6 +41,9 @@ impl Lowerer<'_, '_> {
         if let Some(val) = self.comparison_of_class(op, left, right)? {
             return Ok(val);
         }
+        if let Some(val) = self.datetime_compare(op, left, right)? {
+            return Ok(val);
+        }
         match op {
             CmpOp::Is => self.identical(left, right),
             CmpOp::IsNot => {

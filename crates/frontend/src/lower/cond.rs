@@ -195,6 +195,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.truth(&python)
             }
             Type::Tuple(items) => Ok(self.bool(!items.is_empty())),
+            Type::Record(record) if record.kind == ir::RecordKind::Library => Ok(self.datetime_truth(val)),
             Type::Record(record) => {
                 let empty = !matches!(record.kind, ir::RecordKind::Dataclass | ir::RecordKind::Library)
                     && record.fields.is_empty();

@@ -428,6 +428,9 @@ impl<'p> Lowerer<'_, 'p> {
         match self.thing(&attribute.value)? {
             Thing::Static(Static::Module(module)) => self.member(&module, name, &attribute.attr),
             Thing::Static(Static::Class(class)) => self.attribute_of_class(class, name, &attribute.attr),
+            Thing::Static(Static::Member(module, class)) if module == "datetime" => {
+                Ok(self.datetime_class_member(&class, name))
+            }
             Thing::Static(Static::Pattern(text, flags)) => self.pattern_attribute(&text, flags, attribute),
             Thing::Static(Static::Builtin(class)) if super::methods::has_methods(class) => {
                 Ok(Thing::Static(Static::Member(class.to_owned(), name.to_owned())))

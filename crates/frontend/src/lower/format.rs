@@ -17,6 +17,12 @@ impl<'p> Lowerer<'_, 'p> {
         match val.ty() {
             Type::Str => Ok(val.clone()),
             Type::Exception => Ok(self.emit(Op::ExceptionMessage, &[val], Type::Str)),
+            Type::Record(record) if record.kind == ir::RecordKind::Library => {
+                match self.library_text(val, "__str__")? {
+                    Some(text) => Ok(text),
+                    None => self.repr_of(val),
+                }
+            }
             Type::Record(_) => match self.special(val, "__str__")? {
                 Some(text) => Ok(text),
                 None => self.repr_of(val),
@@ -36,6 +42,9 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn repr_of_plain(&mut self, val: &Val) -> Lowered<Val> {
+        if let Some(text) = self.library_text(val, "__repr__")? {
+            return Ok(text);
+        }
         if let Some(text) = self.repr_of_record(val)? {
             return Ok(text);
         }
@@ -126,6 +135,12 @@ impl<'p> Lowerer<'_, 'p> {
             return self.text_of(val);
         }
         match val.ty() {
+            Type::Record(record)
+                if record.kind == ir::RecordKind::Library
+                    && super::datetime::datetime_class(val.ty()) != Some(super::datetime::DELTA) =>
+            {
+                self.library_method(val, "__format__", std::slice::from_ref(spec), &[])
+            }
             Type::Bool if spec.known_str().is_none() => self.formatted_bool(val, spec),
             ty if is_integer(ty) => {
                 let int = self.as_int(val)?;

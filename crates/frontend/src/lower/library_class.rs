@@ -2,7 +2,9 @@
 
 use ir::Type;
 
-use super::{Lowered, Lowerer, Stop, Val, regex};
+use crate::parse::ast::CmpOp;
+
+use super::{Lowered, Lowerer, Stop, Val, datetime, regex};
 
 /// The class of such a value, by its full name.
 pub fn class_of(ty: &Type) -> Option<&str> {
@@ -17,6 +19,7 @@ impl Lowerer<'_, '_> {
     pub fn library_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         match class_of(val.ty()) {
             Some(regex::MATCH) if name == "string" => Ok(self.field(val, 0)),
+            Some(class) if datetime::is_class(class) => self.datetime_attribute(val, name),
             Some(class) => {
                 let message = format!("`{name}` of `{class}` cannot be compiled");
                 self.fail("unsupported-attribute", message, None)
@@ -29,6 +32,7 @@ impl Lowerer<'_, '_> {
     pub fn library_method(&mut self, val: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
         match class_of(val.ty()) {
             Some(regex::MATCH) => self.match_method(val, name, args, keywords),
+            Some(class) if datetime::is_class(class) => self.datetime_method(val, name, args, keywords),
             Some(class) => self.fail("unsupported-method", format!("`{class}.{name}` cannot be compiled"), None),
             None => Err(Stop::Failed),
         }
@@ -36,12 +40,23 @@ impl Lowerer<'_, '_> {
 
     /// `left == right`.
     pub fn library_equal(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        if let Some(equal) = self.datetime_compare(CmpOp::Eq, left, right)? {
+            return Ok(equal);
+        }
         let (a, b) = (class_of(left.ty()), class_of(right.ty()));
         if a != b {
             return Ok(self.bool(false));
         }
         let class = a.unwrap_or_default().to_owned();
         self.fail("unsupported-operation", format!("a `{class}` cannot be compared in compiled code"), None)
+    }
+
+    /// `str(val)` or `repr(val)`, as `name` says; `None` for a class without a text.
+    pub fn library_text(&mut self, val: &Val, name: &str) -> Lowered<Option<Val>> {
+        match class_of(val.ty()) {
+            Some(class) if datetime::is_class(class) => self.datetime_method(val, name, &[], &[]).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// `val[key]`.

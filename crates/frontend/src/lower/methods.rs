@@ -139,7 +139,8 @@ fn is_dict(ty: &Type) -> bool {
 impl Lowerer<'_, '_> {
     /// `object.name(args)` of a plain object.
     pub fn method(&mut self, object: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
-        let allowed = is_dict(object.ty()) && name == "update"
+        let allowed = super::library_class::class_of(object.ty()).is_some()
+            || is_dict(object.ty()) && name == "update"
             || *object.ty() == Type::Str && matches!(name, "expandtabs" | "format" | "rsplit" | "split" | "splitlines");
         if let (Some((keyword, _)), false) = (keywords.first(), allowed) {
             let message = format!("`{name}` takes no keyword argument `{keyword}` in compiled code");

@@ -46,6 +46,9 @@ impl Lowerer<'_, '_> {
     }
 
     fn binary_plain(&mut self, op: Operator, left: &Val, right: &Val, augmented: bool) -> Lowered<Val> {
+        if let Some(val) = self.datetime_binary(op, left, right)? {
+            return Ok(val);
+        }
         if let Some(val) = self.operator_of_class(op, left, right)? {
             return Ok(val);
         }
@@ -216,6 +219,12 @@ impl Lowerer<'_, '_> {
             return Ok(val);
         }
         match (op, val.ty()) {
+            (UnaryOp::USub, ty) if super::datetime::datetime_class(ty) == Some(super::datetime::DELTA) => {
+                self.datetime_method(val, "__neg__", &[], &[])
+            }
+            (UnaryOp::UAdd, ty) if super::datetime::datetime_class(ty) == Some(super::datetime::DELTA) => {
+                Ok(val.clone())
+            }
             (UnaryOp::Not, _) => {
                 let truth = self.truth(val)?;
                 Ok(self.not(&truth))
@@ -257,6 +266,9 @@ impl Lowerer<'_, '_> {
     /// `abs(val)` of a plain value.
     pub fn absolute(&mut self, val: &Val) -> Lowered<Val> {
         match val.ty() {
+            ty if super::datetime::datetime_class(ty) == Some(super::datetime::DELTA) => {
+                self.datetime_method(val, "__abs__", &[], &[])
+            }
             Type::Bool => self.as_int(val),
             Type::Int => {
                 let shape = Shape { ty: Type::Int, origin: Origin { non_negative: true, ..Origin::default() } };
