@@ -135,6 +135,15 @@ pub fn with_element(container: &Type, element: Type) -> Type {
     }
 }
 
+/// What is known to be in a container of this type: nothing in one that was empty where it was made.
+pub fn known_element(container: &Type) -> Option<Type> {
+    let nothing = |ty: &Type| match ty {
+        Type::Tuple(pair) => matches!(container, Type::Dict(..)) && pair.iter().all(|part| *part == Type::None),
+        ty => *ty == Type::None,
+    };
+    element_type(container).filter(|element| !nothing(element))
+}
+
 /// Whether the element type of such a value may be found by use.
 fn has_sites(ty: &Type) -> bool {
     match ty {
@@ -152,40 +161,9 @@ pub struct Sites {
     /// What is in the lists of each site; `None` while nothing is known to be.
     assumed: Vec<Option<Shape>>,
     observed: Vec<Option<Shape>>,
-    /// Sites of containers that a caller made: what is assumed of them is not this function's to change.
-    given: Vec<SiteId>,
 }
 
-/// Keys of sites from this one on are those of parameters; the text of a program is shorter.
-const PARAMETER_KEYS: u32 = 0xff00_0000;
-
 impl Sites {
-    /// The site of a container that the argument at this position is, of which nothing is known to be in it.
-    pub fn parameter(&mut self, position: usize) -> SiteId {
-        let id = self.site(PARAMETER_KEYS + position as u32, None);
-        if !self.given.contains(&id) {
-            self.given.push(id);
-        }
-        id
-    }
-
-    /// What was put into the containers that callers made, by the positions of the arguments.
-    pub fn put_into_parameters(&self) -> Vec<(usize, Shape)> {
-        let put = self.given.iter().filter_map(|site| {
-            let index = site.0 as usize;
-            let shape = self.observed.get(index)?.as_ref()?;
-            let position = self.keys.get(index)?.checked_sub(PARAMETER_KEYS)?;
-            // Nothing but `None` fits what is there already.
-            if matches!(&shape.ty, Type::Tuple(pair) if pair.iter().all(|ty| *ty == Type::None))
-                || shape.ty == Type::None
-            {
-                return None;
-            }
-            Some((position as usize, Shape { origin: shape.origin.without_sites(), ..shape.clone() }))
-        });
-        put.collect()
-    }
-
     /// The site with this key (a place in the text), with a first idea of its element.
     pub fn site(&mut self, key: u32, element: Option<&Shape>) -> SiteId {
         let id = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
@@ -195,6 +173,16 @@ impl Sites {
             self.keys.len() - 1
         });
         SiteId(id as u32)
+    }
+
+    /// The site of a container that a function gets as an argument, with what is in it; `None` for an empty one, of which
+    /// nothing is known.
+    pub fn param_site(&mut self, index: usize, element: Option<&Shape>) -> SiteId {
+        let site = self.site(u32::MAX - index as u32, element);
+        if let Some(element) = element {
+            self.grow(site, element);
+        }
+        site
     }
 
     /// What is taken to be in the lists made at the site.
@@ -227,11 +215,6 @@ impl Sites {
 
     /// The assumptions to try next; `None` when these came true. With `widen` they only grow, so that it ends.
     pub fn revised(mut self, widen: bool) -> Option<Sites> {
-        for site in &self.given {
-            if let Some(slot) = self.observed.get_mut(site.0 as usize) {
-                *slot = None;
-            }
-        }
         if self.assumed == self.observed {
             return None;
         }

@@ -100,8 +100,6 @@ struct Spec {
     func: Option<Func>,
     diagnostics: Vec<Diagnostic>,
     callees: Vec<SpecId>,
-    /// What it puts into empty containers that it is given, by the position of the argument.
-    put: Vec<(usize, Shape)>,
     failed: bool,
     /// Of a generator: what it is known to yield.
     item: Option<Shape>,
@@ -406,11 +404,6 @@ impl<'p> Compiler<'p> {
         self.source(spec.key.callable).map(|source| source.name())
     }
 
-    /// What a function puts into empty containers that it is given, by the position of the argument.
-    pub fn put_by(&self, id: SpecId) -> Vec<(usize, Shape)> {
-        self.specs.get(id.0 as usize).map(|spec| spec.put.clone()).unwrap_or_default()
-    }
-
     /// Whether the function is the one that was asked for.
     pub fn is_entry(&self, spec: SpecId) -> bool {
         spec.0 == 0
@@ -443,7 +436,6 @@ impl<'p> Compiler<'p> {
                     func: None,
                     diagnostics: Vec::new(),
                     callees: Vec::new(),
-                    put: Vec::new(),
                     failed: false,
                     item: None,
                     late: false,
@@ -506,6 +498,22 @@ impl<'p> Compiler<'p> {
         }
     }
 
+    /// The arguments that the function puts something into which they cannot hold, by position, with the types that can.
+    pub fn grown(&self, id: SpecId) -> Vec<(usize, Type)> {
+        let Some(spec) = self.specs.get(id.0 as usize) else { return Vec::new() };
+        let mut params = spec.func.iter().flat_map(Func::param_types);
+        let mut grown = Vec::new();
+        for (position, argument) in spec.key.arguments.iter().enumerate() {
+            let Argument::Value(shape) = argument else { continue };
+            if let Some(ty) = params.next()
+                && ty != shape.ty
+            {
+                grown.push((position, ty));
+            }
+        }
+        grown
+    }
+
     /// What was lowered under this open function gets its final state, or is lowered again.
     fn settle(&mut self, depth: usize, state: State) {
         for spec in &mut self.specs {
@@ -543,7 +551,9 @@ impl<'p> Compiler<'p> {
             let before = self.spec(id).result.clone();
             let assumed = self.spec(id).item.clone();
             let kept = sites.clone();
-            let mut lowerer = Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites);
+            let may_grow = !is_generator && !library::is_library_function(function);
+            let mut lowerer =
+                Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites, may_grow);
             if is_generator {
                 lowerer.yields = Some(Yields { assumed: assumed.clone(), found: None });
             }
@@ -557,7 +567,6 @@ impl<'p> Compiler<'p> {
                     continue;
                 }
             }
-            let put = outcome.sites.put_into_parameters();
             if let Some(revised) = outcome.sites.revised(round >= 4)
                 && round + 1 < SITE_ROUNDS_MAX
             {
@@ -569,11 +578,6 @@ impl<'p> Compiler<'p> {
             spec.diagnostics = outcome.diagnostics;
             spec.callees = outcome.callees;
             spec.func = Some(outcome.func);
-            if spec.put != put {
-                spec.put = put;
-                self.changes += 1;
-            }
-            let spec = self.spec(id);
             let changed = before != outcome.result;
             if changed {
                 spec.result = outcome.result;

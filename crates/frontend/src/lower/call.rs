@@ -12,7 +12,7 @@ use crate::locate::FunctionNode;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
-use crate::shape::{Literal, Shape, SiteId, python_name};
+use crate::shape::{Literal, Shape, python_name};
 use crate::specialise::{Argument, Callable, Callee, SpecId, parameter_list};
 
 /// Variables that are passed to a function beside its arguments.
@@ -357,7 +357,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn argument(&mut self, thing: Thing) -> Lowered<Thing> {
         match thing {
             Thing::Val(val) => {
-                let mut shape = val.shape.clone();
+                let sites = val.shape.origin.sites.clone();
+                let origin = crate::shape::Origin { sites, ..val.shape.origin.without_sites() };
+                let mut shape = Shape { origin, ..val.shape.clone() };
                 // A literal argument is not the parameter's own: its type is exact there.
                 shape.origin.int_literal = Literal::No;
                 shape.origin.float_literal = Literal::No;
@@ -421,18 +423,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             .iter()
             .map(|thing| match thing {
                 Thing::Val(val) => {
-                    Argument::Value(Shape { origin: val.shape.origin.without_sites(), ..val.shape.clone() })
+                    let origin = val.shape.origin.without_sites();
+                    Argument::Value(Shape { origin, ..val.shape.clone() })
                 }
                 Thing::Static(known) => Argument::Static(known.clone()),
             })
             .collect();
-        let containers: Vec<Vec<SiteId>> = things
-            .iter()
-            .map(|thing| match thing {
-                Thing::Val(val) => val.shape.origin.sites.clone(),
-                Thing::Static(_) => Vec::new(),
-            })
-            .collect();
+        let given = things.clone();
         let vals: Vec<Val> = things
             .into_iter()
             .filter_map(|thing| match thing {
@@ -448,23 +445,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Some("call them with the same types each time".to_owned()),
             );
         };
-        let (Callee::Failed(id) | Callee::Returns(id, _) | Callee::Diverges(id)) = callee;
-        let put = self.compiler.put_by(id);
-        let is_stale = !put.is_empty();
-        for (position, shape) in put {
-            match containers.get(position).map(Vec::as_slice) {
-                None | Some([]) => self.misfits += 1,
-                Some(sites) => sites.iter().for_each(|site| self.sites.grow(*site, &shape)),
-            }
-        }
-        if is_stale {
-            // What it returns was worked out without what it puts in; this function is lowered again with that, or
-            // refused.
-            self.misfits += 1;
-            self.callees.push(id);
-            return Err(Stop::Failed);
-        }
         let args: Vec<&Val> = vals.iter().collect();
+        let (Callee::Failed(id) | Callee::Returns(id, _) | Callee::Diverges(id)) = callee;
+        if self.grow_arguments(id, &given)? {
+            // The call is lowered again with arguments that can hold what the function puts into them.
+            self.misfits += 1;
+            let result = if let Callee::Returns(_, shape) = callee { shape } else { Shape::from(Type::None) };
+            let id = self.stand_in(&result.ty);
+            return Ok(Val::new(id, result));
+        }
         match callee {
             Callee::Failed(id) => {
                 self.callees.push(id);
@@ -491,6 +480,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Err(Stop::Dead)
             }
         }
+    }
+
+    /// Lets the containers among the arguments hold what the function puts into them; whether there are such.
+    fn grow_arguments(&mut self, id: SpecId, things: &[Thing]) -> Lowered<bool> {
+        let grown = self.compiler.grown(id);
+        for (position, ty) in &grown {
+            let (Some(Thing::Val(val)), Some(element)) = (things.get(*position), crate::shape::element_type(ty)) else {
+                continue;
+            };
+            self.grow(&val.clone(), &Shape::from(element))?;
+        }
+        Ok(!grown.is_empty())
     }
 
     /// The default of a parameter: as Python evaluated it, else a literal in the text.

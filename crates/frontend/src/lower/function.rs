@@ -11,8 +11,32 @@ use crate::diagnostic::Diagnostic;
 use crate::locate::FunctionNode;
 use crate::names::Names;
 use crate::program::Binding;
-use crate::shape::{Merge, Shape, Sites, annotation_text, is_too_large, join, join_with};
+use crate::shape::{
+    Merge, Origin, Shape, Sites, annotation_text, element_type, is_too_large, join, join_with, known_element,
+    with_element,
+};
 use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names};
+
+/// The arguments with sites for the containers among them: what the function puts into one is found as for those it makes
+/// itself. What the caller of the whole program hands over is what it is, unless it is empty.
+fn growing(arguments: &[Argument], is_entry: bool, may_grow: bool, sites: &mut Sites) -> Vec<Argument> {
+    let one = |(index, argument): (usize, &Argument)| match argument {
+        Argument::Value(shape) if may_grow && element_type(&shape.ty).is_some() => {
+            let known = known_element(&shape.ty).map(Shape::from);
+            if is_entry && known.is_some() {
+                return argument.clone();
+            }
+            let site = sites.param_site(index, known.as_ref());
+            let ty = match sites.element(site) {
+                Some(element) => with_element(&shape.ty, element.ty.clone()),
+                None => shape.ty.clone(),
+            };
+            Argument::Value(Shape { ty, origin: Origin { sites: vec![site], ..Origin::default() } })
+        }
+        other => other.clone(),
+    };
+    arguments.iter().enumerate().map(one).collect()
+}
 
 /// What lowering a function came to.
 pub struct Outcome {
@@ -37,9 +61,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         names: Rc<Names>,
         arguments: &[Argument],
         captured: &[String],
-        sites: Sites,
+        mut sites: Sites,
+        may_grow: bool,
     ) -> Lowerer<'c, 'p> {
         let own = argument_names(&source);
+        let arguments = &growing(arguments, compiler.is_entry(spec), may_grow, &mut sites);
         let mut params: Vec<(&str, Type)> = Vec::new();
         for (name, argument) in own.iter().copied().chain(captured.iter().map(String::as_str)).zip(arguments) {
             if let Argument::Value(shape) = argument {
@@ -53,16 +79,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut index = 0;
         let all = own.iter().copied().chain(captured.iter().map(String::as_str));
         let slots: Vec<Option<usize>> = all.map(|name| lowerer.names.slot(name)).collect();
-        for (position, (slot, argument)) in slots.into_iter().zip(arguments).enumerate() {
+        for (slot, argument) in slots.into_iter().zip(arguments) {
             let var = match argument {
                 Argument::Value(shape) => {
                     let id = lowerer.builder.param(index);
                     index += 1;
-                    let mut shape = shape.clone();
-                    if is_unknown_container(&shape.ty) {
-                        shape.origin.sites = vec![lowerer.sites.parameter(position)];
-                    }
-                    Var::Bound(Val::new(id, shape))
+                    Var::Bound(Val::new(id, shape.clone()))
                 }
                 Argument::Static(known) => Var::Static(known.clone()),
             };
@@ -111,9 +133,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !self.diagnostics.is_empty() {
             return;
         }
-        // What is put into a container that a caller made is told there: the function is lowered again for it.
-        let is_put = !self.sites.put_into_parameters().is_empty() && !self.compiler.is_entry(self.spec);
-        if self.misfits > 0 && !is_put {
+        if self.misfits > 0 {
             let message = "the types of a list in this function cannot be told";
             self.report("too-many-types", message.to_owned(), source.place(), None);
         } else if is_beyond_limits(self.builder.func()) {
@@ -209,15 +229,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.close();
         }
         Ok(Some(result))
-    }
-}
-
-/// Whether the container is one of which nothing is known to be in it.
-fn is_unknown_container(ty: &Type) -> bool {
-    match ty {
-        Type::List(item) | Type::Set { item, .. } => **item == Type::None,
-        Type::Dict(key, value) => **key == Type::None && **value == Type::None,
-        _ => false,
     }
 }
 
