@@ -68,19 +68,22 @@ impl Value {
             Value::Range(..) => Type::Range,
             Value::Np(elem, _) => Type::Np(*elem),
             Value::Tuple(items) => Type::Tuple(items.iter().map(Value::type_of).collect::<Result<_, _>>()?),
-            Value::List(items) => Type::List(Box::new(item_type(&items.iter().collect::<Vec<_>>(), "list")?)),
+            Value::List(items) => Type::List(Box::new(item_type(&items.iter().collect::<Vec<_>>())?)),
             Value::Bytes(_) => Type::Bytes,
             Value::Dict(pairs) => {
                 let (keys, values): (Vec<_>, Vec<_>) = pairs.iter().map(|(key, value)| (key, value)).unzip();
-                Type::Dict(Box::new(item_type(&keys, "dict")?), Box::new(item_type(&values, "dict")?))
+                Type::Dict(Box::new(item_type(&keys)?), Box::new(item_type(&values)?))
             }
             Value::Set { frozen, items } => {
                 let items: Vec<&Value> = items.iter().collect();
-                Type::Set { item: Box::new(item_type(&items, "set")?), frozen: *frozen }
+                Type::Set { item: Box::new(item_type(&items)?), frozen: *frozen }
+            }
+            Value::Record(RecordKind::Dict, _, fields) if fields.is_empty() => {
+                Type::Dict(Box::new(Type::None), Box::new(Type::None))
             }
             Value::Record(RecordKind::Dict, _, fields) if is_dict(fields) => {
                 let values: Vec<&Value> = fields.iter().map(|(_, value)| value).collect();
-                Type::Dict(Box::new(Type::Str), Box::new(item_type(&values, "dict")?))
+                Type::Dict(Box::new(Type::Str), Box::new(item_type(&values)?))
             }
             Value::Record(kind, name, fields) => {
                 let fields = fields.iter().map(|(name, value)| Ok((name.clone(), value.type_of()?))).collect::<Result<
@@ -149,10 +152,10 @@ impl Value {
     }
 }
 
-/// The type that all items of a container have, or the union of theirs.
-fn item_type(items: &[&Value], what: &str) -> Result<Type, String> {
+/// The type that all items of a container have, or the union of theirs; `None` of an empty one, as the Python package says.
+fn item_type(items: &[&Value]) -> Result<Type, String> {
     let types = items.iter().map(|item| item.type_of()).collect::<Result<Vec<_>, _>>()?;
-    if types.is_empty() { Err(format!("an empty {what} has no element type")) } else { Ok(Type::union(types)) }
+    Ok(if types.is_empty() { Type::None } else { Type::union(types) })
 }
 
 /// Whether a `dict` with texts as keys is taken for a dict rather than for a row: all its values have one type.
