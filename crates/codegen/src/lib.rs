@@ -14,6 +14,8 @@ mod llvm;
 mod loops;
 mod object_cache;
 pub mod shape;
+mod regions;
+mod shape;
 pub mod spans;
 pub mod state;
 mod value;

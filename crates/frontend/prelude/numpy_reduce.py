@@ -288,20 +288,76 @@ def _freedom(count, ddof):
     return left if left > 0 else 0
 
 
-def _var_of(d, ddof):
-    return sum_float(d * d) / _freedom(len(d), ddof)
+def pairwise_squares(a, mean, start, count):
+    kind = mean.dtype
+    # As `pairwise`, of the squares of the distances from the mean.
+    v = a[start : start + count]
+    if count < 8:
+        total = kind(-0.0)
+        for x in v:
+            d = x - mean
+            total += d * d
+        return total
+    if count > 128:
+        half = count // 2
+        half -= half % 8
+        return pairwise_squares(a, mean, start, half) + pairwise_squares(a, mean, start + half, count - half)
+    d0 = v[0] - mean
+    d1 = v[1] - mean
+    d2 = v[2] - mean
+    d3 = v[3] - mean
+    d4 = v[4] - mean
+    d5 = v[5] - mean
+    d6 = v[6] - mean
+    d7 = v[7] - mean
+    r0 = d0 * d0
+    r1 = d1 * d1
+    r2 = d2 * d2
+    r3 = d3 * d3
+    r4 = d4 * d4
+    r5 = d5 * d5
+    r6 = d6 * d6
+    r7 = d7 * d7
+    last = count - count % 8 - 7
+    i = 8
+    while i < last:
+        d0 = v[i] - mean
+        d1 = v[i + 1] - mean
+        d2 = v[i + 2] - mean
+        d3 = v[i + 3] - mean
+        d4 = v[i + 4] - mean
+        d5 = v[i + 5] - mean
+        d6 = v[i + 6] - mean
+        d7 = v[i + 7] - mean
+        r0 += d0 * d0
+        r1 += d1 * d1
+        r2 += d2 * d2
+        r3 += d3 * d3
+        r4 += d4 * d4
+        r5 += d5 * d5
+        r6 += d6 * d6
+        r7 += d7 * d7
+        i += 8
+    total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
+    for i in range(count - count % 8, count):
+        d = v[i] - mean
+        total += d * d
+    return total
 
 
 def var_float(a, ddof):
-    return _var_of(a - mean_float(a), ddof)
+    return pairwise_squares(a, mean_float(a), 0, len(a)) / _freedom(len(a), ddof)
 
 
 def var_int(a, ddof):
-    return _var_of(a - mean_int(a), ddof)
+    return pairwise_squares(a, mean_int(a), 0, len(a)) / _freedom(len(a), ddof)
 
 
 def var_float_all(m, ddof):
     a = _by_memory(m)
+    if np._is_flat(a):
+        line = np._flat(a, a.size)
+        return pairwise_squares(line, mean_float_all(m), 0, a.size) / _freedom(a.size, ddof)
     d = a - mean_float_all(m)
     return sum_float_all(d * d) / _freedom(a.size, ddof)
 

@@ -20,9 +20,14 @@ const CHUNK_BYTES_MAX: usize = 1024 * 1024;
 struct Chunk {
     data: NonNull<u8>,
     layout: Layout,
+    /// Bytes at the start that are not used, see [`Arena::skip_of`].
+    skip: usize,
 }
 
-/// A bump allocator over chunks. Nothing is freed before [`Arena::reset`] or drop.
+/// Chunks kept for later after a [`Arena::rewind`], at most.
+const SPARES_MAX: usize = 8;
+
+/// A bump allocator over chunks. Nothing is freed before [`Arena::rewind`], [`Arena::reset`] or drop.
 ///
 /// ```text
 /// offset  0  cursor   *mut u8   the next free byte, always a multiple of 8
@@ -36,6 +41,8 @@ pub struct Arena {
     cursor: *mut u8,
     end: *mut u8,
     chunks: Vec<Chunk>,
+    /// Chunks that a rewind gave back.
+    spares: Vec<Chunk>,
     reserved_bytes: usize,
     reserved_bytes_peak: usize,
     limit_bytes: usize,
@@ -64,6 +71,7 @@ impl Arena {
             cursor: std::ptr::null_mut(),
             end: std::ptr::null_mut(),
             chunks: Vec::new(),
+            spares: Vec::new(),
             reserved_bytes: 0,
             reserved_bytes_peak: 0,
             limit_bytes,
@@ -94,6 +102,7 @@ impl Arena {
             .max_by_key(|index| self.chunks.get(*index).map_or(0, |chunk| chunk.layout.size()));
         let kept = keep.map(|index| self.chunks.swap_remove(index));
         self.free_chunks();
+        self.free_spares();
         match kept {
             Some(chunk) => {
                 self.reserved_bytes = chunk.layout.size();
@@ -110,12 +119,43 @@ impl Arena {
         }
     }
 
+    /// The place where the next allocation begins: how many chunks there are, and the next free byte.
+    pub fn mark(&self) -> (usize, usize) {
+        (self.chunks.len(), self.cursor as usize)
+    }
+
+    /// Forgets every allocation since the mark. What is no mark of this arena is ignored.
+    pub fn rewind(&mut self, (count, cursor): (usize, usize)) {
+        if count > self.chunks.len() {
+            return;
+        }
+        let start = count.checked_sub(1).and_then(|last| self.chunks.get(last)).map(|chunk| {
+            let start = chunk.data.as_ptr() as usize;
+            (start, start + chunk.layout.size() / ALIGN_BYTES * ALIGN_BYTES)
+        });
+        let (low, high) = start.unwrap_or((0, 0));
+        if !(low..=high).contains(&cursor) || cursor % ALIGN_BYTES != 0 {
+            return;
+        }
+        while self.chunks.len() > count
+            && let Some(chunk) = self.chunks.pop()
+        {
+            self.spares.push(chunk);
+        }
+        if self.spares.len() > SPARES_MAX {
+            let oldest = self.spares.remove(0);
+            self.free(oldest);
+        }
+        self.cursor = cursor as *mut u8;
+        self.end = high as *mut u8;
+    }
+
     /// `count` uninitialised bytes, aligned to 8.
     pub fn alloc_bytes(&mut self, count: usize) -> Result<NonNull<u8>, Raised> {
         let needed = count.checked_next_multiple_of(ALIGN_BYTES).ok_or_else(memory_error)?;
         let free = (self.end as usize).wrapping_sub(self.cursor as usize);
         if needed > free || self.cursor.is_null() {
-            self.add_chunk(needed)?;
+            self.add_chunk(needed, false)?;
         }
         let start = NonNull::new(self.cursor).ok_or_else(memory_error)?;
         self.cursor = self.cursor.wrapping_add(needed);
@@ -125,11 +165,15 @@ impl Arena {
     /// `count` slots, all zero.
     pub fn alloc_slots(&mut self, count: usize) -> Result<&mut [u64], Raised> {
         let bytes = count.checked_mul(8).ok_or_else(memory_error)?;
+        // The system gives zeros: a large new chunk need not be written.
+        let is_zero = bytes > CHUNK_BYTES_MAX && self.add_chunk(bytes, true)?;
         let start = self.alloc_bytes(bytes)?.cast::<u64>();
         // SAFETY: `alloc_bytes` gave `count * 8` bytes aligned to 8 that nobody else refers to; they are made
         // zero before the slice exists.
         unsafe {
-            start.write_bytes(0, count);
+            if !is_zero {
+                start.write_bytes(0, count);
+            }
             Ok(std::slice::from_raw_parts_mut(start.as_ptr(), count))
         }
     }
@@ -181,43 +225,80 @@ impl Arena {
         result
     }
 
-    fn add_chunk(&mut self, needed: usize) -> Result<(), Raised> {
+    /// A chunk with room for this many bytes; whether they are all zero.
+    fn add_chunk(&mut self, needed: usize, zeros: bool) -> Result<bool, Raised> {
+        let fits = |chunk: &Chunk| {
+            let room = chunk.layout.size() - chunk.skip;
+            (needed..=needed.saturating_mul(2).saturating_add(CHUNK_BYTES_MAX)).contains(&room)
+        };
+        if let Some(position) = self.spares.iter().rposition(fits) {
+            let chunk = self.spares.remove(position);
+            self.chunks.try_reserve(1).map_err(|_| memory_error())?;
+            self.make_current(chunk);
+            return Ok(false);
+        }
+
         let next = self.chunks.last().map_or(CHUNK_BYTES_MIN, |chunk| {
             chunk.layout.size().saturating_mul(2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX)
         });
+        if self.limit_bytes.saturating_sub(self.reserved_bytes) < needed.max(next) {
+            self.free_spares();
+        }
         let room = self.limit_bytes.saturating_sub(self.reserved_bytes);
         // Close to the limit a smaller chunk may still do.
-        let size = needed.max(next.min(room));
+        let skip = self.skip_of(needed);
+        let size = needed.saturating_add(skip).max(next.min(room));
         if size > room {
             return Err(memory_error());
         }
         let layout = Layout::from_size_align(size.max(ALIGN_BYTES), ALIGN_BYTES).map_err(|_| memory_error())?;
         self.chunks.try_reserve(1).map_err(|_| memory_error())?;
         // SAFETY: the layout's size is not zero.
-        let data = NonNull::new(unsafe { std::alloc::alloc(layout) }).ok_or_else(memory_error)?;
+        let data = unsafe { if zeros { std::alloc::alloc_zeroed(layout) } else { std::alloc::alloc(layout) } };
+        let data = NonNull::new(data).ok_or_else(memory_error)?;
         self.reserved_bytes = self.reserved_bytes.saturating_add(layout.size());
         self.reserved_bytes_peak = self.reserved_bytes_peak.max(self.reserved_bytes);
-        self.make_current(Chunk { data, layout });
-        Ok(())
+        self.make_current(Chunk { data, layout, skip });
+        Ok(zeros)
+    }
+
+    /// Large chunks begin at different places of a page. Two arrays that lie alike in their pages make a processor wait: it
+    /// takes a load from the one for a load of what was just stored in the other.
+    fn skip_of(&self, needed: usize) -> usize {
+        const STEP_BYTES: usize = 17 * 64;
+        const PAGE_BYTES: usize = 4096;
+        if needed > CHUNK_BYTES_MAX { (self.chunks.len() + self.spares.len()) * STEP_BYTES % PAGE_BYTES } else { 0 }
     }
 
     fn make_current(&mut self, chunk: Chunk) {
-        self.cursor = chunk.data.as_ptr();
+        self.cursor = chunk.data.as_ptr().wrapping_add(chunk.skip);
         self.end = chunk.data.as_ptr().wrapping_add(chunk.layout.size() / ALIGN_BYTES * ALIGN_BYTES);
         self.chunks.push(chunk);
     }
 
     fn free_chunks(&mut self) {
-        for chunk in self.chunks.drain(..) {
-            // SAFETY: allocated in `add_chunk` with this layout; drained, so freed once.
-            unsafe { std::alloc::dealloc(chunk.data.as_ptr(), chunk.layout) };
+        for chunk in std::mem::take(&mut self.chunks) {
+            self.free(chunk);
         }
+    }
+
+    fn free_spares(&mut self) {
+        for chunk in std::mem::take(&mut self.spares) {
+            self.free(chunk);
+        }
+    }
+
+    fn free(&mut self, chunk: Chunk) {
+        self.reserved_bytes = self.reserved_bytes.saturating_sub(chunk.layout.size());
+        // SAFETY: allocated in `add_chunk` with this layout; the chunk is given up here, so it is freed once.
+        unsafe { std::alloc::dealloc(chunk.data.as_ptr(), chunk.layout) };
     }
 }
 
 impl Drop for Arena {
     fn drop(&mut self) {
         self.free_chunks();
+        self.free_spares();
     }
 }
 
@@ -263,6 +344,29 @@ mod tests {
         let before = arena.reserved_bytes();
         arena.alloc_slots(10).unwrap();
         assert_eq!(arena.reserved_bytes(), before);
+    }
+
+    #[test]
+    fn a_rewind_gives_memory_back() {
+        let mut arena = Arena::with_limit(8_000_000);
+        arena.alloc_slots(100).unwrap().fill(7);
+        let mark = arena.mark();
+        let kept = arena.cursor as usize;
+        for round in 0..100 {
+            let large = arena.alloc_slots(500_000).unwrap();
+            assert!(large.iter().all(|slot| *slot == 0), "round {round}");
+            large.fill(u64::MAX);
+            arena.alloc_slots(10).unwrap().fill(u64::MAX);
+            arena.rewind(mark);
+            assert_eq!(arena.cursor as usize, kept);
+        }
+        assert!(arena.reserved_bytes_peak() <= 8_000_000);
+        // What a rewind keeps for later makes room when there is none.
+        assert!(arena.alloc_bytes(7_000_000).is_ok());
+        let before = arena.mark();
+        arena.rewind((99, 0));
+        arena.rewind((1, 8));
+        assert_eq!(arena.mark(), before);
     }
 
     #[test]

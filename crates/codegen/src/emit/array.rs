@@ -4,7 +4,7 @@ use ir::{Elem, Type, Value};
 
 use crate::emit::func::FuncEmitter;
 use crate::emit::loop_flags::IndexRange;
-use crate::llvm::Val;
+use crate::llvm::{CallConv, Val};
 use crate::value::{elem_ty, load_elem, store_elem};
 
 impl FuncEmitter<'_, '_> {
@@ -136,5 +136,24 @@ impl FuncEmitter<'_, '_> {
         }
         out.push(bytes);
         out
+    }
+
+    /// The place of the arena, to go back to.
+    pub fn arena_mark(&mut self) -> [Val; 2] {
+        let out = self.frame_slots(2);
+        let context = self.context_field(0);
+        let ll = &self.em.ll;
+        let function = ll.declare("fl_arena_mark", ll.i64(), &[ll.ptr(), ll.ptr()]);
+        ll.add_attribute(function, "nounwind");
+        ll.call(function, CallConv::C, &[context, out]);
+        [ll.load(ll.i64(), out), ll.load(ll.i64(), ll.field_at(out, 8))]
+    }
+
+    pub fn arena_rewind(&mut self, [count, cursor]: [Val; 2]) {
+        let context = self.context_field(0);
+        let ll = &self.em.ll;
+        let function = ll.declare("fl_arena_rewind", ll.i64(), &[ll.ptr(), ll.i64(), ll.i64(), ll.ptr()]);
+        ll.add_attribute(function, "nounwind");
+        ll.call(function, CallConv::C, &[context, count, cursor, ll.zero(ll.ptr())]);
     }
 }

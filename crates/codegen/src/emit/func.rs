@@ -44,6 +44,11 @@ pub struct FuncEmitter<'e, 'm> {
     scratch: BTreeMap<usize, Val>,
     /// In the collecting mode: the word whose sign bit is the flag.
     flag: Option<Val>,
+    /// The arena's place when the function was entered, where it goes back to that when it returns.
+    entry_mark: Option<[Val; 2]>,
+    /// By loop: whether the arena is taken back after each round, and its place before the loop.
+    pub rewinding: Vec<bool>,
+    loop_marks: Vec<Option<[Val; 2]>>,
     pub loops: Analysis<'m>,
     /// What was found out before each loop, by its number.
     pub loop_flags: Vec<LoopFlags>,
@@ -82,6 +87,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             frame,
             scratch: BTreeMap::new(),
             flag: None,
+            entry_mark: None,
+            rewinding: em.regions.rewinding_loops(func, &loops),
+            loop_marks: vec![None; loops.loops.len()],
             loop_flags: vec![LoopFlags::default(); loops.loops.len()],
             loops,
             current: BlockId(0),
@@ -96,6 +104,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             let flag = self.em.ll.alloca(self.em.ll.i64());
             self.em.ll.store(self.em.ll.zero(self.em.ll.i64()), flag);
             self.flag = Some(flag);
+        }
+        if self.em.regions.rewinds_function(self.variant.func.index(), self.func) {
+            self.entry_mark = Some(self.arena_mark());
         }
         let order = self.facts.order.clone();
         for id in &order {
@@ -173,6 +184,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         let Some((entry, phis)) = &parts.entry else { return };
         self.em.ll.position(*entry);
         self.compute_flags(id, phis);
+        if let Some(index) = self.loops.loop_of_header(id).filter(|index| self.rewinding[*index]) {
+            self.loop_marks[index] = Some(self.arena_mark());
+        }
         let from = self.em.ll.current();
         for (phi, value) in parts.phis.iter().zip(phis) {
             self.em.ll.add_incoming(*phi, *value, from);
@@ -221,7 +235,16 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         }
     }
 
+    /// The arena's place before the loop with this header, when going there from here ends a round that is taken back.
+    fn round_mark(&self, header: BlockId) -> Option<[Val; 2]> {
+        let index = self.loops.loop_of_header(header).filter(|_| !self.enters_loop(header))?;
+        self.loop_marks[index]
+    }
+
     fn jump(&mut self, target: &Target) {
+        if let Some(mark) = self.round_mark(target.block) {
+            self.arena_rewind(mark);
+        }
         let from = self.em.ll.current();
         if let Some(start) = self.add_edge(target, &[], from) {
             self.em.ll.br(start);
@@ -231,6 +254,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     fn branch(&mut self, cond: Val, then: &Target, otherwise: &Target) {
         let from = self.em.ll.current();
         if then.block == otherwise.block {
+            if let Some(mark) = self.round_mark(then.block) {
+                self.arena_rewind(mark);
+            }
             // One edge: LLVM takes two values from one predecessor only if they are equal, and what differs is computed
             // already.
             let pairs = self.args_of(then).into_iter().zip(self.args_of(otherwise));
@@ -240,10 +266,22 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             }
             return;
         }
-        let (first, second) = (self.add_edge(then, &[], from), self.add_edge(otherwise, &[], from));
+        let (first, second) = (self.branch_edge(then, from), self.branch_edge(otherwise, from));
+        self.em.ll.position(from);
         if let (Some(first), Some(second)) = (first, second) {
             self.em.ll.cond_br(cond, first, second);
         }
+    }
+
+    /// Where a branch goes for this target: to it, or to a block that ends the round of a loop first.
+    fn branch_edge(&mut self, target: &Target, from: Bb) -> Option<Bb> {
+        if self.round_mark(target.block).is_none() {
+            return self.add_edge(target, &[], from);
+        }
+        let between = self.block();
+        self.em.ll.position(between);
+        self.jump(target);
+        Some(between)
     }
 
     fn args_of(&self, target: &Target) -> Vec<Val> {
@@ -325,6 +363,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     // Returning.
 
     fn return_value(&mut self, value: &[Val]) {
+        if let Some(mark) = self.entry_mark {
+            self.arena_rewind(mark);
+        }
         let mut fields = Vec::with_capacity(value.len() + 1);
         if self.facts.can_raise {
             fields.push(self.final_flag());

@@ -34,7 +34,7 @@ impl FuncEmitter<'_, '_> {
     /// Whether something must be emitted before the loop with this header.
     pub fn needs_flags(&self, header: BlockId) -> bool {
         let Some(index) = self.loops.loop_of_header(header) else { return false };
-        !self.loops.loops[index].in_range.is_empty() || self.polls_rarely(index)
+        !self.loops.loops[index].in_range.is_empty() || self.polls_rarely(index) || self.rewinding[index]
     }
 
     /// Whether the current block is outside the loop with this header.

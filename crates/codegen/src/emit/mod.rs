@@ -33,6 +33,7 @@ use crate::facts::{self, Facts};
 use crate::llvm::target::Machine;
 use crate::llvm::{CallConv, Fun, IntPred, Llvm, RealPred, Ty, Val};
 use crate::loops::{Analysis, Assumption, Counter, InRange, Known};
+use crate::regions::Regions;
 use crate::spans::{SpanEntry, SpanTable};
 use crate::value::{comps, load_value};
 
@@ -102,6 +103,7 @@ pub struct Emitter<'m> {
     pub arrays_are_plain: bool,
     /// Of each function: whether what it returns lies without gaps when all it is given does.
     pub returns_contiguous: Vec<bool>,
+    pub regions: Regions,
     /// The entry takes arrays, by parameters or captures.
     pub has_arrays: bool,
     /// What a kernel tests besides, before it calls the entry in its contiguous form; see [`Analysis::assumptions`].
@@ -128,6 +130,7 @@ impl<'m> Emitter<'m> {
             ll,
             arrays_are_plain: facts::arrays_are_plain(module),
             returns_contiguous: crate::contiguous::returned(module),
+            regions: Regions::new(module),
             has_arrays: !entry.passed_captures.is_empty() || params.iter().any(facts::holds_array),
             module,
             assumptions,

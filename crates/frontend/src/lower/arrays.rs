@@ -292,20 +292,17 @@ impl Lowerer<'_, '_> {
         let Type::Array { elem, ndim } = *target.ty() else { return Err(Stop::Failed) };
         let lengths = self.lengths_of(&Node::Val(target.clone()));
         let (before, direct) = self.branch(&overlaps)?;
-        let mut places: Vec<(Edge, Val)> = Vec::new();
+        let mut ends: Vec<Edge> = Vec::new();
         if let Some(edge) = before {
             self.attach(edge);
             let apart = self.new_array(elem, &lengths);
-            places.extend(self.detach().map(|edge| (edge, apart)));
+            self.fill(&apart, &node)?;
+            self.numpy_library(&format!("copy_into_{ndim}"), &[target, &apart])?;
+            ends.extend(self.detach());
         }
-        places.extend(direct.map(|edge| (edge, target.clone())));
-        let place = self.join_values(places)?;
-        self.fill(&place, &node)?;
-        let (moved, done) = self.branch(&overlaps)?;
-        let mut ends: Vec<Edge> = done.into_iter().collect();
-        if let Some(edge) = moved {
+        if let Some(edge) = direct {
             self.attach(edge);
-            self.numpy_library(&format!("copy_into_{ndim}"), &[target, &place])?;
+            self.fill(target, &node)?;
             ends.extend(self.detach());
         }
         self.join(ends, None)

@@ -48,6 +48,17 @@ exports! {
         zeros(arena, element_bytes, &[rows, columns])
     };
 
+    /// Where the arena's next allocation begins, for `arena.rewind`.
+    status fl_arena_mark() -> [Int, Int] with arena = {
+        let (count, cursor) = arena.mark();
+        Ok::<(i64, i64), Raised>((count as i64, cursor as i64))
+    };
+    /// Forgets what the arena has given since the mark.
+    status fl_arena_rewind(count: Int, cursor: Int) -> [] with arena = {
+        arena.rewind((count as usize, cursor as usize));
+        Ok::<(), Raised>(())
+    };
+
     /// Raises `IndexError`: `index` is not one of the `length` positions of the axis.
     status fl_array_index_error(index: Int, axis: Int, length: Int) -> [] = Err::<(), Raised>(index_error(format!(
         "index {index} is out of bounds for axis {axis} with size {length}"
