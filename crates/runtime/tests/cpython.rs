@@ -27,6 +27,8 @@ fn setting(name: &str, default: u64) -> u64 {
 
 /// Functions that no row of CPython answers: memory, and NumPy's rules.
 const NOT_COMPARED: &[&str] = &[
+    "fl_arena_mark",
+    "fl_arena_rewind",
     "fl_array_index_error",
     "fl_array_zeros_1d",
     "fl_array_zeros_2d",
