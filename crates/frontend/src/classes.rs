@@ -6,6 +6,7 @@ use std::rc::Rc;
 use ir::{ExcClass, ExcKind};
 
 use crate::diagnostic::{Diagnostic, Place};
+use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Stmt};
 use crate::program::{Binding, Locator};
 use crate::specialise::{Compiler, Source};
@@ -27,6 +28,8 @@ pub struct Class<'p> {
     pub methods: Vec<Method<'p>>,
     /// Names that its body gives a value: own and inherited, with the class whose names the value reads.
     pub constants: Vec<(String, &'p Expr, usize)>,
+    /// Attributes that its methods and those of its parents store in their own instance, replaced methods included.
+    pub stored: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +88,51 @@ pub enum MethodKind {
 }
 
 impl<'p> Class<'p> {
+    /// Its own name and those of the classes that it derives from.
+    pub fn names_of_family(&self, compiler: &mut Compiler<'p>) -> Vec<String> {
+        let mut names = vec![self.name.clone()];
+        let mut parent = self.parent;
+        while let Some(class) = parent.and_then(|parent| compiler.class(parent).ok()) {
+            names.push(class.name.clone());
+            parent = class.parent;
+        }
+        names
+    }
+
+    /// Whether one of its methods stores an attribute of its own instance that is no field.
+    pub fn stores_in_itself(&self, stores: &Stores) -> bool {
+        stores.class_changes(&self.name)
+    }
+
+    /// Whether an annotation of its fields names the class itself.
+    pub fn mentions_itself(&self) -> bool {
+        struct Mentions<'n> {
+            name: &'n str,
+            found: bool,
+        }
+        impl<'a> ast::visitor::Visitor<'a> for Mentions<'_> {
+            fn visit_expr(&mut self, expr: &'a Expr) {
+                self.found |= match expr {
+                    Expr::Name(name) => name.id.as_str() == self.name,
+                    Expr::StringLiteral(text) => text
+                        .value
+                        .to_str()
+                        .split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .any(|word| word == self.name),
+                    _ => false,
+                };
+                ast::visitor::walk_expr(self, expr);
+            }
+        }
+        let mut mentions = Mentions { name: &self.name, found: false };
+        for stmt in &self.node.body {
+            if let Stmt::AnnAssign(assign) = stmt {
+                ast::visitor::Visitor::visit_expr(&mut mentions, &assign.annotation);
+            }
+        }
+        mentions.found
+    }
+
     pub fn method(&self, name: &str) -> Option<(usize, &Method<'p>)> {
         self.methods.iter().enumerate().find(|(_, method)| method.node.name.as_str() == name)
     }
@@ -115,6 +163,11 @@ impl<'p> Compiler<'p> {
         found
     }
 
+    /// A class that was met.
+    pub fn known_class(&self, number: usize) -> Option<Rc<Class<'p>>> {
+        self.classes.known.get(&number)?.as_ref()?.as_ref().ok().cloned()
+    }
+
     /// The program's own classes of exceptions that were met.
     pub fn exceptions(&self) -> &ir::ExceptionTable {
         &self.classes.exceptions
@@ -129,6 +182,12 @@ impl<'p> Compiler<'p> {
         for number in numbers {
             let _ = self.class(number);
         }
+    }
+
+    /// Whether a class that was met has a method of this name.
+    pub fn has_method(&self, name: &str) -> bool {
+        let known = self.classes.known.values().flatten().filter_map(|class| class.as_ref().ok());
+        known.into_iter().any(|class| class.method(name).is_some())
     }
 
     /// The class of the program with this name whose instances are records, when it has been met.
@@ -152,6 +211,7 @@ impl<'p> Compiler<'p> {
             fields: Vec::new(),
             methods: Vec::new(),
             constants: Vec::new(),
+            stored: Vec::new(),
         };
         let refuse = |node: &dyn Fn() -> Place, message: String| {
             Err(Box::new(Diagnostic {
@@ -219,6 +279,7 @@ impl<'p> Compiler<'p> {
         class.fields = parent.fields.clone();
         class.methods = parent.methods.clone();
         class.constants = parent.constants.clone();
+        class.stored = parent.stored.clone();
     }
 
     fn read_body(&mut self, class: &mut Class<'p>) {
@@ -249,6 +310,12 @@ impl<'p> Compiler<'p> {
                 }
                 Stmt::FunctionDef(def) => {
                     class.methods.retain(|method| method.node.name.as_str() != def.name.as_str());
+                    if method_kind(def) != MethodKind::Static {
+                        let stored = stored_in_self(def).into_iter();
+                        class
+                            .stored
+                            .extend(stored.filter(|name| !class.fields.iter().any(|field| field.name == *name)));
+                    }
                     class.methods.push(Method { node: def, kind: method_kind(def), owner: class.number });
                 }
                 _ => {}

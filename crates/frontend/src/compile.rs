@@ -14,6 +14,9 @@ use ir::{RecordKind, Type};
 /// every program well within it.
 const STACK_BYTES: usize = 64 << 20;
 
+/// Times that a program is compiled again for the types of the fields of its objects.
+const OBJECT_ROUNDS_MAX: usize = 40;
+
 /// What is asked of the entry function.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -77,6 +80,17 @@ fn internal(message: &str) -> Diagnostic {
     }
 }
 
+fn endless_fields(compiler: &Compiler<'_>, entry: usize) -> Diagnostic {
+    let place = compiler.source(Callable::Program(entry)).map(|source| source.place());
+    Diagnostic {
+        code: "too-many-types",
+        message: "the fields of the objects here have ever more types".to_owned(),
+        place: place.unwrap_or(Place { file: 0, start: 0, end: 0 }),
+        labels: Vec::new(),
+        help: None,
+    }
+}
+
 fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled {
     let mut parsed = Vec::new();
     let mut diagnostics = Vec::new();
@@ -94,11 +108,26 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
         return Compiled::refused(diagnostics);
     }
     let mut compiler = Compiler::new(program, &parsed, request);
-    let arguments = match entry_arguments(&compiler, entry, request) {
-        Ok(arguments) => arguments,
-        Err(diagnostics) => return Compiled::refused(diagnostics),
-    };
-    compiler.call(Callable::Program(entry), arguments, Vec::new());
+    let mut rounds = 0;
+    loop {
+        let arguments = match entry_arguments(&compiler, entry, request) {
+            Ok(arguments) => arguments,
+            Err(diagnostics) => return Compiled::refused(diagnostics),
+        };
+        compiler.call(Callable::Program(entry), arguments, Vec::new());
+        // What the fields of objects hold is known when the whole program has been looked at.
+        let mut objects = std::mem::take(&mut compiler.objects);
+        if !objects.learn() {
+            compiler.objects = objects;
+            break;
+        }
+        rounds += 1;
+        if rounds > OBJECT_ROUNDS_MAX {
+            return Compiled::refused(vec![endless_fields(&compiler, entry)]);
+        }
+        compiler = Compiler::new(program, &parsed, request);
+        compiler.objects = objects;
+    }
     let mut diagnostics = compiler.diagnostics();
     if diagnostics.is_empty() && compiler.entry_result().is_some_and(|result| compiler.holds_generator(&result)) {
         diagnostics.extend(compiler.source(Callable::Program(entry)).map(|source| Diagnostic {
@@ -107,6 +136,17 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
             place: source.place(),
             labels: Vec::new(),
             help: Some("return a list, or use the generator in another compiled function".to_owned()),
+        }));
+    }
+    if diagnostics.is_empty()
+        && let Some(class) = compiler.entry_result().and_then(|result| compiler.object_in(&result))
+    {
+        diagnostics.extend(compiler.source(Callable::Program(entry)).map(|source| Diagnostic {
+            code: "not-a-value",
+            message: format!("an instance of `{class}`, which can be changed, cannot leave compiled code"),
+            place: source.place(),
+            labels: Vec::new(),
+            help: Some("return what is in its fields, or a frozen dataclass".to_owned()),
         }));
     }
     if !diagnostics.is_empty() {

@@ -12,6 +12,7 @@ pub mod locate;
 mod lower;
 mod names;
 mod nearest;
+mod objects;
 pub mod parse;
 pub mod pattern;
 pub mod program;

@@ -161,9 +161,35 @@ pub struct Sites {
     /// What is in the lists of each site; `None` while nothing is known to be.
     assumed: Vec<Option<Shape>>,
     observed: Vec<Option<Shape>>,
+    /// Sites of containers that fields of objects hold: what is assumed of them is not one function's to change.
+    given: Vec<SiteId>,
 }
 
+/// The keys of fields' sites are below this one; behind it are those of parameters.
+const FIELD_KEYS_END: u32 = 0xff00_0000;
+
 impl Sites {
+    /// The site of a container that a field of an object holds, of which `element` is known to be in it.
+    pub fn field(&mut self, key: u32, element: Option<&Shape>) -> SiteId {
+        let id = self.site(key, element);
+        if !self.given.contains(&id) {
+            self.given.push(id);
+        }
+        id
+    }
+
+    /// What was put into the containers that fields of objects hold, by the keys of their sites.
+    pub fn put_into_fields(&self) -> Vec<(u32, Shape)> {
+        let is_field = |key: &u32| (crate::objects::FIELD_KEYS..FIELD_KEYS_END).contains(key);
+        let put = self.given.iter().filter_map(|site| {
+            let index = site.0 as usize;
+            let shape = self.observed.get(index)?.as_ref()?;
+            let key = self.keys.get(index).copied().filter(is_field)?;
+            Some((key, Shape { origin: shape.origin.without_sites(), ..shape.clone() }))
+        });
+        put.collect()
+    }
+
     /// The site with this key (a place in the text), with a first idea of its element.
     pub fn site(&mut self, key: u32, element: Option<&Shape>) -> SiteId {
         let id = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
@@ -193,6 +219,12 @@ impl Sites {
     /// The lists made at the site hold `shape` too.
     pub fn grow(&mut self, site: SiteId, shape: &Shape) {
         let index = site.0 as usize;
+        // What is in containers inside must fit what is there already: that is not this function's to change.
+        if self.given.contains(&site)
+            && let Some(known) = self.assumed.get(index).cloned().flatten()
+        {
+            join(&known, shape, self);
+        }
         let grown = match self.observed.get(index).cloned().flatten() {
             Some(before) => join(&before, shape, self),
             None => shape.clone(),
@@ -215,6 +247,12 @@ impl Sites {
 
     /// The assumptions to try next; `None` when these came true. With `widen` they only grow, so that it ends.
     pub fn revised(mut self, widen: bool) -> Option<Sites> {
+        for site in &self.given {
+            let index = site.0 as usize;
+            if let (Some(slot), Some(assumed)) = (self.observed.get_mut(index), self.assumed.get(index)) {
+                *slot = assumed.clone();
+            }
+        }
         if self.assumed == self.observed {
             return None;
         }

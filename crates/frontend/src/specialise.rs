@@ -11,16 +11,17 @@ use std::rc::Rc;
 use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
-use crate::classes::Classes;
+use crate::classes::{ClassKind, Classes};
 use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
 use crate::locate::{FunctionNode, find_function};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_yield};
+use crate::objects::{Objects, Stores};
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
-use crate::shape::{Shape, Sites, is_too_large, join};
+use crate::shape::{Shape, Sites, is_too_large, join, python_name};
 
 /// The number of a function with argument types.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -130,6 +131,8 @@ pub struct Compiler<'p> {
     changes: usize,
     closures: Vec<Closure<'p>>,
     pub classes: Classes<'p>,
+    pub objects: Objects,
+    stores: Stores,
 }
 
 /// A function's syntax.
@@ -220,6 +223,8 @@ impl<'p> Compiler<'p> {
             changes: 0,
             closures: Vec::new(),
             classes: Classes::default(),
+            objects: Objects::default(),
+            stores: Stores::of(parsed),
         }
     }
 
@@ -404,6 +409,34 @@ impl<'p> Compiler<'p> {
         self.source(spec.key.callable).map(|source| source.name())
     }
 
+    /// The name of a class of the program whose instances can be changed, when the type holds such an instance.
+    pub fn object_in(&self, ty: &Type) -> Option<String> {
+        match ty {
+            Type::Object(name) => self.objects.number_of(name).map(|_| python_name(ty)),
+            Type::Union(variants) => variants.iter().find_map(|variant| self.object_in(variant)),
+            Type::List(item) | Type::Set { item, .. } => self.object_in(item),
+            Type::Dict(key, value) => self.object_in(key).or_else(|| self.object_in(value)),
+            other => other.field_types()?.iter().find_map(|field| self.object_in(field)),
+        }
+    }
+
+    /// Whether instances of the class can be changed, so that they are objects and no records.
+    pub fn is_object_class(&mut self, number: usize) -> bool {
+        let Ok(class) = self.class(number) else { return false };
+        match class.kind {
+            ClassKind::Plain => true,
+            ClassKind::Dataclass(_) => {
+                let names = class.names_of_family(self);
+                let changes = |field: &str| names.iter().any(|name| self.stores.change(name, field));
+                class.fields.iter().any(|field| changes(&field.name))
+                    || class.methods.iter().any(|method| method.node.name.as_str() == "__init__")
+                    || class.stores_in_itself(&self.stores)
+                    || class.mentions_itself()
+            }
+            ClassKind::NamedTuple | ClassKind::Exception(_) => false,
+        }
+    }
+
     /// Whether the function is the one that was asked for.
     pub fn is_entry(&self, spec: SpecId) -> bool {
         spec.0 == 0
@@ -567,6 +600,7 @@ impl<'p> Compiler<'p> {
                     continue;
                 }
             }
+            self.objects.put(outcome.sites.put_into_fields());
             if let Some(revised) = outcome.sites.revised(round >= 4)
                 && round + 1 < SITE_ROUNDS_MAX
             {
@@ -730,7 +764,7 @@ impl<'p> Compiler<'p> {
         let mut funcs: Vec<Func> = order.iter().filter_map(|id| self.specs[id.0 as usize].func.clone()).collect();
         let stopping = self.may_stop(&order);
         let mut resumed: HashMap<SpecId, FuncId> = HashMap::new();
-        let mut classes = Vec::new();
+        let mut classes = self.objects.table();
         for (index, id) in order.iter().enumerate() {
             let spec = &self.specs[id.0 as usize];
             if !self.is_generator(spec.key.callable) {

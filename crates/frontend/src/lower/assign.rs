@@ -104,12 +104,11 @@ impl<'p> Lowerer<'_, 'p> {
                 self.at(subscript);
                 self.store(&object, &index, &val)
             }
-            Expr::Attribute(attribute) => self.fail_at(
-                &attribute.attr,
-                "unsupported-assignment",
-                "attributes cannot be assigned in compiled code",
-                Some("return a new value instead".to_owned()),
-            ),
+            Expr::Attribute(attribute) => {
+                let object = self.expr(&attribute.value)?;
+                self.at(attribute);
+                self.store_attribute(&object, attribute, &val)
+            }
             other => self.fail_at(other, "unsupported-assignment", "this cannot be assigned to in compiled code", None),
         }
     }
@@ -265,6 +264,17 @@ impl<'p> Lowerer<'_, 'p> {
                 let val = self.in_place(assign.op, &left, &right)?;
                 self.at(subscript);
                 self.store(&object, &index, &val)
+            }
+            Expr::Attribute(attribute) => {
+                let object = self.expr(&attribute.value)?;
+                self.at(attribute);
+                let name = attribute.attr.as_str();
+                let left = self.each_variant(&object, &mut |lowerer, object| lowerer.attribute_of(&object, name))?;
+                let right = self.expr(&assign.value)?;
+                self.at(assign);
+                let val = self.in_place(assign.op, &left, &right)?;
+                self.at(attribute);
+                self.store_attribute(&object, attribute, &val)
             }
             other => self.fail_at(other, "unsupported-assignment", "this cannot be assigned to in compiled code", None),
         }

@@ -34,6 +34,9 @@ pub struct CallArguments {
 impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn call(&mut self, call: &'p ast::ExprCall) -> Lowered<Thing> {
         self.library_refusal(call)?;
+        if let Some(val) = self.call_on_super(call)? {
+            return Ok(Thing::Val(val));
+        }
         let callee = match &*call.func {
             Expr::Attribute(attribute) => match self.thing(&attribute.value)? {
                 Thing::Static(Static::Module(module)) => {
@@ -633,7 +636,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let (Type::Np(_), "astype") = (object.ty(), name) {
             return self.scalar_astype(&object, arguments);
         }
-        if object.is_union() && object.ty().variants().iter().any(|ty| matches!(ty, Type::Record(_))) {
+        if object.is_union() && object.ty().variants().iter().any(|ty| matches!(ty, Type::Record(_) | Type::Object(_)))
+        {
             return self
                 .each_variant(&object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
         }

@@ -67,6 +67,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Record(record) if matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) => {
                 self.compiler.class_named(&record.name)
             }
+            Type::Object(name) => {
+                let number = self.compiler.objects.number_of(name)?;
+                self.compiler.known_class(number)
+            }
             _ => None,
         }
     }
@@ -89,11 +93,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             ClassKind::NamedTuple => self.new_record(&class, RecordKind::NamedTuple, arguments),
             ClassKind::Dataclass(_) => self.new_record(&class, RecordKind::Dataclass, arguments),
-            ClassKind::Plain => self.fail(
-                "unsupported-class",
-                format!("instances of `{}` cannot be made in compiled code", class.name),
-                Some("make it a `NamedTuple` or a `@dataclass`".to_owned()),
-            ),
+            ClassKind::Plain => self.construct_by_init(&class, arguments),
         }
     }
 
@@ -107,6 +107,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn new_record(&mut self, class: &Rc<Class<'p>>, kind: RecordKind, arguments: CallArguments) -> Lowered<Val> {
+        let is_object = self.compiler.is_object_class(class.number);
+        if is_object && class.method("__init__").is_some() {
+            return self.construct_by_init(class, arguments);
+        }
         if class.method("__init__").is_some() || class.method("__new__").is_some() {
             let message = format!("`{}` has an `__init__` of its own, which cannot be compiled yet", class.name);
             return self.fail("unsupported-class", message, Some("let `@dataclass` make it".to_owned()));
@@ -137,7 +141,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let fields =
             class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
         let ty = RecordType { kind, name: class.name.clone(), fields };
-        let made = self.aggregate(Type::Record(ty.into()), &vals);
+        let made = match is_object {
+            true => self.new_object(class, Some(&vals))?,
+            false => self.aggregate(Type::Record(ty.into()), &vals),
+        };
         if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
             self.call_method(class, "__post_init__", &made, CallArguments::default())?;
         }
@@ -334,6 +341,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `object.name` where it is a property or a value of the class.
     pub fn property(&mut self, object: &Val, name: &str) -> Lowered<Option<Val>> {
         let Some(class) = self.class_of(object) else { return Ok(None) };
+        if let Some(val) = self.get_field(object, name)? {
+            return Ok(Some(val));
+        }
         match class.method(name) {
             Some((_, method)) if method.kind == MethodKind::Property => {
                 self.call_method(&class, name, object, CallArguments::default()).map(Some)
@@ -386,6 +396,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let equal = self.truth(&equal)?;
             return Ok(Some(self.not(&equal)));
         }
+        if let (Some(class), true) = (&left_class, matches!(left.ty(), Type::Object(_))) {
+            if let Some(val) = self.compare_objects(op, &class.clone(), left, right)? {
+                return Ok(Some(val));
+            }
+        }
         let orders = matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE);
         match (left_class, right_class) {
             (Some(class), Some(other)) if class.number == other.number => match class.kind {
@@ -400,7 +415,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     self.clash(format!("'{symbol}' not supported between instances of '{name}' and '{name}'"))
                 }
                 ClassKind::Dataclass(_) => {
-                    let (left, right) = (self.compared(&class, left), self.compared(&class, right));
+                    let (left, right) = (self.compared(&class, left)?, self.compared(&class, right)?);
                     self.compare(op, &left, &right).map(Some)
                 }
                 ClassKind::NamedTuple => self.compare_as_tuples(op, left, right).map(Some),
@@ -433,11 +448,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The fields that a dataclass compares, as a tuple.
-    fn compared(&mut self, class: &Class<'p>, val: &Val) -> Val {
-        let fields = self.fields(val);
+    fn compared(&mut self, class: &Class<'p>, val: &Val) -> Lowered<Val> {
+        let mut fields = self.fields(val);
+        if let Type::Object(_) = val.ty() {
+            for field in &class.fields {
+                fields.extend(self.get_field(val, &field.name)?);
+            }
+        }
         let compared: Vec<Val> =
             class.fields.iter().zip(fields).filter(|(field, _)| field.compare).map(|(_, val)| val).collect();
-        self.tuple(&compared)
+        Ok(self.tuple(&compared))
     }
 
     /// The positions of the fields that order a record, when it has an order that is not a method of its own.
@@ -459,6 +479,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn repr_of_record(&mut self, val: &Val) -> Lowered<Option<Val>> {
         if let Some(text) = self.special(val, "__repr__")? {
             return Ok(Some(text));
+        }
+        if let Type::Object(_) = val.ty() {
+            return self.repr_of_object(val);
         }
         let Type::Record(record) = val.ty().clone() else { return Ok(None) };
         if !matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) {

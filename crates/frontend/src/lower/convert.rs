@@ -127,13 +127,25 @@ impl Lowerer<'_, '_> {
             Type::Bytes => self.builder.constant(Const::Bytes(Default::default())),
             Type::Dict(..) => self.builder.container(ContainerOp::DictNew, &[], ty.clone()),
             Type::Set { .. } => self.builder.container(ContainerOp::SetNew, &[], ty.clone()),
-            // Objects are not merged with nothing.
-            Type::Object(_) => self.builder.none(),
+            Type::Object(name) => match self.compiler.objects.number_of(name) {
+                Some(number) => self.object_stand_in(number, ty),
+                // Generators are not merged with nothing.
+                None => self.builder.none(),
+            },
             Type::Exception => {
                 let message = self.builder.str("");
                 self.builder.inst(Op::ExceptionNew(ExcKind::BaseException.into()), &[message], Type::Exception)
             }
         }
+    }
+
+    fn object_stand_in(&mut self, number: usize, ty: &Type) -> Value {
+        let known = self.compiler.objects.class(number).cloned();
+        let flags = known.as_ref().map_or(0, |class| class.flag_count());
+        let types: Vec<Type> = known.into_iter().flat_map(|class| class.fields).map(|field| field.stored()).collect();
+        let mut parts: Vec<Value> = types.iter().map(|ty| self.stand_in(ty)).collect();
+        parts.extend((0..flags).map(|_| self.builder.bool(false)));
+        self.builder.container(ContainerOp::ObjectNew, &parts, ty.clone())
     }
 
     /// A NumPy scalar as the Python number of the same value.

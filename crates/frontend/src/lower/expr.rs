@@ -451,6 +451,20 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
+    /// An attribute that an instance does not have, or a method that is not called.
+    fn no_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        let class = python_name(val.ty());
+        if self.class_of(val).is_some_and(|class| class.method(name).is_some()) {
+            let message = format!("the method `{name}` of `{class}` can only be called in compiled code");
+            return self.fail("not-a-value", message, Some("call it".to_owned()));
+        }
+        self.clash_of(
+            ExcKind::AttributeError,
+            "unknown-attribute",
+            format!("'{class}' object has no attribute '{name}'"),
+        )
+    }
+
     /// The `x` of `type(x)`.
     fn subject_of_type(&self, expr: &'p Expr) -> Option<&'p Expr> {
         match expr {
@@ -475,6 +489,12 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `val.name` of a plain value, where it is no method.
     pub fn attribute_of(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        if self.object_class(val.ty()).is_some() {
+            return match self.property(val, name)? {
+                Some(found) => Ok(found),
+                None => self.no_attribute(val, name),
+            };
+        }
         match (val.ty().clone(), name) {
             (Type::Record(record), _) if record.kind == ir::RecordKind::Library => self.library_attribute(val, name),
             (Type::Record(record), _) if record.kind != ir::RecordKind::Dict => match record.index_of(name) {

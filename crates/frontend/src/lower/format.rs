@@ -23,7 +23,7 @@ impl<'p> Lowerer<'_, 'p> {
                     None => self.repr_of(val),
                 }
             }
-            Type::Record(_) => match self.special(val, "__str__")? {
+            Type::Record(_) | Type::Object(_) => match self.special(val, "__str__")? {
                 Some(text) => Ok(text),
                 None => self.repr_of(val),
             },

@@ -35,6 +35,7 @@ mod number;
 mod numpy;
 mod numpy_call;
 mod numpy_names;
+mod objects;
 mod patterns;
 mod regex;
 mod sequence;

@@ -1,0 +1,258 @@
+//! Instances that can be changed: how they are made, and how their fields are read and assigned. What is in the fields is
+//! found by `crate::objects`.
+
+use std::rc::Rc;
+
+use ir::{ContainerOp, ExcKind, Op, Type};
+
+use super::call::CallArguments;
+use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::classes::{Class, ClassKind};
+use crate::nearest::nearest;
+use crate::parse::ast::{self, CmpOp, Expr};
+use crate::shape::{join, python_name};
+use crate::specialise::Callable;
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    /// The number of the class whose instances a type is, when they can be changed.
+    pub fn object_class(&self, ty: &Type) -> Option<usize> {
+        match ty {
+            Type::Object(name) => self.compiler.objects.number_of(name),
+            _ => None,
+        }
+    }
+
+    /// A new instance with these fields, or with none of them yet.
+    pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Val]>) -> Lowered<Val> {
+        self.compiler.objects.meet(class);
+        let Some(known) = self.compiler.objects.class(class.number).cloned() else { return Err(Stop::Failed) };
+        let ty = Type::Object(known.name.clone());
+        let mut parts = Vec::new();
+        for field in &known.fields {
+            let id = self.stand_in(&field.stored());
+            parts.push(Val::new(id, field.stored()));
+        }
+        for _ in 0..known.flag_count() {
+            parts.push(self.bool(false));
+        }
+        let args: Vec<&Val> = parts.iter().collect();
+        let made = self.container_op(ContainerOp::ObjectNew, &args, ty);
+        for (index, val) in fields.into_iter().flatten().enumerate() {
+            self.set_field(&made, index, val)?;
+        }
+        Ok(made)
+    }
+
+    /// `Class(arguments)` by the class's `__init__`.
+    pub fn construct_by_init(&mut self, class: &Rc<Class<'p>>, mut arguments: CallArguments) -> Lowered<Val> {
+        let made = self.new_object(class, None)?;
+        match class.method("__init__") {
+            Some((index, _)) => {
+                arguments.positional.insert(0, Thing::Val(made.clone()));
+                self.call_function(Callable::Method(class.number, index), arguments)?;
+            }
+            None if arguments.positional.is_empty() && arguments.keywords.is_empty() => {}
+            None => return self.clash(format!("{}() takes no arguments", class.name)),
+        }
+        Ok(made)
+    }
+
+    /// The position of a field.
+    fn field_index(&self, class: usize, name: &str) -> Option<usize> {
+        self.compiler.objects.class(class)?.fields.iter().position(|field| field.name == name)
+    }
+
+    /// `object.name` where it is a field; `None` when the class has no such field.
+    pub fn get_field(&mut self, object: &Val, name: &str) -> Lowered<Option<Val>> {
+        let Some(class) = self.object_class(object.ty()) else { return Ok(None) };
+        let Some(index) = self.field_index(class, name) else { return Ok(None) };
+        let Some(known) = self.compiler.objects.class(class).cloned() else { return Ok(None) };
+        let field = &known.fields[index];
+        let message = format!("'{}' object has no attribute '{name}'", python_name(object.ty()));
+        if field.shape.is_none() {
+            // Nothing is known to be stored in it: either it is found out later, or it never has a value.
+            return Err(self.raise(ExcKind::AttributeError, &message));
+        }
+        if let Some(flag) = known.flag_of(name) {
+            let flag = self.emit(Op::ObjectGet(flag as u32), &[object], Type::Bool);
+            self.require(&flag, ExcKind::AttributeError, &message)?;
+        }
+        let shape = field.shape_with_sites(&mut self.sites);
+        let stored = field.stored();
+        let loaded = self.emit(Op::ObjectGet(index as u32), &[object], stored.clone());
+        if stored == shape.ty {
+            return Ok(Some(Val { shape, ..loaded }));
+        }
+        // The stand-in for a value that is not there is never read.
+        let wanted: Vec<usize> =
+            (0..stored.variants().len()).filter(|tag| stored.variants()[*tag] != Type::None).collect();
+        if let [tag] = wanted.as_slice() {
+            return Ok(Some(self.variant(&loaded, *tag)));
+        }
+        let is_none = stored.variants().iter().position(|ty| *ty == Type::None).unwrap_or_default();
+        let missing = self.is_variant(&loaded, is_none);
+        let present = self.not(&missing);
+        self.require(&present, ExcKind::AttributeError, &message)?;
+        self.coerce_present(&loaded, &shape).map(Some)
+    }
+
+    /// A union without its `None`.
+    fn coerce_present(&mut self, loaded: &Val, shape: &crate::shape::Shape) -> Lowered<Val> {
+        self.each_variant(loaded, &mut |lowerer, val| match val.ty() {
+            Type::None => {
+                lowerer.cover();
+                lowerer.builder.unreachable();
+                lowerer.close();
+                Err(Stop::Dead)
+            }
+            _ => lowerer.coerce(&val, shape),
+        })
+    }
+
+    fn set_field(&mut self, object: &Val, index: usize, val: &Val) -> Lowered<()> {
+        let Some(class) = self.object_class(object.ty()) else { return Err(Stop::Failed) };
+        let Some(known) = self.compiler.objects.class(class).cloned() else { return Err(Stop::Failed) };
+        let Some(field) = known.fields.get(index) else { return Err(Stop::Failed) };
+        let joined = match &field.shape {
+            None => None,
+            Some(_) => {
+                let own = field.shape_with_sites(&mut self.sites);
+                Some((own.clone(), join(&own, &val.shape, &mut self.sites)))
+            }
+        };
+        match joined {
+            Some((own, joined)) if joined.ty == own.ty => {
+                let stored = field.stored();
+                let val = self.coerce(val, &own)?;
+                let val = self.coerce(&val, &crate::shape::Shape::from(stored))?;
+                self.emit(Op::ObjectSet(index as u32), &[object, &val], Type::None);
+                if let Some(flag) = known.flag_of(&field.name) {
+                    let yes = self.bool(true);
+                    self.emit(Op::ObjectSet(flag as u32), &[object, &yes], Type::None);
+                }
+            }
+            // The program is compiled again with the further type.
+            _ => self.compiler.objects.grow(class, index, &val.shape),
+        }
+        Ok(())
+    }
+
+    /// `object.name = val`.
+    pub fn store_attribute(&mut self, object: &Val, attribute: &'p ast::ExprAttribute, val: &Val) -> Lowered<()> {
+        let name = attribute.attr.as_str();
+        let val = val.clone();
+        self.each_variant(object, &mut |lowerer, object| {
+            let Some(class) = lowerer.object_class(object.ty()) else {
+                return match lowerer.class_of(&object) {
+                    Some(_) => lowerer.fail_at(
+                        &attribute.attr,
+                        "unsupported-assignment",
+                        format!("`{}` cannot be changed after it was made", python_name(object.ty())),
+                        Some("use `dataclasses.replace` or `_replace`".to_owned()),
+                    ),
+                    None if *object.ty() == Type::None => lowerer.clash_of(
+                        ExcKind::AttributeError,
+                        "unknown-attribute",
+                        format!("'NoneType' object has no attribute '{name}'"),
+                    ),
+                    None => lowerer.fail_at(
+                        &attribute.attr,
+                        "unsupported-assignment",
+                        format!("attributes of `{}` cannot be assigned in compiled code", python_name(object.ty())),
+                        Some("return a new value instead".to_owned()),
+                    ),
+                };
+            };
+            match lowerer.field_index(class, name) {
+                Some(index) => {
+                    lowerer.set_field(&object, index, &val)?;
+                    Ok(lowerer.none())
+                }
+                None => {
+                    let known = lowerer.compiler.objects.class(class).cloned();
+                    let fields = known.iter().flat_map(|class| &class.fields).map(|field| field.name.as_str());
+                    let help = nearest(name, fields).map(|near| format!("did you mean `{near}`?"));
+                    let message = format!("`{}` has no field `{name}`", python_name(object.ty()));
+                    lowerer.fail_at(&attribute.attr, "unknown-field", message, help)
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// `super().name(arguments)`; `None` when the call is something else.
+    pub fn call_on_super(&mut self, call: &'p ast::ExprCall) -> Lowered<Option<Val>> {
+        let Expr::Attribute(attribute) = &*call.func else { return Ok(None) };
+        let Expr::Call(inner) = &*attribute.value else { return Ok(None) };
+        let is_super = matches!(&*inner.func, Expr::Name(name) if name.id.as_str() == "super");
+        if !is_super || !self.is_builtin("super") || !inner.arguments.args.is_empty() {
+            return Ok(None);
+        }
+        // A method's names are those of its class.
+        let Ok(class) = self.compiler.class(self.function) else {
+            return self.fail_at(inner, "unsupported-function", "`super()` belongs into a method", None);
+        };
+        let mut arguments = self.call_arguments(call)?;
+        self.at_call(call);
+        let name = attribute.attr.as_str();
+        let parent = match class.parent {
+            Some(parent) => self.class(parent)?,
+            // What `object` has.
+            None if name == "__init__" => return Ok(Some(self.none())),
+            None => {
+                let message = format!("'super' object has no attribute '{name}'");
+                return self.clash_of(ExcKind::AttributeError, "unknown-attribute", message);
+            }
+        };
+        let own = self.env().map(|env| env.var(0));
+        let (Some((index, _)), Some(super::Var::Bound(own))) = (parent.method(name), own) else {
+            if name == "__init__" && parent.kind == ClassKind::Plain {
+                return Ok(Some(self.none()));
+            }
+            let message = format!("`super().{name}` cannot be compiled");
+            return self.fail("unsupported-function", message, None);
+        };
+        arguments.positional.insert(0, Thing::Val(own));
+        self.call_function(Callable::Method(parent.number, index), arguments).map(Some)
+    }
+
+    /// Whether the class's instances have its declared fields and nothing else.
+    fn has_declared_fields(&self, class: &Class<'p>) -> bool {
+        self.compiler.objects.class(class.number).is_some_and(|known| known.is_plain(class.fields.len()))
+    }
+
+    /// `repr(object)` of a dataclass that has none of its own.
+    pub fn repr_of_object(&mut self, object: &Val) -> Lowered<Option<Val>> {
+        let Some(class) = self.class_of(object) else { return Ok(None) };
+        let shows_all = class.fields.iter().all(|field| field.repr) && self.has_declared_fields(&class);
+        if !matches!(class.kind, ClassKind::Dataclass(_)) || !shows_all || self.compiler.has_method("__repr__") {
+            return Ok(None);
+        }
+        Ok(Some(self.container_op(ContainerOp::ValueRepr, &[object], Type::Str)))
+    }
+
+    /// `==` and the like of an instance that can be changed, where its class has no method for it.
+    pub fn compare_objects(&mut self, op: CmpOp, class: &Class<'p>, left: &Val, right: &Val) -> Lowered<Option<Val>> {
+        let is_equality = matches!(op, CmpOp::Eq | CmpOp::NotEq);
+        let how = match class.kind {
+            ClassKind::Plain if is_equality => ContainerOp::RefIs,
+            ClassKind::Dataclass(options) if is_equality && !options.eq => ContainerOp::RefIs,
+            ClassKind::Dataclass(_) if is_equality && class.fields.iter().all(|field| field.compare) => {
+                ContainerOp::ValueEq
+            }
+            _ if is_equality => {
+                return self.fail("unsupported-operation", "this comparison cannot be compiled yet", None);
+            }
+            _ => return Ok(None),
+        };
+        if left.ty() != right.ty() {
+            return Ok(Some(self.bool(op == CmpOp::NotEq)));
+        }
+        if how == ContainerOp::ValueEq && (self.compiler.has_method("__eq__") || !self.has_declared_fields(class)) {
+            let message = "an instance of a dataclass that can be changed, beside a class with an `__eq__` of its own";
+            return self.fail("unsupported-operation", format!("{message}, cannot be compared in compiled code"), None);
+        }
+        let equal = self.container_op(how, &[left, right], Type::Bool);
+        Ok(Some(if op == CmpOp::Eq { equal } else { self.not(&equal) }))
+    }
+}
