@@ -152,7 +152,7 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
     if !diagnostics.is_empty() {
         return Compiled { diagnostics, module: None, result: compiler.entry_result() };
     }
-    if let Some(refused) = compiler.entry_result().filter(|ty| holds_class(ty, MATCH)) {
+    if let Some(refused) = compiler.entry_result().filter(holds_library_class) {
         let message = format!("the result has the type `{}`, which stays in compiled code", python_name(&refused));
         let place = compiler.source(Callable::Program(entry)).map(|source| source.parsed.place(source.range()));
         let diagnostic = Diagnostic {
@@ -160,7 +160,10 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
             message,
             place: place.unwrap_or(Place { file: 0, start: 0, end: 0 }),
             labels: Vec::new(),
-            help: Some("return its groups".to_owned()),
+            help: Some(match python_name(&refused).as_str() {
+                MATCH => "return its groups".to_owned(),
+                _ => "make a `dict` or a `list` of it".to_owned(),
+            }),
         };
         return Compiled { diagnostics: vec![diagnostic], module: None, result: compiler.entry_result() };
     }
@@ -172,15 +175,14 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
     Compiled { result: compiler.entry_result(), module: Some(module), diagnostics }
 }
 
-/// Whether a value of the type may hold an instance of this class of the standard library.
-fn holds_class(ty: &Type, class: &str) -> bool {
-    let holds = |ty: &Type| holds_class(ty, class);
+/// Whether a value of the type may hold an instance of a class of the standard library.
+fn holds_library_class(ty: &Type) -> bool {
     match ty {
-        Type::Record(record) if record.kind == RecordKind::Library && record.name == class => true,
-        Type::Record(record) => record.fields.iter().any(|(_, ty)| holds(ty)),
-        Type::Tuple(items) | Type::Union(items) => items.iter().any(holds),
-        Type::List(item) | Type::Set { item, .. } => holds(item),
-        Type::Dict(key, value) => holds(key) || holds(value),
+        Type::Record(record) if record.kind == RecordKind::Library => true,
+        Type::Record(record) => record.fields.iter().any(|(_, ty)| holds_library_class(ty)),
+        Type::Tuple(items) | Type::Union(items) => items.iter().any(holds_library_class),
+        Type::List(item) | Type::Set { item, .. } => holds_library_class(item),
+        Type::Dict(key, value) => holds_library_class(key) || holds_library_class(value),
         _ => false,
     }
 }

@@ -24,6 +24,7 @@ modules!(
     "_exact",
     "bisect",
     "builtins",
+    "collections",
     "datetime",
     "functools",
     "heapq",

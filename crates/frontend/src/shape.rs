@@ -70,6 +70,13 @@ impl Origin {
         }
     }
 
+    /// Of the origin only where containers were made.
+    pub fn of_containers(&self) -> Origin {
+        let parts: Vec<Origin> = self.parts.iter().map(Origin::of_containers).collect();
+        let known = parts.iter().any(|part| *part != Origin::default());
+        Origin { sites: self.sites.clone(), parts: if known { parts } else { Vec::new() }, ..Origin::default() }
+    }
+
     /// The origin without what holds for one list only, for keys of specialisations.
     pub fn without_sites(&self) -> Origin {
         Origin { sites: Vec::new(), parts: self.parts.iter().map(Origin::without_sites).collect(), ..self.clone() }
@@ -495,7 +502,7 @@ pub fn python_name(ty: &Type) -> String {
         Type::Tuple(_) => "tuple".to_owned(),
         Type::Record(record) if record.kind == ir::RecordKind::Dict => "dict".to_owned(),
         Type::Record(record) if record.name.is_empty() => "Row".to_owned(),
-        Type::Record(record) => record.name.clone(),
+        Type::Record(record) => record.name.split('#').next().unwrap_or_default().to_owned(),
         Type::List(_) => "list".to_owned(),
         Type::Bytes => "bytes".to_owned(),
         Type::Dict(..) => "dict".to_owned(),

@@ -130,6 +130,8 @@ pub struct Compiler<'p> {
     /// Counts the results that came out different than they were taken to be.
     changes: usize,
     closures: Vec<Closure<'p>>,
+    /// What makes the missing values of the program's `defaultdict`s.
+    factories: Vec<Option<Static>>,
     pub classes: Classes<'p>,
     pub objects: Objects,
     stores: Stores,
@@ -222,6 +224,7 @@ impl<'p> Compiler<'p> {
             names: HashMap::new(),
             changes: 0,
             closures: Vec::new(),
+            factories: Vec::new(),
             classes: Classes::default(),
             objects: Objects::default(),
             stores: Stores::of(parsed),
@@ -327,6 +330,28 @@ impl<'p> Compiler<'p> {
             Callable::Closure(id) => self.closures.get(id).map_or(0, |closure| closure.owner),
             Callable::Method(class, index) => self.method_owner(class, index).unwrap_or(class),
         }
+    }
+
+    /// What a lambda without parameters evaluates.
+    pub fn lambda_body(&self, id: usize) -> Option<&'p ast::Expr> {
+        match self.closures.get(id)?.source.node {
+            FunctionNode::Lambda(lambda) if lambda.parameters.is_none() => Some(&lambda.body),
+            _ => None,
+        }
+    }
+
+    /// The number that stands for what makes the missing values of a `defaultdict`.
+    pub fn factory_number(&mut self, factory: Option<Static>) -> usize {
+        if let Some(known) = self.factories.iter().position(|known| *known == factory) {
+            return known;
+        }
+        self.factories.push(factory);
+        self.factories.len() - 1
+    }
+
+    /// What makes the missing values of a `defaultdict`; `None` where nothing does.
+    pub fn factory(&self, number: usize) -> Option<Static> {
+        self.factories.get(number).cloned().flatten()
     }
 
     // Generators.

@@ -2,6 +2,7 @@
 
 use ir::{ContainerOp, ExcKind, Prim, Type};
 
+use super::collections::is_collection;
 use super::elementwise::Node;
 use super::numpy_names::may_write;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
@@ -316,6 +317,10 @@ impl<'p> Lowerer<'_, 'p> {
             Type::Record(record) if record.kind == ir::RecordKind::Dict => {
                 let (dict, key) = (self.demand_dict(object)?, self.index_val(index)?);
                 self.store_key(&dict, &key, val)
+            }
+            ty if is_collection(ty) => {
+                let key = self.index_val(index)?;
+                self.store_in_collection(object, &key, val).map(|_| ())
             }
             Type::Array { .. } => self.store_array(object, index, val),
             Type::Union(_) => {

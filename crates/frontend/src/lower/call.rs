@@ -3,6 +3,7 @@
 
 use ir::{FuncId, Op, Type};
 
+use super::collections::is_class;
 use super::expr::describe;
 use super::statics::makes_function;
 use super::value::Static;
@@ -276,7 +277,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         around.extend(self.names.locals.iter().cloned());
         let (file, owner) = (self.place.file, self.function);
         let is_around = |name: &str| around.iter().any(|known| known == name);
-        self.compiler.closure_id(node, file, owner, is_around).map(Static::Closure).ok_or(Stop::Failed)
+        let id = self.compiler.closure_id(node, file, owner, is_around).ok_or(Stop::Failed)?;
+        if !self.closures_here.contains(&id) {
+            self.closures_here.push(id);
+        }
+        Ok(Static::Closure(id))
     }
 
     /// A call of a function of the program or the library, by number.
@@ -568,6 +573,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn call_member(&mut self, module: &str, name: &str, arguments: CallArguments) -> Lowered<Val> {
         match module {
             "math" => self.call_math(name, arguments),
+            "collections" => self.new_collection(name, arguments),
             "logging" => match super::log::level_of(name) {
                 Some(level) => self.logging(level, arguments),
                 None => Err(Stop::Failed),
@@ -673,6 +679,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))
             }
+            _ if is_class(module, name) => Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned()))),
             "logging" if super::log::level_of(name).is_some() => {
                 Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned())))
             }

@@ -361,6 +361,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     pub fn special_with(&mut self, object: &Val, name: &str, vals: &[Val]) -> Lowered<Option<Val>> {
+        if let Some(found) = self.collection_special(object, name, vals)? {
+            return Ok(Some(found));
+        }
         let Some(class) = self.class_of(object) else { return Ok(None) };
         if class.method(name).is_none() {
             return Ok(None);

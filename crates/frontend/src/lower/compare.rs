@@ -3,6 +3,7 @@
 
 use ir::{ContainerOp, Op, Prim, Type};
 
+use super::collections::is_collection;
 use super::elementwise::Node;
 use super::number::{is_integer, is_number};
 use super::{Edge, Lowered, Lowerer, Stop, Val};
@@ -150,6 +151,8 @@ impl Lowerer<'_, '_> {
                 let (left, right) = (self.fields(left), self.fields(right));
                 self.equal_items(&left, &right, same)?
             }
+            (a, _) if is_collection(a) => self.library_equal(left, right)?,
+            (_, b) if is_collection(b) => self.library_equal(right, left)?,
             (Type::Record(a), Type::Record(_)) if a.kind == ir::RecordKind::Library => {
                 return self.library_equal(left, right);
             }

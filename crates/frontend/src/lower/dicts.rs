@@ -175,7 +175,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut shapes = [key.shape.clone(), val.shape.clone()];
         for shape in &mut shapes {
             // A literal is not the container's own.
-            shape.origin.parts = Vec::new();
+            shape.origin.parts = shape.origin.parts.iter().map(Origin::of_containers).collect();
         }
         let [first, second] = shapes;
         let element = self.grow(dict, &Shape::pair(first, second))?;
@@ -330,6 +330,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn update_from(&mut self, dict: &Val, other: &Val) -> Lowered<()> {
+        let other = &self.inner_dict(other);
         match other.ty() {
             Type::Record(record) if record.kind == RecordKind::Dict => {
                 let names: Vec<String> = record.fields.iter().map(|(name, _)| name.clone()).collect();

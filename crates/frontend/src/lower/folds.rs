@@ -3,7 +3,7 @@
 use ir::{ExcKind, Type};
 
 use super::iterate::Source;
-use super::value::Static;
+use super::statics::Function;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
 use crate::parse::ast::{self, CmpOp, Expr, Operator};
 use crate::shape::python_name;
@@ -146,21 +146,21 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The `key=` of `min`, `max` and `sorted`.
-    pub fn key_function(&mut self, key: Option<&'p Expr>) -> Lowered<Option<Static>> {
+    pub fn key_function(&mut self, key: Option<&'p Expr>) -> Lowered<Option<Function>> {
         match key {
             None | Some(Expr::NoneLiteral(_)) => Ok(None),
             Some(expr) => self.callable(expr).map(Some),
         }
     }
 
-    fn key_of(&mut self, key: Option<&Static>, item: &Val) -> Lowered<Val> {
+    fn key_of(&mut self, key: Option<&Function>, item: &Val) -> Lowered<Val> {
         match key {
-            Some(key) => self.call_static(key, std::slice::from_ref(item)),
+            Some(key) => self.call_passed(key, std::slice::from_ref(item)),
             None => Ok(item.clone()),
         }
     }
 
-    pub fn extreme_of_values(&mut self, vals: &[Val], op: CmpOp, key: Option<&Static>) -> Lowered<Val> {
+    pub fn extreme_of_values(&mut self, vals: &[Val], op: CmpOp, key: Option<&Function>) -> Lowered<Val> {
         let place = self.place;
         let Some((first, rest)) = vals.split_first() else { return Err(Stop::Failed) };
         let mut best = first.clone();
@@ -197,7 +197,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         source: Source<'p>,
         op: CmpOp,
         name: &str,
-        key: Option<Static>,
+        key: Option<Function>,
         default: Option<Val>,
     ) -> Lowered<Val> {
         let hidden = self.var_count();

@@ -2,6 +2,7 @@
 
 use ir::{ExcKind, Op, Prim, Type};
 
+use super::collections::is_collection;
 use super::number::is_integer;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
@@ -222,6 +223,12 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn item_at(&mut self, sequence: &Val, index: &Val) -> Lowered<Val> {
         Ok(match sequence.ty() {
             Type::List(_) => {
+                let sites = &sequence.shape.origin.sites;
+                if !sites.is_empty() && sites.iter().all(|site| self.sites.element(*site).is_none()) {
+                    // Nothing is known to be in it, so there is no item: what would be made of one is looked at when
+                    // something is.
+                    return Err(self.raise(ExcKind::IndexError, "list index out of range"));
+                }
                 let shape = self.list_item_shape(sequence);
                 self.emit(Op::ListGet, &[sequence, index], shape)
             }
@@ -283,6 +290,10 @@ impl<'p> Lowerer<'_, 'p> {
                 Type::Record(record) if record.kind == ir::RecordKind::Dict => {
                     let (dict, key) = (lowerer.demand_dict(&object)?, lowerer.index_val(&index)?);
                     lowerer.delete_key(&dict, &key)?;
+                }
+                ty if is_collection(ty) => {
+                    let key = lowerer.index_val(&index)?;
+                    lowerer.delete_from_collection(&object, &key)?;
                 }
                 other => {
                     let message = format!("'{}' object doesn't support item deletion", python_name(other));

@@ -4,10 +4,12 @@
 
 use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 
+use super::collections::is_collection;
 use super::dicts::{View, view_of};
 use super::expr::non_negative_int;
 use super::number::is_integer;
 use super::regex::Strided;
+use super::statics::Function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::names::{Slot, SlotSet};
@@ -44,8 +46,8 @@ pub enum Source<'p> {
     Enumerate(Box<Source<'p>>, Option<Val>),
     Zip(Vec<Source<'p>>),
     Reversed(Box<Source<'p>>),
-    Map(Static, Vec<Source<'p>>),
-    Filter(Option<Static>, Box<Source<'p>>),
+    Map(Function, Vec<Source<'p>>),
+    Filter(Option<Function>, Box<Source<'p>>),
     /// A generator that has been made.
     Iterator(Val),
     Generator {
@@ -71,7 +73,7 @@ enum Cursor {
     Enumerate(Box<Cursor>, Option<Val>),
     Zip(Vec<Cursor>),
     Reversed(Box<Cursor>, Val),
-    Map(Static, Vec<Cursor>),
+    Map(Function, Vec<Cursor>),
 }
 
 /// What is done with each item.
@@ -220,7 +222,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Source::Zip(inner)
             }
             ("reversed", [inner]) => {
-                let source = self.iterable(inner)?;
+                let before = self.restart();
+                let mut source = self.iterable(inner)?;
+                if let Source::Iterator(_) = source {
+                    self.start_again(before);
+                    let val = self.expr(inner)?;
+                    self.at(call);
+                    source = match self.deque_items(&val)? {
+                        Some(items) => Source::List(items),
+                        None => return self.clash("'generator' object is not reversible"),
+                    };
+                }
                 if !matches!(
                     source,
                     Source::Range(_)
@@ -264,9 +276,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// A function that is passed to a built-in.
-    pub fn callable(&mut self, expr: &'p Expr) -> Lowered<Static> {
+    pub fn callable(&mut self, expr: &'p Expr) -> Lowered<Function> {
+        if let Expr::Attribute(attribute) = expr {
+            let before = self.restart();
+            if let Thing::Val(object) = self.thing(&attribute.value)?
+                && self.class_of(&object).is_none()
+                && !matches!(object.ty(), Type::Array { .. } | Type::Np(_))
+            {
+                return Ok(Function::Method(object, attribute.attr.to_string()));
+            }
+            self.start_again(before);
+        }
         match self.thing(expr)? {
-            Thing::Static(known) => Ok(known),
+            Thing::Static(known) => Ok(Function::Static(known)),
             Thing::Val(val) => {
                 let message = format!("'{}' object is not callable", python_name(val.ty()));
                 self.at(expr);
@@ -321,6 +343,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Dict(..) | Type::Set { .. } => Ok(val),
             ty if view_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::Dict => lowerer.demand_dict(&val),
+            ty if is_collection(ty) => Ok(lowerer.inner_dict(&val)),
             ty if lowerer.compiler.generator_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => {
                 let items = lowerer.fields(&val);
@@ -336,6 +359,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 lowerer.clash(message)
             }
         })?;
+        if let Some(source) = self.collection_source(&val)? {
+            return Ok(source);
+        }
         match val.ty() {
             Type::List(_) => Ok(Source::List(val)),
             Type::Set { .. } => Ok(Source::Set(val)),
@@ -413,7 +439,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Source::Filter(test, inner) => self.for_each(*inner, key, assigned, live, exits, &mut |lowerer, item| {
                 let cond = match &test {
-                    Some(test) => lowerer.call_static(test, std::slice::from_ref(&item))?,
+                    Some(test) => lowerer.call_passed(test, std::slice::from_ref(&item))?,
                     None => item.clone(),
                 };
                 let (holds, fails) = lowerer.split(&cond, None, &mut |lowerer, val| lowerer.truth(val))?;
@@ -445,7 +471,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Source::Map(function, mut inner) if inner.len() == 1 && !inner[0].is_counted() => {
                 let Some(inner) = inner.pop() else { return Err(Stop::Failed) };
                 self.for_each(inner, key, assigned, live, exits, &mut |lowerer, item| {
-                    let mapped = lowerer.call_static(&function, &[item])?;
+                    let mapped = lowerer.call_passed(&function, &[item])?;
                     body(lowerer, mapped)
                 })
             }
@@ -846,7 +872,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 for one in inner {
                     items.push(self.get(one, number)?);
                 }
-                self.call_static(function, &items)?
+                self.call_passed(function, &items)?
             }
             Cursor::Reversed(inner, length) => {
                 let one = self.int(1);

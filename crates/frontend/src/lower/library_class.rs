@@ -40,6 +40,9 @@ impl Lowerer<'_, '_> {
 
     /// `left == right`.
     pub fn library_equal(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        if let Some(found) = self.collection_special(left, "__eq__", std::slice::from_ref(right))? {
+            return Ok(found);
+        }
         if let Some(equal) = self.datetime_compare(CmpOp::Eq, left, right)? {
             return Ok(equal);
         }

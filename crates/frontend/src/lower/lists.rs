@@ -4,6 +4,7 @@ use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 
 use super::index::{Index, Slice};
 use super::iterate::Source;
+use super::statics::{Function, Made};
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
 use crate::parse::ast::{self, Expr, Ranged};
@@ -399,8 +400,15 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(Val { known: None, ..val })
     }
 
-    pub fn sort_in_place(&mut self, list: &Val, key: Option<Static>, reverse: &Val) -> Lowered<()> {
+    pub fn sort_in_place(&mut self, list: &Val, key: Option<Function>, reverse: &Val) -> Lowered<()> {
         let place = self.place;
+        if let Some(Function::Static(Static::Made(made))) = &key
+            && let Made::Comparison(compare) = &**made
+        {
+            let order = self.order_by_comparison(compare, list, reverse)?;
+            self.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
+            return Ok(());
+        }
         let keys = match key {
             Some(key) => {
                 let source = Source::Map(key, vec![Source::List(list.clone())]);

@@ -139,6 +139,9 @@ fn is_dict(ty: &Type) -> bool {
 impl Lowerer<'_, '_> {
     /// `object.name(args)` of a plain object.
     pub fn method(&mut self, object: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
+        if let Some(found) = self.collection_method(object, name, args, keywords)? {
+            return Ok(found);
+        }
         let allowed = super::library_class::class_of(object.ty()).is_some()
             || is_dict(object.ty()) && name == "update"
             || *object.ty() == Type::Str && matches!(name, "expandtabs" | "format" | "rsplit" | "split" | "splitlines");

@@ -8,6 +8,7 @@ mod assign;
 mod builtins;
 mod call;
 mod classes;
+mod collections;
 mod compare;
 mod cond;
 mod containers;
@@ -121,6 +122,8 @@ pub struct Lowerer<'c, 'p> {
     pub sites: Sites,
     pub diagnostics: Vec<Diagnostic>,
     pub callees: Vec<SpecId>,
+    /// The functions and lambdas inside this one that were met.
+    closures_here: Vec<usize>,
     /// In a generator: what it yields.
     pub yields: Option<Yields>,
     /// Conversions that were not possible, see [`convert`].
@@ -174,6 +177,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             sites,
             diagnostics: Vec::new(),
             callees: Vec::new(),
+            closures_here: Vec::new(),
             yields: None,
             misfits: 0,
             captures: Vec::new(),

@@ -6,6 +6,7 @@ use ir::Const;
 use super::call::CallArguments;
 use super::index::Index;
 use super::{Lowered, Lowerer, Static, Thing, Val};
+use crate::library;
 use crate::shape::python_name;
 
 /// A function made of others and of constants.
@@ -19,6 +20,8 @@ pub enum Made {
     Attributes(Vec<String>),
     /// `methodcaller(name, *args)`.
     Method(String, Vec<Const>),
+    /// `cmp_to_key(function)`: only for sorting.
+    Comparison(Static),
 }
 
 /// An argument that a partial function keeps.
@@ -28,9 +31,20 @@ pub enum Bound {
     Static(Static),
 }
 
+/// A function that is passed to a built-in.
+#[derive(Clone, Debug)]
+pub enum Function {
+    Static(Static),
+    /// A method of a value, as in `key=counts.get`.
+    Method(Val, String),
+}
+
 /// Whether the member makes a function.
 pub fn makes_function(module: &str, name: &str) -> bool {
-    matches!((module, name), ("functools", "partial") | ("operator", "itemgetter" | "attrgetter" | "methodcaller"))
+    matches!(
+        (module, name),
+        ("functools", "partial" | "cmp_to_key") | ("operator", "itemgetter" | "attrgetter" | "methodcaller")
+    )
 }
 
 impl Lowerer<'_, '_> {
@@ -38,6 +52,10 @@ impl Lowerer<'_, '_> {
     pub fn make_function(&mut self, name: &str, arguments: CallArguments) -> Lowered<Static> {
         let made = match name {
             "partial" => self.partial(arguments)?,
+            "cmp_to_key" => match arguments.positional.into_iter().next() {
+                Some(Thing::Static(function)) => Made::Comparison(function),
+                _ => return self.clash("the argument of cmp_to_key() must be callable"),
+            },
             "itemgetter" => Made::Items(self.constants(name, arguments)?),
             "attrgetter" => {
                 let constants = self.constants(name, arguments)?;
@@ -54,6 +72,26 @@ impl Lowerer<'_, '_> {
             }
         };
         Ok(Static::Made(Box::new(made)))
+    }
+
+    /// A call of a function that was passed to a built-in.
+    pub fn call_passed(&mut self, function: &Function, vals: &[Val]) -> Lowered<Val> {
+        match function {
+            Function::Static(known) => self.call_static(known, vals),
+            Function::Method(object, name) => {
+                self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, vals, &[]))
+            }
+        }
+    }
+
+    /// The order in which a comparison function sorts the items of a list.
+    pub fn order_by_comparison(&mut self, compare: &Static, list: &Val, reverse: &Val) -> Lowered<Val> {
+        let positional = vec![Thing::Val(list.clone()), Thing::Static(compare.clone()), Thing::Val(reverse.clone())];
+        let arguments = CallArguments { positional, keywords: Vec::new() };
+        match library::function_named("functools", "_order") {
+            Some(function) => self.call_library_function(function, arguments),
+            None => self.fail("internal", "the library cannot sort", None),
+        }
     }
 
     fn partial(&mut self, arguments: CallArguments) -> Lowered<Made> {
@@ -164,6 +202,13 @@ impl Lowerer<'_, '_> {
                     .push(self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, &args, &[]))?);
             }
             Made::Partial(..) => {}
+            Made::Comparison(_) => {
+                return self.fail(
+                    "unsupported-argument",
+                    "`cmp_to_key` can only be used to sort in compiled code",
+                    None,
+                );
+            }
         }
         match found.as_slice() {
             [only] => Ok(only.clone()),
