@@ -236,3 +236,60 @@ def _passed_sum(iterable, /):
 
 def _passed_tuple(iterable, /):
     return tuple(iterable)
+
+
+def _bytes_removeprefix(data, prefix, /):
+    return data[len(prefix) :] if data.startswith(prefix) else data
+
+
+def _bytes_removesuffix(data, suffix, /):
+    return data[: len(data) - len(suffix)] if data.endswith(suffix) else data
+
+
+def _bytes_partition(data, separator, /):
+    if len(separator) == 0:
+        raise ValueError("empty separator")
+    at = data.find(separator)
+    if at < 0:
+        return data, b"", b""
+    return data[:at], separator, data[at + len(separator) :]
+
+
+def _bytes_rpartition(data, separator, /):
+    if len(separator) == 0:
+        raise ValueError("empty separator")
+    at = data.rfind(separator)
+    if at < 0:
+        return b"", b"", data
+    return data[:at], separator, data[at + len(separator) :]
+
+
+def _bytes_fill(fill):
+    if len(fill) != 1:
+        raise TypeError("argument 2 must be a byte string of length 1")
+    return fill
+
+
+def _bytes_ljust(data, width, fill=b" ", /):
+    return data + _bytes_fill(fill) * (width - len(data))
+
+
+def _bytes_rjust(data, width, fill=b" ", /):
+    return _bytes_fill(fill) * (width - len(data)) + data
+
+
+def _bytes_center(data, width, fill=b" ", /):
+    missing = width - len(data)
+    if missing <= 0:
+        return _bytes_fill(fill) * 0 + data
+    left = missing // 2 + (missing & width & 1)
+    return _bytes_fill(fill) * left + data + fill * (missing - left)
+
+
+def _bytes_zfill(data, width, /):
+    missing = width - len(data)
+    if missing <= 0:
+        return data
+    if data.startswith((b"+", b"-")):
+        return data[:1] + b"0" * missing + data[1:]
+    return b"0" * missing + data

@@ -46,6 +46,9 @@ macro_rules! ty {
     (IntList) => {
         Type::List(Box::new(Type::Int))
     };
+    (BytesList) => {
+        Type::List(Box::new(Type::Bytes))
+    };
     (StrInt) => {
         Type::Tuple(vec![Type::Str, Type::Int])
     };
@@ -348,6 +351,40 @@ prims! {
     /// A template in the runtime's form, when it has no backslash.
     ReTemplate "re.template" (Str) -> Str ! NotImplementedError MemoryError;
     ReEscape "re.escape" (Str) -> Str ! MemoryError;
+
+    // Bytes. Bounds are as those of strings.
+    BytesLen "bytes.len" (Bytes) -> Int;
+    BytesIndex "bytes.index" (Bytes Int) -> Int ! IndexError;
+    BytesSlice "bytes.slice" (Bytes Int Int Int) -> Bytes ! ValueError MemoryError;
+    BytesConcat "bytes.concat" (Bytes Bytes) -> Bytes ! MemoryError;
+    BytesRepeat "bytes.repeat" (Bytes Int) -> Bytes ! MemoryError;
+    BytesFind "bytes.find" (Bytes Bytes Int Int) -> Int;
+    BytesRfind "bytes.rfind" (Bytes Bytes Int Int) -> Int;
+    BytesCount "bytes.count" (Bytes Bytes Int Int) -> Int;
+    BytesStartswith "bytes.startswith" (Bytes Bytes Int Int) -> Bool;
+    BytesEndswith "bytes.endswith" (Bytes Bytes Int Int) -> Bool;
+    BytesReplace "bytes.replace" (Bytes Bytes Bytes Int) -> Bytes ! MemoryError;
+    /// `(b, characters, sides)`: 1 for the left side, 2 for the right, 3 for both.
+    BytesStrip "bytes.strip" (Bytes Bytes Int) -> Bytes;
+    /// `(b, kind)`: lower, upper, swapcase, capitalize, title by number.
+    BytesCase "bytes.case" (Bytes Int) -> Bytes ! MemoryError;
+    /// `(b, kind)`: isalnum, isalpha, isascii, isdigit, islower, isspace, istitle, isupper by number.
+    BytesTest "bytes.test" (Bytes Int) -> Bool;
+    BytesSplit "bytes.split" (Bytes Bytes Int) -> BytesList ! ValueError MemoryError;
+    BytesRsplit "bytes.rsplit" (Bytes Bytes Int) -> BytesList ! ValueError MemoryError;
+    /// `b.split(None, limit)`.
+    BytesSplitSpace "bytes.split_space" (Bytes Int) -> BytesList ! MemoryError;
+    BytesJoin "bytes.join" (Bytes BytesList) -> Bytes ! MemoryError;
+    BytesHex "bytes.hex" (Bytes) -> Str ! MemoryError;
+    BytesFromHex "bytes.from_hex" (Str) -> Bytes ! ValueError MemoryError;
+    /// `(b, encoding, errors)`: utf-8, ascii, latin-1 and strict, ignore, replace by number.
+    BytesDecode "bytes.decode" (Bytes Int Int) -> Str ! UnicodeDecodeError MemoryError;
+    StrEncode "str.encode" (Str Int Int) -> Bytes ! UnicodeEncodeError MemoryError;
+    BytesOfInts "bytes.of_ints" (IntList) -> Bytes ! ValueError MemoryError;
+    /// `(b, little, signed)`.
+    IntFromBytes "int.from_bytes" (Bytes Bool Bool) -> Int ! OverflowError;
+    /// `(n, length, little, signed)`.
+    IntToBytes "int.to_bytes" (Int Int Bool Bool) -> Bytes ! ValueError OverflowError MemoryError;
 
     // Ranges.
     /// `range(start, stop, step)`.

@@ -4,7 +4,7 @@
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-use crate::abi::{STR_ASCII_BIT, Str};
+use crate::abi::{Bytes, STR_ASCII_BIT, Str};
 use crate::exc::{Raised, memory_error};
 use crate::string::TEXT_BYTES_MAX;
 use crate::text::Text;
@@ -197,6 +197,17 @@ impl Arena {
             offset += part.len();
         }
         Ok(Str { data: start.as_ptr(), length: total as u64 | if ascii { STR_ASCII_BIT } else { 0 } })
+    }
+
+    /// A copy of these bytes that lives as long as the batch.
+    pub fn alloc_copy(&mut self, bytes: &[u8]) -> Result<Bytes, Raised> {
+        if bytes.len() > TEXT_BYTES_MAX {
+            return Err(memory_error());
+        }
+        let start = self.alloc_bytes(bytes.len())?;
+        // SAFETY: the allocation is that large and nobody else's.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start.as_ptr(), bytes.len()) };
+        Ok(Bytes { data: start.as_ptr(), length: bytes.len() as u64 })
     }
 
     /// `text` over and over; `total_bytes` is a multiple of its length.

@@ -32,6 +32,8 @@ classes! {
     NotImplementedError = 16,
     TypeError = 19,
     ValueError = 20,
+    UnicodeEncodeError = 22,
+    UnicodeDecodeError = 23,
 }
 
 /// An exception on its way out of a runtime function: the class and the text of `str(e)`.

@@ -6,9 +6,11 @@
 
 pub mod abi;
 pub mod arena;
+pub mod bytes;
 pub mod case;
 mod decimal;
 pub mod embed;
+pub mod encoding;
 pub mod exc;
 mod export;
 pub mod format;

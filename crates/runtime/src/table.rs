@@ -13,6 +13,7 @@
 //! | `Float` | `double` | one slot, the bits |
 //! | `Bool` | `int64_t`, 0 or 1 | one slot, 0 or 1 |
 //! | `Str` | `const uint8_t *data, uint64_t length` (length word with the ASCII bit) | two slots |
+//! | `Bytes` | `const uint8_t *data, uint64_t length` | two slots |
 //! | `List` | `List *` | one slot, the address |
 //! | `Address` | `uint64_t *`: slots the function reads or fills | one slot, the address |
 //!
@@ -38,6 +39,7 @@ pub enum Kind {
     Float,
     Bool,
     Str,
+    Bytes,
     List,
     Address,
 }

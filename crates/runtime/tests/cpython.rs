@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-use runtime::table::{self, Kind, Symbol};
+use runtime::table::{self, Convention, Kind, Symbol};
 
 #[path = "cpython/call.rs"]
 mod call;
@@ -97,7 +97,7 @@ fn domains(symbol: &Symbol) -> Vec<Domain> {
                 .map(|kind| match kind {
                     Kind::Int | Kind::Bool | Kind::Address => AnyInt,
                     Kind::Float => AnyFloat,
-                    Kind::Str => AnyText,
+                    Kind::Str | Kind::Bytes => AnyText,
                     Kind::List => Texts,
                 })
                 .collect();
@@ -199,6 +199,14 @@ fn functions_answer_as_cpython() {
     for symbol in table::symbols() {
         // What changes its arguments is compared by the language's corpus.
         let containers = ["fl_dict_", "fl_set_", "fl_list_", "fl_value_", "fl_object_"];
+        let results = match symbol.signature.convention {
+            Convention::Direct(_) => &[],
+            Convention::Status(results) => results,
+        };
+        // `bytes` are compared with CPython by the language corpus.
+        if symbol.signature.params.iter().chain(results).any(|kind| *kind == Kind::Bytes) {
+            continue;
+        }
         if NOT_COMPARED.contains(&symbol.name) || containers.iter().any(|prefix| symbol.name.starts_with(prefix)) {
             continue;
         }

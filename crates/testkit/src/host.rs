@@ -6,13 +6,16 @@ use ir::{ExcKind, Prim};
 use runtime::exc::Raised;
 use runtime::math::libm;
 use runtime::text::Text;
-use runtime::{case, format, gamma, math, number, pad, parse, percent, regex, sort, string};
+use runtime::{bytes, case, encoding, format, gamma, math, number, pad, parse, percent, regex, sort, string};
 
 /// The host over `runtime`.
 pub struct RuntimeHost;
 
 impl Host for RuntimeHost {
     fn prim(&mut self, prim: Prim, args: &[Value]) -> Outcome {
+        if let Some(outcome) = of_bytes(prim, args) {
+            return outcome;
+        }
         match args {
             [Value::Str(program), Value::Str(text), rest @ ..] if prim.name().starts_with("re.") => {
                 of_regex(prim, program, text, rest)
@@ -183,6 +186,68 @@ fn of_regex(prim: Prim, program: &str, text: &str, rest: &[Value]) -> Outcome {
     }
 }
 
+/// The primitives of `bytes`.
+fn of_bytes(prim: Prim, args: &[Value]) -> Option<Outcome> {
+    use Value::{Bool, Bytes, Int, List, Str};
+    let new = |made: Result<Vec<u8>, Raised>| made.map(|made| Bytes(made.into())).map_err(raise);
+    let list = |parts: Vec<&[u8]>| Value::list(parts.into_iter().map(|part| Bytes(part.into())).collect());
+    Some(match (prim, args) {
+        (Prim::BytesLen, [Bytes(b)]) => Ok(Int(b.len() as i64)),
+        (Prim::BytesIndex, [Bytes(b), Int(index)]) => bytes::index(b, *index).map(Int).map_err(raise),
+        (Prim::BytesSlice, [Bytes(b), Int(start), Int(stop), Int(step)]) => {
+            new(bytes::slice(b, *start, *stop, *step).map(std::borrow::Cow::into_owned))
+        }
+        (Prim::BytesConcat, [Bytes(a), Bytes(b)]) => new(bytes::concat(a, b)),
+        (Prim::BytesRepeat, [Bytes(b), Int(count)]) => new(bytes::repeat(b, *count)),
+        (Prim::BytesFind, [Bytes(a), Bytes(b), Int(start), Int(end)]) => Ok(Int(bytes::find(a, b, *start, *end))),
+        (Prim::BytesRfind, [Bytes(a), Bytes(b), Int(start), Int(end)]) => Ok(Int(bytes::rfind(a, b, *start, *end))),
+        (Prim::BytesCount, [Bytes(a), Bytes(b), Int(start), Int(end)]) => Ok(Int(bytes::count(a, b, *start, *end))),
+        (Prim::BytesStartswith, [Bytes(a), Bytes(b), Int(start), Int(end)]) => {
+            Ok(Bool(bytes::startswith(a, b, *start, *end)))
+        }
+        (Prim::BytesEndswith, [Bytes(a), Bytes(b), Int(start), Int(end)]) => {
+            Ok(Bool(bytes::endswith(a, b, *start, *end)))
+        }
+        (Prim::BytesReplace, [Bytes(b), Bytes(old), Bytes(replacement), Int(limit)]) => {
+            new(bytes::replace(b, old, replacement, *limit))
+        }
+        (Prim::BytesStrip, [Bytes(b), Bytes(characters), Int(sides)]) => {
+            Ok(Bytes(bytes::strip(b, characters, *sides).into()))
+        }
+        (Prim::BytesCase, [Bytes(b), Int(kind)]) => new(Ok(bytes::case(b, *kind))),
+        (Prim::BytesTest, [Bytes(b), Int(kind)]) => Ok(Bool(bytes::test(b, *kind))),
+        (Prim::BytesSplit, [Bytes(b), Bytes(separator), Int(limit)]) => {
+            bytes::split(b, separator, *limit).map(list).map_err(raise)
+        }
+        (Prim::BytesRsplit, [Bytes(b), Bytes(separator), Int(limit)]) => {
+            bytes::rsplit(b, separator, *limit).map(list).map_err(raise)
+        }
+        (Prim::BytesSplitSpace, [Bytes(b), Int(limit)]) => Ok(list(bytes::split_space(b, *limit))),
+        (Prim::BytesJoin, [Bytes(separator), List(items)]) => {
+            let items = items.borrow();
+            let all = items.iter().map(|item| if let Bytes(item) = item { &item[..] } else { &[] });
+            new(bytes::join(separator, all))
+        }
+        (Prim::BytesHex, [Bytes(b)]) => filled(|out| bytes::hex(b, out)),
+        (Prim::BytesFromHex, [Str(text)]) => new(bytes::from_hex(text)),
+        (Prim::BytesDecode, [Bytes(b), Int(encoding), Int(errors)]) => {
+            filled(|out| encoding::decode(b, *encoding, *errors, out))
+        }
+        (Prim::StrEncode, [Str(s), Int(encoding), Int(errors)]) => new(encoding::encode(s, *encoding, *errors)),
+        (Prim::BytesOfInts, [List(numbers)]) => {
+            let numbers = numbers.borrow();
+            new(bytes::of_ints(numbers.iter().map(|number| if let Int(number) = number { *number } else { -1 })))
+        }
+        (Prim::IntFromBytes, [Bytes(b), Bool(little), Bool(signed)]) => {
+            bytes::int_from(b, *little, *signed).map(Int).map_err(raise)
+        }
+        (Prim::IntToBytes, [Int(n), Int(length), Bool(little), Bool(signed)]) => {
+            new(bytes::int_to(*n, *length, *little, *signed))
+        }
+        _ => return None,
+    })
+}
+
 fn of_padding(prim: Prim, a: &str, width: i64, fill: &str) -> Outcome {
     match prim {
         Prim::StrLjust => filled(|out| pad::ljust(Text::new(a), width, fill, out)),
@@ -263,7 +328,8 @@ mod tests {
             ir::Type::Float => Value::Float(0.5),
             ir::Type::Str => Value::str(""),
             ir::Type::Range => Value::Range { start: 0, stop: 3, step: 1 },
-            ir::Type::List(_) => Value::list(vec![Value::str("a")]),
+            ir::Type::Bytes => Value::Bytes(b"a".as_slice().into()),
+            ir::Type::List(item) => Value::list(vec![sample(item)]),
             other => panic!("no sample of `{other}`"),
         }
     }

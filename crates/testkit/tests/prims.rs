@@ -68,6 +68,13 @@ fn values(ty: &Type) -> Vec<Value> {
         Type::Range => [(0, 10, 1), (10, 0, -3), (0, 0, 1), (i64::MIN, i64::MAX, 1), (5, i64::MAX, i64::MAX)]
             .map(|(start, stop, step)| Value::Range(start, stop, step))
             .to_vec(),
+        Type::Bytes => {
+            [&b""[..], b"a", b"abc", b" A1 ", b"\xff\x00", b"aaa"].map(|b| Value::Bytes(b.to_vec())).to_vec()
+        }
+        Type::List(item) if **item != Type::Str => {
+            let all = values(item);
+            vec![Value::List(vec![]), Value::List(all[..1].to_vec()), Value::List(all[..3].to_vec())]
+        }
         Type::List(_) => vec![
             Value::List(vec![]),
             Value::List(vec![Value::Str("x".to_string())]),

@@ -96,6 +96,13 @@ pub fn placement(prim: Prim) -> Placement {
         P::StrSplitWhitespace | P::StrSplit | P::StrJoin | P::StrOrd | P::IntChr => Placement::Runtime,
         P::IntToStr | P::FloatToStr | P::StrRepr | P::StrAscii | P::StrToInt | P::StrToFloat => Placement::Runtime,
         P::IntFormat | P::FloatFormat | P::StrFormat | P::IntToBase => Placement::Runtime,
+        P::BytesLen => Placement::Inline,
+        P::BytesIndex | P::BytesSlice | P::BytesConcat | P::BytesRepeat => Placement::Runtime,
+        P::BytesFind | P::BytesRfind | P::BytesCount | P::BytesStartswith | P::BytesEndswith => Placement::Runtime,
+        P::BytesReplace | P::BytesStrip | P::BytesCase | P::BytesTest => Placement::Runtime,
+        P::BytesSplit | P::BytesRsplit | P::BytesSplitSpace | P::BytesJoin => Placement::Runtime,
+        P::BytesHex | P::BytesFromHex | P::BytesDecode | P::StrEncode => Placement::Runtime,
+        P::BytesOfInts | P::IntFromBytes | P::IntToBytes => Placement::Runtime,
         P::ReFind | P::ReFindSpans | P::ReFindAll | P::ReSplit => Placement::Runtime,
         P::ReSubstitute | P::ReTemplate | P::ReEscape => Placement::Runtime,
         P::StrByteSlice | P::StrPosition | P::StrByteOffset => Placement::Runtime,
@@ -137,6 +144,7 @@ impl FuncEmitter<'_, '_> {
         }
         let result = match (prim, scalars.as_slice()) {
             (Prim::StrIndex, _) => return self.str_index(args[0], args[1]),
+            (Prim::BytesLen, _) => self.comps_of(args[0])[1],
             (Prim::StrByteLen, _) => self.str_byte_len(args[0]),
             (Prim::StrCharAt, _) => return self.str_char_at(args[0], args[1]),
             (Prim::StrEq, _) => self.str_eq(args[0], args[1]),
@@ -333,7 +341,7 @@ impl FuncEmitter<'_, '_> {
             match kind {
                 Kind::Int | Kind::Bool => out.push(ll.i64()),
                 Kind::Float => out.push(ll.f64()),
-                Kind::Str => out.extend([ll.ptr(), ll.i64()]),
+                Kind::Str | Kind::Bytes => out.extend([ll.ptr(), ll.i64()]),
                 Kind::List | Kind::Address => out.push(ll.ptr()),
             }
         }
@@ -345,7 +353,7 @@ impl FuncEmitter<'_, '_> {
         let ll = &self.em.ll;
         let result_ty = match result {
             Kind::Float => ll.f64(),
-            Kind::Int | Kind::Bool | Kind::Str | Kind::List | Kind::Address => ll.i64(),
+            Kind::Int | Kind::Bool | Kind::Str | Kind::Bytes | Kind::List | Kind::Address => ll.i64(),
         };
         let function = ll.declare(name, result_ty, &params);
         if params.contains(&ll.ptr()) {
@@ -356,14 +364,14 @@ impl FuncEmitter<'_, '_> {
         let value = ll.call(function, CallConv::C, words);
         match result {
             Kind::Bool => ll.icmp(IntPred::LLVMIntNE, value, ll.const_i64(0)),
-            Kind::Int | Kind::Float | Kind::Str | Kind::List | Kind::Address => value,
+            Kind::Int | Kind::Float | Kind::Str | Kind::Bytes | Kind::List | Kind::Address => value,
         }
     }
 
     fn status_call(&mut self, name: &str, signature: &Signature, results: &[Kind], words: &[Val]) -> Vec<Val> {
         let ptr = self.em.ll.ptr();
         let params = [&[ptr], self.param_types(signature).as_slice(), &[ptr]].concat();
-        let slots: usize = results.iter().map(|kind| if *kind == Kind::Str { 2 } else { 1 }).sum();
+        let slots: usize = results.iter().map(|kind| if matches!(kind, Kind::Str | Kind::Bytes) { 2 } else { 1 }).sum();
         let out = if slots == 0 { self.em.ll.zero(ptr) } else { self.frame_slots(slots) };
         let function = self.em.ll.declare(name, self.em.ll.i64(), &params);
         self.em.ll.add_attribute(function, "nounwind");
@@ -380,7 +388,7 @@ impl FuncEmitter<'_, '_> {
                 Kind::Bool => values.push(ll.icmp(IntPred::LLVMIntNE, ll.load(ll.i64(), address), ll.const_i64(0))),
                 Kind::Float => values.push(ll.load(ll.f64(), address)),
                 Kind::List | Kind::Address => values.push(ll.load(ptr, address)),
-                Kind::Str => {
+                Kind::Str | Kind::Bytes => {
                     values.push(ll.load(ptr, address));
                     values.push(ll.load(ll.i64(), ll.field_at(address, 8)));
                 }

@@ -33,6 +33,13 @@ const VALUES: &[ValueBuiltin] = &[
         Some(_) => each(l, &a[0], |l, v| l.truth(&v)),
         None => Ok(l.bool(false)),
     }),
+    row("bytes", &["source", "encoding", "errors"], 0, |l, a| match &a[0] {
+        Some(val) => {
+            let rest: Vec<Val> = a[1..].iter().flatten().cloned().collect();
+            l.bytes_of(val, &rest)
+        }
+        None => Ok(l.bytes(b"")),
+    }),
     row("chr", &["/"], 1, |l, a| {
         let code = l.as_index(given(&a[0])?)?;
         Ok(l.prim(Prim::IntChr, &[&code]))
@@ -68,7 +75,11 @@ const VALUES: &[ValueBuiltin] = &[
         let digits = a[1].clone();
         each(l, &a[0], |l, v| l.round(&v, digits.as_ref()))
     }),
-    row("str", &["object"], 0, |l, a| match &a[0] {
+    row("str", &["object", "encoding", "errors"], 0, |l, a| match &a[0] {
+        Some(val) if a[1].is_some() => {
+            let rest: Vec<Val> = a[1..].iter().flatten().cloned().collect();
+            l.method(val, "decode", &rest, &[])
+        }
         Some(val) => l.text_of(val),
         None => Ok(l.str("")),
     }),
@@ -102,7 +113,6 @@ const LAZY: &[&str] = &["enumerate", "filter", "map", "reversed", "zip"];
 /// Built-ins that are known not to be compiled.
 const OTHERS: &[&str] = &[
     "bytearray",
-    "bytes",
     "callable",
     "complex",
     "dir",
@@ -298,6 +308,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn ord(&mut self, val: &Val) -> Lowered<Val> {
         match val.ty() {
             Type::Str => Ok(self.prim(Prim::StrOrd, &[val])),
+            Type::Bytes => {
+                let (length, one) = (self.length(val)?, self.int(1));
+                let single = self.prim(Prim::IntEq, &[&length, &one]);
+                self.require(&single, ExcKind::TypeError, "ord() expected a character")?;
+                let zero = self.int(0);
+                self.item_at(val, &zero)
+            }
             other => {
                 let message = format!("ord() expected string of length 1, but {} found", python_name(other));
                 self.clash(message)

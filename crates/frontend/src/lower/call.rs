@@ -525,7 +525,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(default) = &parameter.default else { return Ok(None) };
         let place = self.place;
         let literal = match &**default {
-            Expr::NumberLiteral(_) | Expr::BooleanLiteral(_) | Expr::NoneLiteral(_) | Expr::StringLiteral(_) => true,
+            Expr::BytesLiteral(_)
+            | Expr::NumberLiteral(_)
+            | Expr::BooleanLiteral(_)
+            | Expr::NoneLiteral(_)
+            | Expr::StringLiteral(_) => true,
             Expr::UnaryOp(unary) => unary.op == ast::UnaryOp::USub && unary.operand.is_number_literal_expr(),
             _ => false,
         };
@@ -581,6 +585,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "dict" if name == "fromkeys" => {
                 let vals = self.plain_arguments(name, arguments)?;
                 self.dict_from_keys(&vals)
+            }
+            "int" | "bytes" if matches!(name, "from_bytes" | "fromhex") => {
+                let mut vals = Vec::new();
+                for thing in arguments.positional {
+                    vals.push(self.value_of(thing)?);
+                }
+                let mut keywords = Vec::new();
+                for (keyword, thing) in arguments.keywords {
+                    let val = self.value_of(thing)?;
+                    keywords.push((keyword, val));
+                }
+                if name == "fromhex" { self.bytes_from_hex(&vals) } else { self.int_from_bytes(&vals, &keywords) }
             }
             class if super::methods::has_methods(class) => {
                 let mut vals = self.plain_arguments(name, arguments)?.into_iter();

@@ -352,6 +352,7 @@ impl Lowerer<'_, '_> {
                 }
                 Ok(found)
             }
+            Type::Bytes => self.bytes_contains(container, item),
             Type::List(_) => self.list_contains(container, item),
             Type::Dict(..) => {
                 let found = self.find_key(container, item)?;

@@ -105,10 +105,10 @@ impl<'p> Lowerer<'_, 'p> {
                 let key = self.index_val(index)?;
                 self.load_key(object, &key)
             }
-            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Slice(slice)) => {
+            (Type::Tuple(_) | Type::Str | Type::Bytes | Type::List(_) | Type::Range, Index::Slice(slice)) => {
                 self.load_slice(object, slice)
             }
-            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Item(index)) => {
+            (Type::Tuple(_) | Type::Str | Type::Bytes | Type::List(_) | Type::Range, Index::Item(index)) => {
                 let name = python_name(object.ty());
                 let index = self.index_int(index, &name)?;
                 match object.ty() {
@@ -116,7 +116,10 @@ impl<'p> Lowerer<'_, 'p> {
                     _ => self.item_at(object, &index),
                 }
             }
-            (Type::Tuple(_) | Type::Str | Type::List(_) | Type::Range, Index::Items(_) | Index::Parts(_)) => {
+            (
+                Type::Tuple(_) | Type::Str | Type::Bytes | Type::List(_) | Type::Range,
+                Index::Items(_) | Index::Parts(_),
+            ) => {
                 let what = match object.ty() {
                     Type::Str => "string".to_owned(),
                     ty => python_name(ty),
@@ -134,6 +137,7 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn index_int(&mut self, index: &Val, container: &str) -> Lowered<Val> {
         let what = match container {
             "str" => "string",
+            "bytes" => "byte",
             other => other,
         };
         self.each_variant(index, &mut |lowerer, index| match index.ty() {
@@ -233,6 +237,7 @@ impl<'p> Lowerer<'_, 'p> {
                 self.emit(Op::ListGet, &[sequence, index], shape)
             }
             Type::Str => self.prim(Prim::StrIndex, &[sequence, index]),
+            Type::Bytes => self.emit(Op::Prim(Prim::BytesIndex), &[sequence, index], super::expr::non_negative_int()),
             Type::Range => self.prim(Prim::RangeIndex, &[sequence, index]),
             Type::Array { elem, ndim: 1 } => {
                 let elem = *elem;
@@ -261,6 +266,7 @@ impl<'p> Lowerer<'_, 'p> {
         let [start, stop, step] = self.slice_bounds(slice)?;
         Ok(match object.ty() {
             Type::Str => self.prim(Prim::StrSlice, &[object, &start, &stop, &step]),
+            Type::Bytes => self.prim(Prim::BytesSlice, &[object, &start, &stop, &step]),
             _ => {
                 let shape = object.shape.clone();
                 self.emit(Op::ListSlice, &[object, &start, &stop, &step], shape)

@@ -339,7 +339,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// A value as something to iterate over.
     pub fn source_of(&mut self, val: &Val) -> Lowered<Source<'p>> {
         let val = self.each_variant(val, &mut |lowerer, val| match val.ty() {
-            Type::List(_) | Type::Array { .. } | Type::Str | Type::Range | Type::Tuple(_) => Ok(val),
+            Type::List(_) | Type::Array { .. } | Type::Str | Type::Bytes | Type::Range | Type::Tuple(_) => Ok(val),
             Type::Dict(..) | Type::Set { .. } => Ok(val),
             ty if view_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::Dict => lowerer.demand_dict(&val),
@@ -370,6 +370,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Array { .. } => Ok(Source::Array(val)),
             ty if self.compiler.generator_of(ty).is_some() => Ok(Source::Iterator(val)),
             Type::Str => Ok(Source::Str(val)),
+            Type::Bytes => Ok(Source::Array(val)),
             Type::Range => {
                 let start = self.prim(Prim::RangeStart, &[&val]);
                 let stop = self.prim(Prim::RangeStop, &[&val]);

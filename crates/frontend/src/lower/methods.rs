@@ -88,7 +88,7 @@ const STR_METHODS: &[(&str, Takes, Prim)] = &[
 ];
 
 /// Methods that CPython has and compiled code has not, so that messages can tell them from mistakes.
-const STR_OTHERS: &[&str] = &["encode", "maketrans", "translate"];
+const STR_OTHERS: &[&str] = &["maketrans", "translate"];
 const LIST_OTHERS: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
 const NUMBER_OTHERS: &[&str] = &[
@@ -108,7 +108,7 @@ const TUPLE_OTHERS: &[&str] = &["count", "index"];
 
 /// Whether methods of the class can be called as functions: `str.lower(s)`.
 pub fn has_methods(class: &str) -> bool {
-    matches!(class, "bool" | "dict" | "float" | "frozenset" | "int" | "list" | "set" | "str")
+    matches!(class, "bool" | "bytes" | "dict" | "float" | "frozenset" | "int" | "list" | "set" | "str")
 }
 
 /// Whether CPython knows an attribute of this name.
@@ -117,8 +117,11 @@ pub fn exists_in_python(ty: &Type, name: &str) -> bool {
         return true;
     }
     match ty {
-        Type::Str => STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name),
+        Type::Str => {
+            name == "encode" || STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name)
+        }
         Type::List(_) => LIST_OTHERS.contains(&name),
+        Type::Bytes => super::bytes::is_method(name),
         Type::Set { .. } => super::sets::METHODS.contains(&name),
         Type::Dict(..) => DICT_METHODS.contains(&name),
         Type::Bool | Type::Int | Type::Float => NUMBER_OTHERS.contains(&name),
@@ -143,14 +146,20 @@ impl Lowerer<'_, '_> {
             return Ok(found);
         }
         let allowed = super::library_class::class_of(object.ty()).is_some()
+            || *object.ty() == Type::Bytes && matches!(name, "decode" | "rsplit" | "split")
+            || is_integer(object.ty()) && name == "to_bytes"
             || is_dict(object.ty()) && name == "update"
-            || *object.ty() == Type::Str && matches!(name, "expandtabs" | "format" | "rsplit" | "split" | "splitlines");
+            || *object.ty() == Type::Str
+                && matches!(name, "encode" | "expandtabs" | "format" | "rsplit" | "split" | "splitlines");
         if let (Some((keyword, _)), false) = (keywords.first(), allowed) {
             let message = format!("`{name}` takes no keyword argument `{keyword}` in compiled code");
             return self.fail("wrong-arguments", message, None);
         }
         match (object.ty(), name) {
+            (Type::Str, "encode") => self.encode(object, args, keywords),
             (Type::Str, _) => self.str_method(object, name, args, keywords),
+            (Type::Bytes, _) => self.bytes_method(object, name, args, keywords),
+            (Type::Int | Type::Bool, "to_bytes") => self.int_to_bytes(object, args, keywords),
             (Type::List(_), _) => self.list_method(object, name, args),
             (Type::Dict(..), _) => self.dict_method(object, name, args, keywords),
             (Type::Set { .. }, _) => self.set_method(object, name, args),
@@ -352,7 +361,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// A bound of the part to look at; `None` and nothing stand for the end of the text.
-    fn part_bound(&mut self, bound: Option<&Val>, missing: i64) -> Lowered<Val> {
+    pub fn part_bound(&mut self, bound: Option<&Val>, missing: i64) -> Lowered<Val> {
         let Some(bound) = bound else { return Ok(self.int(missing)) };
         self.each_variant(bound, &mut |lowerer, bound| match bound.ty() {
             Type::None => Ok(lowerer.int(missing)),

@@ -6,6 +6,7 @@
 mod arrays;
 mod assign;
 mod builtins;
+mod bytes;
 mod call;
 mod classes;
 mod collections;

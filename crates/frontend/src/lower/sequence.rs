@@ -26,6 +26,7 @@ impl Lowerer<'_, '_> {
                 let dict = self.field(val, 0);
                 self.length(&dict)
             }
+            Type::Bytes => Ok(self.bytes_length(val)),
             Type::Range => Ok(self.emit(Op::Prim(Prim::RangeLen), &[val], non_negative_int())),
             Type::Array { .. } => Ok(self.array_length(val, 0)),
             Type::Tuple(items) => Ok(self.int(items.len() as i64)),
@@ -45,6 +46,11 @@ impl Lowerer<'_, '_> {
         match op {
             Operator::Add => match (a, b) {
                 (Type::Str, Type::Str) => Ok(Some(self.prim(Prim::StrConcat, &[left, right]))),
+                (Type::Bytes, Type::Bytes) => Ok(Some(self.prim(Prim::BytesConcat, &[left, right]))),
+                (Type::Bytes, other) => {
+                    let found = python_name(other);
+                    self.clash(format!("can't concat {found} to bytes"))
+                }
                 (Type::Tuple(_), Type::Tuple(_)) => {
                     let mut items = self.fields(left);
                     items.extend(self.fields(right));
@@ -58,7 +64,7 @@ impl Lowerer<'_, '_> {
                 _ => Ok(None),
             },
             Operator::Mult => {
-                let is_sequence = |ty: &Type| matches!(ty, Type::Str | Type::Tuple(_) | Type::List(_));
+                let is_sequence = |ty: &Type| matches!(ty, Type::Str | Type::Bytes | Type::Tuple(_) | Type::List(_));
                 let (sequence, count) = match (is_sequence(a), is_sequence(b)) {
                     (true, _) => (left, right),
                     (false, true) => (right, left),
@@ -82,6 +88,7 @@ impl Lowerer<'_, '_> {
     fn repeat(&mut self, sequence: &Val, count: &Val) -> Lowered<Val> {
         match sequence.ty() {
             Type::Str => Ok(self.prim(Prim::StrRepeat, &[sequence, count])),
+            Type::Bytes => Ok(self.prim(Prim::BytesRepeat, &[sequence, count])),
             Type::Tuple(_) => match count.known_int() {
                 Some(count) if count.max(0) as u64 <= 1_000 => {
                     let items = self.fields(sequence);

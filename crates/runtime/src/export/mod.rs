@@ -9,6 +9,7 @@ use crate::exc::Raised;
 use crate::table::Symbol;
 use crate::text::Text;
 
+mod bytes;
 mod container;
 mod list;
 mod math;
@@ -21,6 +22,7 @@ mod string;
 /// Every row.
 pub(crate) fn symbols() -> Vec<Symbol> {
     [
+        bytes::symbols(),
         container::symbols(),
         list::symbols(),
         math::symbols(),
@@ -72,6 +74,11 @@ macro_rules! exports {
         exports!(@params $doc $conv $symbol [$($p)* data: *const u8, length: u64,] [$($l)*
             // SAFETY: the caller keeps the convention of `table`.
             let $arg = unsafe { crate::text::Text::from_abi(data, length) };] [$($rest)*] $($tail)*);
+    };
+    (@params $doc:tt $conv:ident $symbol:ident [$($p:tt)*] [$($l:tt)*] [$arg:ident : Bytes, $($rest:tt)*] $($tail:tt)*) => {
+        exports!(@params $doc $conv $symbol [$($p)* data: *const u8, length: u64,] [$($l)*
+            // SAFETY: the caller keeps the convention of `table`.
+            let $arg = unsafe { crate::bytes::from_abi(data, length) };] [$($rest)*] $($tail)*);
     };
     (@params $doc:tt $conv:ident $symbol:ident [$($p:tt)*] [$($l:tt)*] [$arg:ident : List, $($rest:tt)*] $($tail:tt)*) => {
         exports!(@params $doc $conv $symbol [$($p)* $arg: *mut crate::abi::List,] [$($l)*] [$($rest)*] $($tail)*);
@@ -170,6 +177,16 @@ impl Results for () {
 }
 
 impl Results for Str {
+    const SLOTS: usize = 2;
+    fn write(self, slots: &mut [u64]) {
+        if let [data, length, ..] = slots {
+            *data = self.data as u64;
+            *length = self.length;
+        }
+    }
+}
+
+impl Results for crate::abi::Bytes {
     const SLOTS: usize = 2;
     fn write(self, slots: &mut [u64]) {
         if let [data, length, ..] = slots {
