@@ -328,7 +328,8 @@ pub fn join_with(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> 
     if several(|ty| matches!(ty, Type::Tuple(_) | Type::Record(_))) {
         origin.parts = Vec::new();
     }
-    if several(has_sites) {
+    let is_row = |ty: &Type| matches!(ty, Type::Record(_));
+    if several(has_sites) && variants.iter().any(|variant| has_sites(&variant.ty) && !is_row(&variant.ty)) {
         origin.sites = Vec::new();
     }
     Shape { ty: Type::union(variants.into_iter().map(|variant| variant.ty)), origin }
@@ -363,6 +364,8 @@ fn merge(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Option<S
         }
         (Type::List(_), Type::List(_)) | (Type::Dict(..), Type::Dict(..)) => merge_containers(left, right, sites),
         (Type::Set { frozen: a, .. }, Type::Set { frozen: b, .. }) if a == b => merge_containers(left, right, sites),
+        (Type::Dict(..), Type::Record(row)) if is_display(row, right) => merge_with_row(left, right, sites),
+        (Type::Record(row), Type::Dict(..)) if is_display(row, left) => merge_with_row(right, left, sites),
         (a, b) if a == b => Some(Shape {
             ty: a.clone(),
             origin: Origin {
@@ -389,6 +392,36 @@ fn with_parts(ty: Type, fields: Vec<Shape>) -> Shape {
     let parts: Vec<Origin> = fields.into_iter().map(|field| field.origin).collect();
     let known = parts.iter().any(|part| *part != Origin::default());
     Shape { ty, origin: Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() } }
+}
+
+/// Whether the row is a `dict` display of this function, which may still become a dict.
+fn is_display(row: &ir::RecordType, shape: &Shape) -> bool {
+    row.kind == ir::RecordKind::Dict && !shape.origin.sites.is_empty()
+}
+
+/// What a dict made of the row would hold.
+pub fn row_element(row: &Shape, sites: &mut Sites) -> Shape {
+    let count = row.ty.field_types().map_or(0, |fields| fields.len());
+    let mut fields = (0..count).map(|index| row.field(index));
+    let first = fields.next().unwrap_or(Shape::from(Type::None));
+    let value = fields.fold(first, |known, next| join(&known, &next, sites));
+    Shape::pair(Shape::from(Type::Str), value)
+}
+
+/// A dict that meets a row: the display of the row is to be a dict. What is known of it is that of a row until the function
+/// is lowered again.
+fn merge_with_row(dict: &Shape, row: &Shape, sites: &mut Sites) -> Option<Shape> {
+    let element = row_element(row, sites);
+    let known = match dict.origin.sites.first() {
+        Some(site) => sites.element(*site).cloned(),
+        None => element_type(&dict.ty).map(Shape::from),
+    };
+    for site in row.origin.sites.iter().chain(&dict.origin.sites) {
+        sites.grow(*site, &element);
+    }
+    let origin = Origin { sites: row.origin.sites.clone(), ..Origin::default() };
+    let other = Shape { ty: with_element(&dict.ty, element.ty), origin };
+    Some(if known.is_some() { dict.clone() } else { other })
 }
 
 /// Containers are one variant when they hold the same, or when those that differ were made in this function, so that their

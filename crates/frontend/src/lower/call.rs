@@ -271,6 +271,23 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(self.aggregate(Type::Record(record.into()), &vals))
     }
 
+    /// A `dict` display of values of one type is a dict for the function that it is passed to.
+    fn pass_dicts(&mut self, matched: &mut [Option<Thing>]) -> Lowered<()> {
+        for thing in matched.iter_mut() {
+            let Some(Thing::Val(val)) = thing else { continue };
+            let Type::Record(row) = val.ty() else { continue };
+            if row.kind != ir::RecordKind::Dict || val.shape.origin.sites.is_empty() {
+                continue;
+            }
+            let val = val.clone();
+            let element = crate::shape::row_element(&val.shape, &mut self.sites);
+            if !matches!(element.field(1).ty, Type::Union(_)) {
+                *thing = Some(Thing::Val(self.demand_dict(&val)?));
+            }
+        }
+        Ok(())
+    }
+
     /// A function or lambda inside this one.
     pub fn closure(&mut self, node: FunctionNode<'p>) -> Lowered<Static> {
         let mut around: Vec<String> = self.scopes.iter().flatten().map(|(name, _)| name.clone()).collect();
@@ -302,6 +319,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         if matches!(callable, Callable::Program(function) if library::is_library_function(function)) {
             self.grow_lists(parameters, &mut matched)?;
+        } else {
+            self.pass_dicts(&mut matched)?;
         }
         let mut things = Vec::new();
         let mut missing = Vec::new();

@@ -9,7 +9,7 @@ use super::expr::non_negative_int;
 use super::iterate::{Elt, Source};
 use super::{Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::{self, Expr, Ranged};
-use crate::shape::{Origin, Shape, annotation_text, join};
+use crate::shape::{Origin, Shape, annotation_text};
 
 /// A part of a dict that can be looked at by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,17 +88,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// A row that turns out to be a dict: the display is lowered again as one.
     pub fn demand_dict(&mut self, row: &Val) -> Lowered<Val> {
-        let Type::Record(record) = row.ty().clone() else { return Err(Stop::Failed) };
         let sites = row.shape.origin.sites.clone();
-        let mut values: Option<Shape> = None;
-        for index in 0..record.fields.len() {
-            let field = row.shape.field(index);
-            values = Some(match values {
-                Some(known) => join(&known, &field, &mut self.sites),
-                None => field,
-            });
-        }
-        let element = Shape::pair(Shape::from(Type::Str), values.unwrap_or(Shape::from(Type::None)));
+        let element = crate::shape::row_element(&row.shape, &mut self.sites);
         if sites.is_empty() {
             // Rows of elsewhere are what they are; one with fields of one type has the items of a dict.
             return self.dict_of_row(row, &element);
