@@ -2,7 +2,7 @@
 //! only live variables, so a name that is reused for another thing in each branch costs nothing. Looks at names only,
 //! not at types.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::parse::ast::{self, Expr, Ranged, Stmt, visitor::Visitor};
 
@@ -60,18 +60,31 @@ pub struct Names {
     /// Per `try`: the variables that are live where its handlers and its `finally` start.
     caught: HashMap<u32, SlotSet>,
     rebound: SlotSet,
+    /// The variables that inner functions assign (`nonlocal`), by the name of the variable that holds them.
+    cells: HashMap<String, String>,
+    /// The names that a `nonlocal` statement of the body gives to functions around.
+    outer: HashSet<String>,
 }
+
+/// How the names of variables that hold others begin: no name of a program does.
+const CELLS: &str = ".cells";
 
 impl Names {
     /// The names of a function with these parameters and this body.
     pub fn of(params: &[String], body: &[Stmt]) -> Names {
-        let mut names = Names::default();
+        let mut names = Names { outer: nonlocal_names(body), ..Names::default() };
         for param in params {
             names.add(param);
         }
         let mut bound = Bound { names: &mut names };
         bound.visit_body(body);
+        names.add_cells(body);
         let mut always = SlotSet::default();
+        for (slot, name) in names.locals.iter().enumerate() {
+            if name.starts_with(CELLS) {
+                always.insert(slot);
+            }
+        }
         let mut deferred = Deferred { names: &names, inside: 0, found: &mut always };
         deferred.visit_body(body);
         let mut liveness = Liveness { names: &names, always, found: LiveSets::default(), loops: vec![], tries: vec![] };
@@ -82,8 +95,41 @@ impl Names {
         Names { after, header, caught, rebound, ..names }
     }
 
+    /// The variable that holds those of this function that inner functions assign.
+    fn add_cells(&mut self, body: &[Stmt]) {
+        let Some(first) = body.first() else { return };
+        let mut inner = InnerNonlocals::default();
+        inner.visit_body(body);
+        let own: Vec<String> = inner.found.into_iter().filter(|name| self.slots.contains_key(name)).collect();
+        if own.is_empty() {
+            return;
+        }
+        let cells = format!("{CELLS}@{}", first.start().to_u32());
+        self.add(&cells);
+        self.cells.extend(own.into_iter().map(|name| (name, cells.clone())));
+    }
+
+    /// The name of the variable that holds the variable of this name, when inner functions assign it.
+    pub fn cells_of(&self, name: &str) -> Option<&str> {
+        self.cells.get(name).map(String::as_str)
+    }
+
+    /// Variables of functions around that are held by others, likewise.
+    pub fn add_outer_cells(&mut self, cells: &[(String, String)]) {
+        self.cells.extend(cells.iter().cloned());
+    }
+
+    /// The variable that holds this function's own, with their names in order.
+    pub fn own_cells(&self) -> Option<(String, Vec<String>)> {
+        let mut own: Vec<(&String, &String)> =
+            self.cells.iter().filter(|(name, _)| self.slots.contains_key(*name)).collect();
+        own.sort();
+        let cells = own.first().map(|(_, cells)| (*cells).clone())?;
+        Some((cells, own.into_iter().map(|(name, _)| name.clone()).collect()))
+    }
+
     fn add(&mut self, name: &str) {
-        if !self.slots.contains_key(name) {
+        if !self.outer.contains(name) && !self.slots.contains_key(name) {
             self.slots.insert(name.to_owned(), self.locals.len());
             self.locals.push(name.to_owned());
         }
@@ -149,6 +195,18 @@ pub fn free_names(body: &[Stmt], expr: Option<&Expr>, own: &Names) -> Vec<String
         found: Vec<String>,
     }
     impl<'a> Visitor<'a> for Free<'_> {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            if let Stmt::Nonlocal(nonlocal) = stmt {
+                for name in &nonlocal.names {
+                    if self.own.slot(name.as_str()).is_none() && !self.found.iter().any(|known| known == name.as_str())
+                    {
+                        self.found.push(name.to_string());
+                    }
+                }
+            }
+            ast::visitor::walk_stmt(self, stmt);
+        }
+
         fn visit_expr(&mut self, expr: &'a Expr) {
             if let Expr::Name(name) = expr
                 && name.ctx != ast::ExprContext::Store
@@ -278,6 +336,48 @@ impl<'a> Visitor<'a> for Bindings<'_> {
         }
         ast::visitor::walk_except_handler(self, handler);
     }
+}
+
+/// The names of the `nonlocal` statements of a body itself.
+fn nonlocal_names(body: &[Stmt]) -> HashSet<String> {
+    struct Own(HashSet<String>);
+    impl<'a> Visitor<'a> for Own {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            match stmt {
+                Stmt::Nonlocal(nonlocal) => self.0.extend(nonlocal.names.iter().map(|name| name.to_string())),
+                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+                _ => ast::visitor::walk_stmt(self, stmt),
+            }
+        }
+
+        fn visit_expr(&mut self, _: &'a Expr) {}
+    }
+    let mut own = Own(HashSet::new());
+    own.visit_body(body);
+    own.0
+}
+
+/// Collects the names of the `nonlocal` statements of the functions inside a body.
+#[derive(Default)]
+struct InnerNonlocals {
+    inside: usize,
+    found: Vec<String>,
+}
+
+impl<'a> Visitor<'a> for InnerNonlocals {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        if let Stmt::Nonlocal(nonlocal) = stmt
+            && self.inside > 0
+        {
+            self.found.extend(nonlocal.names.iter().map(|name| name.to_string()));
+        }
+        let deeper = usize::from(matches!(stmt, Stmt::FunctionDef(_)));
+        self.inside += deeper;
+        ast::visitor::walk_stmt(self, stmt);
+        self.inside -= deeper;
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 /// Collects the names that a body binds in its own scope.

@@ -139,6 +139,21 @@ fn grow_along(ty: &Type, path: &[u32], shape: &Shape, sites: &mut Sites) -> Type
 }
 
 impl Objects {
+    /// Enters what holds the variables of a function that inner functions assign.
+    pub fn meet_cells(&mut self, number: usize, name: &str, variables: &[String]) {
+        if self.classes.contains_key(&number) {
+            return;
+        }
+        let fields = variables.iter().enumerate().map(|(index, name)| {
+            self.numbers.push((number, index));
+            let field = self.numbers.len() as u32 - 1;
+            ObjectField { name: name.clone(), shape: None, may_be_missing: true, number: field }
+        });
+        let fields = fields.collect();
+        let name = format!("{name}#{number}").into();
+        self.classes.insert(number, ObjectClass { name, fields, is_dataclass: false });
+    }
+
     /// Enters a class that was met.
     pub fn meet(&mut self, class: &Class<'_>) {
         if self.classes.contains_key(&class.number) {

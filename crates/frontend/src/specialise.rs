@@ -73,6 +73,8 @@ pub struct Closure<'p> {
     owner: usize,
     /// The variables around it that it reads.
     pub free: Vec<String>,
+    /// Those that are held by another variable, which is among the free ones.
+    cells: Vec<(String, String)>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -295,6 +297,7 @@ impl<'p> Compiler<'p> {
         file: usize,
         owner: usize,
         is_around: impl Fn(&str) -> bool,
+        cells_of: impl Fn(&str) -> Option<String>,
     ) -> Option<usize> {
         let same = |closure: &Closure<'p>| match (closure.source.node, node) {
             (FunctionNode::Def(a), FunctionNode::Def(b)) => std::ptr::eq(a, b),
@@ -314,8 +317,20 @@ impl<'p> Compiler<'p> {
             FunctionNode::Lambda(lambda) => free_names(&[], Some(&lambda.body), &own),
             FunctionNode::Generator(generator) => free_names_of_generator(generator, &own),
         };
-        let free = free.into_iter().filter(|name| is_around(name)).collect();
-        self.closures.push(Closure { source, owner, free });
+        let (mut kept, mut cells): (Vec<String>, Vec<(String, String)>) = (Vec::new(), Vec::new());
+        for name in free {
+            let around = match cells_of(&name) {
+                Some(holder) => {
+                    cells.push((name, holder.clone()));
+                    holder
+                }
+                None => name,
+            };
+            if is_around(&around) && !kept.contains(&around) {
+                kept.push(around);
+            }
+        }
+        self.closures.push(Closure { source, owner, free: kept, cells });
         Some(self.closures.len() - 1)
     }
 
@@ -670,6 +685,11 @@ impl<'p> Compiler<'p> {
         let mut names = Names::of(&params, body);
         if let FunctionNode::Lambda(lambda) = source.node {
             names.add_bound_in(&lambda.body);
+        }
+        if let Callable::Closure(id) = callable
+            && let Some(closure) = self.closures.get(id)
+        {
+            names.add_outer_cells(&closure.cells);
         }
         let names = Rc::new(names);
         self.names.insert(key, names.clone());

@@ -61,6 +61,7 @@ impl<'p> Lowerer<'_, 'p> {
             }
             Thing::Static(known) => match target {
                 Expr::Name(name) => {
+                    self.refuse_cell(name.id.as_str(), target)?;
                     if let Some(slot) = self.slot(name.id.as_str()) {
                         self.set_slot(slot, Var::Static(known));
                     }
@@ -90,6 +91,9 @@ impl<'p> Lowerer<'_, 'p> {
         match target {
             Expr::Name(name) => {
                 self.refuse_late(val.ty())?;
+                if let Some(holder) = self.cells_of(name.id.as_str()) {
+                    return self.write_cell(&holder, name.id.as_str(), &val);
+                }
                 if let Some(slot) = self.slot(name.id.as_str()) {
                     self.set_val(slot, val);
                 }

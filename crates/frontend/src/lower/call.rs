@@ -294,7 +294,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         around.extend(self.names.locals.iter().cloned());
         let (file, owner) = (self.place.file, self.function);
         let is_around = |name: &str| around.iter().any(|known| known == name);
-        let id = self.compiler.closure_id(node, file, owner, is_around).ok_or(Stop::Failed)?;
+        let names = self.names.clone();
+        let scopes: Vec<String> = self.scopes.iter().flatten().map(|(name, _)| name.clone()).collect();
+        let cells_of =
+            |name: &str| names.cells_of(name).filter(|_| !scopes.iter().any(|known| known == name)).map(str::to_owned);
+        let id = self.compiler.closure_id(node, file, owner, is_around, cells_of).ok_or(Stop::Failed)?;
         if !self.closures_here.contains(&id) {
             self.closures_here.push(id);
         }

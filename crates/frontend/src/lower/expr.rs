@@ -200,6 +200,10 @@ impl<'p> Lowerer<'_, 'p> {
 
     fn name(&mut self, name: &'p ast::ExprName) -> Lowered<Thing> {
         let id = name.id.as_str();
+        if let Some(holder) = self.cells_of(id) {
+            self.at(name);
+            return self.read_cell(&holder, id).map(Thing::Val);
+        }
         if let Some(slot) = self.slot(id) {
             self.at(name);
             return self.variable(id, slot);

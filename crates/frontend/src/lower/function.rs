@@ -92,6 +92,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 lowerer.set_slot(slot, var);
             }
         }
+        lowerer.make_cells();
         lowerer.read_captures();
         lowerer
     }

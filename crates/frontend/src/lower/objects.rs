@@ -25,7 +25,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// A new instance with these fields, or with none of them yet.
     pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Val]>) -> Lowered<Val> {
         self.compiler.objects.meet(class);
-        let Some(known) = self.compiler.objects.class(class.number).cloned() else { return Err(Stop::Failed) };
+        let made = self.object_of_class(class.number)?;
+        for (index, val) in fields.into_iter().flatten().enumerate() {
+            self.set_field(&made, index, val)?;
+        }
+        Ok(made)
+    }
+
+    /// An instance with nothing in its fields.
+    fn object_of_class(&mut self, number: usize) -> Lowered<Val> {
+        let Some(known) = self.compiler.objects.class(number).cloned() else { return Err(Stop::Failed) };
         let ty = Type::Object(known.name.clone());
         let mut parts = Vec::new();
         for field in &known.fields {
@@ -36,11 +45,76 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             parts.push(self.bool(false));
         }
         let args: Vec<&Val> = parts.iter().collect();
-        let made = self.container_op(ContainerOp::ObjectNew, &args, ty);
-        for (index, val) in fields.into_iter().flatten().enumerate() {
-            self.set_field(&made, index, val)?;
+        Ok(self.container_op(ContainerOp::ObjectNew, &args, ty))
+    }
+
+    // Variables that inner functions assign are fields of an object, which is passed to these functions.
+
+    /// The variable that holds the variable of this name, when inner functions assign it.
+    pub fn cells_of(&self, name: &str) -> Option<String> {
+        let in_scope = self.scopes.iter().flatten().any(|(known, _)| known == name);
+        self.names.cells_of(name).filter(|_| !in_scope).map(str::to_owned)
+    }
+
+    /// Makes what holds this function's own, with the values of its parameters.
+    pub fn make_cells(&mut self) {
+        let Some((holder, variables)) = self.names.own_cells() else { return };
+        let number = 1 << 62 | (self.place.file & 0xffff) << 32 | self.place.start as usize;
+        self.compiler.objects.meet_cells(number, &holder, &variables);
+        let (Ok(made), Some(slot)) = (self.object_of_class(number), self.names.slot(&holder)) else { return };
+        self.set_val(slot, made.clone());
+        for (index, name) in variables.iter().enumerate() {
+            let var = self.names.slot(name).and_then(|slot| self.env().map(|env| env.var(slot)));
+            if let Some(super::Var::Bound(val)) = var {
+                let _ = self.set_field(&made, index, &val);
+            }
         }
-        Ok(made)
+    }
+
+    /// Refuses what cannot be held for inner functions: other things than values, and names that are deleted.
+    pub fn refuse_cell(&mut self, name: &str, node: &impl ast::Ranged) -> Lowered<()> {
+        if self.cells_of(name).is_none() {
+            return Ok(());
+        }
+        let message = format!("`{name}` is `nonlocal` in a function inside, so it can only be assigned values");
+        self.fail_at(node, "unsupported-statement", message, Some("use another name here".to_owned()))
+    }
+
+    fn holder(&mut self, holder: &str) -> Lowered<Val> {
+        let slot = self.names.slot(holder);
+        match slot.and_then(|slot| self.env().map(|env| env.var(slot))) {
+            Some(super::Var::Bound(val)) => Ok(val),
+            _ => Err(Stop::Failed),
+        }
+    }
+
+    pub fn read_cell(&mut self, holder: &str, name: &str) -> Lowered<Val> {
+        let object = self.holder(holder)?;
+        let missing = match self.names.slot(name) {
+            Some(_) => (
+                ExcKind::UnboundLocalError,
+                format!("cannot access local variable '{name}' where it is not associated with a value"),
+            ),
+            None => (
+                ExcKind::NameError,
+                format!(
+                    "cannot access free variable '{name}' where it is not associated with a value in enclosing scope"
+                ),
+            ),
+        };
+        match self.field_or(&object, name, missing)? {
+            Some(val) => Ok(val),
+            None => Err(Stop::Failed),
+        }
+    }
+
+    pub fn write_cell(&mut self, holder: &str, name: &str, val: &Val) -> Lowered<()> {
+        let object = self.holder(holder)?;
+        let index = self.object_class(object.ty()).and_then(|class| self.field_index(class, name));
+        match index {
+            Some(index) => self.set_field(&object, index, val),
+            None => Err(Stop::Failed),
+        }
     }
 
     /// `Class(arguments)` by the class's `__init__`.
@@ -64,18 +138,24 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `object.name` where it is a field; `None` when the class has no such field.
     pub fn get_field(&mut self, object: &Val, name: &str) -> Lowered<Option<Val>> {
+        let message = format!("'{}' object has no attribute '{name}'", python_name(object.ty()));
+        self.field_or(object, name, (ExcKind::AttributeError, message))
+    }
+
+    /// The field; the exception when it has no value yet.
+    fn field_or(&mut self, object: &Val, name: &str, missing: (ExcKind, String)) -> Lowered<Option<Val>> {
+        let (class_of_missing, message) = missing;
         let Some(class) = self.object_class(object.ty()) else { return Ok(None) };
         let Some(index) = self.field_index(class, name) else { return Ok(None) };
         let Some(known) = self.compiler.objects.class(class).cloned() else { return Ok(None) };
         let field = &known.fields[index];
-        let message = format!("'{}' object has no attribute '{name}'", python_name(object.ty()));
         if field.shape.is_none() {
             // Nothing is known to be stored in it: either it is found out later, or it never has a value.
-            return Err(self.raise(ExcKind::AttributeError, &message));
+            return Err(self.raise(class_of_missing, &message));
         }
         if let Some(flag) = known.flag_of(name) {
             let flag = self.emit(Op::ObjectGet(flag as u32), &[object], Type::Bool);
-            self.require(&flag, ExcKind::AttributeError, &message)?;
+            self.require(&flag, class_of_missing, &message)?;
         }
         let shape = field.shape_with_sites(&mut self.sites);
         let stored = field.stored();
@@ -92,7 +172,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let is_none = stored.variants().iter().position(|ty| *ty == Type::None).unwrap_or_default();
         let missing = self.is_variant(&loaded, is_none);
         let present = self.not(&missing);
-        self.require(&present, ExcKind::AttributeError, &message)?;
+        self.require(&present, class_of_missing, &message)?;
         self.coerce_present(&loaded, &shape).map(Some)
     }
 

@@ -35,7 +35,7 @@ impl<'p> Lowerer<'_, 'p> {
             let mut bindings = Vec::new();
             let mut fails = self.pattern(&case.pattern, &subject, path.as_ref(), &mut bindings)?;
             if self.is_live() {
-                self.bind_all(bindings);
+                self.bind_all(bindings)?;
                 if let Some(guard) = &case.guard {
                     let (holds, rest) = self.test(guard);
                     fails.extend(rest);
@@ -57,12 +57,15 @@ impl<'p> Lowerer<'_, 'p> {
         known.unwrap_or_else(|| subject.clone())
     }
 
-    fn bind_all(&mut self, bindings: Bindings) {
+    fn bind_all(&mut self, bindings: Bindings) -> Lowered<()> {
         for (name, val) in bindings {
-            if let Some(slot) = self.slot(&name) {
+            if let Some(holder) = self.cells_of(&name) {
+                self.write_cell(&holder, &name, &val)?;
+            } else if let Some(slot) = self.slot(&name) {
                 self.set_slot(slot, Var::Bound(val));
             }
         }
+        Ok(())
     }
 
     /// Tests a value: goes on where it matches, and gives the edges where it does not.

@@ -69,6 +69,8 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::For(looped) => self.for_stmt(looped, stmt),
             Stmt::Break(_) => self.leave_loop(LoopExit::Break),
             Stmt::Continue(_) => self.leave_loop(LoopExit::Continue),
+            // What it names is held by a variable of the function around, see `crate::names`.
+            Stmt::Nonlocal(_) => Ok(()),
             Stmt::Match(matched) => self.match_stmt(matched, stmt),
             Stmt::Try(tried) => self.try_stmt(tried, stmt),
             Stmt::Raise(raise) => self.raise_stmt(raise),
@@ -77,6 +79,7 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Delete(delete) => self.delete(delete),
             Stmt::FunctionDef(def) if def.decorator_list.is_empty() => {
+                self.refuse_cell(def.name.as_str(), &def.name)?;
                 let closure = self.closure(FunctionNode::Def(def))?;
                 if let Some(slot) = self.names.slot(def.name.as_str()) {
                     self.set_slot(slot, Var::Static(closure));
@@ -92,6 +95,7 @@ impl<'p> Lowerer<'_, 'p> {
         for target in &delete.targets {
             match target {
                 Expr::Name(name) => {
+                    self.refuse_cell(name.id.as_str(), target)?;
                     self.thing(target)?;
                     if let Some(slot) = self.slot(name.id.as_str()) {
                         self.set_slot(slot, Var::Unbound);
@@ -125,7 +129,6 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
             Stmt::With(_) => ("`with`", None),
             Stmt::Global(_) => ("`global`", Some("return the new value instead")),
-            Stmt::Nonlocal(_) => ("`nonlocal`", Some("return the new value instead")),
             _ => ("this statement", None),
         };
         self.fail("unsupported-statement", format!("{what} cannot be compiled"), help.map(str::to_owned))

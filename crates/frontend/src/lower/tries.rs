@@ -231,6 +231,9 @@ impl<'p> Lowerer<'_, 'p> {
                 }
                 None => None,
             };
+            if let Some(name) = &handler.name {
+                self.refuse_cell(name.as_str(), name)?;
+            }
             if self.is_live() {
                 self.handler_body(handler, vars);
                 ends.extend(self.detach());
