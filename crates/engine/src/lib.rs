@@ -39,7 +39,7 @@ pub use documents::DocumentOptions;
 pub use error::{EngineError, Error, PlanError, Result, RowError};
 pub use function::{CaptureValues, CompiledFunction, Keepalive, StateValue};
 pub use kernel::{Argument, elementwise};
-pub use mongo::{FindOrAggregate, MongoRead, Projection, Resume};
+pub use mongo::{FindOrAggregate, MongoRead, Projection, Replies, Reply, Resume};
 pub use remote::{Remote, Run};
 pub use run::{BatchStream, ErrorCount, Progress, Report, Watch};
 pub use session::{Session, SessionOptions};

@@ -19,7 +19,7 @@ use crate::dataset::Dataset;
 use crate::documents::DocumentOptions;
 use crate::error::{Error, Result};
 use crate::failure;
-use crate::mongo::{Clients, MongoRead};
+use crate::mongo::{Clients, MongoRead, Replies};
 use crate::plan;
 use crate::remote::Remote;
 use crate::run::RunState;
@@ -166,6 +166,11 @@ impl Session {
         let opened = crate::mongo::open(&self.inner.clients, read, options);
         let (table, found) = self.runtime()?.block_on(opened)?;
         Ok((Dataset::from_table(self, table)?, found.report))
+    }
+
+    /// Sends a query to MongoDB whose replies the caller decodes.
+    pub fn mongo_replies(&self, read: &MongoRead) -> Result<Replies> {
+        self.runtime()?.block_on(Replies::open(self.clone(), &self.inner.clients, read))
     }
 
     fn read_documents(

@@ -4,19 +4,23 @@
 use std::panic::AssertUnwindSafe;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use bson_arrow::structured::{Kind, Layout, LayoutField, RecordError, encode_records};
 use bson_arrow::{DecodeError, Decoder, Documents, EncodeError, EncodeOptions, Inference, Nulls, OnMismatch, Options};
+use engine::Reply;
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::arrow_io::{ArrowBatches, ArrowSchema, import_schema, import_stream};
-use crate::errors::{engine_error, guard};
+use crate::dataset::Session;
+use crate::documents;
+use crate::errors::{dataset_error, engine_error, guard};
 
 /// The memory of a `bytes` object, without a copy.
 fn buffer_of(bytes: &Bound<'_, PyBytes>) -> Buffer {
@@ -25,6 +29,72 @@ fn buffer_of(bytes: &Bound<'_, PyBytes>) -> Buffer {
     let owner = Arc::new(AssertUnwindSafe(bytes.clone().unbind()));
     // SAFETY: a `bytes` object never changes, and the owner keeps it alive as long as the buffer.
     unsafe { Buffer::from_custom_allocation(start, data.len(), owner) }
+}
+
+/// Documents of one reply of a server, as it sent them.
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct BsonItems(Buffer);
+
+#[pymethods]
+impl BsonItems {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Documents: one behind the other in a `bytes` object, or a reply.
+#[derive(FromPyObject)]
+pub enum Data<'py> {
+    Bytes(Bound<'py, PyBytes>),
+    Items(Bound<'py, BsonItems>),
+}
+
+impl Data<'_> {
+    /// The bytes, and whether they are the items of an array.
+    fn buffer(&self) -> (Buffer, bool) {
+        match self {
+            Data::Bytes(bytes) => (buffer_of(bytes), false),
+            Data::Items(items) => (items.get().0.clone(), true),
+        }
+    }
+}
+
+/// How often a wait for the server looks whether the user wants to stop.
+const WAIT: Duration = Duration::from_millis(40);
+
+/// The replies to a query over a connection of our own: an iterator of [`BsonItems`].
+#[pyclass(frozen, module = "fuseline._core")]
+pub struct MongoReplies(Mutex<engine::Replies>);
+
+#[pymethods]
+impl MongoReplies {
+    /// `spec` as `Session.read_mongo` takes it.
+    #[new]
+    fn new(py: Python<'_>, session: &Bound<'_, Session>, spec: &Bound<'_, PyDict>) -> PyResult<MongoReplies> {
+        guard(py, || {
+            let read = documents::mongo_read(spec)?;
+            let session = session.get().engine();
+            let replies = py.detach(|| session.mongo_replies(&read)).map_err(|error| dataset_error(py, error))?;
+            Ok(MongoReplies(Mutex::new(replies)))
+        })
+    }
+
+    fn __iter__(this: Bound<'_, Self>) -> Bound<'_, Self> {
+        this
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Option<BsonItems>> {
+        guard(py, || {
+            loop {
+                let reply = py.detach(|| lock(&self.0).next(WAIT)).map_err(|error| dataset_error(py, error))?;
+                match reply {
+                    Reply::Items(buffer) => return Ok(Some(BsonItems(buffer))),
+                    Reply::End => return Ok(None),
+                    Reply::Waiting => py.check_signals()?,
+                }
+            }
+        })
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -76,10 +146,14 @@ impl BsonDecoder {
         Ok(BsonDecoder { schema, decoder: Mutex::new(decoder) })
     }
 
-    /// Appends the documents of `data`, which stand one behind the other; returns how many.
-    fn append(&self, py: Python<'_>, data: &Bound<'_, PyBytes>) -> PyResult<usize> {
-        let buffer = buffer_of(data);
-        guard(py, || py.detach(|| lock(&self.decoder).append(&buffer)).map_err(|error| decode_error(py, error)))
+    /// Appends documents; returns how many.
+    fn append(&self, py: Python<'_>, data: Data<'_>) -> PyResult<usize> {
+        let (buffer, items) = data.buffer();
+        let append = || {
+            let mut decoder = lock(&self.decoder);
+            if items { decoder.append_items(&buffer) } else { decoder.append(&buffer) }
+        };
+        guard(py, || py.detach(append).map_err(|error| decode_error(py, error)))
     }
 
     /// The batch of all documents since the last call.
@@ -116,10 +190,14 @@ impl BsonInference {
         BsonInference::default()
     }
 
-    /// Adds the documents of `data`, which stand one behind the other.
-    fn observe(&self, py: Python<'_>, data: &Bound<'_, PyBytes>) -> PyResult<()> {
-        let bytes = data.as_bytes();
-        guard(py, || py.detach(|| lock(&self.0).observe(bytes)).map_err(|error| decode_error(py, error)))
+    /// Adds documents.
+    fn observe(&self, py: Python<'_>, data: Data<'_>) -> PyResult<()> {
+        let (buffer, items) = data.buffer();
+        let observe = || {
+            let mut inference = lock(&self.0);
+            if items { inference.observe_items(&buffer) } else { inference.observe(&buffer) }
+        };
+        guard(py, || py.detach(observe).map_err(|error| decode_error(py, error)))
     }
 
     /// The schema that holds every value seen.

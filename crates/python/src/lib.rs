@@ -53,6 +53,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<arrow_io::ArrowSchema>()?;
     module.add_class::<bson::BsonDecoder>()?;
     module.add_class::<bson::BsonInference>()?;
+    module.add_class::<bson::BsonItems>()?;
+    module.add_class::<bson::MongoReplies>()?;
     module.add_class::<bson::RecordDecoder>()?;
     module.add_function(wrap_pyfunction!(bson::bson_encode, module)?)?;
     module.add_function(wrap_pyfunction!(bson::bson_encode_records, module)?)?;

@@ -56,8 +56,8 @@ class SchemaReader:
         except ValueError:
             raise _unsupported(schema) from None
 
-    def append(self, data: bytes) -> None:
-        """Add documents that stand one behind the other."""
+    def append(self, data: bytes | _core.BsonItems) -> None:
+        """Add documents."""
         with translated():
             self._decoder.append(data)
 
@@ -72,10 +72,10 @@ class InferringReader:
     def __init__(self, timezone: str | None) -> None:
         self._timezone = timezone
         self._inference = _core.BsonInference()
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | _core.BsonItems] = []
 
-    def append(self, data: bytes) -> None:
-        """Add documents that stand one behind the other."""
+    def append(self, data: bytes | _core.BsonItems) -> None:
+        """Add documents."""
         with translated():
             self._inference.observe(data)
         self._chunks.append(data)

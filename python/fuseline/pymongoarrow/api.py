@@ -53,10 +53,13 @@ def find_arrow_all(
     """
     if kwargs.pop("cursor_type", None):
         _ignored("cursor_type")
-    if schema is not None:
-        kwargs.setdefault("projection", schema._get_projection())
+    whole_will_do = False
+    if schema is not None and "projection" not in kwargs:
+        kwargs["projection"] = schema._get_projection()
+        # The server's projection of a nested field also passes over what is no document; then it is needed.
+        whole_will_do = not schema._has_documents()
     reader = _decode.reader(schema, collection.codec_options.tzinfo, allow_invalid)
-    for batch in _source.find(collection, query, kwargs):
+    for batch in _source.find(collection, query, kwargs, whole_will_do):
         reader.append(batch)
     return reader.finish()
 

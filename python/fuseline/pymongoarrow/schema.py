@@ -42,6 +42,10 @@ class Schema:
             projection.update(dict.fromkeys(_leaves(name, wanted), True))
         return projection
 
+    def _has_documents(self) -> bool:
+        """Whether a field is a sub-document, or an array of them."""
+        return any(list(_leaves(name, wanted)) != [name] for name, wanted in self.typemap.items())
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.typemap)
 

@@ -7,7 +7,9 @@ mod command;
 mod cursor;
 mod failure;
 mod read;
+mod replies;
 
 pub(crate) use client::Clients;
 pub use command::{FindOrAggregate, MongoRead, Projection, Resume};
 pub(crate) use read::open;
+pub use replies::{Replies, Reply};

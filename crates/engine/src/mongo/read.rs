@@ -59,7 +59,7 @@ pub(crate) async fn open(
     Ok((table, found))
 }
 
-fn query_of(read: &MongoRead) -> Result<Query> {
+pub(super) fn query_of(read: &MongoRead) -> Result<Query> {
     let optional = |bytes: &Option<Vec<u8>>, what: &str| match bytes {
         Some(bytes) => parse(bytes, what),
         None => Ok(Document::new()),
