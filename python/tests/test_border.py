@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import random
 from typing import NamedTuple
 
 import pytest
@@ -84,6 +85,34 @@ def test_one_object_handed_in_twice_is_one():
     values = [1]
     assert fl.compile(append)(values, values) == 2
     assert values == [1, 7]
+
+
+def grown(numbers):
+    numbers.add(100)
+    numbers.discard(7)
+    for n in range(5):
+        numbers.add(n * 37)
+    return list(numbers)
+
+
+def test_sets_grow_in_the_order_of_cpython_whatever_was_removed_from_them_before():
+    compiled = fl.compile(grown)
+    source = random.Random(0)
+    for _ in range(300):
+        numbers = {source.randint(-1000, 1000) for _ in range(source.randint(1, 60))}
+        for number in list(numbers)[1 : source.randint(1, 30)]:
+            numbers.discard(number)
+        # A copy would have another table.
+        history = sorted(numbers, key=lambda _: source.random())
+        ours, theirs = set(history), set(history)
+        for other in range(2000, 2000 + source.randint(0, 20)):
+            ours.add(other)
+            theirs.add(other)
+        for other in range(2000, 2020):
+            ours.discard(other)
+            theirs.discard(other)
+        assert list(ours) == list(theirs)
+        assert compiled(ours) == grown(theirs)
 
 
 def test_one_new_object_returned_twice_is_one():

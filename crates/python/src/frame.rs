@@ -11,6 +11,7 @@ use pyo3::types::PyType;
 use runtime::abi::{List, Table};
 use runtime::arena::Arena;
 use runtime::exc::Raised;
+use runtime::set::Layout;
 use runtime::shape::Place;
 use runtime::{set, tables, value};
 
@@ -95,30 +96,28 @@ impl<'t> Frame<'t> {
         Ok(address)
     }
 
-    /// A set's items in the order in which Python iterates over them. `places` is how many its table has.
+    /// A set's items in the order in which Python iterates over them; `layout` says where they are in its table.
     pub fn add_set(
         &mut self,
         object: &Bound<'_, PyAny>,
         ty: &'t Type,
         items: &[u64],
-        count: usize,
-        places: usize,
+        layout: &Layout,
     ) -> PyResult<u64> {
         let Type::Set { item, .. } = ty else { return Err(PyTypeError::new_err("not the type of a set")) };
         let shape = codegen::shape_of(item);
         let place = Place::new(shape.as_bytes());
-        let width = slot_count(item);
-        let mut table = set::empty(ir::layout::has_table_order(item));
-        set::reserve_places(&mut self.arena, &mut table, place, places).map_err(out_of_memory)?;
-        for slots in runs(items, width, count) {
-            // SAFETY: the slots are those of an item that was just written.
-            unsafe { set::add(&mut self.arena, &mut table, place, slots.as_ptr()).map_err(out_of_memory)? };
-        }
-        if table_items(&table, width) != items {
-            return Err(PyTypeError::new_err(
-                "a set whose order comes from items it has no more cannot be handed over: hand over `set(sorted(s))`",
-            ));
-        }
+        let table = if ir::layout::has_table_order(item) {
+            // SAFETY: the slots are those of items that were just written, and differ as Python's do.
+            unsafe { set::with_layout(&mut self.arena, place, layout, items) }.map_err(out_of_memory)?
+        } else {
+            let mut table = set::empty(false);
+            for slots in runs(items, slot_count(item), layout.live.len()) {
+                // SAFETY: the slots are those of an item that was just written.
+                unsafe { set::add(&mut self.arena, &mut table, place, slots.as_ptr()).map_err(out_of_memory)? };
+            }
+            table
+        };
         let address = self.add_header(table)?;
         self.hold(object, ty, address, items);
         Ok(address)

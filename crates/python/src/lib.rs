@@ -17,6 +17,7 @@ mod program;
 mod query;
 mod read;
 mod scalar;
+mod set_layout;
 mod specialise;
 mod types;
 mod write;

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyRange, PySet, PyString, PyTuple};
 
 use crate::frame::Frame;
+use crate::set_layout;
 use crate::types::{NumpyTypes, elem_of_array, fields_of};
 
 /// Appends the slots of `object` as a value of type `ty`. False when the object is of another type; some slots may have
@@ -209,12 +210,6 @@ fn write_dict<'t>(
     frame.add_dict(object, ty, &entries, dict.len()).map(Some)
 }
 
-/// CPython's `set` without its table, in bytes; up to [`PLACES_INSIDE`] places are in the object itself, more take
-/// [`PLACE_BYTES`] each.
-const SET_BYTES: usize = 200;
-const PLACES_INSIDE: usize = 8;
-const PLACE_BYTES: usize = 16;
-
 fn write_set<'t>(
     object: &Bound<'_, PyAny>,
     ty: &'t Type,
@@ -226,15 +221,15 @@ fn write_set<'t>(
     if is_set == frozen || (frozen && !object.is_exact_instance_of::<PyFrozenSet>()) {
         return Ok(None);
     }
+    let values = object.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     let mut items = Vec::new();
-    for value in object.try_iter()? {
-        if !write(&value?, item, &mut items, frame)? {
+    for value in &values {
+        if !write(value, item, &mut items, frame)? {
             return Ok(None);
         }
     }
-    let bytes: usize = object.call_method0("__sizeof__")?.extract()?;
-    let places = (bytes.saturating_sub(SET_BYTES) / PLACE_BYTES).max(PLACES_INSIDE);
-    frame.add_set(object, ty, &items, object.len()?, places).map(Some)
+    let layout = set_layout::of(object, &values)?;
+    frame.add_set(object, ty, &items, &layout).map(Some)
 }
 
 fn write_record<'t>(

@@ -284,12 +284,39 @@ pub fn clear(set: &mut Table) {
     *set = empty(is_table(set));
 }
 
-/// Gives an empty set the table of one that CPython keeps in so many places: a power of two, at least 8.
-pub fn reserve_places(arena: &mut Arena, set: &mut Table, item: Place<'_>, places: usize) -> Result<(), Raised> {
-    if !is_table(set) || places < SIZE_MIN || !places.is_power_of_two() {
-        return Ok(());
+/// Where the items of a set are in CPython's table.
+pub struct Layout {
+    /// The table's places: a power of two, at least 8.
+    pub places: usize,
+    /// The places that hold an item, in order.
+    pub live: Vec<usize>,
+    /// The places whose item was removed.
+    pub removed: Vec<usize>,
+}
+
+/// A set with this layout; `items` are the slots of its items in the order of their places.
+///
+/// # Safety
+/// The slots are those of live, different items, `item.width()` each.
+pub unsafe fn with_layout(arena: &mut Arena, item: Place<'_>, layout: &Layout, items: &[u64]) -> Result<Table, Raised> {
+    let (mut set, width) = (empty(true), width_of(item));
+    allocate(arena, &mut set, layout.places, width)?;
+    for (index, place) in layout.live.iter().enumerate() {
+        let slots = items.get(index * item.width()..).unwrap_or_default().as_ptr();
+        let target = tables::entry(&set, width, *place);
+        // SAFETY: promised by the caller; the place is one of the table's.
+        unsafe {
+            *target = crate::value::hash_of(item.val(slots)) as u64;
+            std::ptr::copy_nonoverlapping(slots, target.add(1), item.width());
+        }
+        set_state(&mut set, *place, LIVE);
     }
-    allocate(arena, set, places, width_of(item))
+    for place in &layout.removed {
+        set_state(&mut set, *place, DUMMY);
+    }
+    set.len = layout.live.len() as i64;
+    set.fill = set.len + layout.removed.len() as i64;
+    Ok(set)
 }
 
 /// Makes room as CPython does before it takes `count` items from a set or dict.
