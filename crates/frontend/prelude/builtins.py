@@ -293,3 +293,56 @@ def _bytes_zfill(data, width, /):
     if data.startswith((b"+", b"-")):
         return data[:1] + b"0" * missing + data[1:]
     return b"0" * missing + data
+
+
+def _maketrans_mapping(mapping, /):
+    if not isinstance(mapping, dict):
+        raise TypeError("if you give only one argument to maketrans it must be a dict")
+    table = {}
+    for key in mapping:
+        if isinstance(key, str):
+            if len(key) != 1:
+                raise ValueError("string keys in translate table must be of length 1")
+            table[ord(key)] = mapping[key]
+        else:
+            table[key] = mapping[key]
+    return table
+
+
+def _maketrans_pairs(before, after, /):
+    if len(before) != len(after):
+        raise ValueError("the first two maketrans arguments must have equal length")
+    table = {}
+    for old, new in zip(before, after):
+        table[ord(old)] = ord(new)
+    return table
+
+
+def _maketrans_removing(before, after, removed, /):
+    if len(before) != len(after):
+        raise ValueError("the first two maketrans arguments must have equal length")
+    table = {}
+    for old, new in zip(before, after):
+        table[ord(old)] = ord(new)
+    for old in removed:
+        table[ord(old)] = None
+    return table
+
+
+def _translate(text, table, /):
+    parts = []
+    for c in text:
+        code = ord(c)
+        if code not in table:
+            parts.append(c)
+            continue
+        new = table[code]
+        if isinstance(new, str):
+            parts.append(new)
+        elif isinstance(new, int):
+            if new < 0 or new > 0x10FFFF:
+                raise ValueError("character mapping must be in range(0x110000)")
+            parts.append(chr(new))
+        elif new is not None:
+            raise TypeError("character mapping must return integer, None or str")
+    return "".join(parts)

@@ -40,6 +40,7 @@ const NOT_COMPARED: &[&str] = &[
     "fl_list_new",
     "fl_list_reserve",
     "fl_list_slice",
+    "fl_log_write",
     "fl_re_find",
     "fl_re_find_all",
     "fl_re_find_spans",

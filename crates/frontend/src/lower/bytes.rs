@@ -270,7 +270,7 @@ impl Lowerer<'_, '_> {
         };
         let encoding = match known(args.first().or_else(|| named("encoding")), "utf-8").as_deref() {
             Some("utf-8" | "utf8" | "u8" | "cp65001") => 0,
-            Some("ascii" | "us-ascii" | "646") => 1,
+            Some("ascii" | "646") => 1,
             Some("latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" | "8859" | "l1") => 2,
             _ => {
                 return self.fail(

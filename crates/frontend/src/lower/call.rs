@@ -609,6 +609,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let vals = self.plain_arguments(name, arguments)?;
                 self.dict_from_keys(&vals)
             }
+            "str" if name == "maketrans" => {
+                let vals = self.plain_arguments(name, arguments)?;
+                self.maketrans(&vals)
+            }
             "int" | "bytes" if matches!(name, "from_bytes" | "fromhex") => {
                 let mut vals = Vec::new();
                 for thing in arguments.positional {

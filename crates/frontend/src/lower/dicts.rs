@@ -73,6 +73,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let Some(Expr::StringLiteral(key)) = &item.key else { continue };
             let val = self.expr(&item.value)?;
             let name = key.value.to_str();
+            self.check_text(name, key)?;
             match fields.iter_mut().find(|(known, _)| known == name) {
                 Some((_, known)) => *known = val,
                 None => fields.push((name.to_owned(), val)),

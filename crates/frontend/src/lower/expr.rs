@@ -163,11 +163,16 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn text(&mut self, text: &str, node: &impl Ranged) -> Lowered<Val> {
-        // The parser puts U+FFFD where a literal has a lone surrogate.
-        if text.contains('\u{fffd}') && !self.compiler.text_of(self.place_of(node)).contains('\u{fffd}') {
+        self.check_text(text, node)?;
+        Ok(self.literal(Const::Str(text.into())))
+    }
+
+    /// Refuses a literal with a lone surrogate: the parser puts U+FFFD in its place.
+    pub fn check_text(&mut self, text: &str, node: &impl Ranged) -> Lowered<()> {
+        if text.contains('\u{fffd}') && has_surrogate(self.compiler.text_of(self.place_of(node))) {
             return self.fail_at(node, "unsupported-expression", "a lone surrogate cannot be compiled", None);
         }
-        Ok(self.literal(Const::Str(text.into())))
+        Ok(())
     }
 
     fn unary_expr(&mut self, unary: &'p ast::ExprUnaryOp) -> Lowered<Val> {
@@ -555,6 +560,19 @@ impl<'p> Lowerer<'_, 'p> {
 /// `is` and `in`, which look at no elements.
 fn is_test(op: ast::CmpOp) -> bool {
     matches!(op, ast::CmpOp::Is | ast::CmpOp::IsNot | ast::CmpOp::In | ast::CmpOp::NotIn)
+}
+
+/// Whether the source of a literal has an escape of a surrogate.
+fn has_surrogate(source: &str) -> bool {
+    source.match_indices('\\').any(|(at, _)| {
+        let digits = match source.get(at + 1..at + 2) {
+            Some("u") => source.get(at + 2..at + 6),
+            Some("U") => source.get(at + 2..at + 10),
+            _ => None,
+        };
+        let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        code.is_some_and(|code| (0xd800..0xe000).contains(&code))
+    })
 }
 
 /// The shape of an int that counts something.

@@ -195,6 +195,7 @@ impl<'p> Lowerer<'_, 'p> {
         for part in &text.value {
             match part {
                 ast::FStringPart::Literal(literal) => {
+                    self.check_text(&literal.value, literal)?;
                     let literal = self.literal(Const::Str(literal.value.as_ref().into()));
                     parts.push(literal);
                 }
@@ -231,6 +232,7 @@ impl<'p> Lowerer<'_, 'p> {
         for element in elements {
             match element {
                 ast::InterpolatedStringElement::Literal(literal) => {
+                    self.check_text(&literal.value, literal)?;
                     let literal = self.literal(Const::Str((&*literal.value).into()));
                     parts.push(literal);
                 }

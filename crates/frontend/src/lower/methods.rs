@@ -88,7 +88,7 @@ const STR_METHODS: &[(&str, Takes, Prim)] = &[
 ];
 
 /// Methods that CPython has and compiled code has not, so that messages can tell them from mistakes.
-const STR_OTHERS: &[&str] = &["maketrans", "translate"];
+const STR_OTHERS: &[&str] = &["encode", "maketrans", "translate"];
 const LIST_OTHERS: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
 const NUMBER_OTHERS: &[&str] = &[
@@ -118,7 +118,7 @@ pub fn exists_in_python(ty: &Type, name: &str) -> bool {
     }
     match ty {
         Type::Str => {
-            name == "encode" || STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name)
+            STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name)
         }
         Type::List(_) => LIST_OTHERS.contains(&name),
         Type::Bytes => super::bytes::is_method(name),
@@ -156,6 +156,10 @@ impl Lowerer<'_, '_> {
             return self.fail("wrong-arguments", message, None);
         }
         match (object.ty(), name) {
+            (Type::Str, "translate") if args.len() == 1 => {
+                self.call_library("builtins", "_translate", &[object.clone(), args[0].clone()])
+            }
+            (Type::Str, "maketrans") => self.maketrans(args),
             (Type::Str, "encode") => self.encode(object, args, keywords),
             (Type::Str, _) => self.str_method(object, name, args, keywords),
             (Type::Bytes, _) => self.bytes_method(object, name, args, keywords),
@@ -367,6 +371,29 @@ impl Lowerer<'_, '_> {
             Type::None => Ok(lowerer.int(missing)),
             _ => lowerer.slice_int(&bound),
         })
+    }
+
+    /// `str.maketrans(...)`.
+    pub fn maketrans(&mut self, args: &[Val]) -> Lowered<Val> {
+        let function = match args.len() {
+            1 => "_maketrans_mapping",
+            2 => "_maketrans_pairs",
+            3 => "_maketrans_removing",
+            count => return self.clash(format!("maketrans expected at most 3 arguments, got {count}")),
+        };
+        for arg in args.iter().filter(|_| args.len() > 1) {
+            if *arg.ty() != Type::Str {
+                let found = python_name(arg.ty());
+                return self.clash(format!("maketrans() argument must be str, not {found}"));
+            }
+        }
+        let mut vals = args.to_vec();
+        for val in &mut vals {
+            if is_dict(val.ty()) && matches!(val.ty(), Type::Record(_)) {
+                *val = self.demand_dict(val)?;
+            }
+        }
+        self.call_library("builtins", function, &vals)
     }
 
     fn text_argument(&mut self, val: &Val, name: &str) -> Lowered<Val> {
