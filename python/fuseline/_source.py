@@ -32,7 +32,7 @@ Binding = tuple[str, Any]
 #: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
 MODULES: Final = (
     *("bisect", "collections", "datetime", "functools", "heapq", "itertools", "logging", "math", "operator", "re"),
-    *("dataclasses", "numpy", "fuseline", "statistics"),
+    *("dataclasses", "numpy", "fuseline", "statistics", "string"),
 )
 MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")
 

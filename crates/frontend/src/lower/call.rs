@@ -1,7 +1,7 @@
 //! Calls: of the program's functions and of those inside them, of methods, and of what the tables of
 //! built-ins know. Owns the matching of arguments with parameters.
 
-use ir::{FuncId, Op, Type};
+use ir::{Const, FuncId, Op, Type};
 
 use super::collections::is_class;
 use super::expr::describe;
@@ -24,6 +24,25 @@ struct Captured {
     /// One of them may be assigned again.
     rebound: bool,
 }
+
+/// The constants of the module `string`.
+const STRING: &[(&str, &str)] = &[
+    ("ascii_letters", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    ("ascii_lowercase", "abcdefghijklmnopqrstuvwxyz"),
+    ("ascii_uppercase", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    ("digits", "0123456789"),
+    ("hexdigits", "0123456789abcdefABCDEF"),
+    ("octdigits", "01234567"),
+    (
+        "printable",
+        concat!(
+            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\r\x0b\x0c"
+        ),
+    ),
+    ("punctuation", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
+    ("whitespace", " \t\n\r\x0b\x0c"),
+];
 
 /// A call's arguments, evaluated.
 #[derive(Clone, Default)]
@@ -718,6 +737,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             "numpy" => self.numpy_member(name, node),
             "re" => self.regex_member(name, node),
             "numpy.linalg" => self.linalg_member(name, node),
+            "string" if let Some((_, text)) = STRING.iter().find(|(known, _)| *known == name) => {
+                Ok(Thing::Val(self.literal(Const::Str((*text).into()))))
+            }
             "datetime" => self.datetime_member(name, node),
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))

@@ -117,9 +117,7 @@ pub fn exists_in_python(ty: &Type, name: &str) -> bool {
         return true;
     }
     match ty {
-        Type::Str => {
-            STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name)
-        }
+        Type::Str => STR_OTHERS.contains(&name) || STR_METHODS.iter().any(|(known, _, _)| *known == name),
         Type::List(_) => LIST_OTHERS.contains(&name),
         Type::Bytes => super::bytes::is_method(name),
         Type::Set { .. } => super::sets::METHODS.contains(&name),
@@ -447,18 +445,18 @@ impl Lowerer<'_, '_> {
         self.each_variant(items, &mut |lowerer, items| match items.ty() {
             Type::List(item) if **item == Type::Str => Ok(lowerer.prim(Prim::StrJoin, &[separator, &items])),
             Type::List(_) if lowerer.list_item_shape(&items).ty == Type::None => Ok(lowerer.str("")),
-            ty if matches!(ty, Type::Tuple(_) | Type::Str) || lowerer.compiler.generator_of(ty).is_some() => {
-                let place = lowerer.place;
-                let source = lowerer.source_of(&items)?;
-                let list = lowerer.collect_list(source, place.start | 1 << 29)?;
-                lowerer.at_place(place);
-                lowerer.join_texts(separator, &list)
-            }
             Type::List(item) => {
                 let shown = python_name(item);
                 lowerer.clash(format!("sequence item 0: expected str instance, {shown} found"))
             }
-            _ => lowerer.clash("can only join an iterable"),
+            ty if ty == &Type::None || super::number::is_number(ty) => lowerer.clash("can only join an iterable"),
+            _ => {
+                let place = lowerer.place;
+                let source = lowerer.source_of(&items)?;
+                let list = lowerer.collect_list(source, place.start | 1 << 29)?;
+                lowerer.at_place(place);
+                if *list.ty() == *items.ty() { Err(Stop::Failed) } else { lowerer.join_texts(separator, &list) }
+            }
         })
     }
 
