@@ -256,6 +256,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// A clash that nobody can put into code becomes a diagnostic.
     pub fn settle<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
         match lowered {
+            Err(Stop::Clash(clash)) if self.is_live() && self.cover.catches(clash.class) => {
+                self.at_place(clash.place);
+                Err(self.raise(clash.class, &clash.message))
+            }
             Err(Stop::Clash(clash)) => {
                 self.report(clash.code, clash.message, clash.place, clash.help);
                 Err(Stop::Failed)

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use ir::{BlockId, ExcClass, Op, Target, Type};
+use ir::{BlockId, ExcClass, ExcKind, Op, Target, Type};
 
 use super::stmt::LoopExit;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
@@ -38,6 +38,8 @@ struct Frame {
     vars: usize,
     /// `None` for the handlers of a statement.
     finally: Option<Finally>,
+    /// What the handlers take.
+    catches: Vec<ExcKind>,
 }
 
 /// The collectors of a `finally`.
@@ -83,6 +85,18 @@ impl Cover {
     /// The innermost `finally` inside the loop of this depth.
     pub fn finally_in_loop(&self, loops: usize) -> Option<Finally> {
         self.finally().filter(|finally| finally.loops >= loops)
+    }
+
+    /// Whether a handler around takes what an operation raises that its operands' types forbid. Such an operation is
+    /// an error of the program anywhere else. A name that is not there is meant only where the handler says so.
+    pub fn catches(&self, class: ExcKind) -> bool {
+        let names_it = |kind: &ExcKind| *kind == class;
+        let takes_it = |kind: &ExcKind| class.is_subclass_of(*kind);
+        let mut kinds = self.frames.iter().flat_map(|frame| &frame.catches);
+        match class {
+            ExcKind::TypeError | ExcKind::ValueError => kinds.any(takes_it),
+            _ => kinds.any(names_it),
+        }
     }
 
     fn push(&mut self, frame: Frame) {
@@ -140,7 +154,7 @@ impl<'p> Lowerer<'_, 'p> {
         let breaks = self.open_collector();
         let continues = self.open_collector();
         let finally = Finally { returns, breaks, continues, vars, loops: self.loops.len() };
-        self.cover.push(Frame { exceptions, vars, finally: Some(finally) });
+        self.cover.push(Frame { exceptions, vars, finally: Some(finally), catches: Vec::new() });
         let lowered = self.try_except(tried, stmt, caught);
         self.cover.pop();
         let lowered = self.if_reached(lowered);
@@ -198,7 +212,8 @@ impl<'p> Lowerer<'_, 'p> {
         let names = self.names.clone();
         let vars = self.var_count();
         let exceptions = self.open_collector();
-        self.cover.push(Frame { exceptions, vars, finally: None });
+        let catches = self.caught_classes(tried);
+        self.cover.push(Frame { exceptions, vars, finally: None, catches });
         self.block(&tried.body);
         self.cover.pop();
         let mut ends = Vec::new();
@@ -213,6 +228,26 @@ impl<'p> Lowerer<'_, 'p> {
             lowered?;
         }
         self.join(ends, after)
+    }
+
+    /// What the handlers take, as classes of Python.
+    fn caught_classes(&mut self, tried: &'p ast::StmtTry) -> Vec<ExcKind> {
+        let mut catches = Vec::new();
+        for handler in &tried.handlers {
+            let ast::ExceptHandler::ExceptHandler(handler) = handler;
+            match &handler.type_ {
+                Some(classes) => {
+                    for class in self.exception_classes(classes).unwrap_or_default() {
+                        catches.extend(match class {
+                            ExcClass::Builtin(kind) => Some(kind),
+                            ExcClass::Own(_) => None,
+                        });
+                    }
+                }
+                None => catches.push(ExcKind::BaseException),
+            }
+        }
+        catches
     }
 
     /// The handlers, in order; an exception that none of them takes goes on.
