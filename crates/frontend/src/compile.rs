@@ -152,20 +152,21 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
     if !diagnostics.is_empty() {
         return Compiled { diagnostics, module: None, result: compiler.entry_result() };
     }
-    if let Some(refused) = compiler.entry_result().filter(holds_library_class) {
-        let message = format!("the result has the type `{}`, which stays in compiled code", python_name(&refused));
+    if let Some((class, result)) = compiler.entry_result().and_then(|ty| Some((library_class(&ty)?.to_owned(), ty))) {
         let place = compiler.source(Callable::Program(entry)).map(|source| source.parsed.place(source.range()));
+        let help = match class.as_str() {
+            MATCH => "return its groups",
+            class if class.starts_with("datetime.") => "return a text or a number of it, such as `isoformat()`",
+            _ => "make a `dict` or a `list` of it",
+        };
         let diagnostic = Diagnostic {
             code: "result-mismatch",
-            message,
+            message: format!("the result has the type `{}`, which stays in compiled code", python_name(&result)),
             place: place.unwrap_or(Place { file: 0, start: 0, end: 0 }),
             labels: Vec::new(),
-            help: Some(match python_name(&refused).as_str() {
-                MATCH => "return its groups".to_owned(),
-                _ => "make a `dict` or a `list` of it".to_owned(),
-            }),
+            help: Some(help.to_owned()),
         };
-        return Compiled { diagnostics: vec![diagnostic], module: None, result: compiler.entry_result() };
+        return Compiled { diagnostics: vec![diagnostic], module: None, result: Some(result) };
     }
     let module = compiler.module();
     if let Err(errors) = ir::verify::verify(&module) {
@@ -175,15 +176,16 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
     Compiled { result: compiler.entry_result(), module: Some(module), diagnostics }
 }
 
-/// Whether a value of the type may hold an instance of a class of the standard library.
-fn holds_library_class(ty: &Type) -> bool {
+/// A class of the standard library of which a value of the type may hold an instance. Nothing outside of compiled code knows
+/// what the numbers in such a record mean.
+fn library_class(ty: &Type) -> Option<&str> {
     match ty {
-        Type::Record(record) if record.kind == RecordKind::Library => true,
-        Type::Record(record) => record.fields.iter().any(|(_, ty)| holds_library_class(ty)),
-        Type::Tuple(items) | Type::Union(items) => items.iter().any(holds_library_class),
-        Type::List(item) | Type::Set { item, .. } => holds_library_class(item),
-        Type::Dict(key, value) => holds_library_class(key) || holds_library_class(value),
-        _ => false,
+        Type::Record(record) if record.kind == RecordKind::Library => Some(&record.name),
+        Type::Record(record) => record.fields.iter().find_map(|(_, ty)| library_class(ty)),
+        Type::Tuple(items) | Type::Union(items) => items.iter().find_map(library_class),
+        Type::List(item) | Type::Set { item, .. } => library_class(item),
+        Type::Dict(key, value) => library_class(key).or_else(|| library_class(value)),
+        _ => None,
     }
 }
 

@@ -157,9 +157,7 @@ impl<'a, 'py> Reader<'a, 'py> {
                 }
                 Ok(made)
             }
-            RecordKind::Library => {
-                Err(broken("an instance of a class of the standard library, which cannot cross the border yet"))
-            }
+            RecordKind::Library => Err(broken("an instance of a class of the standard library")),
         }
     }
 
