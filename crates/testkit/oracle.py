@@ -205,6 +205,7 @@ class Describer:
         self.captures = []
 
     def function(self, function):
+        function = inspect.unwrap(function)
         if function in self.numbers:
             return self.numbers[function]
         number = self.numbers[function] = len(self.functions)
@@ -265,6 +266,8 @@ class Describer:
             yield name, cell.cell_contents
 
     def binding(self, name, value, namespace):
+        if isinstance(value, functools._lru_cache_wrapper):
+            value = value.__wrapped__
         if isinstance(value, types.FunctionType) and value.__code__.co_filename == BLOCK:
             return ["function", self.function(value)]
         if isinstance(value, type) and value.__module__ == "block" and value.__name__ in self.classes:

@@ -188,6 +188,8 @@ def compile(
         return lambda function: compile(function, signature=signature)
     if isinstance(function, CompiledFunction):
         function = function.__wrapped__
+    if isinstance(function, functools._lru_cache_wrapper):
+        function = function.__wrapped__
     if not isinstance(function, types.FunctionType):
         raise TypeError(
             f"`fuseline.compile` takes a Python function, not an object of class `{type(function).__name__}`"

@@ -13,6 +13,7 @@ import builtins
 import copy
 import dataclasses
 import dis
+import functools
 import linecache
 import re
 import sys
@@ -224,6 +225,8 @@ class _Describer:
         wrapped = getattr(value, "__fuseline_function__", None)
         if isinstance(wrapped, types.FunctionType):
             return "function", self.function(wrapped)
+        if isinstance(value, functools._lru_cache_wrapper) and isinstance(value.__wrapped__, types.FunctionType):
+            return "function", self.function(value.__wrapped__)
         if isinstance(value, types.FunctionType):
             member = _member(value)
             return member if member is not None else ("function", self.function(value))

@@ -459,15 +459,35 @@ impl<'a> Module<'a> {
 
     fn unsupported_decorators(&mut self, node: FileFunctionNode<'a>) -> Vec<&'a Decorator> {
         match node {
-            FileFunctionNode::Def(def) => {
-                def.decorator_list.iter().filter(|decorator| !self.is_compile(&decorator.expression)).collect()
-            }
+            FileFunctionNode::Def(def) => def
+                .decorator_list
+                .iter()
+                .filter(|decorator| !self.is_compile(&decorator.expression) && !self.is_cache(&decorator.expression))
+                .collect(),
             FileFunctionNode::Lambda { .. } => vec![],
         }
     }
 
     fn text_of(&self, range: TextRange) -> &str {
         self.file.text.get(range.start().to_usize()..range.end().to_usize()).unwrap_or_default()
+    }
+
+    /// `functools.cache` or `lru_cache`, called or not.
+    fn is_cache(&mut self, expr: &'a Expr) -> bool {
+        match expr {
+            Expr::Call(call) => self.is_cache(&call.func),
+            Expr::Attribute(attribute) => {
+                let of_module = matches!(&*attribute.value, Expr::Name(name)
+                    if self.resolve(name.id.as_str(), None) == Some(Binding::Module(String::from("functools"))));
+                of_module && matches!(attribute.attr.as_str(), "cache" | "lru_cache")
+            }
+            Expr::Name(name) => {
+                let known = |member: &str| Binding::Member(String::from("functools"), String::from(member));
+                let bound = self.resolve(name.id.as_str(), None);
+                bound == Some(known("cache")) || bound == Some(known("lru_cache"))
+            }
+            _ => false,
+        }
     }
 
     /// `fl.compile`, `fl.compile(...)` or `compile` imported from `fuseline`.

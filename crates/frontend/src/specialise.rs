@@ -347,6 +347,16 @@ impl<'p> Compiler<'p> {
         }
     }
 
+    /// Which function is lowered here.
+    pub fn callable_of(&self, id: SpecId) -> Option<Callable> {
+        self.specs.get(id.0 as usize).map(|spec| spec.key.callable)
+    }
+
+    /// The variables that it is given beside its arguments.
+    pub fn captured_of(&self, id: SpecId) -> Vec<String> {
+        self.specs.get(id.0 as usize).map(|spec| spec.key.captured.clone()).unwrap_or_default()
+    }
+
     /// What a lambda without parameters evaluates.
     pub fn lambda_body(&self, id: usize) -> Option<&'p ast::Expr> {
         match self.closures.get(id)?.source.node {
@@ -648,7 +658,7 @@ impl<'p> Compiler<'p> {
                 continue;
             }
             let spec = self.spec(id);
-            spec.failed = !outcome.diagnostics.is_empty();
+            spec.failed = outcome.failed;
             spec.diagnostics = outcome.diagnostics;
             spec.callees = outcome.callees;
             spec.func = Some(outcome.func);

@@ -5,6 +5,7 @@ use ir::{Const, FuncId, Op, Type};
 
 use super::collections::is_class;
 use super::expr::describe;
+use super::memo::{is_cached, memo_name};
 use super::statics::makes_function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
@@ -386,6 +387,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.captured(id, false, &mut captured)?;
         }
         things.extend(captured.things);
+        if let Some(memo) = self.memo_of(callable) {
+            things.push(Thing::Val(Val { known: None, ..memo }));
+            captured.names.push(memo_name(callable));
+        } else if captured.rebound
+            && let FunctionNode::Def(def) = source.node
+            && is_cached(def)
+        {
+            return self.fail(
+                "unsupported-decorator",
+                "a function that remembers its results reads a variable that is assigned again",
+                Some("pass the variable as an argument".to_owned()),
+            );
+        }
         self.call_specialised(callable, things, captured.names, captured.rebound)
     }
 
@@ -460,6 +474,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             into.names.push(kept);
         }
         Ok(())
+    }
+
+    /// A call with the values of the variables that are passed beside the arguments.
+    pub fn call_with_captured(
+        &mut self,
+        callable: Callable,
+        things: Vec<Thing>,
+        captured: Vec<String>,
+    ) -> Lowered<Val> {
+        self.call_specialised(callable, things, captured, false)
     }
 
     fn call_specialised(
@@ -746,6 +770,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             _ if is_class(module, name) => Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned()))),
             "logging" if super::log::level_of(name).is_some() => {
+                Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned())))
+            }
+            "functools" if matches!(name, "cache" | "lru_cache") => {
                 Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned())))
             }
             _ if makes_function(module, name) => Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned()))),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use ir::builder::FuncBuilder;
 use ir::{Func, Type, limits};
 
+use super::memo::is_cached;
 use super::{Lowered, Lowerer, Stop, Val, Var};
 use crate::diagnostic::Diagnostic;
 use crate::locate::FunctionNode;
@@ -44,6 +45,8 @@ pub struct Outcome {
     /// `None` when it never returns.
     pub result: Option<Shape>,
     pub diagnostics: Vec<Diagnostic>,
+    /// Something in it was refused, here or in what it calls.
+    pub failed: bool,
     pub callees: Vec<SpecId>,
     /// What a generator yields.
     pub item: Option<Shape>,
@@ -113,7 +116,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// Lowers the body. `before` is what the function was taken to return until now.
     pub fn run(mut self, source: Source<'p>, before: Option<&Shape>) -> Outcome {
         let lowered = self.body(source);
-        let _ = self.settle(lowered);
+        let failed = matches!(self.settle(lowered), Err(Stop::Failed));
         let result = match self.finish(before) {
             Ok(result) => result,
             Err(_) => before.cloned(),
@@ -122,6 +125,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Outcome {
             func: self.builder.finish(),
             result,
+            failed: failed || self.failures > 0 || !self.diagnostics.is_empty(),
             diagnostics: self.diagnostics,
             callees: self.callees,
             item: self.yields.and_then(|yields| yields.found),
@@ -160,6 +164,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.fail_at(&def.name, "unsupported-statement", "an `async` function cannot be compiled", None)
             }
             FunctionNode::Def(def) => {
+                if is_cached(def)
+                    && let Some(callable) = self.compiler.callable_of(self.spec)
+                {
+                    match self.memo_of(callable) {
+                        Some(dict) => self.look_up_result(source, dict)?,
+                        None => {
+                            let captured = self.compiler.captured_of(self.spec);
+                            return self.with_new_memo(source, callable, &captured);
+                        }
+                    }
+                }
                 self.block(&def.body);
                 if self.is_live() {
                     self.at_place(source.place());
@@ -183,6 +198,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `return val`.
     pub fn leave(&mut self, val: Val) {
+        self.remember(&val);
         if let Some(finally) = self.cover.finally() {
             self.drop_hidden(finally.vars);
             self.hidden(Var::Bound(val));

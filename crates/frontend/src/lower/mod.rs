@@ -31,6 +31,7 @@ mod library_class;
 mod lists;
 mod log;
 mod math;
+mod memo;
 mod merge;
 mod methods;
 mod number;
@@ -123,6 +124,10 @@ pub struct Lowerer<'c, 'p> {
     pub sites: Sites,
     pub diagnostics: Vec<Diagnostic>,
     pub callees: Vec<SpecId>,
+    /// Statements that were refused; a function with one is no function.
+    pub failures: usize,
+    /// In a function that remembers its results: where.
+    memo: Option<memo::Memo>,
     /// The functions and lambdas inside this one that were met.
     closures_here: Vec<usize>,
     /// In a generator: what it yields.
@@ -145,6 +150,7 @@ struct Mark {
     diagnostics: usize,
     callees: usize,
     misfits: usize,
+    failures: usize,
     observed: Vec<Option<Shape>>,
     scopes: usize,
     loops: usize,
@@ -178,6 +184,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             sites,
             diagnostics: Vec::new(),
             callees: Vec::new(),
+            failures: 0,
+            memo: None,
             closures_here: Vec::new(),
             yields: None,
             misfits: 0,
@@ -319,6 +327,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             diagnostics: self.diagnostics.len(),
             callees: self.callees.len(),
             misfits: self.misfits,
+            failures: self.failures,
             observed: self.sites.observed(),
             scopes: self.scopes.len(),
             loops: self.loops.len(),
@@ -340,6 +349,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         self.callees.truncate(mark.callees);
         self.misfits = mark.misfits;
+        self.failures = mark.failures;
         self.sites.restore(&mark.observed);
         self.scopes.truncate(mark.scopes);
         self.loops.truncate(mark.loops);

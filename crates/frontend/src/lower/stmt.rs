@@ -3,6 +3,7 @@
 
 use ir::Type;
 
+use super::memo::is_cache;
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::library;
@@ -28,6 +29,7 @@ impl<'p> Lowerer<'_, 'p> {
             match self.settle(lowered) {
                 Ok(()) => {}
                 Err(Stop::Failed) => {
+                    self.failures += 1;
                     self.scopes.truncate(scopes);
                     self.loops.truncate(loops);
                     self.cover.leave_to(tries);
@@ -78,7 +80,7 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::Import(import) => self.import_stmt(import),
             Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Delete(delete) => self.delete(delete),
-            Stmt::FunctionDef(def) if def.decorator_list.is_empty() => {
+            Stmt::FunctionDef(def) if def.decorator_list.iter().all(|decorator| is_cache(&decorator.expression)) => {
                 self.refuse_cell(def.name.as_str(), &def.name)?;
                 let closure = self.closure(FunctionNode::Def(def))?;
                 if let Some(slot) = self.names.slot(def.name.as_str()) {
@@ -191,6 +193,7 @@ impl<'p> Lowerer<'_, 'p> {
         match self.settle(lowered) {
             Ok(edges) => edges,
             Err(Stop::Failed) => {
+                self.failures += 1;
                 let then = Edge { block: self.builder.block(), env: saved.clone() };
                 let otherwise = Edge { block: self.builder.block(), env: saved };
                 (vec![then], vec![otherwise])
