@@ -452,7 +452,9 @@ impl<'a> Module<'a> {
                 message: format!("the decorator `@{}` is not supported", self.text_of(decorator.expression.range())),
                 place: self.place(decorator.range),
                 labels: vec![],
-                help: Some(String::from("only `@fuseline.compile` may stand on a function that is compiled")),
+                help: Some(String::from(
+                    "only `@fuseline.compile`, `@cache` and `@lru_cache` may stand on a function that is compiled",
+                )),
             })
             .collect()
     }
