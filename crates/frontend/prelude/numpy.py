@@ -54,7 +54,8 @@ def _pair_count(rows, columns):
 
 
 def _check_mask(length, expected, axis):
-    if length != expected:
+    # An empty axis fits everywhere.
+    if length != expected and length != 0:
         raise IndexError(
             f"boolean index did not match indexed array along axis {axis}; size of axis is {expected} but size of "
             f"corresponding boolean axis is {length}"
@@ -161,7 +162,7 @@ def put_pairs_1(a, rows, columns, values):
 
 def put_where_1_1_0(a, mask, value):
     _check_mask(len(mask), len(a), 0)
-    for i in range(len(a)):
+    for i in range(len(mask)):
         if mask[i]:
             a[i] = value
 
@@ -172,7 +173,7 @@ def put_where_1_1_1(a, mask, values):
     _check_assigned(len(values), count)
     kept = values.copy()
     at = 0
-    for i in range(len(a)):
+    for i in range(len(mask)):
         if mask[i]:
             a[i] = kept[at]
             at += 1 if len(kept) > 1 else 0
@@ -188,7 +189,7 @@ def _check_assigned(given, wanted):
 
 def put_where_2_1_0(a, mask, value):
     _check_mask(len(mask), len(a), 0)
-    for i in range(len(a)):
+    for i in range(len(mask)):
         if mask[i]:
             a[i] = value
 
@@ -196,7 +197,7 @@ def put_where_2_1_0(a, mask, value):
 def put_where_2_1_1(a, mask, values):
     _check_mask(len(mask), len(a), 0)
     kept = values.copy()
-    for i in range(len(a)):
+    for i in range(len(mask)):
         if mask[i]:
             a[i] = kept
 
@@ -204,8 +205,8 @@ def put_where_2_1_1(a, mask, values):
 def put_where_2_2_0(a, mask, value):
     _check_mask(mask.shape[0], a.shape[0], 0)
     _check_mask(mask.shape[1], a.shape[1], 1)
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
+    for i in range(mask.shape[0]):
+        for j in range(mask.shape[1]):
             if mask[i, j]:
                 a[i, j] = value
 
@@ -219,8 +220,8 @@ def put_where_2_2_1(a, mask, values):
     _check_assigned(len(values), count)
     kept = values.copy()
     at = 0
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
+    for i in range(mask.shape[0]):
+        for j in range(mask.shape[1]):
             if mask[i, j]:
                 a[i, j] = kept[at]
                 at += 1 if len(kept) > 1 else 0
@@ -504,3 +505,20 @@ def count_nonzero_2(a):
         for x in row:
             count += 1 if x else 0
     return np.int64(count)
+
+
+def nonzero_2(a):
+    count = 0
+    for row in a:
+        for x in row:
+            count += 1 if x else 0
+    rows = np.empty(count, dtype=np.int64)
+    columns = np.empty(count, dtype=np.int64)
+    at = 0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            if a[i, j]:
+                rows[at] = i
+                columns[at] = j
+                at += 1
+    return rows, columns

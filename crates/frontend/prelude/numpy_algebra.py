@@ -43,6 +43,11 @@ def dot_2_1(a, b):
             f"shapes ({a.shape[0]},{a.shape[1]}) and ({len(b)},) not aligned: {a.shape[1]} (dim 1) != {len(b)} (dim 0)"
         )
     out = np.zeros(a.shape[0], dtype=a.dtype)
+    if abs(np._stride(a, 0)) < abs(np._stride(a, 1)):
+        columns = a.T
+        for k in range(len(b)):
+            _add_product(out, b[k], columns[k])
+        return out
     for i in range(a.shape[0]):
         out[i] = dot_1_1(a[i], b)
     return out
@@ -55,7 +60,7 @@ def dot_1_2(a, b):
         )
     out = np.zeros(b.shape[1], dtype=a.dtype)
     for k in range(len(a)):
-        out += a[k] * b[k]
+        _add_product(out, a[k], b[k])
     return out
 
 
@@ -69,8 +74,14 @@ def dot_2_2(a, b):
     for i in range(a.shape[0]):
         row = out[i]
         for k in range(a.shape[1]):
-            row += a[i, k] * b[k]
+            _add_product(row, a[i, k], b[k])
     return out
+
+
+def _add_product(target, factor, row):
+    for j in range(len(target)):
+        target[j] += factor * row[j]
+    return None
 
 
 def outer_1_1(a, b):
@@ -263,14 +274,14 @@ def ediff1d_1(a):
 def median_1(a):
     n = len(a)
     if n == 0:
-        return np.float64(np.nan)
+        return np.mean(a)
     ordered = sort_1(a)
     # A NaN, which is last, makes the median NaN.
     last = ordered[n - 1]
     if last != last:
-        return np.float64(np.nan)
+        return np.mean(ordered[n - 1 :])
     if n % 2 == 1:
-        return np.float64(ordered[n // 2])
+        return np.mean(ordered[n // 2 : n // 2 + 1])
     return np.mean(ordered[n // 2 - 1 : n // 2 + 1])
 
 

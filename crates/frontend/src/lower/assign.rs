@@ -287,6 +287,18 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `left op= right`: lists, dicts and sets are changed in place, everything else gets a new value.
     fn in_place(&mut self, op: ast::Operator, left: &Val, right: &Val) -> Lowered<Val> {
+        if left.is_union() && left.ty().variants().iter().any(|ty| matches!(ty, Type::Array { .. })) {
+            let right = right.clone();
+            return self.each_variant(left, &mut |lowerer, left| lowerer.in_place(op, &left, &right));
+        }
+        if left.array_elem().is_some() {
+            let right = right.clone();
+            self.each_variant(&right, &mut |lowerer, right| {
+                lowerer.array_in_place(op, left, Node::Val(right))?;
+                Ok(lowerer.none())
+            })?;
+            return Ok(left.clone());
+        }
         match (op, left.ty()) {
             (ast::Operator::Add, Type::List(_)) => {
                 self.extend_list(left, right)?;

@@ -378,7 +378,12 @@ impl Lowerer<'_, '_> {
                     self.contains(&dict, item)
                 }
             },
-            Type::Array { .. } | Type::Record(_) => self.fail(
+            Type::Array { .. } => {
+                let node = self.array_compare(CmpOp::Eq, Node::Val(container.clone()), Node::Val(item.clone()))?;
+                let equal = self.force(node)?;
+                self.any_of_array(&equal)
+            }
+            Type::Record(_) => self.fail(
                 "unsupported-operation",
                 format!("`in` on a `{}` cannot be compiled", python_name(container.ty())),
                 Some("loop over the items".to_owned()),

@@ -121,6 +121,19 @@ impl Lowerer<'_, '_> {
         self.select(&above, &below, &no)
     }
 
+    /// A bound of `clip`: a Python `int` beyond the element type is its least or greatest value.
+    pub fn clip_bound(&mut self, array: &Val, bound: Val, is_least: bool) -> Lowered<Val> {
+        let elem = match *array.ty() {
+            Type::Array { elem, .. } | Type::Np(elem) => elem,
+            _ => return Ok(bound),
+        };
+        let (Type::Int, Some((low, high))) = (bound.ty(), int_range(elem)) else { return Ok(bound) };
+        let limit = self.int(if is_least { low } else { high });
+        let op = if is_least { Prim::IntGt } else { Prim::IntLt };
+        let inside = self.prim(op, &[&bound, &limit]);
+        Ok(self.select(&inside, &bound, &limit))
+    }
+
     pub fn np_scalar(&mut self, val: &Val, elem: Elem) -> Val {
         self.emit(Op::ToNp, &[val], Type::Np(elem))
     }

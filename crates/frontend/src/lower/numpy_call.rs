@@ -197,6 +197,11 @@ impl<'p> Lowerer<'_, 'p> {
             args.push(node);
         }
         self.at_call(call);
+        if let ("where", [Node::Val(_) | Node::Tree(_)]) = (function.name, args.as_slice()) {
+            let Some(condition) = args.into_iter().next() else { return Err(Stop::Failed) };
+            let condition = self.force(condition)?;
+            return self.nonzero(&condition).map(Node::Val);
+        }
         self.call_function_of_numpy(function, args)
     }
 
@@ -458,6 +463,24 @@ impl<'p> Lowerer<'_, 'p> {
             }
             "concatenate" | "stack" | "vstack" | "hstack" | "column_stack" => self.joined(given),
             "clip" => self.clip(given),
+            "nonzero" => {
+                let array = self.given_array(given, "a")?;
+                self.nonzero(&array)
+            }
+            "append" => {
+                let (first, second) = (self.given_array(given, "arr")?, self.given_val(given, "values")?);
+                let second = match second.ty() {
+                    Type::Array { .. } | Type::List(_) | Type::Tuple(_) => self.as_array(&second)?,
+                    _ => self.array_of_items(&[second], None)?,
+                };
+                let (first, second) = (self.ravel(&first)?, self.ravel(&second)?);
+                let elems = [first.array_elem(), second.array_elem()];
+                let Some(elem) = elems.into_iter().flatten().reduce(super::numpy::promote) else {
+                    return Err(Stop::Failed);
+                };
+                let (first, second) = (self.cast_to(&first, elem)?, self.cast_to(&second, elem)?);
+                self.numpy_library("join_lines", &[&first, &second])
+            }
             _ => self.library_call(given),
         }
     }
@@ -851,6 +874,7 @@ impl<'p> Lowerer<'_, 'p> {
         let mut val = self.given_val(given, "a")?;
         for (param, name) in [("a_min", "maximum"), ("a_max", "minimum")] {
             let bound = self.given_val(given, param)?;
+            let bound = self.clip_bound(&val, bound, param == "a_min")?;
             let Some(function) = function_named(name) else { return Err(Stop::Failed) };
             if *bound.ty() != Type::None {
                 let node = self.call_function_of_numpy(function, vec![Node::Val(val), Node::Val(bound)])?;
@@ -858,6 +882,16 @@ impl<'p> Lowerer<'_, 'p> {
             }
         }
         Ok(val)
+    }
+
+    /// The positions of the elements that are true: an array for each axis.
+    fn nonzero(&mut self, val: &Val) -> Lowered<Val> {
+        let array = self.as_array(val)?;
+        if !is_line(&array) {
+            return self.numpy_library("nonzero_2", &[&array]);
+        }
+        let positions = self.numpy_library("flatnonzero", &[&array])?;
+        Ok(self.tuple(&[positions]))
     }
 
     // Methods.
@@ -902,9 +936,9 @@ impl<'p> Lowerer<'_, 'p> {
                 self.plain_arguments(name, arguments)?;
                 self.numpy_library(if is_line(array) { "to_list_1" } else { "to_list_2" }, &[array])
             }
-            "nonzero" if is_line(array) => {
-                let positions = self.numpy_library("flatnonzero", &[array])?;
-                Ok(self.tuple(&[positions]))
+            "nonzero" => {
+                self.plain_arguments(name, arguments)?;
+                self.nonzero(array)
             }
             _ if REDUCTIONS.contains(&name) || METHODS.contains(&name) => whole(self, arguments, name),
             _ => {
@@ -919,6 +953,12 @@ impl<'p> Lowerer<'_, 'p> {
         let given = self.match_given("astype", &["dtype"], arguments)?;
         let elem = self.given_dtype(&given)?.unwrap_or(Elem::F64);
         Ok(self.as_elem(val, elem))
+    }
+
+    /// Whether any element of an array of bools is true.
+    pub fn any_of_array(&mut self, array: &Val) -> Lowered<Val> {
+        let found = self.reduction("any", array, None, None)?;
+        Ok(self.python_number(&found))
     }
 
     /// The truth of an array, which must have one element.

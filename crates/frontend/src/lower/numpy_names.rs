@@ -24,6 +24,7 @@ pub const ALIASES: &[(&str, &str)] = &[("amax", "max"), ("amin", "min"), ("aroun
 /// Functions and their parameters; those written `name=` may be left out.
 pub const FUNCTIONS: &[(&str, &[&str])] = &[
     ("allclose", &["a", "b", "rtol=", "atol="]),
+    ("append", &["arr", "values"]),
     ("arange", &["start", "stop=", "step=", "dtype="]),
     ("argsort", &["a", "axis=", "kind="]),
     ("argwhere", &["a"]),
@@ -67,6 +68,7 @@ pub const FUNCTIONS: &[(&str, &[&str])] = &[
     ("nanmin", &["a"]),
     ("nansum", &["a"]),
     ("linalg.norm", &["x"]),
+    ("nonzero", &["a"]),
     ("ones", &["shape", "dtype="]),
     ("ones_like", &["a", "dtype="]),
     ("outer", &["a", "b"]),
