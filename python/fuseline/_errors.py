@@ -100,8 +100,11 @@ def register_exception(cls: type[BaseException]) -> None:
 
 
 def own_exception(name: str) -> type[BaseException] | None:
-    """The user's class of this name, while it is alive."""
-    return _own_exceptions.get(name)
+    """The user's class of this name while it is alive, or that of a module of the library that the user has loaded."""
+    own = _own_exceptions.get(name)
+    if own is None and name == "StatisticsError":
+        return getattr(sys.modules.get("statistics"), name, None)
+    return own
 
 
 def caller_level() -> int:

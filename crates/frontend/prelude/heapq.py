@@ -78,3 +78,48 @@ def _sink(heap, position):
         child = 2 * position + 1
     heap[position] = item
     _rise(heap, start, position)
+
+
+def merge(*iterables, key=None, reverse=False):
+    _unsupported("`merge` can be compiled with up to four iterables")
+
+
+def merge__1(only, /, *, key=None, reverse=False):
+    for item in only:
+        yield item
+
+
+def merge__2(first, second, /, *, key=None, reverse=False):
+    source = iter(second)
+    goes_on = True
+    for other in source:
+        break
+    else:
+        goes_on = False
+    for item in first:
+        while goes_on and _comes_before(other, item, key, reverse):
+            yield other
+            for other in source:
+                break
+            else:
+                goes_on = False
+        yield item
+    if goes_on:
+        yield other
+        for other in source:
+            yield other
+
+
+def merge__3(first, second, third, /, *, key=None, reverse=False):
+    return merge__2(first, merge__2(second, third, key=key, reverse=reverse), key=key, reverse=reverse)
+
+
+def merge__4(first, second, third, fourth, /, *, key=None, reverse=False):
+    rest = merge__3(second, third, fourth, key=key, reverse=reverse)
+    return merge__2(first, rest, key=key, reverse=reverse)
+
+
+def _comes_before(other, item, key, reverse):
+    if key is None:
+        return item < other if reverse else other < item
+    return key(item) < key(other) if reverse else key(other) < key(item)
