@@ -87,8 +87,8 @@ impl Writer<'_> {
                     RecordKind::Row => 'R',
                     RecordKind::Dict => 'M',
                     RecordKind::NamedTuple => 'N',
-                    // Compared and hashed by class and fields alike.
-                    RecordKind::Dataclass | RecordKind::Library => 'D',
+                    RecordKind::Dataclass => 'D',
+                    RecordKind::Library => 'L',
                 });
                 self.name(&record.name);
                 self.fields(&record.fields);

@@ -346,3 +346,8 @@ def _translate(text, table, /):
         elif new is not None:
             raise TypeError("character mapping must return integer, None or str")
     return "".join(parts)
+
+
+def _iterate(items, /):
+    for item in items:
+        yield item

@@ -32,6 +32,8 @@ pub enum Sort {
     Dict,
     NamedTuple,
     Dataclass,
+    /// An instance of a class of the standard library: ordered by its fields.
+    Library,
     /// An instance of a class that is no dataclass.
     Plain,
 }
@@ -133,7 +135,7 @@ fn skip(text: &[u8], at: usize) -> (usize, usize) {
             let (after, slots) = skip_all(text, at + 1, b'>');
             (after, slots + 1)
         }
-        b'R' | b'M' | b'N' | b'D' | b'P' => skip_fields(text, name(text, at + 1).1),
+        b'R' | b'M' | b'N' | b'D' | b'L' | b'P' => skip_fields(text, name(text, at + 1).1),
         b'l' | b't' | b'z' => (skip(text, at + 1).0, 1),
         b'd' => (skip(text, skip(text, at + 1).0).0, 1),
         b'o' => (number(text, at + 1).1 + 1, 1),
@@ -175,6 +177,7 @@ fn sort(letter: u8) -> Sort {
         b'M' => Sort::Dict,
         b'N' => Sort::NamedTuple,
         b'D' => Sort::Dataclass,
+        b'L' => Sort::Library,
         _ => Sort::Plain,
     }
 }
@@ -212,7 +215,7 @@ impl<'a> Val<'a> {
             b'(' => Part::Tuple(Fields { next: Val { at: at + 1, ..self }, named: false }),
             // SAFETY: as this function's; the tag says which variant lives.
             b'<' => unsafe { self.variant(slot(0)).part() },
-            letter @ (b'R' | b'M' | b'N' | b'D' | b'P') => {
+            letter @ (b'R' | b'M' | b'N' | b'D' | b'L' | b'P') => {
                 let (class, open) = name(text, at + 1);
                 Part::Record(sort(letter), class, Fields { next: Val { at: open + 1, ..self }, named: true })
             }

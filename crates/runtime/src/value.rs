@@ -84,7 +84,7 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
             let alike = match sort_a {
                 Sort::NamedTuple => true,
                 Sort::Row | Sort::Dict => a.map(|(name, _)| name).eq(b.map(|(name, _)| name)),
-                Sort::Dataclass | Sort::Plain => name_a == name_b,
+                Sort::Dataclass | Sort::Library | Sort::Plain => name_a == name_b,
             };
             sort_a == sort_b && alike && unsafe { all_equal(a, b) }
         }
@@ -213,6 +213,9 @@ pub unsafe fn compare(order: Order, a: Val<'_>, b: Val<'_>) -> Result<bool, Rais
             Part::Tuple(a) | Part::Record(Sort::NamedTuple, _, a),
             Part::Tuple(b) | Part::Record(Sort::NamedTuple, _, b),
         ) => unsafe { sequences(order, a.map(|(_, val)| val), b.map(|(_, val)| val)) },
+        (Part::Record(Sort::Library, name_a, a), Part::Record(Sort::Library, name_b, b)) if name_a == name_b => unsafe {
+            sequences(order, a.map(|(_, val)| val), b.map(|(_, val)| val))
+        },
         (Part::Set(a, item_a, _), Part::Set(b, item_b, _)) => unsafe {
             let (left, right) = (&*(a as *const Table), &*(b as *const Table));
             Ok(match order {

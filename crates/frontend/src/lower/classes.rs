@@ -465,6 +465,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// The positions of the fields that order a record, when it has an order that is not a method of its own.
     pub fn sort_key(&mut self, val: &Val) -> Lowered<Option<Vec<usize>>> {
+        if super::datetime::datetime_class(val.ty()).is_some() {
+            return Ok(val.ty().field_types().map(|fields| (0..fields.len()).collect()));
+        }
         let Some(class) = self.class_of(val) else { return Ok(None) };
         if class.method("__lt__").is_some() {
             return Ok(None);

@@ -258,11 +258,14 @@ impl<'p> Lowerer<'_, 'p> {
                 let limit = self.limit(given(arguments, "maxsplit"), call)?;
                 Ok(self.prim(Prim::ReSplit, &[&program, &subject, &limit]))
             }
-            "finditer" => self.fail(
-                "unsupported-function",
-                "`finditer` can only be iterated over in compiled code",
-                Some("put it into a `for` loop or `list()`".to_owned()),
-            ),
+            "finditer" => {
+                let limit = self.int(0);
+                let strided = self.matches(pattern, &subject, &limit);
+                let key = call.start().to_u32() | 1 << 28;
+                let list = self.collect_list(Source::Strided(Box::new(strided)), key)?;
+                self.at_call(call);
+                self.call_library("builtins", "_iterate", &[list])
+            }
             mode => {
                 let mode = ["search", "match", "fullmatch"].iter().position(|known| *known == mode).unwrap_or(0);
                 self.find_match(pattern, &subject, mode as i64, arguments, call)

@@ -105,6 +105,9 @@ pub fn compare(order: Order, a: &Value, b: &Value) -> Result<bool, Raise> {
         (Value::Str(a), Value::Str(b)) => Ok(order.of(Some(a.as_bytes().cmp(b.as_bytes())))),
         (Value::Bytes(a), Value::Bytes(b)) => Ok(order.of(Some(a.cmp(b)))),
         (Value::List(a), Value::List(b)) => sequences(order, &a.borrow(), &b.borrow()),
+        (Value::Record(x, a), Value::Record(y, b)) if x.kind == RecordKind::Library && x.name == y.name => {
+            sequences(order, a, b)
+        }
         (Value::Tuple(_) | Value::Record(..), Value::Tuple(_) | Value::Record(..)) => match (fields(a), fields(b)) {
             (Some(a), Some(b)) => sequences(order, a, b),
             _ => Err(no_order(order, a, b)),
