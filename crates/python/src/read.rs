@@ -298,6 +298,11 @@ pub unsafe fn copy_elements(source: *const u8, shape: &[usize], strides: &[isize
         unsafe { std::ptr::copy_nonoverlapping(source, target, bytes) };
         return;
     };
+    if inner_shape.is_empty() && *stride == bytes as isize {
+        // SAFETY: the caller's; the elements lie one behind the other.
+        unsafe { std::ptr::copy_nonoverlapping(source, target, bytes * *length) };
+        return;
+    }
     let inner_bytes = bytes * inner_shape.iter().product::<usize>();
     for index in 0..*length {
         // SAFETY: the caller's; both addresses stay within their array.
