@@ -55,7 +55,9 @@ def _decide(
     whole: list[bool],
     undecided: list[int],
 ) -> tuple[bool, ...]:
-    """Which of the parameters ``undecided`` take their array whole: as few as make the function compile."""
+    """Which of the parameters ``undecided`` take their array whole: all, as in CPython, or as many as make the function
+    compile.
+    """
     if len(undecided) > _UNDECIDED_MAX:
         raise TypeError(
             f"more than {_UNDECIDED_MAX} parameters without annotation are given arrays: annotate them, with "
@@ -67,15 +69,15 @@ def _decide(
         as_whole = None if kind not in (None, "numpy") else _core.type_name(value)
         as_rows = as_whole if kind is None or is_whole or value.ndim == 0 else _row_type_name(value)
         single.append(as_rows or "none")
-        array.append(as_whole or "none")
+        array.append(as_whole or "")
     key = (*single, *array)
     known = function._whole.get(key)
     if known is not None:
         return known
-    choices = sorted(itertools.product((False, True), repeat=len(undecided)), key=sum)
+    choices = sorted(itertools.product((True, False), repeat=len(undecided)), key=sum, reverse=True)
     for choice in choices:
         if any(
-            not is_whole and kinds[i] == "numpy" and args[i].ndim != 1
+            not array[i] if is_whole else kinds[i] == "numpy" and args[i].ndim != 1
             for i, is_whole in zip(undecided, choice, strict=True)
         ):
             continue

@@ -50,14 +50,35 @@ def test_numpy():
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int32", "int64", "uint8", "uint64", "float32", "float64"])
 def test_numpy_dtypes_become_python_numbers(dtype):
     column = np.array([0, 1, 1, 0, 1], dtype)
+
+    def above(x: float):
+        return x + 1
+
+    def positive(x: float):
+        return x > 0
+
+    def half(x: float):
+        return x / 2
+
     for function, result in [
-        (lambda x: x + 1, "float64" if column.dtype.kind == "f" else "int64"),
-        (lambda x: x > 0, "bool"),
-        (lambda x: x / 2, "float64"),
+        (above, "float64" if column.dtype.kind == "f" else "int64"),
+        (positive, "bool"),
+        (half, "float64"),
     ]:
         found = fl.compile(function)(column)
         assert found.dtype == result
         assert_same(found, [function(value) for value in column.tolist()])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "float32", "float64"])
+def test_without_annotations_an_array_is_what_it_is_for_numpy(dtype):
+    column = np.array([0, 100, 100, 0, 27], dtype)
+    for function in (lambda x: x + x, lambda x: x / x.sum(), lambda x: np.exp(x / 100) / np.sum(np.exp(x / 100))):
+        found, expected = fl.compile(function)(column), function(column)
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-3 if dtype == "int8" or dtype == "uint8" else 1e-6 if dtype == "float32" else 1e-15
+        )
 
 
 def test_strides_and_empty_columns():
@@ -152,8 +173,12 @@ def test_the_first_failing_row_is_reported():
 
 
 def test_overflow_in_a_row():
+    @fl.compile
+    def twice(x: int):
+        return x * 2
+
     with pytest.raises(OverflowError) as caught:
-        fl.compile(lambda x: x * 2)(np.array([1, 2**62]))
+        twice(np.array([1, 2**62]))
     assert caught.value.row == 1
 
 
@@ -161,7 +186,7 @@ def test_columns_that_do_not_fit():
     with pytest.raises(ValueError, match="different lengths"):
         speed(np.ones(3), np.ones(4))
     with pytest.raises(TypeError, match="minutes"):
-        speed(np.ones(3), {})
+        speed(np.ones(3), object())
     with pytest.raises(TypeError):
         speed(np.ones(3, "complex128"), 1.0)
     with pytest.raises(TypeError):
