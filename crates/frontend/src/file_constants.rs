@@ -1,7 +1,7 @@
 //! Arithmetic on the constants of a module, as CPython would do it when it runs the module. Whatever is not certain to
 //! come out the same is refused, never guessed. Knows values only; names are looked up by `file_program`.
 
-use crate::parse::ast::{Number, Operator, UnaryOp};
+use crate::parse::ast::{Expr, ExprCall, Number, Operator, UnaryOp};
 use crate::program::Binding;
 use ir::Const;
 
@@ -38,6 +38,33 @@ pub fn string(text: &str) -> Folded {
         return Err(String::from("a string with a lone surrogate or a replacement character"));
     }
     constant(Const::Str(text.into()))
+}
+
+/// `re.compile(text, flags)`, with `fold` for its arguments.
+pub fn pattern<'a>(call: &'a ExprCall, fold: &mut dyn FnMut(&'a Expr) -> Folded) -> Folded {
+    let flags = match call.arguments.find_argument_value("flags", 1) {
+        Some(flags) => pattern_flags(flags, fold)?,
+        None => 0,
+    };
+    match call.arguments.find_argument_value("pattern", 0).map(fold).transpose()? {
+        Some(Binding::Constant(Const::Str(text))) => Ok(Binding::Pattern(text.to_string(), flags)),
+        _ => computed(),
+    }
+}
+
+/// Flags of `re`, with `|` between them.
+fn pattern_flags<'a>(expr: &'a Expr, fold: &mut dyn FnMut(&'a Expr) -> Folded) -> Result<u32, String> {
+    if let Expr::BinOp(both) = expr
+        && both.op == Operator::BitOr
+    {
+        return Ok(pattern_flags(&both.left, fold)? | pattern_flags(&both.right, fold)?);
+    }
+    match fold(expr)? {
+        Binding::Member(module, name) if module == "re" => crate::pattern::flag(&name),
+        Binding::Constant(Const::Int(0)) => Some(0),
+        _ => None,
+    }
+    .ok_or_else(|| String::from(COMPUTED))
 }
 
 /// A constant of `math` or `numpy`.

@@ -693,30 +693,6 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// `re.compile(text, flags)`.
-    fn fold_pattern(&mut self, call: &'a ExprCall, at: TextSize) -> constants::Folded {
-        let flags = call.arguments.find_argument_value("flags", 1).map_or(Ok(0), |flags| self.fold_flags(flags, at))?;
-        match call.arguments.find_argument_value("pattern", 0).map(|text| self.fold(text, at)).transpose()? {
-            Some(Binding::Constant(ir::Const::Str(text))) => Ok(Binding::Pattern(text.to_string(), flags)),
-            _ => Err(String::from(constants::COMPUTED)),
-        }
-    }
-
-    /// Flags of `re`, with `|` between them.
-    fn fold_flags(&mut self, expr: &'a Expr, at: TextSize) -> Result<u32, String> {
-        if let Expr::BinOp(both) = expr
-            && both.op == crate::parse::ast::Operator::BitOr
-        {
-            return Ok(self.fold_flags(&both.left, at)? | self.fold_flags(&both.right, at)?);
-        }
-        match self.fold(expr, at)? {
-            Binding::Member(module, name) if module == "re" => crate::pattern::flag(&name),
-            Binding::Constant(ir::Const::Int(0)) => Some(0),
-            _ => None,
-        }
-        .ok_or_else(|| String::from(constants::COMPUTED))
-    }
-
     /// `float("inf")` and its like, and `fl.compile(function)`.
     fn fold_call(&mut self, call: &'a ExprCall, at: TextSize) -> constants::Folded {
         if self.is_compile(&call.func)
@@ -727,7 +703,7 @@ impl<'a> Module<'a> {
         if matches!(call.func.as_ref(), Expr::Name(_) | Expr::Attribute(_))
             && self.fold(&call.func, at) == Ok(Binding::Member(String::from("re"), String::from("compile")))
         {
-            return self.fold_pattern(call, at);
+            return constants::pattern(call, &mut |expr| self.fold(expr, at));
         }
         match (call.func.as_ref(), call.arguments.args.as_ref()) {
             (Expr::Name(name), [Expr::StringLiteral(text)])
