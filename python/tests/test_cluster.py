@@ -26,33 +26,34 @@ ROWS = 16 * 32768
 class Processes:
     """A scheduler and executors, each a process that a test may kill, stop or start again."""
 
-    def __init__(self, folder, executors=2, tls=None, threads=1):
-        self.folder, self.tls, self.threads = folder, tls, threads
+    def __init__(self, folder, executors=2, tls=None, threads=1, host="127.0.0.1"):
+        self.folder, self.tls, self.threads, self.host = folder, tls, threads, host
         self.port = free_port()
         self.scheduler = self.start_scheduler()
         self.executors = [self.start_executor(index) for index in range(executors)]
         self.wait_for_executors(executors)
 
-    def run(self, *arguments, **options):
+    def run(self, *arguments, inside=(), **options):
         more = ["--tls", str(self.tls)] if self.tls else []
-        return subprocess.Popen([*_program(), *arguments, *more], stdin=subprocess.DEVNULL, **options)
+        return subprocess.Popen([*inside, *_program(), *arguments, *more], stdin=subprocess.DEVNULL, **options)
 
     def start_scheduler(self):
         process = self.run(
-            "scheduler", "--listen", f"127.0.0.1:{self.port}", "--timeout", "3", stdout=subprocess.PIPE, text=True
+            "scheduler", "--listen", f"{self.host}:{self.port}", "--timeout", "3", stdout=subprocess.PIPE, text=True
         )
         with process.stdout:
             assert process.stdout.readline().strip() == self.address
         return process
 
-    def start_executor(self, index, **options):
+    def start_executor(self, index, host=None, **options):
         folder = self.folder / f"executor-{index}"
         arguments = ["--threads", str(self.threads), "--work-dir", str(folder), "--heartbeat", "1"]
-        return self.run("executor", "--scheduler", f"127.0.0.1:{self.port}", *arguments, **options)
+        arguments += ["--listen", host or self.host]
+        return self.run("executor", "--scheduler", f"{self.host}:{self.port}", *arguments, **options)
 
     @property
     def address(self):
-        return f"fuseline://127.0.0.1:{self.port}"
+        return f"fuseline://{self.host}:{self.port}"
 
     def connect(self, **options):
         return fl.connect(self.address, tls=self.tls, **options)
@@ -296,6 +297,21 @@ def test_a_worker_that_dies_is_started_again_at_once(processes, expected):
     assert job.result().equals(expected["rows"])
 
 
+def test_what_functions_print_arrives_with_stage_and_task(processes, caplog):
+    session = processes().connect()
+
+    def shout(t):
+        if t.x % 100_000 == 0:
+            print("at", t.x)
+        return {"y": t.x}
+
+    with caplog.at_level("INFO", "fuseline"):
+        assert numbers(session).map(shout).count() == ROWS
+    lines = sorted(record.getMessage() for record in caplog.records)
+    assert len(lines) == 6
+    assert all(re.fullmatch(r"\[stage 1 task \d+\] at \d00000|\[stage 1 task \d+\] at 0", line) for line in lines)
+
+
 def test_large_captured_values_arrive(processes):
     cluster = processes()
     session = cluster.connect()
@@ -342,6 +358,57 @@ def test_the_state_of_the_cluster_can_be_seen(processes):
     assert re.search(r"FunctionExec: .*scramble.*rows=524288", shown), shown
     assert len(json.loads(cluster.get("/api/executors"))) == 2
     assert "job" in cluster.get("/api/metrics") + cluster.get("/api/jobs")
+
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the machine's network and mounts")
+
+
+def command(*words):
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+
+@root
+def test_the_network_between_an_executor_and_the_others_is_cut_and_heals(processes, tmp_path, expected):
+    name, here, there = f"fuseline-{os.getpid()}", "10.213.77.1", "10.213.77.2"
+    with contextlib.ExitStack() as stack:
+        try:
+            command("ip", "netns", "add", name)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no network namespaces: {error}")
+        stack.callback(command, "ip", "netns", "del", name)
+        command("ip", "link", "add", "fuseline0", "type", "veth", "peer", "name", "fuseline1", "netns", name)
+        for inside, device, address in ([], "fuseline0", here), (["ip", "netns", "exec", name], "fuseline1", there):
+            command(*inside, "ip", "addr", "add", f"{address}/24", "dev", device)
+            command(*inside, "ip", "link", "set", device, "up")
+        folder = tmp_path / "certs"
+        command(*_program(), "certs", str(folder), "--host", here, "--host", there)
+        cluster = processes(tls=folder, host=here, executors=1)
+        inside = ["ip", "netns", "exec", name]
+        cluster.executors.append(cluster.start_executor(1, host=there, inside=inside))
+        time.sleep(1)
+        session = cluster.connect()
+        assert numbers(session).map(scramble).collect().equals(expected["rows"])
+        job = InBackground(lambda: numbers(session).map(scramble).collect())
+        time.sleep(0.5)
+        command("ip", "link", "set", "fuseline0", "down")
+        assert job.result().equals(expected["rows"])
+        command("ip", "link", "set", "fuseline0", "up")
+        assert numbers(session).map(scramble).collect().equals(expected["rows"])
+
+
+@root
+def test_the_disk_of_an_executor_is_full(processes, tmp_path, expected):
+    full = tmp_path / "executor-0"
+    full.mkdir()
+    try:
+        command("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(full))
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no small disk: {error}")
+    try:
+        session = processes().connect()
+        assert numbers(session).map(scramble).collect().equals(expected["rows"])
+    finally:
+        command("umount", "--lazy", str(full))
 
 
 def test_nobody_there():

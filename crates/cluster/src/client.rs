@@ -237,8 +237,16 @@ impl Client {
         insert_version_header(request.metadata_mut());
         let mut updates = scheduler.execute_query_push(request).await.map_err(status_failure)?.into_inner();
         let mut guard = CancelJob { scheduler: Some(scheduler.clone()), id: None };
+        let mut listener = Listener { cluster: cluster.clone(), run: run.clone(), lines: 0 };
         loop {
-            let Some(update) = updates.message().await.map_err(status_failure)? else {
+            let update = tokio::select! {
+                update = updates.message() => update.map_err(status_failure)?,
+                () = tokio::time::sleep(NEWS_INTERVAL) => {
+                    listener.listen(guard.id.as_deref()).await;
+                    continue;
+                }
+            };
+            let Some(update) = update else {
                 return Err(Failure::Passing("the scheduler hung up".to_owned()));
             };
             let Some(status) = update.status else { continue };
@@ -246,11 +254,13 @@ impl Client {
             match status.status {
                 Some(job_status::Status::Failed(failed)) => {
                     guard.scheduler = None;
+                    listener.listen(guard.id.as_deref()).await;
                     check_quarantine(&cluster, &hashes).await?;
                     return Err(job_failure(&failed.error));
                 }
                 Some(job_status::Status::Successful(done)) => {
                     guard.scheduler = None;
+                    listener.listen(guard.id.as_deref()).await;
                     count(&mut scheduler, &status.job_id, run).await;
                     let mut parts = done.partition_location;
                     parts.sort_by_key(|part| {
@@ -404,6 +414,31 @@ impl Drop for Rows {
     }
 }
 
+/// How often a waiting client asks how far the job is.
+const NEWS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Follows what a job's tasks tell: rows for the progress, lines for the log.
+struct Listener {
+    cluster: ClusterClient,
+    run: Run,
+    /// Lines that were shown.
+    lines: usize,
+}
+
+impl Listener {
+    async fn listen(&mut self, job: Option<&str>) {
+        let Some(job) = job else { return };
+        // News are for people; a job without them is as good.
+        let Ok((rows, lines)) = self.cluster.ask(job, self.lines).await else { return };
+        self.run.set_read(rows);
+        self.lines += lines.len();
+        for line in lines {
+            let text = format!("[stage {} task {}] {}", line.stage, line.task, line.text);
+            engine::runtime::log::write(line.level, &text);
+        }
+    }
+}
+
 /// Stops a job whose waiting client went away.
 struct CancelJob {
     scheduler: Option<SchedulerGrpcClient<Channel>>,
@@ -469,7 +504,7 @@ async fn count(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str, run: &Run
     let Ok(stages) = metrics(scheduler, id).await else { return };
     for (name, value) in counts(&stages) {
         if name == ROWS_READ {
-            run.count_read(value);
+            run.set_read(value);
         } else if let Some(count) = read_error_count(&name, value) {
             run.count_error(&count);
         }

@@ -29,6 +29,7 @@ use engine::Run;
 use engine::wire::bytes::{Reader, Writer};
 use engine::wire::{Inbox, Outbox, Scope, error_to_text};
 
+use crate::cut;
 use crate::fragment::{FragmentExec, Spec};
 use crate::stored::StoredSource;
 use crate::stub::StubExec;
@@ -264,7 +265,7 @@ impl PhysicalExtensionCodec for InsideWriter {
             writer.byte(tag::OPERATOR);
             writer.raw(&bytes.map_err(|error| DataFusionError::Execution(error_to_text(&error)))?);
         } else {
-            let message = format!("the operator `{}` cannot run on a cluster", node.name());
+            let message = format!("the operator `{}` cannot run on a cluster", cut::shown_name(&node));
             // DataFusion makes a sentence of its own of it.
             return Err(DataFusionError::Execution(error_to_text(&engine::Error::plan(message))));
         }

@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::Distribution;
@@ -55,7 +56,7 @@ impl Cutter<'_> {
             let inputs = plan.children().into_iter().map(|input| self.visible(input)).collect::<Result<_>>()?;
             return UnionExec::try_new(inputs);
         }
-        if plan.is::<DataSourceExec>() && !has_limit_in_memory(plan) {
+        if is_divisible(plan) && !has_limit_in_memory(plan) {
             return Ok(plan.clone());
         }
         self.fragment(plan)
@@ -72,7 +73,7 @@ impl Cutter<'_> {
             .zip(&region.whole)
             .position(|(input, whole)| !whole && input.output_partitioning().partition_count() == parts);
         if follows.is_none() && parts != 1 {
-            return Err(unsupported(plan));
+            return Err(unsupported(&inside));
         }
         let mut refers = Outbox::default();
         let payload = codec::encode_inside(&inside, &mut refers)?;
@@ -148,7 +149,24 @@ fn stays(plan: &Arc<dyn ExecutionPlan>) -> bool {
     engine::wire::coalesced(plan).is_some()
         || plan.is::<SortPreservingMergeExec>()
         || plan.is::<UnionExec>()
-        || plan.is::<DataSourceExec>() && !has_limit_in_memory(plan)
+        || is_divisible(plan) && !has_limit_in_memory(plan)
+}
+
+/// Whether Ballista can divide the parts of the source among tasks.
+fn is_divisible(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let Some(source) = plan.downcast_ref::<DataSourceExec>() else { return false };
+    let source = source.data_source().as_ref();
+    source.is::<FileScanConfig>() || source.is::<MemorySourceConfig>()
+}
+
+/// What people call the operator: of a source the first word of what it shows, such as `read_mongo`.
+pub(crate) fn shown_name(plan: &Arc<dyn ExecutionPlan>) -> String {
+    if !plan.is::<DataSourceExec>() {
+        return plan.name().to_owned();
+    }
+    let shown = datafusion::physical_plan::displayable(plan.as_ref()).one_line().to_string();
+    let words = shown.trim().trim_start_matches("DataSourceExec:").trim_start();
+    words.split([':', ' ']).next().unwrap_or_default().to_owned()
 }
 
 fn has_limit_in_memory(plan: &Arc<dyn ExecutionPlan>) -> bool {
@@ -174,9 +192,14 @@ fn shown(plan: &Arc<dyn ExecutionPlan>) -> String {
     datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
 }
 
+/// The error for a source that Ballista cannot divide.
 fn unsupported(plan: &Arc<dyn ExecutionPlan>) -> DataFusionError {
+    let source = plan.children().into_iter().find(|child| !child.is::<StubExec>());
+    if let Some(source) = source {
+        return unsupported(source);
+    }
     DataFusionError::External(Box::new(engine::Error::plan(format!(
         "the operator `{}` cannot run on a cluster",
-        plan.name()
+        shown_name(plan)
     ))))
 }

@@ -67,11 +67,13 @@ pub async fn run_executor(options: ExecutorOptions) -> engine::Result<()> {
     let shuffle_dir = make_folder(&options.work_dir, "shuffle")?;
     let spill_dir = make_folder(&options.work_dir, "spill")?;
     let (port, grpc_port) = (free_port(options.bind)?, free_port(options.bind)?);
+    let executor_id = worker_name().unwrap_or_else(|| format!("{}-{}", options.host, std::process::id()));
     let scheduler = ClusterClient::new(channel(&options.scheduler, options.tls.as_ref())?);
-    let site = Arc::new(Site::new(scheduler, options.threads, shuffle_dir.clone(), options.tls.clone()));
+    let site =
+        Arc::new(Site::new(scheduler, executor_id.clone(), options.threads, shuffle_dir.clone(), options.tls.clone()));
     let producer_tls = options.tls.clone();
     let config = ExecutorProcessConfig {
-        executor_id: worker_name().unwrap_or_else(|| format!("{}-{}", options.host, std::process::id())),
+        executor_id,
         bind_host: options.bind.to_string(),
         external_host: Some(options.host.clone()),
         port,

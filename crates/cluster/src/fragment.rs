@@ -27,6 +27,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
 
 use crate::codec;
+use crate::news::{Tagged, Task};
 use crate::site::Site;
 
 /// What travels of a fragment.
@@ -92,6 +93,7 @@ pub(crate) struct FragmentExec {
 #[derive(Debug)]
 struct Work {
     site: Arc<Site>,
+    task: Task,
     /// The numbers of the task's parts in the whole plan.
     parts: Arc<[usize]>,
     run: Run,
@@ -129,10 +131,12 @@ impl FragmentExec {
     }
 
     /// The fragment, ready to run here, in a task that has these parts of the whole plan.
-    pub fn at(&self, site: &Arc<Site>, parts: &Arc<[usize]>) -> FragmentExec {
+    pub fn at(&self, site: &Arc<Site>, parts: &Arc<[usize]>, task: &Task) -> FragmentExec {
         let run = Run::new(site.threads(), self.spec.sequential);
+        site.news().follow(&task.job, run.clone());
         let work = Work {
             site: site.clone(),
+            task: task.clone(),
             parts: parts.clone(),
             run,
             inside: OnceCell::new(),
@@ -195,10 +199,11 @@ impl ExecutionPlan for FragmentExec {
         let Some(work) = self.work.clone() else { return internal_err!("a fragment runs on an executor") };
         let (spec, inputs) = (self.spec.clone(), self.inputs.clone());
         let schema = spec.schema.clone();
-        let (proven, proven_spec) = (work.clone(), spec.clone());
+        let (ended, ended_spec, task) = (work.clone(), spec.clone(), work.task.clone());
         let guard = CancelGuard { run: work.run.clone(), done: AtomicBool::new(false) };
+        let starting = work.clone();
         let started = async move {
-            let inside = work.inside(&spec, &inputs, &context).await?;
+            let inside = starting.inside(&spec, &inputs, &context).await?;
             let batches = inside.plan.execute(partition, inside.context)?;
             check_schema(&spec, &batches)?;
             Ok::<SendableRecordBatchStream, DataFusionError>(batches)
@@ -206,8 +211,19 @@ impl ExecutionPlan for FragmentExec {
         let batches = futures::stream::once(started).try_flatten().map_err(engine::wire::to_travel);
         let end = futures::stream::once(async move {
             guard.done.store(true, Ordering::Relaxed);
-            proven.site.prove(&proven_spec.functions);
+            ended.site.prove(&ended_spec.functions);
+            ended.site.flush(&ended.task.job).await;
             None
+        });
+        let batches = Tagged { inner: Box::pin(batches), task };
+        let batches = batches.then(move |batch| {
+            let work = work.clone();
+            async move {
+                if batch.is_err() {
+                    work.site.flush(&work.task.job).await;
+                }
+                batch
+            }
         });
         let batches = batches.map(Some).chain(end).filter_map(|batch| async move { batch });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)))

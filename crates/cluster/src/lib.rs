@@ -17,6 +17,7 @@ mod executor;
 mod explain;
 mod fragment;
 mod local;
+mod news;
 mod scheduler;
 mod service;
 mod site;

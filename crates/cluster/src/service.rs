@@ -8,6 +8,8 @@
 //!           GET     hash, offset              answer: total, part
 //!           CRASH   executor, hash, name      answer: nothing
 //!           CHECK   hashes                    answer: names of those that are in quarantine
+//!           TELL    job, executor, rows, lines answer: nothing
+//!           ASK     job, first line           answer: rows, lines
 //! ```
 
 use std::collections::HashMap;
@@ -17,6 +19,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use crate::news::Line;
 use bytes::{Buf, BufMut};
 use engine::wire::bytes::{Reader, Writer};
 use engine::wire::{Hash, hash_of};
@@ -32,6 +35,8 @@ mod kind {
     pub const GET: u8 = 2;
     pub const CRASH: u8 = 3;
     pub const CHECK: u8 = 4;
+    pub const TELL: u8 = 5;
+    pub const ASK: u8 = 6;
 }
 
 const PATH: &str = "/fuseline.Cluster/Call";
@@ -49,6 +54,10 @@ const BLOB_BYTES_MAX: usize = 512 << 20;
 /// Executors that a kernel may take down before nobody runs it any more.
 const CRASHES_MAX: usize = 2;
 
+/// Jobs whose news are kept, and lines of each.
+const JOBS_MAX: usize = 256;
+const LINES_MAX: usize = 100_000;
+
 /// What the service knows.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -63,6 +72,16 @@ struct LedgerState {
     clock: u64,
     /// The executors that each kernel took down, and its name.
     crashes: HashMap<Hash, (String, Vec<String>)>,
+    news: HashMap<String, JobNews>,
+}
+
+/// What the tasks of a job have told.
+#[derive(Debug, Default)]
+struct JobNews {
+    /// Rows read by each executor.
+    rows: HashMap<String, u64>,
+    lines: Vec<Line>,
+    used: u64,
 }
 
 impl Ledger {
@@ -109,6 +128,22 @@ impl Ledger {
                     bad.filter(|(_, executors)| executors.len() >= CRASHES_MAX).map(|(name, _)| name).collect();
                 writer.list(bad.into_iter(), |writer, name| writer.text(name));
             }
+            kind::TELL => {
+                let (job, executor, rows) = (reader.text()?, reader.text()?, reader.number()?);
+                let lines = reader.list(Line::read)?;
+                let mut state = self.state();
+                let news = state.news_of(job);
+                news.rows.insert(executor, rows);
+                let room = LINES_MAX.saturating_sub(news.lines.len());
+                news.lines.extend(lines.into_iter().take(room));
+            }
+            kind::ASK => {
+                let (job, first) = (reader.text()?, reader.number()? as usize);
+                let mut state = self.state();
+                let news = state.news_of(job);
+                writer.number(news.rows.values().sum());
+                writer.list(news.lines.iter().skip(first), |writer, line| line.write(writer));
+            }
             _ => return Err(engine::Error::engine("the client and the scheduler are of different versions")),
         }
         Ok(writer.finish())
@@ -116,6 +151,17 @@ impl Ledger {
 }
 
 impl LedgerState {
+    fn news_of(&mut self, job: String) -> &mut JobNews {
+        self.clock += 1;
+        if self.news.len() >= JOBS_MAX && !self.news.contains_key(&job) {
+            let oldest = self.news.iter().min_by_key(|(_, news)| news.used).map(|(job, _)| job.clone());
+            oldest.and_then(|oldest| self.news.remove(&oldest));
+        }
+        let news = self.news.entry(job).or_default();
+        news.used = self.clock;
+        news
+    }
+
     fn touch(&mut self, hash: &Hash) -> Option<Arc<[u8]>> {
         self.clock += 1;
         let now = self.clock;
@@ -191,7 +237,7 @@ impl tonic::codegen::Service<http::Request<tonic::body::Body>> for ClusterServer
     fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move {
-            let mut grpc = tonic::server::Grpc::new(BytesCodec).max_decoding_message_size(2 * PART_BYTES);
+            let mut grpc = tonic::server::Grpc::new(BytesCodec).max_decoding_message_size(8 * PART_BYTES);
             Ok(grpc.unary(service, request).await)
         })
     }
@@ -209,7 +255,7 @@ impl ClusterClient {
     }
 
     async fn call(&self, request: Writer) -> Result<Vec<u8>, Status> {
-        let mut grpc = tonic::client::Grpc::new(self.channel.clone()).max_decoding_message_size(2 * PART_BYTES);
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone()).max_decoding_message_size(8 * PART_BYTES);
         grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let path = http::uri::PathAndQuery::from_static(PATH);
         Ok(grpc.unary(Request::new(request.finish()), path, BytesCodec).await?.into_inner())
@@ -277,6 +323,28 @@ impl ClusterClient {
         request.raw(hash);
         request.text(name);
         self.call(request).await.map(|_| ())
+    }
+
+    /// Tells what a job's tasks on an executor have done so far and printed since the last time.
+    pub async fn tell(&self, job: &str, executor: &str, rows: u64, lines: &[Line]) -> Result<(), Status> {
+        let mut request = Writer::default();
+        request.byte(kind::TELL);
+        request.text(job);
+        request.text(executor);
+        request.number(rows);
+        request.list(lines.iter(), |writer, line| line.write(writer));
+        self.call(request).await.map(|_| ())
+    }
+
+    /// The rows that a job has read so far, and what its functions printed from this line on.
+    pub async fn ask(&self, job: &str, first: usize) -> Result<(u64, Vec<Line>), Status> {
+        let mut request = Writer::default();
+        request.byte(kind::ASK);
+        request.text(job);
+        request.number(first as u64);
+        let answer = self.call(request).await?;
+        let mut reader = Reader::new(&answer);
+        Ok((reader.number().map_err(internal)?, reader.list(Line::read).map_err(internal)?))
     }
 
     /// Names of those of these kernels that may not run any more.

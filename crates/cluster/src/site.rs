@@ -5,16 +5,22 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use ballista_core::JobId;
+use ballista_core::serde::protobuf::{RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport};
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::prelude::SessionConfig;
 use engine::wire::{Hash, Inbox};
 
 use crate::fragment::FragmentExec;
+use crate::news::{News, Task};
 use crate::service::ClusterClient;
 use crate::stored;
 use crate::tls::Tls;
@@ -24,6 +30,8 @@ const KEPT_BYTES_MAX: usize = 512 << 20;
 
 pub(crate) struct Site {
     scheduler: ClusterClient,
+    executor: String,
+    news: Arc<News>,
     threads: usize,
     shuffle_dir: PathBuf,
     tls: Option<Tls>,
@@ -41,9 +49,19 @@ impl fmt::Debug for Site {
 }
 
 impl Site {
-    pub fn new(scheduler: ClusterClient, threads: usize, shuffle_dir: PathBuf, tls: Option<Tls>) -> Site {
+    /// Called inside the executor's runtime: it sends news from there.
+    pub fn new(
+        scheduler: ClusterClient,
+        executor: String,
+        threads: usize,
+        shuffle_dir: PathBuf,
+        tls: Option<Tls>,
+    ) -> Site {
+        let news = News::start(scheduler.clone(), executor.clone());
         Site {
             scheduler,
+            executor,
+            news,
             threads,
             shuffle_dir,
             tls,
@@ -55,6 +73,19 @@ impl Site {
 
     pub fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// What its tasks have to tell.
+    pub fn news(&self) -> &News {
+        &self.news
+    }
+
+    /// Sends what a job's functions printed and nobody has sent yet.
+    pub async fn flush(&self, job: &Arc<str>) {
+        if let Some((rows, lines)) = self.news.take_lines(job) {
+            // What cannot be sent is lost: the job does not depend on it.
+            let _ = self.scheduler.tell(job, &self.executor, rows, &lines).await;
+        }
     }
 
     /// Where Ballista keeps what this executor made.
@@ -170,6 +201,7 @@ impl ExecutionEngine for Engine {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
+        let task = Task { job: job_id.as_str().into(), stage: stage_id, task: task_id };
         let parts: Arc<[usize]> = global_output_partition_ids.as_slice().into();
         let ordered = engine::wire::keep_part_order(plan)?;
         let placed = ordered.transform_up(|node| {
@@ -177,10 +209,65 @@ impl ExecutionEngine for Engine {
                 return Ok(Transformed::yes(scan));
             }
             let Some(fragment) = node.downcast_ref::<FragmentExec>() else { return Ok(Transformed::no(node)) };
-            let placed: Arc<dyn ExecutionPlan> = Arc::new(fragment.at(&self.site, &parts));
+            let placed: Arc<dyn ExecutionPlan> = Arc::new(fragment.at(&self.site, &parts, &task));
             Ok(Transformed::yes(placed))
         })?;
         let ids = global_output_partition_ids;
-        self.ballista.create_query_stage_exec(job_id, stage_id, task_id, ids, placed.data, work_dir, config)
+        let stage =
+            self.ballista.create_query_stage_exec(job_id, stage_id, task_id, ids, placed.data, work_dir, config)?;
+        Ok(Arc::new(Stage { ballista: stage }))
+    }
+}
+
+/// Ballista's execution of a task, on an executor that leaves the cluster when its disk is full: it would take task after
+/// task and fail each.
+#[derive(Debug)]
+struct Stage {
+    ballista: Arc<dyn QueryStageExecutor>,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ballista.fmt(f)
+    }
+}
+
+/// How long the scheduler gets to learn that the executor leaves, before it learns that a task has failed.
+const LEAVING: Duration = Duration::from_millis(700);
+
+#[async_trait]
+impl QueryStageExecutor for Stage {
+    async fn execute_query_stage(
+        &self,
+        task_id: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<Vec<ShuffleWritePartition>> {
+        let result = self.ballista.execute_query_stage(task_id, context).await;
+        let Err(error) = &result else { return result };
+        if !format!("{error:?}").contains("StorageFull") {
+            return result;
+        }
+        eprintln!("fuseline: the disk of the work folder is full; the executor leaves the cluster");
+        // SAFETY: a signal of this process to itself.
+        unsafe { libc::raise(libc::SIGTERM) };
+        tokio::time::sleep(LEAVING).await;
+        // The task is tried again, elsewhere.
+        Err(DataFusionError::IoError(std::io::ErrorKind::StorageFull.into()))
+    }
+
+    fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
+        self.ballista.collect_plan_metrics()
+    }
+
+    fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
+        self.ballista.collect_runtime_stats_reports()
+    }
+
+    fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
+        self.ballista.collect_window_state_reports()
+    }
+
+    fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
+        self.ballista.collect_column_stats()
     }
 }

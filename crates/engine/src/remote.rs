@@ -61,8 +61,9 @@ impl Run {
         self.0.sequential()
     }
 
-    pub fn count_read(&self, rows: u64) {
-        self.0.count_read(rows as usize);
+    /// The rows that were read so far.
+    pub fn set_read(&self, rows: u64) {
+        self.0.set_read(rows);
     }
 
     pub fn count_error(&self, count: &ErrorCount) {

@@ -125,6 +125,11 @@ impl RunState {
         self.cancel.load(Ordering::Relaxed) != 0
     }
 
+    /// The rows that were read so far, as somebody else has counted them.
+    pub fn set_read(&self, rows: u64) {
+        self.rows_read.store(rows, Ordering::Relaxed);
+    }
+
     pub fn count_read(&self, rows: usize) {
         self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
     }
