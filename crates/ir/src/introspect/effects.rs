@@ -96,13 +96,12 @@ pub fn update(module: &Module, id: FuncId, facts: &mut Facts) -> bool {
                 let callee = facts.func(callee);
                 changed |= new.writes.add(&seen_by_caller(&callee.writes, inst, &origins));
                 new.reads_memory |= callee.reads_memory;
+                new.logs |= callee.logs;
             } else if let Some(first) = first {
                 if inst.op.writes_memory() {
                     changed |= new.writes.add(first);
                 }
-                if inst.op == Op::Container(ContainerOp::LogWrite) {
-                    changed |= !std::mem::replace(&mut new.writes.elsewhere, true);
-                }
+                new.logs |= inst.op == Op::Container(ContainerOp::LogWrite);
                 new.reads_memory |= reads_memory(&inst.op) && !first.is_empty();
                 // These read references in their second argument as well.
                 new.reads_memory |=
@@ -115,7 +114,7 @@ pub fn update(module: &Module, id: FuncId, facts: &mut Facts) -> bool {
         }
     }
     let known = facts.func(id);
-    changed |= new.can_raise != known.can_raise || new.reads_memory != known.reads_memory;
+    changed |= new.can_raise != known.can_raise || new.reads_memory != known.reads_memory || new.logs != known.logs;
     facts.funcs[id.index()] = new;
     changed
 }

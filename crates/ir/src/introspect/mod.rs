@@ -29,6 +29,8 @@ pub struct FuncFacts {
     pub can_raise: bool,
     /// The memory, seen by its caller, that the function may write.
     pub writes: Origins,
+    /// It may write to the log.
+    pub logs: bool,
     /// The memory that its result may refer to.
     pub result: Origins,
     /// It may read memory that somebody else can write.
@@ -83,7 +85,7 @@ impl Facts {
 
     /// Whether nothing outside can tell that the function ran, but by its result, an exception or the time it took.
     pub fn is_pure(&self, id: FuncId) -> bool {
-        self.func(id).writes.is_empty()
+        self.func(id).writes.is_empty() && !self.func(id).logs
     }
 
     /// Whether the function may change the list or array that is (or is part of) the argument at this position.
@@ -113,7 +115,7 @@ impl Facts {
             Op::Prim(_) | Op::Call(_) if effects::holds_reference(result) => false,
             Op::Call(callee) => {
                 let callee = self.func(*callee);
-                callee.writes.is_empty() && (memory_is_still || !callee.reads_memory)
+                callee.writes.is_empty() && !callee.logs && (memory_is_still || !callee.reads_memory)
             }
             op if op.writes_memory() => false,
             op => memory_is_still || !effects::reads_memory(op),
