@@ -349,6 +349,27 @@ def test_files_of_every_format(processes, tmp_path):
             assert doubled.limit(3, offset=70_000).to_rows()[0].y == 140_000, name
 
 
+def test_folds_have_the_same_bits_as_embedded(processes, tmp_path):
+    """However the rows came into batches, and whatever they came from."""
+    cluster = processes()
+    random = np.random.default_rng(0)
+    table = pa.table({"x": random.normal(size=300_000), "k": random.integers(0, 9, 300_000)})
+    odd = pa.Table.from_batches(table.to_batches(max_chunksize=777))
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=5000)
+    fl.from_arrow(table).write_csv(tmp_path / "a.csv")
+
+    def total(data):
+        grouped = data.with_columns(y=lambda t: 1 / (1 + t.x * t.x)).group_by("k").agg(s=fl.sum("y"), m=fl.mean("x"))
+        return data.reduce(lambda s, t: s + t.x * 1.1, 0.0, lambda a, b: a + b), grouped.to_rows()
+
+    found = []
+    for session in (cluster.connect(), fl.session(threads=1), fl.session(threads=2)):
+        found.append([total(session.from_arrow(rows)) for rows in (table, odd)])
+        found[-1] += [total(session.read_parquet(tmp_path / "a.parquet")), total(session.read_csv(tmp_path / "a.csv"))]
+    assert found[0] == found[1] == found[2]
+    assert found[0][0] == found[0][1]
+
+
 def test_the_state_of_the_cluster_can_be_seen(processes):
     cluster = processes()
     session = cluster.connect()

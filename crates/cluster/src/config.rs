@@ -14,9 +14,17 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 256 << 20;
 
 /// Settings that differ from Ballista's own.
 pub(crate) fn settings(tls: bool) -> Vec<(&'static str, String)> {
+    let off = || "false".to_owned();
     vec![
         // It drops operators it does not know, and does not recover a lost executor.
-        (BALLISTA_ADAPTIVE_PLANNER_ENABLED, "false".to_owned()),
+        (BALLISTA_ADAPTIVE_PLANNER_ENABLED, off()),
+        // How a source is cut into parts is decided by the client: other parts would be other bits, and other row numbers.
+        ("datafusion.optimizer.repartition_file_scans", off()),
+        ("datafusion.optimizer.enable_round_robin_repartition", off()),
+        ("datafusion.optimizer.repartition_aggregations", off()),
+        ("datafusion.optimizer.repartition_joins", off()),
+        ("datafusion.optimizer.repartition_sorts", off()),
+        ("datafusion.optimizer.repartition_windows", off()),
         // A part is the unit of recovery and of balance.
         (BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK, "1".to_owned()),
         (BALLISTA_CLIENT_GRPC_MAX_MESSAGE_SIZE, MESSAGE_BYTES_MAX.to_string()),

@@ -82,6 +82,7 @@ impl Cutter<'_> {
             schema: plan.schema(),
             whole: region.whole,
             follows,
+            parts,
             sequential: self.sequential,
             blobs: refers.blobs.keys().copied().collect(),
             functions: refers.functions.clone(),

@@ -40,6 +40,8 @@ pub(crate) struct Spec {
     pub whole: Vec<bool>,
     /// The input whose parts are the fragment's; `None` when it has one part whatever its inputs have.
     pub follows: Option<usize>,
+    /// How many parts the fragment has in the whole plan.
+    pub parts: usize,
     pub sequential: bool,
     /// What the payload refers to.
     pub blobs: Vec<Hash>,
@@ -55,6 +57,7 @@ impl Spec {
         writer.block(&codec::schema_bytes(&self.schema)?);
         writer.list(self.whole.iter(), |writer, whole| writer.flag(*whole));
         writer.optional(self.follows, |writer, index| writer.number(index as u64));
+        writer.number(self.parts as u64);
         writer.flag(self.sequential);
         writer.list(self.blobs.iter(), |writer, hash| writer.raw(hash));
         writer.list(self.functions.iter(), |writer, (name, hash)| {
@@ -71,6 +74,7 @@ impl Spec {
             schema: codec::schema_of(reader.block()?)?,
             whole: reader.list(Reader::flag)?,
             follows: reader.optional(|reader| Ok(reader.number()? as usize))?,
+            parts: reader.number()? as usize,
             sequential: reader.flag()?,
             blobs: reader.list(Reader::hash)?,
             functions: reader.list(|reader| Ok((reader.text()?, reader.hash()?)))?,

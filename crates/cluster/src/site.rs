@@ -11,11 +11,13 @@ use async_trait::async_trait;
 use ballista_core::JobId;
 use ballista_core::serde::protobuf::{RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport};
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use datafusion::common::internal_err;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionConfig;
 use engine::wire::{Hash, Inbox};
 
@@ -204,11 +206,16 @@ impl ExecutionEngine for Engine {
         let task = Task { job: job_id.as_str().into(), stage: stage_id, task: task_id };
         let parts: Arc<[usize]> = global_output_partition_ids.as_slice().into();
         let ordered = engine::wire::keep_part_order(plan)?;
+        let has_union = ordered.exists(|node| Ok(node.is::<UnionExec>()))?;
         let placed = ordered.transform_up(|node| {
             if let Some(scan) = stored::scan_at(&node, &self.site) {
                 return Ok(Transformed::yes(scan));
             }
             let Some(fragment) = node.downcast_ref::<FragmentExec>() else { return Ok(Transformed::no(node)) };
+            // A task of a union has numbers beyond those of each of its inputs.
+            if !has_union && parts.iter().any(|part| *part >= fragment.spec().parts) {
+                return internal_err!("a source was cut into other parts than planned");
+            }
             let placed: Arc<dyn ExecutionPlan> = Arc::new(fragment.at(&self.site, &parts, &task));
             Ok(Transformed::yes(placed))
         })?;
