@@ -7,7 +7,7 @@ use ir::{ExcClass, ExcKind};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::objects::{Stores, stored_in_self};
-use crate::parse::ast::{self, Expr, Stmt};
+use crate::parse::ast::{self, Expr, Ranged, Stmt};
 use crate::program::{Binding, Locator};
 use crate::specialise::{Compiler, Source};
 use crate::{library, locate};
@@ -253,6 +253,9 @@ impl<'p> Compiler<'p> {
                 }
             }
         }
+        if let Some((node, message)) = refused_part(node).filter(|_| !library::is_library_file(source.file)) {
+            return refuse(&|| parsed.place(node), format!("{message} of `{}` cannot be compiled", class.name));
+        }
         self.read_body(&mut class);
         if let ClassKind::Exception(parent) = class.kind {
             class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
@@ -455,6 +458,108 @@ fn is_class_variable(annotation: &Expr) -> bool {
     match name {
         Expr::Name(name) => name.id.as_str() == "ClassVar",
         Expr::Attribute(attribute) => attribute.attr.as_str() == "ClassVar",
+        _ => false,
+    }
+}
+
+/// Special methods that have their meaning in compiled code.
+const SPECIAL: &[&str] = &[
+    "__init__",
+    "__post_init__",
+    "__repr__",
+    "__str__",
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__hash__",
+    "__bool__",
+    "__len__",
+    "__getitem__",
+    "__setitem__",
+    "__contains__",
+    "__iter__",
+    "__call__",
+    "__neg__",
+    "__pos__",
+    "__invert__",
+    "__add__",
+    "__radd__",
+    "__iadd__",
+    "__sub__",
+    "__rsub__",
+    "__isub__",
+    "__mul__",
+    "__rmul__",
+    "__imul__",
+    "__matmul__",
+    "__rmatmul__",
+    "__truediv__",
+    "__rtruediv__",
+    "__itruediv__",
+    "__floordiv__",
+    "__rfloordiv__",
+    "__ifloordiv__",
+    "__mod__",
+    "__rmod__",
+    "__imod__",
+    "__pow__",
+    "__rpow__",
+    "__lshift__",
+    "__rlshift__",
+    "__rshift__",
+    "__rrshift__",
+    "__or__",
+    "__ror__",
+    "__ior__",
+    "__xor__",
+    "__rxor__",
+    "__and__",
+    "__rand__",
+    "__iand__",
+];
+
+/// What of a class statement has a meaning that is not known here: passing it over would change what the class does.
+fn refused_part(node: &ast::StmtClassDef) -> Option<(ast::TextRange, String)> {
+    if let Some(keyword) = node.keywords().first() {
+        return Some((keyword.range(), "this part".to_owned()));
+    }
+    for stmt in &node.body {
+        match stmt {
+            Stmt::Pass(_) | Stmt::AnnAssign(_) | Stmt::Assign(_) => {}
+            Stmt::Expr(inner) if inner.value.is_string_literal_expr() || inner.value.is_ellipsis_literal_expr() => {}
+            Stmt::FunctionDef(def) => {
+                let name = def.name.as_str();
+                if name.starts_with("__") && name.ends_with("__") && !SPECIAL.contains(&name) {
+                    return Some((def.name.range(), format!("`{name}`")));
+                }
+                let known = |decorator: &&ast::Decorator| {
+                    matches!(
+                        &decorator.expression,
+                        Expr::Name(name) if matches!(name.id.as_str(), "property" | "staticmethod" | "classmethod")
+                    )
+                };
+                if let Some(decorator) = def.decorator_list.iter().find(|decorator| !known(decorator)) {
+                    return Some((decorator.range(), "this decorator of a method".to_owned()));
+                }
+            }
+            other => return Some((other.range(), "this statement in the body".to_owned())),
+        }
+    }
+    None
+}
+
+/// Whether the value of an expression of a class's body is the same however often it is evaluated.
+pub fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::BooleanLiteral(_) | Expr::NoneLiteral(_) => true,
+        Expr::BytesLiteral(_) | Expr::Name(_) => true,
+        Expr::UnaryOp(unary) => is_constant(&unary.operand),
+        Expr::BinOp(binary) => is_constant(&binary.left) && is_constant(&binary.right),
+        Expr::Tuple(tuple) => tuple.elts.iter().all(is_constant),
+        Expr::Attribute(attribute) => is_constant(&attribute.value),
         _ => false,
     }
 }

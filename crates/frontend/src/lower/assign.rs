@@ -324,6 +324,11 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `object[index] = val` for one plain object.
     pub fn store(&mut self, object: &Val, index: &super::index::Index, val: &Val) -> Lowered<()> {
+        if let super::index::Index::Item(key) = index
+            && self.special_with(object, "__setitem__", &[key.clone(), val.clone()])?.is_some()
+        {
+            return Ok(());
+        }
         match object.ty() {
             Type::List(_) => self.store_list(object, index, val),
             Type::Dict(..) => {

@@ -331,8 +331,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
-    fn class_constant(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Val>> {
+    pub fn class_constant(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Val>> {
         match class.constants.iter().rev().find(|(known, _, _)| known == name) {
+            Some((_, expr, _)) if !crate::classes::is_constant(expr) => {
+                let message =
+                    format!("`{name}` of the class `{}` is no constant, so it cannot be compiled", class.name);
+                self.fail("unsupported-value", message, Some("make it a field".to_owned()))
+            }
             Some((_, expr, owner)) => self.class_expr(*owner, expr).map(Some),
             None => Ok(None),
         }
@@ -370,6 +375,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let positional = vals.iter().cloned().map(Thing::Val).collect();
         self.call_method(&class, name, object, CallArguments { positional, keywords: Vec::new() }).map(Some)
+    }
+
+    /// `left op= right` by the method of the left operand, which may change it.
+    pub fn in_place_of_class(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Option<Val>> {
+        let (own, _) = operator_methods(op);
+        self.special_with(left, &own.replacen("__", "__i", 1), std::slice::from_ref(right))
     }
 
     /// `left op right` by a method of one of the operands.

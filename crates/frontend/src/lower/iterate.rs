@@ -338,6 +338,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// A value as something to iterate over.
     pub fn source_of(&mut self, val: &Val) -> Lowered<Source<'p>> {
+        if let Some(class) = self.class_of(val) {
+            if let Some(iterator) = self.special(val, "__iter__")? {
+                return self.source_of(&iterator);
+            }
+            if class.method("__getitem__").is_some() {
+                let message = format!("`{}` cannot be iterated over in compiled code", class.name);
+                return self.fail("unsupported-operation", message, Some("give it an `__iter__`".to_owned()));
+            }
+        }
         let val = self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::List(_) | Type::Array { .. } | Type::Str | Type::Bytes | Type::Range | Type::Tuple(_) => Ok(val),
             Type::Dict(..) | Type::Set { .. } => Ok(val),

@@ -49,6 +49,9 @@ impl Lowerer<'_, '_> {
         if let Some(val) = self.datetime_binary(op, left, right)? {
             return Ok(val);
         }
+        if augmented && let Some(val) = self.in_place_of_class(op, left, right)? {
+            return Ok(val);
+        }
         if let Some(val) = self.operator_of_class(op, left, right)? {
             return Ok(val);
         }

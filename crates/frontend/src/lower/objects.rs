@@ -29,6 +29,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         for (index, val) in fields.into_iter().flatten().enumerate() {
             self.set_field(&made, index, val)?;
         }
+        if fields.is_none() {
+            // A name that the class gives a value stands for that until the instance has its own.
+            let known = self.compiler.objects.class(class.number).cloned();
+            for (index, field) in known.iter().flat_map(|known| &known.fields).enumerate() {
+                if let Some(val) = self.class_constant(class, &field.name)? {
+                    self.set_field(&made, index, &val)?;
+                }
+            }
+        }
         Ok(made)
     }
 
