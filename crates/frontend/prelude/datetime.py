@@ -189,6 +189,8 @@ def _date_strftime(ordinal, format):
 
 
 def _strftime(ordinal, micros, format):
+    if "\0" in format:
+        raise NotImplementedError("what a null character does is the platform's business")
     if "%" not in format:
         return format
     year, month, day = _ymd(ordinal)
