@@ -80,6 +80,11 @@ impl Lowerer<'_, '_> {
                 };
                 self.repeat(sequence, &count).map(Some)
             }
+            Operator::Mod if *a == Type::Bytes => self.fail(
+                "unsupported-operation",
+                "`%` formatting of `bytes` cannot be compiled",
+                Some("format a `str` and encode it".to_owned()),
+            ),
             Operator::Mod if *a == Type::Str => self.percent(left, right).map(Some),
             _ => Ok(None),
         }
