@@ -95,6 +95,11 @@ pub fn is_library_function(function: usize) -> bool {
     function >= FIRST
 }
 
+/// Whether there is a module of this name that a program can import.
+pub fn has_module(name: &str) -> bool {
+    !name.starts_with('_') && MODULES.iter().any(|(known, _)| *known == name)
+}
+
 /// The file of this number.
 pub fn file(number: usize) -> Option<&'static SourceFile> {
     module(number.checked_sub(FIRST)?).map(|module| &module.file)

@@ -327,16 +327,26 @@ impl<'p> Lowerer<'_, 'p> {
             Static::Module(module) | Static::Member(module, _) => module.as_str(),
             _ => "",
         };
-        if !matches!(module, "math" | "numpy") {
+        if !matches!(module, "math" | "numpy" | "logging" | "re") && !library::has_module(module) {
             return self.fail_at(
                 node,
                 "unsupported-import",
                 format!("`{module}` cannot be used in compiled code"),
-                Some("`math` and `numpy` can".to_owned()),
+                Some("`math`, `numpy` and many modules of the standard library can".to_owned()),
             );
         }
+        let thing = match what {
+            Static::Member(module, member) => self.member(&module, &member, node)?,
+            other => Thing::Static(other),
+        };
         if let Some(slot) = self.names.slot(name) {
-            self.set_slot(slot, Var::Static(what));
+            self.set_slot(
+                slot,
+                match thing {
+                    Thing::Static(known) => Var::Static(known),
+                    Thing::Val(val) => Var::Bound(val),
+                },
+            );
         }
         Ok(())
     }
