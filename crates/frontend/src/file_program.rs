@@ -914,16 +914,16 @@ mod tests {
 
     #[test]
     fn decorators() {
-        let text = "import fuseline as fl\nfrom fuseline import compile\nfrom functools import cache\n\
+        let text = "import fuseline as fl\nfrom fuseline import compile\nfrom other import memo\n\
             @fl.compile\ndef a(x): return x\n\
             @fl.compile(signature='(int) -> int')\ndef b(x): return x\n\
-            @compile\n@cache\ndef c(x): return x\n\
+            @compile\n@memo\ndef c(x): return x\n\
             d = fl.compile(lambda x: x, signature='(float) -> float')\n\
             e = re.compile(lambda x: x)\n\
             def f(): return a(1) + b(1) + c(1) + d(1) + e(1)\n";
         assert_eq!(binding(text, "a"), Some(Binding::Function(0)));
         assert_eq!(binding(text, "b"), Some(Binding::Function(1)));
-        assert_eq!(binding(text, "c"), unsupported("a function with the decorator `@cache`"));
+        assert_eq!(binding(text, "c"), unsupported("a function with the decorator `@memo`"));
         assert_eq!(binding(text, "d"), Some(Binding::Function(3)));
         assert_eq!(binding(text, "e"), unsupported(constants::COMPUTED));
         let file = read(text);
@@ -931,7 +931,7 @@ mod tests {
         assert_eq!(file.functions[3].signature, parse_signature("(float) -> float").ok());
         let found = &file.functions[2].diagnostics;
         assert_eq!((found.len(), found[0].code), (1, "unsupported-decorator"));
-        assert_eq!(&text[found[0].place.start as usize..found[0].place.end as usize], "@cache");
+        assert_eq!(&text[found[0].place.start as usize..found[0].place.end as usize], "@memo");
         // A decorated function is found by its `def` line.
         assert_eq!(file.program.functions[0].locator, Locator::Def { name: String::from("a"), line: 5 });
     }

@@ -20,7 +20,11 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         "(str)",
         &["1:18: unknown-attribute: 'str' object has no attribute 'uper' (help: did you mean `upper`?)"],
     ),
-    ("def f(a): return a.encode()", "(str)", &["1:18: unsupported-method: `str.encode` cannot be compiled"]),
+    (
+        "def f(a): return a.as_integer_ratio()",
+        "(float)",
+        &["1:18: unsupported-method: `float.as_integer_ratio` cannot be compiled"],
+    ),
     (
         "import math\ndef f(a): return math.sqr(a)",
         "(float)",
