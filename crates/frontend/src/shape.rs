@@ -30,6 +30,8 @@ pub struct Origin {
     pub non_negative: bool,
     /// The NumPy scalar may be a Python number in CPython: a literal that merged with a NumPy scalar.
     pub python: bool,
+    /// An item of a container that nothing is put into, as far as is known: there is no such value. Its type is `None`.
+    pub unknown: bool,
     /// Of the fields of a tuple or record; empty when nothing is known.
     pub parts: Vec<Origin>,
     /// Where the container was made; empty when its element type is fixed. Of a `dict` display that is a row so far, too.
@@ -79,7 +81,12 @@ impl Origin {
 
     /// The origin without what holds for one list only, for keys of specialisations.
     pub fn without_sites(&self) -> Origin {
-        Origin { sites: Vec::new(), parts: self.parts.iter().map(Origin::without_sites).collect(), ..self.clone() }
+        Origin {
+            sites: Vec::new(),
+            unknown: false,
+            parts: self.parts.iter().map(Origin::without_sites).collect(),
+            ..self.clone()
+        }
     }
 }
 
@@ -94,6 +101,7 @@ impl Shape {
             }
             Type::Float => Origin { float_literal: self.origin.float_literal, ..Origin::default() },
             Type::Np(_) => Origin { python: self.origin.python, ..Origin::default() },
+            Type::None => Origin { unknown: self.origin.unknown && self.ty == Type::None, ..Origin::default() },
             Type::Tuple(_) => Origin { parts: self.origin.parts.clone(), ..Origin::default() },
             ty if has_sites(ty) => {
                 Origin { parts: self.origin.parts.clone(), sites: self.origin.sites.clone(), ..Origin::default() }
@@ -108,6 +116,11 @@ impl Shape {
     pub fn field(&self, index: usize) -> Shape {
         let ty = self.ty.field_types().and_then(|fields| fields.get(index).cloned()).unwrap_or(Type::None);
         Shape { ty, origin: self.origin.part(index) }
+    }
+
+    /// What an item of a container that nothing is put into is.
+    pub fn unknown() -> Shape {
+        Shape { ty: Type::None, origin: Origin { unknown: true, ..Origin::default() } }
     }
 
     /// A tuple of two.
@@ -225,6 +238,9 @@ impl Sites {
 
     /// The lists made at the site hold `shape` too.
     pub fn grow(&mut self, site: SiteId, shape: &Shape) {
+        if shape.origin.unknown {
+            return;
+        }
         let index = site.0 as usize;
         // What is in containers inside must fit what is there already: that is not this function's to change.
         if self.given.contains(&site)
@@ -295,8 +311,11 @@ pub fn join(left: &Shape, right: &Shape, sites: &mut Sites) -> Shape {
 
 /// The shape that holds both.
 pub fn join_with(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Shape {
-    if left == right && how == Merge::Exact {
+    if right.origin.unknown || left == right && how == Merge::Exact {
         return left.clone();
+    }
+    if left.origin.unknown {
+        return right.clone();
     }
     let mut variants = left.variants();
     for shape in right.variants() {

@@ -17,9 +17,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// What a container holds: of a dict, pairs.
     pub fn element_shape(&self, container: &Val) -> Shape {
         let element = element_type(container.ty()).unwrap_or(Type::None);
-        match container.shape.origin.sites.first().and_then(|site| self.sites.element(*site)) {
-            Some(known) if known.ty == element => known.clone(),
+        match container.shape.origin.sites.first().map(|site| self.sites.element(*site)) {
+            Some(Some(known)) if known.ty == element => known.clone(),
+            Some(None) if element == Type::None => Shape::unknown(),
+            Some(None) if matches!(container.ty(), Type::Dict(..)) => Shape::pair(Shape::unknown(), Shape::unknown()),
             _ => Shape::from(element),
+        }
+    }
+
+    /// As [`Lowerer::element_shape`]; `None` for a container that nothing is put into, as far as is known: it is empty.
+    pub fn known_element(&self, container: &Val) -> Option<Shape> {
+        match container.shape.origin.sites.first() {
+            Some(site) if self.sites.element(*site).is_none() => None,
+            _ => Some(self.element_shape(container)),
         }
     }
 

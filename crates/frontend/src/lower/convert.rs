@@ -12,6 +12,11 @@ impl Lowerer<'_, '_> {
         if *val.ty() == target.ty {
             return Ok(Val { shape: target.clone(), ..val.clone() });
         }
+        if val.shape.origin.unknown {
+            // There is no such value.
+            let id = self.stand_in(&target.ty);
+            return Ok(Val::new(id, target.clone()));
+        }
         self.burn(1)?;
         let converted = match (val.ty(), &target.ty) {
             (Type::Union(variants), Type::Union(wanted)) if variants.iter().all(|ty| wanted.contains(ty)) => {

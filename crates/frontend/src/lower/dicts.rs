@@ -333,6 +333,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Ok(())
             }
             Type::Dict(..) => {
+                if self.known_element(other).is_none() {
+                    return Ok(());
+                }
                 // Also right when it is the same dict: nothing is added then.
                 let source = Source::Dict(other.clone(), View::Items);
                 self.each_item(source, 1 << 27, &mut |lowerer, pair| lowerer.store_pair(dict, &pair))

@@ -122,7 +122,7 @@ impl<'p> Lowerer<'_, 'p> {
     /// `list.extend(val)`, `list += val`.
     pub fn extend_list(&mut self, list: &Val, val: &Val) -> Lowered<()> {
         if let Type::List(_) = val.ty() {
-            let element = self.element_shape(val);
+            let Some(element) = self.known_element(val) else { return Ok(()) };
             let known = self.grow(list, &element)?;
             if known.ty == element.ty && list.ty() == val.ty() {
                 self.container_op(ContainerOp::ListExtend, &[list, val], Type::None);
@@ -455,8 +455,10 @@ impl<'p> Lowerer<'_, 'p> {
             }
         })?;
         self.at_place(place);
-        let element = self.element_shape(&items);
-        let known = self.grow(list, &element)?;
+        let known = match self.known_element(&items) {
+            Some(element) => self.grow(list, &element)?,
+            None => self.element_shape(list),
+        };
         let items = if items.ty() == list.ty() {
             items
         } else {

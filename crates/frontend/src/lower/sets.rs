@@ -141,7 +141,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn update_set(&mut self, set: &Val, source: Source<'p>) -> Lowered<()> {
         match source {
             Source::Set(other) => {
-                let element = self.element_shape(&other);
+                let Some(element) = self.known_element(&other) else { return Ok(()) };
                 let known = self.grow(set, &element)?;
                 if known.ty == element.ty {
                     self.container_op(ContainerOp::SetUpdate, &[set, &other], Type::None);
@@ -174,8 +174,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// Two sets as sets of the same items, as far as that is needed to combine them.
     fn alike(&mut self, a: &Val, b: &Val) -> Lowered<(Val, Val)> {
-        let (x, y) = (self.element_shape(a), self.element_shape(b));
-        let joined = join(&x, &y, &mut self.sites);
+        let joined = match (self.known_element(a), self.known_element(b)) {
+            (Some(x), Some(y)) => join(&x, &y, &mut self.sites),
+            (Some(known), None) | (None, Some(known)) => known,
+            (None, None) => return Ok((a.clone(), b.clone())),
+        };
         Ok((self.with_items(a, &joined, 1)?, self.with_items(b, &joined, 2)?))
     }
 
@@ -186,6 +189,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let frozen = matches!(set.ty(), Type::Set { frozen: true, .. });
         let made = self.new_set(frozen, Some(element), self.place.start ^ (salt << 29 | 1 << 26));
+        if self.known_element(set).is_none() {
+            return Ok(made);
+        }
         let length = self.length(set)?;
         self.container_op(ContainerOp::SetReserve, &[&made, &length], Type::None);
         self.each_item(Source::Set(set.clone()), salt << 25, &mut |lowerer, item| lowerer.add_to_set(&made, &item))?;
@@ -249,7 +255,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `set |= other` and the like; the set keeps its items' type, which grows where the operation can add.
     fn change_set(&mut self, op: Operator, set: &Val, other: &Val) -> Lowered<()> {
-        let element = self.element_shape(other);
+        let Some(element) = self.known_element(other) else {
+            if op == Operator::BitAnd {
+                self.container_op(ContainerOp::SetClear, &[set], Type::None);
+            }
+            return Ok(());
+        };
         let op = match op {
             Operator::BitOr => return self.update_set(set, Source::Set(other.clone())),
             Operator::BitXor => {
@@ -259,7 +270,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Operator::BitAnd => ContainerOp::SetIntersectionUpdate,
             _ => ContainerOp::SetDifferenceUpdate,
         };
-        let known = self.element_shape(set);
+        let Some(known) = self.known_element(set) else {
+            // It is empty; where it grows, this is lowered again.
+            return Ok(());
+        };
         if known.ty == element.ty {
             self.container_op(op, &[set, other], Type::None);
             return Ok(());
