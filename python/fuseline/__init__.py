@@ -35,6 +35,7 @@ from fuseline._dataset import Dataset, GroupBy
 from fuseline._documents import FieldReport, Mismatch, Rejected
 from fuseline._errors import CompileError, Diagnostic, EngineError, RowErrorWarning
 from fuseline._function import CompiledFunction, compile, compile_count
+from fuseline._mongo import FailedRow, WriteError, WriteResult
 from fuseline._progress import progress
 from fuseline._row import Row
 from fuseline._session import Session, session
@@ -65,6 +66,7 @@ __all__ = [
     "Dataset",
     "Diagnostic",
     "EngineError",
+    "FailedRow",
     "FieldReport",
     "GroupBy",
     "Mismatch",
@@ -72,6 +74,8 @@ __all__ = [
     "Row",
     "RowErrorWarning",
     "Session",
+    "WriteError",
+    "WriteResult",
     "aggregate",
     "compile",
     "compile_count",

@@ -30,6 +30,12 @@ class FieldReport(TypedDict):
     documents: int
     type: Any
 
+class WriteReport(TypedDict):
+    inserted: int
+    matched: int
+    modified: int
+    failed: list[tuple[int, int, str]]
+
 class Report(TypedDict):
     rows_read: int
     row_errors: list[RowErrorCount]
@@ -127,6 +133,7 @@ class Dataset:
     def stream(self) -> Stream: ...
     def write_parquet(self, path: str, bar: object) -> Report: ...
     def write_csv(self, path: str, bar: object) -> Report: ...
+    def write_mongo(self, spec: dict[str, Any], bar: object) -> tuple[WriteReport, Report]: ...
     def write_bson(self, path: str, leave_out_nulls: bool, bar: object) -> Report: ...
 
 class Stream:

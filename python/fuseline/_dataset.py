@@ -15,6 +15,7 @@ from fuseline._columns import NumpyArray, to_numpy, to_pandas, to_structured
 from fuseline._documents import FieldReport, Mismatch, Rejected
 from fuseline._errors import RowErrorWarning, caller_level, usage_error
 from fuseline._function import as_function
+from fuseline._mongo import WriteError, WriteMode, WriteResult, namespace, write_result
 from fuseline._progress import progress_bar
 from fuseline._row import Row
 
@@ -547,6 +548,89 @@ class Dataset:
         """
         with progress_bar("write_parquet") as bar:
             self._note(self._core.write_parquet(os.fspath(path), bar))
+
+    def stream(self) -> Iterator[pa.RecordBatch]:
+        """The rows as Arrow batches as soon as they are there, for a source that never ends:
+        ``read_mongo(watch=True)``. Closing the iterator ends the query.
+
+        >>> import fuseline as fl
+        >>> for batch in fl.from_rows([{"x": 1}, {"x": 2}]).filter(lambda t: t.x > 1).stream():
+        ...     print(batch.num_rows)
+        1
+        """
+        return self.iter_batches()
+
+    def write_mongo(
+        self,
+        uri: str,
+        collection: str,
+        *,
+        mode: WriteMode = "insert",
+        key: str | Sequence[str] = "_id",
+        ordered: bool = False,
+        parallel: int = 4,
+        nulls: Literal["write", "leave out"] = "write",
+        on_error: Literal["raise", "report"] = "raise",
+        timeout: float | None = None,
+    ) -> WriteResult:
+        """Write the rows into a collection of MongoDB, several batches at a time.
+
+        Args:
+            uri: As in `read_mongo`; its write concern holds.
+            collection: ``"database.collection"``.
+            mode: ``"insert"`` new documents; ``"replace"`` documents that are there; ``"upsert"``: replace, or insert.
+            key: The columns by which a document is found, for the last two.
+            ordered: One row after the other, and nothing behind the first that fails.
+            parallel: How many batches are under way at the same time, unless ``ordered``.
+            nulls: Whether a null is written as such or the field is left out.
+            on_error: ``"raise"`` a `WriteError` when rows were not taken, after all others were written; or only
+                ``"report"`` them in the result.
+            timeout: As in `read_mongo`.
+
+        Returns:
+            How many documents were inserted, matched and modified, and each row that failed.
+
+        Raises:
+            WriteError: Rows were not taken, such as for a duplicate key.
+            EngineError: The server does not answer, or a value has no BSON form.
+
+        >>> import fuseline as fl
+        >>> try:
+        ...     fl.from_rows([{"x": 1}]).write_mongo("mongodb://localhost:1", "shop.orders", timeout=0.1)
+        ... except fl.EngineError as error:
+        ...     print(str(error).split(" within")[0])
+        no MongoDB server at `localhost:1` answered
+        """
+        if mode not in ("insert", "replace", "upsert"):
+            raise ValueError(f'mode is "insert", "replace" or "upsert", not {mode!r}')
+        if nulls not in ("write", "leave out"):
+            raise ValueError(f'nulls is "write" or "leave out", not {nulls!r}')
+        if on_error not in ("raise", "report"):
+            raise ValueError(f'on_error is "raise" or "report", not {on_error!r}')
+        database, name = namespace(collection)
+        keys = [key] if isinstance(key, str) else list(key)
+        if mode != "insert":
+            for column in keys:
+                if column not in self.columns:
+                    raise usage_error("plan", f"there is no column `{column}` to find documents by", None)
+        spec = {
+            "uri": uri,
+            "database": database,
+            "collection": name,
+            "mode": mode,
+            "key": keys,
+            "ordered": ordered,
+            "parallel": parallel,
+            "leave_out_nulls": nulls == "leave out",
+            "timeout": timeout,
+        }
+        with progress_bar("write_mongo") as bar:
+            written, report = self._core.write_mongo(spec, bar)
+        self._note(report)
+        result = write_result(written)
+        if result.failed and on_error == "raise":
+            raise WriteError(result)
+        return result
 
     def write_bson(self, path: str | os.PathLike[str], *, nulls: Literal["write", "leave out"] = "write") -> None:
         """Write one ``.bson`` file, as `mongodump` does. It appears when it is complete, or not at all.

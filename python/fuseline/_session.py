@@ -200,9 +200,12 @@ class Session:
         batch_size: int | None = None,
         read_preference: str | None = None,
         projection: Literal["auto", "always", "never"] = "auto",
+        predicates: Literal["auto", "always", "never"] = "auto",
         resume: Literal["whole", "_id", "never"] = "whole",
         timeout: float | None = None,
         options: Mapping[str, Any] | bytes | None = None,
+        watch: bool = False,
+        resume_after: str | None = None,
     ) -> Dataset:
         """As `fuseline.read_mongo`."""
         spec = read_spec(
@@ -215,9 +218,12 @@ class Session:
             batch_size=batch_size,
             read_preference=read_preference,
             projection=projection,
+            predicates=predicates,
             resume=resume,
             timeout=timeout,
             options=options,
+            watch=watch,
+            resume_after=resume_after,
         )
         arrow_schema = document_schema(schema, _arrow_type)
         return self._documents(self._core.read_mongo(spec, arrow_schema, sample, on_error))

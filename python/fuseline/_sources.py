@@ -144,9 +144,12 @@ def read_mongo(
     batch_size: int | None = None,
     read_preference: str | None = None,
     projection: Literal["auto", "always", "never"] = "auto",
+    predicates: Literal["auto", "always", "never"] = "auto",
     resume: Literal["whole", "_id", "never"] = "whole",
     timeout: float | None = None,
     options: Mapping[str, Any] | bytes | None = None,
+    watch: bool = False,
+    resume_after: str | None = None,
 ) -> Dataset:
     """A collection of MongoDB, or a query over one. The documents' bytes become columns without a Python object.
 
@@ -169,10 +172,17 @@ def read_mongo(
         batch_size: Documents of one reply.
         read_preference: ``"primary"``, ``"secondaryPreferred"`` and so on, in place of the address's.
         projection: Whether the server sends only the columns that are read; ``"auto"`` for large documents.
+        predicates: Whether the server leaves out what a `Dataset.filter` certainly turns down; ``"auto"`` for large
+            documents.
         resume: What can go on after a lost connection: ``"whole"`` collections; with ``"_id"`` filtered reads as well,
             in the order of ``_id``; or nothing (``"never"``).
         timeout: Seconds to look for a server, in place of the address's ``serverSelectionTimeoutMS``.
         options: Further fields of the command, such as ``collation``, ``hint`` or ``maxTimeMS``.
+        watch: The changes of the collection from now on, in place of what is in it: an endless dataset of one row an
+            event, for `Dataset.stream`. Its columns are ``_token``, ``_operation`` (``"insert"``, ``"update"``,
+            ``"replace"``, ``"delete"``), ``_key`` (the document's ``_id``), and the document's fields as they are now.
+            The stages of ``pipeline`` see MongoDB's change events. Needs a replica set.
+        resume_after: With ``watch``, the ``_token`` behind which to begin.
 
     Raises:
         EngineError: The server does not answer, refuses the credentials, or gives an error.
@@ -197,9 +207,12 @@ def read_mongo(
         batch_size=batch_size,
         read_preference=read_preference,
         projection=projection,
+        predicates=predicates,
         resume=resume,
         timeout=timeout,
         options=options,
+        watch=watch,
+        resume_after=resume_after,
     )
 
 

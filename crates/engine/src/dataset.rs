@@ -19,6 +19,7 @@ use crate::execute;
 use crate::failure;
 use crate::function::{CompiledFunction, StateValue};
 use crate::group;
+use crate::mongo::{MongoWrite, WriteReport};
 use crate::names;
 use crate::plan::fold::{self, FoldOutput};
 use crate::plan::function::{Call, FunctionNode, Role};
@@ -191,7 +192,9 @@ impl Dataset {
         self.check_function(predicate)?;
         crate::types::arrow_type(predicate.result_type())?;
         let call = Call { function: predicate.clone(), outputs: Vec::new() };
-        self.run_functions(vec![call], Role::Predicate, on_error)
+        let plan = crate::documents::push::predicate(&self.plan, predicate)?.unwrap_or_else(|| self.plan.clone());
+        let input = Dataset { plan, ..self.clone() };
+        input.run_functions(vec![call], Role::Predicate, on_error)
     }
 
     /// A dataset with these columns computed, and the name of each in it.
@@ -513,6 +516,11 @@ impl Dataset {
     /// Writes one `.bson` file; it appears when it is complete, or not at all.
     pub fn write_bson(&self, path: &Path, options: BsonWriteOptions, watch: Watch<'_>) -> Result<Report> {
         crate::bson::write(self.stream()?, path, options, watch)
+    }
+
+    /// Writes the rows into a collection of MongoDB.
+    pub fn write_mongo(&self, write: &MongoWrite, watch: Watch<'_>) -> Result<WriteReport> {
+        crate::mongo::write(&self.session, self.session.clients(), self.stream()?, write, watch)
     }
 
     /// Writes one CSV file with a header; it appears when it is complete, or not at all.

@@ -11,6 +11,7 @@ mod documents;
 pub mod error;
 mod execute;
 mod failure;
+mod false_paths;
 pub mod function;
 mod group;
 pub mod kernel;
@@ -39,7 +40,9 @@ pub use documents::DocumentOptions;
 pub use error::{EngineError, Error, PlanError, Result, RowError};
 pub use function::{CaptureValues, CompiledFunction, Keepalive, StateValue};
 pub use kernel::{Argument, elementwise};
-pub use mongo::{FindOrAggregate, MongoRead, Projection, Replies, Reply, Resume};
+pub use mongo::{
+    FailedRow, FindOrAggregate, MongoRead, MongoWrite, Replies, Reply, Resume, When, WriteMode, WriteReport,
+};
 pub use remote::{Remote, Run};
 pub use run::{BatchStream, ErrorCount, Progress, Report, Watch};
 pub use session::{Session, SessionOptions};

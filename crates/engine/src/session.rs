@@ -173,6 +173,10 @@ impl Session {
         self.runtime()?.block_on(Replies::open(self.clone(), &self.inner.clients, read))
     }
 
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.inner.clients
+    }
+
     fn read_documents(
         &self,
         paths: &[String],

@@ -373,6 +373,20 @@ impl Dataset {
         guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_bson(&path, options, watch))?))
     }
 
+    /// What happened to the rows, and the report of the run.
+    fn write_mongo<'py>(
+        &self,
+        py: Python<'py>,
+        spec: &Bound<'py, PyDict>,
+        bar: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
+        guard(py, || {
+            let write = documents::mongo_write(spec)?;
+            let report = query::run(py, bar, |watch| self.0.write_mongo(&write, watch))?;
+            Ok((documents::write_report(py, &report)?, report_dict(py, &report.run)?))
+        })
+    }
+
     fn write_csv<'py>(&self, py: Python<'py>, path: PathBuf, bar: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
         guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_csv(&path, watch))?))
     }

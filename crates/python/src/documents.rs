@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use arrow::datatypes::Schema as ArrowSchemaRs;
 use engine::bson_arrow::{FieldReport, OnMismatch, ReasonCount, Rejected};
-use engine::{DocumentOptions, FindOrAggregate, MongoRead, Projection, Resume};
+use engine::{
+    BsonWriteOptions, DocumentOptions, FindOrAggregate, MongoRead, MongoWrite, Resume, When, WriteMode, WriteReport,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -38,22 +40,23 @@ pub fn mongo_read(spec: &Bound<'_, PyDict>) -> PyResult<MongoRead> {
     let bytes = |key: &str| value(key)?.map(|value| value.extract::<Vec<u8>>()).transpose();
     let text = |key: &str| value(key)?.map(|value| value.extract::<String>()).transpose();
     let needed = |key: &str| text(key)?.ok_or_else(|| PyValueError::new_err(format!("`{key}` is missing")));
-    let query = match value("pipeline")? {
-        Some(stages) => {
-            let stages = stages.try_iter()?.map(|stage| stage?.extract::<Vec<u8>>()).collect::<PyResult<_>>()?;
-            FindOrAggregate::Aggregate { pipeline: stages }
+    let watch = value("watch")?.map(|value| value.is_truthy()).transpose()?.unwrap_or(false);
+    let stages = match value("pipeline")? {
+        Some(stages) => Some(stages.try_iter()?.map(|stage| stage?.extract()).collect::<PyResult<Vec<Vec<u8>>>>()?),
+        None => None,
+    };
+    let query = match stages {
+        stages if watch => {
+            FindOrAggregate::Changes { pipeline: stages.unwrap_or_default(), after: text("resume_after")? }
         }
+        Some(pipeline) => FindOrAggregate::Aggregate { pipeline },
         None => FindOrAggregate::Find { filter: bytes("filter")?, sort: bytes("sort")? },
     };
-    let projection = match text("projection")?.as_deref() {
-        None | Some("auto") => Projection::Auto,
-        Some("always") => Projection::Always,
-        Some("never") => Projection::Never,
-        Some(other) => {
-            return Err(PyValueError::new_err(format!(
-                "projection is \"auto\", \"always\" or \"never\", not {other:?}"
-            )));
-        }
+    let when = |key: &str| match text(key)?.as_deref() {
+        None | Some("auto") => Ok(When::Auto),
+        Some("always") => Ok(When::Always),
+        Some("never") => Ok(When::Never),
+        Some(other) => Err(PyValueError::new_err(format!("{key} is \"auto\", \"always\" or \"never\", not {other:?}"))),
     };
     let resume = match text("resume")?.as_deref() {
         None | Some("whole") => Resume::Whole,
@@ -73,10 +76,53 @@ pub fn mongo_read(spec: &Bound<'_, PyDict>) -> PyResult<MongoRead> {
         read_preference: text("read_preference")?,
         batch_documents: value("batch_size")?.map(|value| value.extract::<u32>()).transpose()?,
         partitions: value("partitions")?.map(|value| value.extract::<usize>()).transpose()?.unwrap_or(1),
-        projection,
+        projection: when("projection")?,
+        predicates: when("predicates")?,
         resume,
         timeout: timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
     })
+}
+
+/// What a MongoDB write was asked for, as `mongo_read`.
+pub fn mongo_write(spec: &Bound<'_, PyDict>) -> PyResult<MongoWrite> {
+    let needed = |key: &str| match spec.get_item(key)? {
+        Some(value) => Ok(value),
+        None => Err(PyValueError::new_err(format!("`{key}` is missing"))),
+    };
+    let key = || needed("key")?.extract::<Vec<String>>();
+    let mode = match needed("mode")?.extract::<String>()?.as_str() {
+        "insert" => WriteMode::Insert,
+        "replace" => WriteMode::Replace { key: key()? },
+        "upsert" => WriteMode::Upsert { key: key()? },
+        other => {
+            return Err(PyValueError::new_err(format!("mode is \"insert\", \"replace\" or \"upsert\", not {other:?}")));
+        }
+    };
+    let timeout = needed("timeout")?.extract::<Option<f64>>()?;
+    Ok(MongoWrite {
+        uri: needed("uri")?.extract()?,
+        database: needed("database")?.extract()?,
+        collection: needed("collection")?.extract()?,
+        mode,
+        ordered: needed("ordered")?.extract()?,
+        parallel: needed("parallel")?.extract()?,
+        documents: BsonWriteOptions { leave_out_nulls: needed("leave_out_nulls")?.extract()? },
+        timeout: timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+    })
+}
+
+/// `{"inserted": .., "matched": .., "modified": .., "failed": [(row, code, message), ..]}`.
+pub fn write_report<'py>(py: Python<'py>, report: &WriteReport) -> PyResult<Bound<'py, PyDict>> {
+    let failed = PyList::empty(py);
+    for row in &report.failed {
+        failed.append((row.row, row.code, row.message.as_str()))?;
+    }
+    let dict = PyDict::new(py);
+    dict.set_item("inserted", report.inserted)?;
+    dict.set_item("matched", report.matched)?;
+    dict.set_item("modified", report.modified)?;
+    dict.set_item("failed", failed)?;
+    Ok(dict)
 }
 
 /// `[{"field": "a.b", "types": {"int": 3}, "missing": 1, "documents": 4, "type": "int32"}, ..]`.

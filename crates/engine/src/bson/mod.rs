@@ -7,7 +7,7 @@ mod stream;
 mod write;
 
 pub use write::BsonWriteOptions;
-pub(crate) use write::write;
+pub(crate) use write::{cannot_encode, write};
 
 use std::fmt;
 use std::io::Read;

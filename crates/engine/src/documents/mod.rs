@@ -4,6 +4,7 @@
 
 mod chain;
 mod decode;
+pub(crate) mod push;
 mod scan;
 mod schema;
 mod slice;
@@ -19,10 +20,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::buffer::Buffer;
+use arrow::datatypes::Schema;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::error::Result;
+use crate::false_paths::Condition;
 
 /// How the documents lie in the bytes of a [`Chunk`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +72,17 @@ pub(crate) trait DocumentSource: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     fn plan<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Plan>>;
+
+    /// The same source without (some of) the rows that meet all conditions of one of the `paths`, if it can leave them out
+    /// itself. `names` are the names of the columns by the conditions' positions; `schema` is the table's.
+    fn excluding(
+        &self,
+        _paths: &[Vec<Condition>],
+        _names: &[String],
+        _schema: &Schema,
+    ) -> Option<Arc<dyn DocumentSource>> {
+        None
+    }
 }
 
 /// What a part gives: documents to decode, or only how many there are.

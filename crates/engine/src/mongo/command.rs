@@ -21,7 +21,10 @@ pub struct MongoRead {
     pub batch_documents: Option<u32>,
     /// Parts of the range of `_id` that are read side by side; one cursor for 1.
     pub partitions: usize,
-    pub projection: Projection,
+    /// Whether the server is asked for the columns that are read only.
+    pub projection: When,
+    /// Whether the server leaves out what predicates certainly turn down.
+    pub predicates: When,
     pub resume: Resume,
     /// How long to look for a server.
     pub timeout: Option<Duration>,
@@ -34,11 +37,13 @@ pub enum FindOrAggregate {
     Find { filter: Option<Vec<u8>>, sort: Option<Vec<u8>> },
     /// The stages, each one BSON document.
     Aggregate { pipeline: Vec<Vec<u8>> },
+    /// The changes of the collection from now on, or behind the token; the stages see the events.
+    Changes { pipeline: Vec<Vec<u8>>, after: Option<String> },
 }
 
-/// Whether the server is asked for the columns that are read only.
+/// Whether the server is given work that saves sending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Projection {
+pub enum When {
     /// Where documents are large enough for that to pay.
     #[default]
     Auto,
@@ -70,14 +75,27 @@ pub(super) struct Query {
     pub kind: Kind,
     pub extra: Document,
     pub batch_documents: u32,
+    /// Further filters, of predicates handed down.
+    pub pushed: Vec<Document>,
+    /// They compare text, code point by code point as Python does, whatever collation the collection has.
+    pub pushed_text: bool,
     /// The read preference in the form commands have.
     pub read_preference: Option<Document>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    Find { filter: Document, sort: Document },
-    Aggregate { pipeline: Vec<Document> },
+    Find {
+        filter: Document,
+        sort: Document,
+    },
+    Aggregate {
+        pipeline: Vec<Document>,
+    },
+    /// The stages behind `$changeStream`.
+    Changes {
+        pipeline: Vec<Document>,
+    },
 }
 
 /// Where a `find` begins and ends, and in which order it reads.
@@ -87,6 +105,8 @@ pub(super) enum Order {
     Any,
     /// As the records lie, behind the record of this token.
     Natural { after: Option<Document> },
+    /// Changes, behind the event of this token or from this time on.
+    Changes { from: Document },
     /// By `_id`: from the first bound on, up to the second.
     ById { from: Option<Bson>, to: Option<Bson> },
 }
@@ -97,8 +117,8 @@ impl Query {
         let mut command = match &self.kind {
             Kind::Find { filter, sort } => {
                 let mut command = doc! { "find": &self.collection };
-                if !filter.is_empty() {
-                    command.insert("filter", filter.clone());
+                if let Some(filter) = self.filter(filter) {
+                    command.insert("filter", filter);
                 }
                 if !sort.is_empty() {
                     command.insert("sort", sort.clone());
@@ -115,12 +135,36 @@ impl Query {
             }
             Kind::Aggregate { pipeline } => {
                 let mut stages = pipeline.clone();
+                stages.extend(self.pushed.iter().map(|pushed| doc! { "$match": pushed.clone() }));
                 stages.extend(limit.filter(|limit| *limit > 0).map(|limit| doc! { "$limit": limit as i64 }));
                 self.aggregate(stages)
             }
+            Kind::Changes { pipeline } => {
+                let mut options = match order {
+                    Order::Changes { from } => from.clone(),
+                    Order::Any | Order::Natural { .. } | Order::ById { .. } => Document::new(),
+                };
+                options.insert("fullDocument", "updateLookup");
+                let mut stages = vec![doc! { "$changeStream": options }];
+                stages.extend(pipeline.clone());
+                self.aggregate(stages)
+            }
         };
+        if self.pushed_text && !self.pushed.is_empty() {
+            command.insert("collation", doc! { "locale": "simple" });
+        }
         command.extend(self.extra.clone());
         command
+    }
+
+    /// The user's filter and those of predicates.
+    fn filter(&self, own: &Document) -> Option<Document> {
+        let own = Some(own).filter(|own| !own.is_empty());
+        let mut all: Vec<Document> = own.into_iter().chain(&self.pushed).cloned().collect();
+        match all.len() {
+            0 | 1 => all.pop(),
+            _ => Some(doc! { "$and": all }),
+        }
     }
 
     /// The command that only counts.
@@ -138,6 +182,8 @@ impl Query {
             Kind::Find { filter, .. } if filter.is_empty() => Vec::new(),
             Kind::Find { filter, .. } => vec![doc! { "$match": filter.clone() }],
             Kind::Aggregate { pipeline } => pipeline.clone(),
+            // A sample for the columns is one of the collection.
+            Kind::Changes { .. } => Vec::new(),
         }
     }
 
@@ -160,7 +206,7 @@ impl Query {
 impl Order {
     fn apply(&self, command: &mut Document) {
         match self {
-            Order::Any => {}
+            Order::Any | Order::Changes { .. } => {}
             Order::Natural { after } => {
                 command.insert("hint", doc! { "$natural": 1 });
                 command.insert("$_requestResumeToken", true);

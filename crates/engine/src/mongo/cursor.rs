@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow::buffer::Buffer;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use mongodb::bson::{Bson, Document, RawArray};
+use mongodb::bson::{Bson, Document, RawArray, doc};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use tokio::sync::mpsc;
 
@@ -157,6 +157,10 @@ impl Reader {
         let next = match &self.order {
             Order::Any => Order::Any,
             Order::Natural { after } => Order::Natural { after: resume_token(&batch).or_else(|| after.clone()) },
+            Order::Changes { from } => {
+                let token = resume_token(&batch).map(|token| doc! { "resumeAfter": token });
+                Order::Changes { from: token.unwrap_or_else(|| from.clone()) }
+            }
             Order::ById { from, to } => {
                 // The lower bound includes the last document of the cursor before, if it is still there.
                 if self.rows > 0

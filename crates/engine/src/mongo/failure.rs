@@ -66,6 +66,14 @@ impl Where {
         }
     }
 
+    /// Written, but not as safely as asked for.
+    pub fn not_durable(&self, reason: &str) -> Error {
+        Error::engine_hint(
+            format!("MongoDB at `{}` could not confirm the write as asked: {reason}", self.hosts),
+            "the rows may be written; the write concern of the address (`w=`, `journal=`) says what is waited for",
+        )
+    }
+
     fn refused(&self, reason: &str) -> Error {
         Error::engine_hint(
             format!("MongoDB at `{}` refused the credentials: {reason}", self.hosts),
@@ -91,9 +99,10 @@ pub(super) fn is_passing(error: &DriverError) -> bool {
     match error.kind.as_ref() {
         ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => true,
         // CursorNotFound, HostUnreachable, HostNotFound, NetworkTimeout, ShutdownInProgress, PrimarySteppedDown,
-        // CursorKilled, SocketException, NotWritablePrimary, Interrupted*, NotPrimary*.
+        // SocketException, NotWritablePrimary, InterruptedAtShutdown, InterruptedDueToReplStateChange, NotPrimary*. Not
+        // Interrupted and CursorKilled: somebody wanted the query to end.
         ErrorKind::Command(command) => {
-            matches!(command.code, 43 | 6 | 7 | 89 | 91 | 189 | 237 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436)
+            matches!(command.code, 43 | 6 | 7 | 89 | 91 | 189 | 9001 | 10107 | 11600 | 11602 | 13435 | 13436)
         }
         _ => false,
     }

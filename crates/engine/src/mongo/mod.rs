@@ -2,14 +2,19 @@
 //! connection, and what errors of the server mean to people. Decoding is `documents`' matter: the bytes of a reply go there
 //! as they came.
 
+mod changes;
 mod client;
 mod command;
 mod cursor;
+mod exclude;
 mod failure;
 mod read;
 mod replies;
+mod write;
 
 pub(crate) use client::Clients;
-pub use command::{FindOrAggregate, MongoRead, Projection, Resume};
+pub use command::{FindOrAggregate, MongoRead, Resume, When};
 pub(crate) use read::open;
 pub use replies::{Replies, Reply};
+pub(crate) use write::write;
+pub use write::{FailedRow, MongoWrite, WriteMode, WriteReport};

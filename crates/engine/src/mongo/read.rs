@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 use mongodb::bson::{Bson, Document, doc};
 
 use super::client::{Clients, Connected};
-use super::command::{FindOrAggregate, Kind, MongoRead, Order, Projection, Query, Resume, can_project, parse};
+use super::command::{FindOrAggregate, Kind, MongoRead, Order, Query, Resume, When, can_project, parse};
 use super::cursor::CursorPart;
 use crate::documents::{
     Chain, DocumentOptions, DocumentPart, DocumentSource, DocumentTable, Found, Origin, Piece, Plan, Request,
     given_or_found,
 };
 use crate::error::{Error, Result};
+use crate::false_paths::Condition;
 
 /// Documents a reply holds when nobody says: as fast as larger ones and a few megabytes.
 const BATCH_DOCUMENTS: u32 = 20_000;
 
-/// Documents of at least this size on average are projected by the server; below, that costs it more than sending them.
-/// docs/decisions/0150-reading-mongodb.md has the measurement.
-const PROJECTED_BYTES_MIN: i64 = 512;
+/// Documents of at least this size on average are projected and filtered by the server; below, that costs it more than
+/// sending them. docs/decisions/0150-reading-mongodb.md has the measurement.
+const SPARED_BYTES_MIN: i64 = 512;
 
 /// Documents taken from the start of the collection, so that the columns come in their order.
 const HEAD_DOCUMENTS: i32 = 100;
@@ -36,19 +38,26 @@ pub(crate) async fn open(
     options: &DocumentOptions,
 ) -> Result<(DocumentTable, Found)> {
     let connected = clients.get(&read.uri, read.timeout).await?;
-    let query = query_of(read)?;
+    let mut query = query_of(read)?;
     let sample = match options.schema {
         Some(_) => Vec::new(),
         None => sample(&connected, &query, options.sample_documents).await?,
     };
-    let found = given_or_found(options, |inference| {
+    let mut found = given_or_found(options, |inference| {
         let damaged = |error| Error::engine(format!("a document of `{}` is not valid: {error}", shown(&query)));
         sample.iter().try_for_each(|document| inference.observe(document).map_err(damaged))
     })?;
+    let mut changes = None;
+    if let FindOrAggregate::Changes { after, .. } = &read.query {
+        changes = Some(super::changes::start(&connected, &query, after.as_deref()).await?);
+        found.schema = super::changes::flatten(&mut query, &found.schema)?;
+    }
     let source = MongoSource {
+        changes,
         connected,
         query: Arc::new(query),
         projection: read.projection,
+        predicates: read.predicates,
         resume: read.resume,
         partitions: read.partitions.max(1),
         columns: found.schema.fields().iter().map(|field| field.name().clone()).collect(),
@@ -60,6 +69,7 @@ pub(crate) async fn open(
 }
 
 pub(super) fn query_of(read: &MongoRead) -> Result<Query> {
+    let stages = |pipeline: &[Vec<u8>]| pipeline.iter().map(|stage| parse(stage, "pipeline")).collect::<Result<_>>();
     let optional = |bytes: &Option<Vec<u8>>, what: &str| match bytes {
         Some(bytes) => parse(bytes, what),
         None => Ok(Document::new()),
@@ -68,9 +78,8 @@ pub(super) fn query_of(read: &MongoRead) -> Result<Query> {
         FindOrAggregate::Find { filter, sort } => {
             Kind::Find { filter: optional(filter, "filter")?, sort: optional(sort, "sort")? }
         }
-        FindOrAggregate::Aggregate { pipeline } => {
-            Kind::Aggregate { pipeline: pipeline.iter().map(|stage| parse(stage, "pipeline")).collect::<Result<_>>()? }
-        }
+        FindOrAggregate::Aggregate { pipeline } => Kind::Aggregate { pipeline: stages(pipeline)? },
+        FindOrAggregate::Changes { pipeline, .. } => Kind::Changes { pipeline: stages(pipeline)? },
     };
     Ok(Query {
         database: read.database.clone(),
@@ -78,6 +87,8 @@ pub(super) fn query_of(read: &MongoRead) -> Result<Query> {
         kind,
         extra: optional(&read.extra, "options")?,
         batch_documents: read.batch_documents.unwrap_or(BATCH_DOCUMENTS).max(1),
+        pushed: Vec::new(),
+        pushed_text: false,
         read_preference: read.read_preference.as_ref().map(|mode| doc! { "mode": mode }),
     })
 }
@@ -94,7 +105,7 @@ async fn sample(connected: &Connected, query: &Query, documents: usize) -> Resul
         stages.push(doc! { "$limit": count });
         query.aggregate(stages)
     };
-    if !query.is_whole() {
+    if !query.is_whole() && !matches!(query.kind, Kind::Changes { .. }) {
         return documents_of(connected, query, limit(documents)).await;
     }
     let mut found = documents_of(connected, query, limit(documents.min(HEAD_DOCUMENTS))).await?;
@@ -124,30 +135,47 @@ async fn documents_of(connected: &Connected, query: &Query, mut command: Documen
 }
 
 /// A query as a source of documents.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct MongoSource {
     connected: Connected,
     query: Arc<Query>,
-    projection: Projection,
+    projection: When,
+    predicates: When,
     resume: Resume,
     partitions: usize,
     /// Every column of the table.
     columns: Vec<String>,
     /// The schema is the user's.
     given: bool,
+    /// Where a stream of changes begins.
+    changes: Option<Document>,
 }
 
 impl MongoSource {
     /// The columns to ask the server for; `None` for whole documents.
-    async fn projected(&self, request: &Request) -> Option<Vec<String>> {
+    fn projected(&self, request: &Request, large: bool) -> Option<Vec<String>> {
         let columns = request.columns.clone().filter(|columns| can_project(columns))?;
         let all = !self.given && columns.len() == self.columns.len();
         let pays = match self.projection {
-            Projection::Never => false,
-            Projection::Always => true,
-            Projection::Auto => !all && self.mean_bytes().await.is_some_and(|bytes| bytes >= PROJECTED_BYTES_MIN),
+            When::Never => false,
+            When::Always => true,
+            When::Auto => !all && large,
         };
         (pays && matches!(self.query.kind, Kind::Find { .. })).then_some(columns)
+    }
+
+    /// Whether sending a document costs the server more than looking into it.
+    async fn is_large(&self) -> bool {
+        let asked = self.projection == When::Auto || !self.query.pushed.is_empty();
+        asked && self.mean_bytes().await.is_some_and(|bytes| bytes >= SPARED_BYTES_MIN)
+    }
+
+    /// The query, with what was handed down where that pays.
+    fn spared(&self, large: bool) -> Arc<Query> {
+        if self.query.pushed.is_empty() || self.predicates == When::Always || large {
+            return self.query.clone();
+        }
+        Arc::new(Query { pushed: Vec::new(), ..self.query.as_ref().clone() })
     }
 
     /// The mean size of the collection's documents, where the server tells.
@@ -170,6 +198,9 @@ impl MongoSource {
     }
 
     fn order(&self) -> Order {
+        if let Some(from) = &self.changes {
+            return Order::Changes { from: from.clone() };
+        }
         match self.resume {
             Resume::ById if matches!(&self.query.kind, Kind::Find { sort, .. } if sort.is_empty()) => {
                 Order::ById { from: None, to: None }
@@ -208,7 +239,7 @@ impl MongoSource {
 
     async fn planned(&self, request: &Request) -> Result<Plan> {
         let collection = shown(&self.query);
-        if request.columns.as_ref().is_some_and(Vec::is_empty) && request.limit.is_none() {
+        if request.columns.as_ref().is_some_and(Vec::is_empty) && request.limit.is_none() && self.changes.is_none() {
             let command = self.query.count_command();
             let shown = format!("{collection}, command={}", json(&command));
             let part = CountPart {
@@ -219,11 +250,13 @@ impl MongoSource {
             };
             return Ok(Plan { parts: vec![Arc::new(part)], shown });
         }
-        let columns = self.projected(request).await;
+        let large = self.is_large().await;
+        let columns = self.projected(request, large);
+        let query = self.spared(large);
         let orders = self.orders().await?;
         let part = |order: &Order| CursorPart {
             connected: self.connected.clone(),
-            query: self.query.clone(),
+            query: query.clone(),
             order: order.clone(),
             columns: columns.clone(),
             limit: request.limit,
@@ -237,7 +270,7 @@ impl MongoSource {
             parts = vec![Arc::new(Chain::new(parts))];
         }
         let first = orders.first().cloned().unwrap_or(Order::Any);
-        let command = self.query.command(&first, columns.as_deref(), request.limit);
+        let command = query.command(&first, columns.as_deref(), request.limit);
         Ok(Plan { parts, shown: format!("{collection}, command={}", json(&command)) })
     }
 }
@@ -254,6 +287,27 @@ impl DocumentSource for MongoSource {
 
     fn plan<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Plan>> {
         self.planned(request).boxed()
+    }
+
+    fn excluding(
+        &self,
+        paths: &[Vec<Condition>],
+        names: &[String],
+        schema: &Schema,
+    ) -> Option<Arc<dyn DocumentSource>> {
+        // The events of a stream of changes are no documents of the collection.
+        if self.changes.is_some() || self.predicates == When::Never {
+            return None;
+        }
+        let plain = self.query.is_whole() && !self.query.extra.contains_key("collation");
+        // Where a collation may hold for the user's own filter, text is not compared as Python does.
+        let paths: Vec<Vec<Condition>> =
+            paths.iter().filter(|path| plain || !path.iter().any(Condition::compares_text)).cloned().collect();
+        let (filter, text) = super::exclude::filter(&paths, names, schema)?;
+        let mut query = self.query.as_ref().clone();
+        query.pushed.push(filter);
+        query.pushed_text |= text;
+        Some(Arc::new(MongoSource { query: Arc::new(query), ..self.clone() }))
     }
 }
 
