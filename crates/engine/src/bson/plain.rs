@@ -106,7 +106,7 @@ fn map(file: &SourceFile) -> Result<Buffer> {
     }
     let opened = file.open()?;
     // SAFETY: the mapping is only read. Another process that cuts the file short while it is read breaks this, as it
-    // breaks every reader that maps files; docs/bson.md says so.
+    // breaks every reader that maps files; docs/mongodb.md says so.
     let mapped = unsafe { memmap2::Mmap::map(&opened) };
     let mapped = mapped.map_err(|error| files::cannot_read(Path::new(&file.shown), &error))?;
     let address = NonNull::new(mapped.as_ptr().cast_mut()).ok_or_else(|| Error::engine("a mapping has no address"))?;
