@@ -223,6 +223,7 @@ impl<'p> Compiler<'p> {
             }))
         };
         let mut exceptions: Vec<ExcClass> = Vec::new();
+        let mut declares_fields = false;
         for base in node.bases() {
             match self.meaning(number, base) {
                 Some(Meaning::Exception(parent)) => {
@@ -236,7 +237,10 @@ impl<'p> Compiler<'p> {
                         exceptions.push(parent);
                     }
                 }
-                Some(Meaning::Member("typing", "NamedTuple")) => class.kind = ClassKind::NamedTuple,
+                Some(Meaning::Member("typing", "NamedTuple")) => {
+                    class.kind = ClassKind::NamedTuple;
+                    declares_fields = true;
+                }
                 Some(Meaning::Object) => {}
                 _ => {
                     let message = format!("`{}` derives from a class that cannot be compiled", class.name);
@@ -246,7 +250,13 @@ impl<'p> Compiler<'p> {
         }
         for decorator in &node.decorator_list {
             match self.dataclass_options(number, &decorator.expression) {
-                Some(options) => class.kind = ClassKind::Dataclass(options),
+                Some(options) => {
+                    class.kind = ClassKind::Dataclass(options);
+                    declares_fields = true;
+                    // The decorator makes these anew; those of a parent are not inherited.
+                    let made = ["__init__", "__repr__", "__eq__"];
+                    class.methods.retain(|method| !made.contains(&method.node.name.as_str()));
+                }
                 None => {
                     let message = format!("the decorator of `{}` cannot be compiled", class.name);
                     return refuse(&|| parsed.place(decorator), message);
@@ -256,7 +266,7 @@ impl<'p> Compiler<'p> {
         if let Some((node, message)) = refused_part(node).filter(|_| !library::is_library_file(source.file)) {
             return refuse(&|| parsed.place(node), format!("{message} of `{}` cannot be compiled", class.name));
         }
-        self.read_body(&mut class);
+        self.read_body(&mut class, declares_fields);
         if let ClassKind::Exception(parent) = class.kind {
             class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
         }
@@ -285,13 +295,13 @@ impl<'p> Compiler<'p> {
         class.stored = parent.stored.clone();
     }
 
-    fn read_body(&mut self, class: &mut Class<'p>) {
+    fn read_body(&mut self, class: &mut Class<'p>, declares_fields: bool) {
         let node = class.node;
         for stmt in &node.body {
             match stmt {
                 Stmt::AnnAssign(assign) => {
                     let Expr::Name(name) = &*assign.target else { continue };
-                    if is_class_variable(&assign.annotation) || matches!(class.kind, ClassKind::Plain) {
+                    if is_class_variable(&assign.annotation) || !declares_fields {
                         if let Some(value) = &assign.value {
                             class.constants.push((name.id.to_string(), value, class.number));
                         }
