@@ -728,6 +728,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let (Type::Np(_), "astype") = (object.ty(), name) {
             return self.scalar_astype(&object, arguments);
         }
+        if matches!(object.ty(), Type::Np(_)) && super::numpy_names::REDUCTIONS.contains(&name) {
+            // A NumPy scalar has the methods of an array with one element.
+            let line = self.array_of_items(std::slice::from_ref(&object), None)?;
+            return self.array_method(&line, name, arguments);
+        }
         if object.is_union() && object.ty().variants().iter().any(|ty| matches!(ty, Type::Record(_) | Type::Object(_)))
         {
             return self
