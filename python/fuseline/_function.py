@@ -158,8 +158,8 @@ def compile(
     When every parameter is annotated, or a signature is given, the function is compiled at once and what cannot be
     compiled is reported at once; else it is compiled at its first call for the types of the arguments. A parameter
     annotated `numpy.ndarray` (or `fuseline.Array`) takes arrays whole; one annotated otherwise takes the rows of an
-    array one by one. A parameter without annotation takes the array whole, as Python would, if the function compiles for
-    that, else the rows one by one.
+    array one by one. A parameter without annotation takes the array whole, as Python would, if the function compiles
+    for that, else the rows one by one.
 
     Args:
         function: A ``def`` or a lambda whose source can be read.
