@@ -164,6 +164,30 @@ pub fn known_element(container: &Type) -> Option<Type> {
     element_type(container).filter(|element| !nothing(element))
 }
 
+/// The type without the empty containers that stand beside others of their kind: `list[None] | list[int]`, which is what an
+/// empty list among lists of ints looks like, is `list[int]`.
+pub fn without_empty(ty: &Type) -> Type {
+    let boxed = |ty: &Type| Box::new(without_empty(ty));
+    match ty {
+        Type::Union(variants) => {
+            let kept = variants.iter().filter(|variant| {
+                let is_empty = element_type(variant).is_some() && known_element(variant).is_none();
+                let same_kind = |other: &&Type| match (variant, other) {
+                    (Type::Set { frozen: a, .. }, Type::Set { frozen: b, .. }) => a == b,
+                    (variant, other) => std::mem::discriminant(*variant) == std::mem::discriminant(*other),
+                };
+                !is_empty || !variants.iter().any(|other| other != *variant && same_kind(&other))
+            });
+            Type::union(kept.map(without_empty))
+        }
+        Type::List(item) => Type::List(boxed(item)),
+        Type::Set { item, frozen } => Type::Set { item: boxed(item), frozen: *frozen },
+        Type::Dict(key, value) => Type::Dict(boxed(key), boxed(value)),
+        Type::Tuple(items) => Type::Tuple(items.iter().map(without_empty).collect()),
+        other => other.clone(),
+    }
+}
+
 /// Whether the element type of such a value may be found by use.
 fn has_sites(ty: &Type) -> bool {
     match ty {

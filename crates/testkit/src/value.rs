@@ -99,15 +99,6 @@ impl Value {
         })
     }
 
-    fn is_empty_container(&self) -> bool {
-        match self {
-            Value::List(items) | Value::Set { items, .. } => items.is_empty(),
-            Value::Dict(pairs) => pairs.is_empty(),
-            Value::Record(RecordKind::Dict, _, fields) => fields.is_empty(),
-            _ => false,
-        }
-    }
-
     /// The keys and values of a dict.
     pub fn pairs(&self) -> Option<Vec<(Value, Value)>> {
         match self {
@@ -164,20 +155,19 @@ impl Value {
 /// The type that all items of a container have, or the union of theirs; `None` of an empty one, as the Python package says.
 fn item_type(items: &[&Value]) -> Result<Type, String> {
     let types = items.iter().map(|item| item.type_of()).collect::<Result<Vec<_>, _>>()?;
-    let all = Type::union(types.iter().cloned());
-    // An empty container among others of its kind is one of theirs.
-    let wanted = types.into_iter().zip(items).filter(|(own, item)| {
-        let others = all.variants().iter().filter(|other| *other != own);
-        !item.is_empty_container() || !others.into_iter().any(|other| crate::slots::fits(item, other))
-    });
-    let wanted: Vec<Type> = wanted.map(|(own, _)| own).collect();
-    Ok(if wanted.is_empty() { all.variants().first().cloned().unwrap_or(Type::None) } else { Type::union(wanted) })
+    Ok(if types.is_empty() { Type::None } else { Type::union(types) })
 }
 
 /// Whether a `dict` with texts as keys is taken for a dict rather than for a row: all its values have one type.
 fn is_dict(fields: &[(String, Value)]) -> bool {
     let values: Vec<&Value> = fields.iter().map(|(_, value)| value).collect();
-    !fields.is_empty() && item_type(&values).is_ok_and(|ty| !matches!(ty, Type::Union(_)))
+    !fields.is_empty()
+        && item_type(&values).is_ok_and(|ty| match ty {
+            Type::Union(variants) => {
+                variants.windows(2).all(|pair| std::mem::discriminant(&pair[0]) == std::mem::discriminant(&pair[1]))
+            }
+            _ => true,
+        })
 }
 
 fn all_same(a: &[Value], b: &[Value]) -> bool {

@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::program::Binding;
 use crate::shape::{
     Merge, Origin, Shape, Sites, annotation_text, element_type, is_too_large, join, join_with, known_element,
-    with_element,
+    with_element, without_empty,
 };
 use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names};
 
@@ -25,7 +25,7 @@ fn growing(arguments: &[Argument], is_entry: bool, may_grow: bool, sites: &mut S
         Argument::Value(shape) if may_grow && element_type(&shape.ty).is_some() => {
             let known = known_element(&shape.ty).map(Shape::from);
             if is_entry && known.is_some() {
-                return argument.clone();
+                return Argument::Value(Shape { ty: without_empty(&shape.ty), ..shape.clone() });
             }
             let site = sites.param_site(index, known.as_ref());
             let ty = match sites.element(site) {

@@ -106,6 +106,7 @@ unsafe fn item_equal(list: &List, at: usize, own: Place<'_>, given: Place<'_>, v
     unsafe {
         match (own.letter(), given.letter()) {
             (b'i', b'i') => *list.data.add(at) == *value,
+            (b'f', b'f') => f64::from_bits(*list.data.add(at)) == f64::from_bits(*value),
             _ => value::equal(own.val(list.data.wrapping_add(at * own.width())), given.val(value)),
         }
     }
