@@ -254,6 +254,7 @@ impl Client {
             match status.status {
                 Some(job_status::Status::Failed(failed)) => {
                     guard.scheduler = None;
+                    self.clean(status.job_id).await;
                     listener.listen(guard.id.as_deref()).await;
                     check_quarantine(&cluster, &hashes).await?;
                     return Err(job_failure(&failed.error));

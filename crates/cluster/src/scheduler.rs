@@ -57,6 +57,9 @@ pub struct Ready {
     pub complete: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
+/// How long a finished job can be looked at. Its plan is kept as long, and with it the rows in memory that it reads.
+const FORGET_SECONDS: u64 = 300;
+
 /// Jobs of clients that went away without cleaning up leave their files this long.
 const ABANDONED_SECONDS: u64 = 6 * 3600;
 
@@ -113,7 +116,7 @@ async fn ballista(
         scheduling_policy: policy(tls.is_some()),
         task_distribution: TaskDistributionPolicy::RoundRobin,
         finished_job_data_clean_up_interval_seconds: ABANDONED_SECONDS,
-        finished_job_state_clean_up_interval_seconds: ABANDONED_SECONDS,
+        finished_job_state_clean_up_interval_seconds: FORGET_SECONDS,
         grpc_server_max_decoding_message_size: MESSAGE_BYTES_MAX as u32,
         grpc_server_max_encoding_message_size: MESSAGE_BYTES_MAX as u32,
         grpc_client_max_message_size: MESSAGE_BYTES_MAX as u32,
