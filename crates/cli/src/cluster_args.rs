@@ -40,8 +40,8 @@ usage: fuseline executor --scheduler HOST:PORT [options]
 
   --scheduler HOST:PORT  the scheduler it works for
   --threads N            parts it works on at a time (default: one for each core)
-  --memory SIZE          memory for sorts, joins and aggregations before they write to disk, as in 4GB (default: no limit)
-  --work-dir FOLDER      where it keeps what it made until somebody has read it (default: a folder for temporary files)
+  --memory SIZE          memory for sorts, joins and aggregations, as in 4GB; beyond it the disk is used (default: none)
+  --work-dir FOLDER      where it keeps what it made until somebody has read it (default: a temporary folder)
   --listen ADDRESS       where it listens for the others (default: 127.0.0.1)
   --host NAME            the name under which the others reach it (default: the address it listens at)
   --tls FOLDER           the certificates of the cluster, which `fuseline certs` makes; needed beyond this machine
@@ -78,8 +78,8 @@ usage: fuseline certs FOLDER [--host NAME]...
   --host NAME   a name or address under which a process of the cluster is reached, besides those of this machine
   -h, --help    show this help
 
-FOLDER gets `ca.pem`, `cluster.pem` and `cluster.key`. Copy it to every machine of the cluster and to its clients, and keep
-it secret: who has it can run code in the cluster.
+FOLDER gets `ca.pem`, `cluster.pem` and `cluster.key`. Copy it to every machine of the cluster and to its clients, and
+keep it secret: who has it can run code in the cluster.
 ";
 
 /// Reads what follows the name of the command; `None` when it is not a command of this file.

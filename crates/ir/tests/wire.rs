@@ -103,7 +103,7 @@ fn types_cannot_be_multiplied() {
     for index in 0..11u8 {
         payload.extend([8, 2, index, index]);
     }
-    payload.extend([0, 0, 0, 0, 1, 0, 0, 11, 0x80, 0x80, 0x01]);
+    payload.extend([0, 0, 0, 0, 0, 1, 0, 0, 11, 0x80, 0x80, 0x01]);
     payload.extend(vec![11; 0x4000]);
     let error = decode(&sealed(&payload)).unwrap_err().to_string();
     assert!(error.ends_with("the types are too large together"), "{error}");

@@ -13,6 +13,18 @@ pub(super) fn is_shown_alike(kind: &Kind) -> bool {
     }
 }
 
+/// Whether a NaN may be in the value: CPython compares the items of containers by identity first, so that the same NaN object
+/// is equal to itself there (difference 9).
+fn may_hold_nan(kind: &Kind) -> bool {
+    match kind {
+        Kind::Float | Kind::Any => true,
+        Kind::Bool | Kind::Int | Kind::Str => false,
+        Kind::List(item) | Kind::Set(item) => may_hold_nan(item),
+        Kind::Tuple(items) => items.iter().any(may_hold_nan),
+        Kind::Dict(key, value) => may_hold_nan(key) || may_hold_nan(value),
+    }
+}
+
 impl Writer {
     /// A container type.
     pub(super) fn container(&mut self) -> Kind {
@@ -174,7 +186,7 @@ impl Writer {
             Kind::List(item) if *item == Kind::Int && self.random.one_in(2) => {
                 self.random.pick(&["sum(NAME)", "max(NAME)", "min(NAME)"]).replace("NAME", &name)
             }
-            Kind::List(item) => {
+            Kind::List(item) if !may_hold_nan(&item) => {
                 let item = self.expression(&item, depth.max(DEPTH_MAX - 1));
                 let method = self.random.pick(&["count", "index"]);
                 format!("{name}.{method}({item})")
@@ -185,6 +197,9 @@ impl Writer {
 
     pub(super) fn test_of_container(&mut self, depth: usize) -> String {
         let Some((name, kind)) = self.name_of(|kind| !kind.is_scalar()) else { return "False".to_string() };
+        if may_hold_nan(&kind) {
+            return format!("bool({name})");
+        }
         if self.random.one_in(4) {
             return format!("({name} == {})", self.expression(&kind, depth.max(DEPTH_MAX - 1)));
         }
