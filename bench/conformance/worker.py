@@ -10,6 +10,7 @@ import doctest
 import importlib.util
 import io
 import json
+import linecache
 import math
 import pathlib
 import re
@@ -197,6 +198,10 @@ def doctests(checkout: pathlib.Path, path: pathlib.Path) -> None:
         for test in finder.find(function, name, module, globs=module.__dict__):
             if not test.examples:
                 continue
+            for number, example in enumerate(test.examples):
+                # What an example defines has its text here, as it has while doctest runs it.
+                file = f"<doctest {test.name}[{number}]>"
+                linecache.cache[file] = (len(example.source), None, example.source.splitlines(keepends=True), file)
             with recorded(module, name, calls):
                 test.globs = module.__dict__
                 doctest.DocTestRunner(verbose=False).run(test, out=quiet.write, clear_globs=False)

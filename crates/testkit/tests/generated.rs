@@ -3,7 +3,7 @@
 
 use testkit::fuzz;
 
-const PROGRAMS: u64 = 20_000;
+const PROGRAMS: u64 = 2_000;
 const FAILURES_SHOWN: usize = 10;
 
 fn number(variable: &str, default: u64) -> u64 {
