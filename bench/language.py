@@ -94,8 +94,10 @@ def listings():
 
     table = pa.table(dict(zip(("title", "facts", "cost"), columns)))
 
+    compiled = kernels.listing
+
     def native():
-        result = fl.from_arrow(table).map(lambda t: kernels.listing(t.title, t.facts, t.cost)).collect()
+        result = fl.from_arrow(table).map(lambda t: compiled(t.title, t.facts, t.cost)).collect()
         return tuple(column[-1].as_py() for column in result.columns)
 
     return {"CPython": in_python, "fuseline": native}
@@ -138,7 +140,7 @@ BENCHMARKS = [
     loop(
         "spectral-norm",
         "spectral_norm(300)",
-        sides(kernels.spectral_norm, 300, twin=lambda library: lambda: library.spectral_norm(300)),
+        sides(kernels.spectral_norm, 300, twin=lambda library: lambda: library.spectral_norm(300), numba=False),
         near,
     ),
     loop(

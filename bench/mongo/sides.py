@@ -265,11 +265,10 @@ def written(uri, write):
 
     collection = pymongo.MongoClient(uri)[DATABASE][WRITTEN]
     table = rows_to_write()
-    collection.drop()
 
     def run():
         write(collection, table)
-        return collection.estimated_document_count()
+        return collection.count_documents({})
 
     run.before = collection.drop
     return run

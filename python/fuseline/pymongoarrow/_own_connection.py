@@ -203,7 +203,7 @@ def _ordered(keys: Any) -> dict[str, Any]:
 
 
 def _encoded(collection: Any, document: Any) -> bytes:
-    return bson.encode(document, codec_options=collection.codec_options)
+    return bytes(bson.encode(document, codec_options=collection.codec_options))
 
 
 def _encoded_in_order(collection: Any, document: Any) -> bytes:

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::element::DEPTH_MAX;
 
+/// An object: its members in order.
+pub(super) type Object<'a> = Vec<(Cow<'a, str>, Json<'a>)>;
+
 /// A JSON value.
 #[derive(Debug)]
 pub(super) enum Json<'a> {
@@ -13,7 +16,7 @@ pub(super) enum Json<'a> {
     Number(&'a str),
     Text(Cow<'a, str>),
     Array(Vec<Json<'a>>),
-    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+    Object(Object<'a>),
 }
 
 /// The members of an object in their order.
@@ -73,7 +76,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next object; `None` at the end of the text.
-    pub fn next_object(&mut self) -> Parsed<Option<Vec<(Cow<'a, str>, Json<'a>)>>> {
+    pub fn next_object(&mut self) -> Parsed<Option<Object<'a>>> {
         // What stands between objects: an array around them, or nothing.
         while let Some(b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']') = self.peek() {
             self.at += 1;
@@ -129,7 +132,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn object(&mut self, depth: usize) -> Parsed<Vec<(Cow<'a, str>, Json<'a>)>> {
+    fn object(&mut self, depth: usize) -> Parsed<Object<'a>> {
         self.check_depth(depth)?;
         self.expect(b'{')?;
         let mut members = Vec::new();

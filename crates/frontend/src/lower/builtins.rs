@@ -462,11 +462,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => own.push("tuple".to_owned()),
             Type::Record(record) if record.kind == ir::RecordKind::Dataclass => {}
-            Type::Record(record) if record.kind == ir::RecordKind::Library => {
-                if record.name == super::datetime::DATETIME {
-                    own.push(super::datetime::DATE.to_owned());
-                }
+            Type::Record(record)
+                if record.kind == ir::RecordKind::Library && record.name == super::datetime::DATETIME =>
+            {
+                own.push(super::datetime::DATE.to_owned());
             }
+            Type::Record(record) if record.kind == ir::RecordKind::Library => {}
             Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
             _ => {}
         }

@@ -410,10 +410,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let equal = self.truth(&equal)?;
             return Ok(Some(self.not(&equal)));
         }
-        if let (Some(class), true) = (&left_class, matches!(left.ty(), Type::Object(_))) {
-            if let Some(val) = self.compare_objects(op, &class.clone(), left, right)? {
-                return Ok(Some(val));
-            }
+        if let (Some(class), true) = (&left_class, matches!(left.ty(), Type::Object(_)))
+            && let Some(val) = self.compare_objects(op, &class.clone(), left, right)?
+        {
+            return Ok(Some(val));
         }
         let orders = matches!(op, CmpOp::Lt | CmpOp::LtE | CmpOp::Gt | CmpOp::GtE);
         match (left_class, right_class) {

@@ -323,8 +323,8 @@ impl Set {
         let mut dummy = None;
         loop {
             let probes = if at + LINEAR_PROBES <= mask { LINEAR_PROBES } else { 0 };
-            for slot in at..=at + probes {
-                match slots[slot] {
+            for (slot, found) in slots.iter().enumerate().skip(at).take(probes + 1) {
+                match found {
                     Slot::Empty => return dummy.unwrap_or(slot),
                     Slot::Dummy if reuse => dummy = Some(slot),
                     Slot::Dummy | Slot::Live(_) => {}

@@ -100,7 +100,7 @@ unsafe fn slots_of(list: &List, width: usize) -> &[u64] {
 ///
 /// # Safety
 /// The items are bytes that live for `'a`.
-unsafe fn items_of<'a>(list: &'a List) -> impl Iterator<Item = &'a [u8]> + Clone {
+unsafe fn items_of(list: &List) -> impl Iterator<Item = &[u8]> + Clone {
     // SAFETY: promised by the caller.
     let slots = unsafe { slots_of(list, 2) };
     slots.chunks(2).map(|pair| match pair {

@@ -153,9 +153,10 @@ unsafe fn delete_slice(list: &mut List, bounds: (i64, i64, i64), width: usize) -
     }
     let mut gone: Vec<usize> = taken.iter().collect();
     gone.sort_unstable();
-    let mut kept = gone[0];
+    let first = gone[0];
+    let mut kept = first;
     let mut next = gone.iter().copied().peekable();
-    for at in kept..length {
+    for at in first..length {
         if next.next_if_eq(&at).is_some() {
             continue;
         }

@@ -104,11 +104,14 @@ fn first(code: &[Inst]) -> Option<usize> {
 /// The most groups and loops: more is not a program of the compiler's.
 const COUNT_MAX: usize = 100_000;
 
+/// A program with its text; `None` where there is none yet.
+type Known = Option<(String, Rc<Program>)>;
+
 impl Program {
     /// The program of this text, which this thread may know already.
     pub fn of(text: &str) -> Result<Rc<Program>, Raised> {
         thread_local! {
-            static KNOWN: RefCell<Vec<Option<(String, Rc<Program>)>>> = const { RefCell::new(Vec::new()) };
+            static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
         }
         KNOWN.with_borrow_mut(|known| {
             known.resize(PLACES, None);
