@@ -7,10 +7,11 @@ use arrow::array::{Array, ArrayRef};
 use codegen::{ColumnType, MapInput, MapKernel, MapOutcome, ParamInput};
 use datafusion::common::runtime::SpawnedTask;
 use futures::StreamExt;
+use runtime::abi::OutputView;
 use runtime::arena::Arena;
 
 use super::inputs::{self, Columns};
-use super::outputs::Outputs;
+use super::outputs::{self, Outputs};
 use super::runner::{self, RowPlace};
 use crate::error::{Error, Result};
 use crate::function::CompiledFunction;
@@ -57,37 +58,85 @@ pub fn elementwise(
         let task_run = run.clone();
         return run::drive(session, &run, None, watch, async move { call_rows(&call, &task_run, 0, call.rows) });
     }
-    let chunks = rows.div_ceil(CHUNK_ROWS);
     let threads = session.threads();
-    let parts = {
-        let run = run.clone();
-        async move {
-            let failed_chunk = Arc::new(AtomicUsize::new(usize::MAX));
-            let start = |chunk: usize| {
-                let (call, run, failed_chunk) = (call.clone(), run.clone(), failed_chunk.clone());
-                SpawnedTask::spawn(async move {
-                    if failed_chunk.load(Ordering::Relaxed) < chunk {
-                        return Err(Error::Cancelled);
-                    }
-                    let first = chunk * CHUNK_ROWS;
-                    let result = call_rows(&call, &run, first, CHUNK_ROWS.min(call.rows - first));
-                    if result.is_err() {
-                        failed_chunk.fetch_min(chunk, Ordering::Relaxed);
-                    }
-                    result
-                })
-            };
-            let mut tasks = futures::stream::iter(0..chunks).map(start).buffered(threads);
-            let mut parts: Vec<Vec<ArrayRef>> = Vec::with_capacity(chunks);
-            // In order, so the first error is that of the first failing row.
-            while let Some(part) = tasks.next().await {
-                parts.push(part.map_err(|error| Error::engine(format!("a worker thread failed: {error}")))??);
-            }
-            Ok(parts)
-        }
+    if outputs::fixed_width(call.kernel.outputs()) {
+        let room = Arc::new(SharedOutputs::new(&call, rows));
+        let write = {
+            let (call, run, room) = (call.clone(), run.clone(), room.clone());
+            move |chunk: usize, first: usize, rows: usize| room.write(&call, &run, chunk, first, rows)
+        };
+        run::drive(session, &run, None, watch, in_chunks(rows, threads, write))?;
+        let room = Arc::into_inner(room).ok_or_else(|| Error::engine("a worker thread still holds the result"))?;
+        // SAFETY: every chunk was written, and values of a fixed width point to nothing.
+        return unsafe { room.outputs.finish() };
+    }
+    let make = {
+        let (call, run) = (call.clone(), run.clone());
+        move |_chunk: usize, first: usize, rows: usize| call_rows(&call, &run, first, rows)
     };
-    let parts = run::drive(session, &run, None, watch, parts)?;
+    let parts = run::drive(session, &run, None, watch, in_chunks(rows, threads, make))?;
     concatenate(&parts)
+}
+
+/// Does `work` (number of the chunk, its first row, its rows) on so many threads. The results in order, or the error of the
+/// first chunk that failed.
+async fn in_chunks<T, Work>(rows: usize, threads: usize, work: Work) -> Result<Vec<T>>
+where
+    T: Send + 'static,
+    Work: Fn(usize, usize, usize) -> Result<T> + Send + Sync + 'static,
+{
+    let work = Arc::new(work);
+    let failed_chunk = Arc::new(AtomicUsize::new(usize::MAX));
+    let chunks = rows.div_ceil(CHUNK_ROWS);
+    let start = |chunk: usize| {
+        let (work, failed_chunk) = (work.clone(), failed_chunk.clone());
+        SpawnedTask::spawn(async move {
+            if failed_chunk.load(Ordering::Relaxed) < chunk {
+                return Err(Error::Cancelled);
+            }
+            let first = chunk * CHUNK_ROWS;
+            let result = work(chunk, first, CHUNK_ROWS.min(rows - first));
+            // What the work holds is given back before anyone hears of its end.
+            drop(work);
+            if result.is_err() {
+                failed_chunk.fetch_min(chunk, Ordering::Relaxed);
+            }
+            result
+        })
+    };
+    let mut tasks = futures::stream::iter(0..chunks).map(start).buffered(threads);
+    let mut parts = Vec::with_capacity(chunks);
+    // In order, so the first error is that of the first failing row.
+    while let Some(part) = tasks.next().await {
+        parts.push(part.map_err(|error| Error::engine(format!("a worker thread failed: {error}")))??);
+    }
+    Ok(parts)
+}
+
+/// One output that all threads write, each its own rows: nothing is copied afterwards.
+struct SharedOutputs {
+    outputs: Outputs,
+    /// Where each chunk writes.
+    chunks: Vec<Vec<OutputView>>,
+}
+
+// SAFETY: the addresses are those of `outputs`, which lives as long; no two chunks have a row in common, and each is
+// written by one thread.
+unsafe impl Send for SharedOutputs {}
+// SAFETY: as above.
+unsafe impl Sync for SharedOutputs {}
+
+impl SharedOutputs {
+    fn new(call: &Call, rows: usize) -> SharedOutputs {
+        let mut outputs = Outputs::new(call.kernel.outputs(), rows, false);
+        let chunks = (0..rows.div_ceil(CHUNK_ROWS)).map(|chunk| outputs.views(chunk * CHUNK_ROWS)).collect();
+        SharedOutputs { outputs, chunks }
+    }
+
+    fn write(&self, call: &Call, run: &RunState, chunk: usize, first: usize, rows: usize) -> Result<()> {
+        let views = self.chunks.get(chunk).ok_or_else(|| Error::engine("a chunk has no room in the result"))?;
+        run_rows(call, run, first, rows, views, &mut Box::<Arena>::default())
+    }
 }
 
 fn concatenate(parts: &[Vec<ArrayRef>]) -> Result<Vec<ArrayRef>> {
@@ -145,19 +194,32 @@ fn bind(function: &CompiledFunction, arguments: &[Argument], rows: usize) -> Res
     Ok(Call { function: function.clone(), kernel, arrays, types, names, broadcast, rows })
 }
 
-/// Calls the function for rows `first .. first + rows`.
+/// Calls the function for rows `first .. first + rows`; the results as arrays of their own.
 fn call_rows(call: &Call, run: &RunState, first: usize, rows: usize) -> Result<Vec<ArrayRef>> {
-    let arrays: Vec<ArrayRef> = call.arrays.iter().map(|array| array.slice(first, rows)).collect();
-    let columns = Columns::new(&arrays, &call.types)?;
-    let input = MapInput { columns: columns.views(), broadcast: &call.broadcast, states: None, start: 0, rows };
     let mut outputs = Outputs::new(call.kernel.outputs(), rows, false);
     let views = outputs.views(0);
     let mut arena = Box::<Arena>::default();
-    let mut context = super::context(&mut arena, &call.function, run.cancel_flag());
+    run_rows(call, run, first, rows, &views, &mut arena)?;
+    // SAFETY: the kernel wrote every row, and the arena lives until the end of this function.
+    unsafe { outputs.finish() }
+}
+
+/// Calls the function for rows `first .. first + rows` and writes what it gives to `views`, which have room for them.
+fn run_rows(
+    call: &Call,
+    run: &RunState,
+    first: usize,
+    rows: usize,
+    views: &[OutputView],
+    arena: &mut Box<Arena>,
+) -> Result<()> {
+    let arrays: Vec<ArrayRef> = call.arrays.iter().map(|array| array.slice(first, rows)).collect();
+    let columns = Columns::new(&arrays, &call.types)?;
+    let input = MapInput { columns: columns.views(), broadcast: &call.broadcast, states: None, start: 0, rows };
+    let mut context = super::context(arena, &call.function, run.cancel_flag());
     // SAFETY: the arrays were bound to the types the kernel was compiled for; the outputs have `rows` rows.
-    match unsafe { call.kernel.run(&mut context, &input, &views, None) } {
-        // SAFETY: the kernel wrote every row, and the arena lives until the end of this function.
-        MapOutcome::Done { .. } => unsafe { outputs.finish() },
+    match unsafe { call.kernel.run(&mut context, &input, views, None) } {
+        MapOutcome::Done { .. } => Ok(()),
         MapOutcome::Cancelled => Err(Error::Cancelled),
         MapOutcome::Failed { row, status } => {
             let place =

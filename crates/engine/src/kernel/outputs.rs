@@ -1,11 +1,13 @@
 //! What kernels write, and the Arrow arrays it becomes.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, NullArray, StringArray, make_array};
 use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 use codegen::{Leaf, LeafKind};
+use memmap2::MmapMut;
 use runtime::abi::{OutputView, STR_ASCII_BIT, Str};
 
 use crate::error::{Error, Result};
@@ -19,9 +21,69 @@ pub(crate) struct Outputs {
 
 struct LeafRows {
     kind: LeafKind,
-    values: MutableBuffer,
+    values: Room,
     /// One byte a row.
     validity: Option<Vec<u8>>,
+}
+
+/// Bytes from which on memory is asked of the system as pages of its own.
+const PAGES_BYTES_MIN: usize = 4 << 20;
+
+/// Zeroed memory that a kernel fills. Much of it consists of huge pages where the system has them: the first touch of
+/// ordinary ones takes longer than a simple kernel.
+enum Room {
+    Heap(MutableBuffer),
+    Pages(MmapMut),
+}
+
+impl Room {
+    fn zeroed(bytes: usize) -> Room {
+        if bytes < PAGES_BYTES_MIN {
+            return Room::Heap(MutableBuffer::from_len_zeroed(bytes));
+        }
+        match MmapMut::map_anon(bytes) {
+            Ok(pages) => {
+                // Advice: where the system does not take it, the pages are ordinary ones.
+                #[cfg(target_os = "linux")]
+                let _ = pages.advise(memmap2::Advice::HugePage);
+                Room::Pages(pages)
+            }
+            Err(_) => Room::Heap(MutableBuffer::from_len_zeroed(bytes)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Room::Heap(buffer) => buffer.len(),
+            Room::Pages(pages) => pages.len(),
+        }
+    }
+
+    fn as_mut_ptr(&mut self) -> *mut u8 {
+        match self {
+            Room::Heap(buffer) => buffer.as_mut_ptr(),
+            Room::Pages(pages) => pages.as_mut_ptr(),
+        }
+    }
+
+    fn into_buffer(self) -> Buffer {
+        match self {
+            Room::Heap(buffer) => buffer.into(),
+            Room::Pages(mut pages) => {
+                let bytes = pages.len();
+                match NonNull::new(pages.as_mut_ptr()) {
+                    // SAFETY: the pages have so many bytes and live as long as the buffer, which owns them.
+                    Some(start) => unsafe { Buffer::from_custom_allocation(start, bytes, Arc::new(pages)) },
+                    None => Buffer::from(Vec::<u8>::new()),
+                }
+            }
+        }
+    }
+}
+
+/// Whether no result refers to memory beside it, so that rows may be written in any order into one output.
+pub(crate) fn fixed_width(leaves: &[Leaf]) -> bool {
+    leaves.iter().all(|leaf| leaf.kind != LeafKind::Str)
 }
 
 impl Outputs {
@@ -41,7 +103,7 @@ impl Outputs {
                 (false, true) => Some(vec![1; rows]),
                 (false, false) => None,
             };
-            LeafRows { kind: leaf.kind, values: MutableBuffer::from_len_zeroed(rows * width), validity }
+            LeafRows { kind: leaf.kind, values: Room::zeroed(rows * width), validity }
         };
         Outputs { leaves: leaves.iter().map(leaf_rows).collect(), rows }
     }
@@ -74,7 +136,7 @@ impl Outputs {
 
 unsafe fn finish_leaf(leaf: LeafRows, rows: usize) -> Result<ArrayRef> {
     let nulls = leaf.validity.as_deref().and_then(nulls_of);
-    let values: Buffer = leaf.values.into();
+    let values = leaf.values.into_buffer();
     Ok(match leaf.kind {
         LeafKind::None => Arc::new(NullArray::new(rows)),
         LeafKind::Bool => Arc::new(BooleanArray::new(bits_of(&values), nulls)),
