@@ -284,6 +284,8 @@ class Describer:
                     return ["member", module.__name__, value.__name__]
             module = getattr(value, "__module__", None) or "numpy"
             return ["member", module, getattr(value, "__name__", repr(value))]
+        if type(value) is dict and value and all(callable(item) for item in value.values()):
+            return ["table", [[key, self.binding(name, item, namespace)] for key, item in value.items()]]
         encoded = encode(value)
         if not is_value(encoded):
             return ["unsupported", f"an object of class `{type(value).__name__}`"]

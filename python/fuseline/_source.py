@@ -26,16 +26,20 @@ from typing import Any, Final, Literal
 from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
-#: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))`` or ``("unsupported", text)``. A
+#: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))``, ``("table", ((key, binding), ...))``
+#: for a dict of functions, or ``("unsupported", text)``. A
 #: built-in has no entry.
 Binding = tuple[str, Any]
 
-#: The modules whose members the compiler knows. `typing` and `builtins` appear as members only.
+#: The modules whose members the compiler knows. `abc`, `builtins` and `typing` appear as members only.
 MODULES: Final = (
     *("bisect", "collections", "datetime", "functools", "heapq", "itertools", "logging", "math", "operator", "re"),
     *("dataclasses", "numpy", "fuseline", "statistics", "string"),
 )
-MEMBER_MODULES: Final = (*MODULES, "builtins", "typing")
+MEMBER_MODULES: Final = (*MODULES, "abc", "builtins", "typing")
+
+#: Items of a dict of functions that is known when the program is compiled.
+TABLE_ITEMS_MAX: Final = 64
 
 #: In place of an object: the name must be absent.
 ABSENT: Final = object()
@@ -70,9 +74,12 @@ class Place:
 
 @dataclass
 class Reference:
-    """Where a captured value is read from at each call: a globals dict by name, a closure cell, or a fixed object."""
+    """Where a captured value is read from at each call: a dict by name, a closure cell, or a fixed object.
 
-    kind: Literal["global", "cell", "fixed"]
+    ``length`` is how many items a dict has.
+    """
+
+    kind: Literal["global", "cell", "fixed", "length"]
     name: str
     container: Any = field(repr=False)
 
@@ -82,6 +89,8 @@ class Reference:
             return self.container.get(self.name, ABSENT)
         if self.kind == "fixed":
             return self.container
+        if self.kind == "length":
+            return len(self.container)
         try:
             return self.container.cell_contents
         except ValueError:
@@ -236,6 +245,8 @@ class _Describer:
             return "unsupported", f"the module `{value.__name__}`"
         if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
             return "pattern", (value.pattern, int(value.flags))
+        if type(value) is dict:
+            return self.table(value)
         if isinstance(value, (type, types.BuiltinFunctionType)) or callable(value) or _is_typing_form(value):
             member = _member(value)
             if member is not None:
@@ -249,6 +260,23 @@ class _Describer:
                 return "unsupported", f"the function `{value.__qualname__}` of `{value.__module__}`"
             return "unsupported", f"an object of class `{type(value).__qualname__}`"
         return None
+
+    def table(self, value: dict[Any, Any]) -> Binding | None:
+        """A dict of functions by name; the description holds as long as it has the same items."""
+        if not 0 < len(value) <= TABLE_ITEMS_MAX:
+            return None
+        if not all(type(key) is str and callable(item) for key, item in value.items()):
+            return None
+        items = []
+        for key, item in value.items():
+            binding = self.classify(item)
+            if binding is None or binding[0] not in ("function", "class", "member"):
+                return None
+            items.append((key, binding))
+        for key, item in value.items():
+            self.description.watches.append((Reference("global", key, value), item))
+        self.description.watches.append((Reference("length", "", value), len(value)))
+        return "table", tuple(items)
 
     def reference(self, reference: Reference, owner: int) -> int:
         key = (owner, reference.name)

@@ -59,6 +59,33 @@ def _iterate(iterable):
         yield item
 
 
+def _iterate_by_next(iterator):
+    while True:
+        try:
+            item = iterator.__next__()
+        except StopIteration:
+            return
+        yield item
+
+
+def _iterate_by_index(sequence):
+    index = 0
+    while True:
+        try:
+            item = sequence[index]
+        except IndexError:
+            return
+        yield item
+        index += 1
+
+
+def _next_or(iterator, default):
+    try:
+        return iterator.__next__()
+    except StopIteration:
+        return default
+
+
 def _call_until(function, sentinel):
     while True:
         value = function()

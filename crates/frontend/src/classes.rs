@@ -30,6 +30,10 @@ pub struct Class<'p> {
     pub constants: Vec<(String, &'p Expr, usize)>,
     /// Attributes that its methods and those of its parents store in their own instance, replaced methods included.
     pub stored: Vec<String>,
+    /// Derives from `abc.ABC`: it has no instances as long as one of its methods is abstract.
+    pub is_abc: bool,
+    /// `functools.total_ordering` makes the comparisons that it lacks.
+    pub is_ordered: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,16 +77,21 @@ pub enum Default<'p> {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Method<'p> {
+    /// What the class calls it: `__rmul__ = __mul__` gives one function two names.
+    pub name: &'p str,
     pub node: &'p ast::StmtFunctionDef,
     pub kind: MethodKind,
     /// The class that defines it.
     pub owner: usize,
+    pub is_abstract: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MethodKind {
     Plain,
     Property,
+    /// What assigns to the property of the same name.
+    Setter,
     Static,
     Class,
 }
@@ -133,10 +142,35 @@ impl<'p> Class<'p> {
         mentions.found
     }
 
+    /// Adds a method in the place of one of its name; a setter stands beside its property.
+    fn add_method(&mut self, method: Method<'p>) {
+        let replaces = |known: &Method<'p>| match (known.kind, method.kind) {
+            (MethodKind::Setter, MethodKind::Setter) => true,
+            (_, MethodKind::Setter) => false,
+            _ => true,
+        };
+        self.methods.retain(|known| known.name != method.name || !replaces(known));
+        self.methods.push(method);
+    }
+
     pub fn method(&self, name: &str) -> Option<(usize, &Method<'p>)> {
-        self.methods.iter().enumerate().find(|(_, method)| method.node.name.as_str() == name)
+        let methods = self.methods.iter().enumerate();
+        methods.into_iter().find(|(_, method)| method.name == name && method.kind != MethodKind::Setter)
+    }
+
+    /// What assigns to the property of this name.
+    pub fn setter(&self, name: &str) -> Option<usize> {
+        self.methods.iter().position(|method| method.name == name && method.kind == MethodKind::Setter)
+    }
+
+    /// A method that a class that derives from this one must have before there are instances.
+    pub fn abstract_method(&self) -> Option<&Method<'p>> {
+        self.methods.iter().find(|method| self.is_abc && method.is_abstract)
     }
 }
+
+/// The field of an exception that is being made that holds what `str` of it gives. No name of a program is like this.
+pub const MESSAGE: &str = ".message";
 
 /// Why a class cannot be compiled.
 type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
@@ -212,6 +246,8 @@ impl<'p> Compiler<'p> {
             methods: Vec::new(),
             constants: Vec::new(),
             stored: Vec::new(),
+            is_abc: false,
+            is_ordered: false,
         };
         let refuse = |node: &dyn Fn() -> Place, message: String| {
             Err(Box::new(Diagnostic {
@@ -242,20 +278,26 @@ impl<'p> Compiler<'p> {
                     declares_fields = true;
                 }
                 Some(Meaning::Object) => {}
+                Some(Meaning::Member("abc", "ABC")) => class.is_abc = true,
                 _ => {
                     let message = format!("`{}` derives from a class that cannot be compiled", class.name);
                     return refuse(&|| parsed.place(base), message);
                 }
             }
         }
+        class.is_abc |= is_abstract_by_metaclass(node);
         for decorator in &node.decorator_list {
+            if let Some(Meaning::Member("functools", "total_ordering")) = self.meaning(number, &decorator.expression) {
+                class.is_ordered = true;
+                continue;
+            }
             match self.dataclass_options(number, &decorator.expression) {
                 Some(options) => {
                     class.kind = ClassKind::Dataclass(options);
                     declares_fields = true;
                     // The decorator makes these anew; those of a parent are not inherited.
                     let made = ["__init__", "__repr__", "__eq__"];
-                    class.methods.retain(|method| !made.contains(&method.node.name.as_str()));
+                    class.methods.retain(|method| !made.contains(&method.name));
                 }
                 None => {
                     let message = format!("the decorator of `{}` cannot be compiled", class.name);
@@ -268,6 +310,9 @@ impl<'p> Compiler<'p> {
         }
         self.read_body(&mut class, declares_fields);
         if let ClassKind::Exception(parent) = class.kind {
+            if !class.methods.is_empty() && !class.stored.iter().any(|name| name == MESSAGE) {
+                class.stored.push(MESSAGE.to_owned());
+            }
             class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
         }
         Ok(Rc::new(class))
@@ -293,6 +338,8 @@ impl<'p> Compiler<'p> {
         class.methods = parent.methods.clone();
         class.constants = parent.constants.clone();
         class.stored = parent.stored.clone();
+        class.is_abc |= parent.is_abc;
+        class.is_ordered |= parent.is_ordered;
     }
 
     fn read_body(&mut self, class: &mut Class<'p>, declares_fields: bool) {
@@ -317,23 +364,38 @@ impl<'p> Compiler<'p> {
                     for target in &assign.targets {
                         if let Expr::Name(name) = target {
                             class.constants.retain(|(known, _, _)| known != name.id.as_str());
+                            if let Expr::Name(value) = &*assign.value
+                                && let Some((_, method)) = class.method(value.id.as_str())
+                            {
+                                let method = Method { name: name.id.as_str(), ..*method };
+                                class.add_method(method);
+                                continue;
+                            }
                             class.constants.push((name.id.to_string(), &assign.value, class.number));
                         }
                     }
                 }
                 Stmt::FunctionDef(def) => {
-                    class.methods.retain(|method| method.node.name.as_str() != def.name.as_str());
                     if method_kind(def) != MethodKind::Static {
                         let stored = stored_in_self(def).into_iter();
                         class
                             .stored
                             .extend(stored.filter(|name| !class.fields.iter().any(|field| field.name == *name)));
                     }
-                    class.methods.push(Method { node: def, kind: method_kind(def), owner: class.number });
+                    class.add_method(Method {
+                        name: def.name.as_str(),
+                        node: def,
+                        kind: method_kind(def),
+                        owner: class.number,
+                        is_abstract: def.decorator_list.iter().any(|one| is_abstract(&one.expression)),
+                    });
                 }
                 _ => {}
             }
         }
+        // What a property of this name assigns is no field.
+        let is_property = |name: &str| class.method(name).is_some_and(|(_, found)| found.kind == MethodKind::Property);
+        class.stored = class.stored.iter().filter(|name| !is_property(name)).cloned().collect();
     }
 
     fn field(&mut self, class: &Class<'p>, name: &str, assign: &'p ast::StmtAnnAssign) -> Field<'p> {
@@ -450,8 +512,14 @@ enum Meaning {
 
 impl Meaning {
     fn member(module: &str, member: &str) -> Option<Meaning> {
-        const KNOWN: &[(&str, &str)] =
-            &[("typing", "NamedTuple"), ("typing", "Generic"), ("dataclasses", "dataclass"), ("dataclasses", "field")];
+        const KNOWN: &[(&str, &str)] = &[
+            ("abc", "ABC"),
+            ("typing", "NamedTuple"),
+            ("typing", "Generic"),
+            ("dataclasses", "dataclass"),
+            ("dataclasses", "field"),
+            ("functools", "total_ordering"),
+        ];
         if module == "builtins" {
             return ExcKind::from_name(member).map(Meaning::Exception);
         }
@@ -491,6 +559,13 @@ const SPECIAL: &[&str] = &[
     "__setitem__",
     "__contains__",
     "__iter__",
+    "__next__",
+    "__delitem__",
+    "__enter__",
+    "__exit__",
+    "__abs__",
+    "__int__",
+    "__float__",
     "__call__",
     "__neg__",
     "__pos__",
@@ -533,7 +608,9 @@ const SPECIAL: &[&str] = &[
 
 /// What of a class statement has a meaning that is not known here: passing it over would change what the class does.
 fn refused_part(node: &ast::StmtClassDef) -> Option<(ast::TextRange, String)> {
-    if let Some(keyword) = node.keywords().first() {
+    if let Some(keyword) = node.keywords().first()
+        && !is_abstract_by_metaclass(node)
+    {
         return Some((keyword.range(), "this part".to_owned()));
     }
     for stmt in &node.body {
@@ -545,11 +622,9 @@ fn refused_part(node: &ast::StmtClassDef) -> Option<(ast::TextRange, String)> {
                 if name.starts_with("__") && name.ends_with("__") && !SPECIAL.contains(&name) {
                     return Some((def.name.range(), format!("`{name}`")));
                 }
-                let known = |decorator: &&ast::Decorator| {
-                    matches!(
-                        &decorator.expression,
-                        Expr::Name(name) if matches!(name.id.as_str(), "property" | "staticmethod" | "classmethod")
-                    )
+                let known = |decorator: &&ast::Decorator| match &decorator.expression {
+                    Expr::Name(name) if matches!(name.id.as_str(), "property" | "staticmethod" | "classmethod") => true,
+                    other => is_abstract(other) || is_setter(def, other),
                 };
                 if let Some(decorator) = def.decorator_list.iter().find(|decorator| !known(decorator)) {
                     return Some((decorator.range(), "this decorator of a method".to_owned()));
@@ -574,8 +649,46 @@ pub fn is_constant(expr: &Expr) -> bool {
     }
 }
 
+/// `class C(metaclass=ABCMeta)`.
+fn is_abstract_by_metaclass(node: &ast::StmtClassDef) -> bool {
+    match node.keywords() {
+        [keyword] => {
+            keyword.arg.as_ref().is_some_and(|name| name.as_str() == "metaclass")
+                && last_name(&keyword.value) == Some("ABCMeta")
+        }
+        _ => false,
+    }
+}
+
+/// `name` of `name` and of `module.name`.
+fn last_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Name(name) => Some(name.id.as_str()),
+        Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
+        _ => None,
+    }
+}
+
+fn is_abstract(decorator: &Expr) -> bool {
+    last_name(decorator) == Some("abstractmethod")
+}
+
+/// `@name.setter` above the `def` of the same name.
+fn is_setter(def: &ast::StmtFunctionDef, decorator: &Expr) -> bool {
+    match decorator {
+        Expr::Attribute(attribute) => {
+            attribute.attr.as_str() == "setter"
+                && matches!(&*attribute.value, Expr::Name(name) if name.id.as_str() == def.name.as_str())
+        }
+        _ => false,
+    }
+}
+
 fn method_kind(def: &ast::StmtFunctionDef) -> MethodKind {
     for decorator in &def.decorator_list {
+        if is_setter(def, &decorator.expression) {
+            return MethodKind::Setter;
+        }
         if let Expr::Name(name) = &decorator.expression {
             match name.id.as_str() {
                 "property" => return MethodKind::Property,

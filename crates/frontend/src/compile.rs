@@ -17,6 +17,9 @@ const STACK_BYTES: usize = 64 << 20;
 /// Times that a program is compiled again for the types of the fields of its objects.
 const OBJECT_ROUNDS_MAX: usize = 40;
 
+/// Times that a program is compiled again with arguments that hold more.
+const WIDENINGS_MAX: usize = 4;
+
 /// What is asked of the entry function.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -91,7 +94,58 @@ fn endless_fields(compiler: &Compiler<'_>, entry: usize) -> Diagnostic {
     }
 }
 
+/// A list that the caller hands in may get items of further types from the function: `rows[0][1] /= 2` puts a `float` into a
+/// list of ints. Then the argument is taken as a list of both, where the request leaves that open.
 fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled {
+    let (first, mut too_narrow) = compile_once(program, entry, request);
+    let is_open = !request.row_result && request.expected_result.is_none();
+    let mut wider = request.clone();
+    for _ in 0..WIDENINGS_MAX {
+        if first.module.is_some() || !is_open || !widen(&mut wider, &too_narrow) {
+            break;
+        }
+        let (compiled, further) = compile_once(program, entry, &wider);
+        if compiled.module.is_some() {
+            return compiled;
+        }
+        too_narrow = further;
+    }
+    first
+}
+
+/// Takes the arguments as containers that can hold what the function puts into them; tells whether that changed any.
+fn widen(request: &mut Request, too_narrow: &[(Type, Type)]) -> bool {
+    let before = request.params.clone();
+    for (narrow, wide) in too_narrow {
+        for param in request.params.iter_mut().flatten() {
+            *param = widened(param, narrow, wide);
+        }
+    }
+    request.params != before
+}
+
+fn widened(ty: &Type, narrow: &Type, wide: &Type) -> Type {
+    if ty == narrow {
+        return wide.clone();
+    }
+    let boxed = |ty: &Type| Box::new(widened(ty, narrow, wide));
+    match ty {
+        Type::List(item) => Type::List(boxed(item)),
+        Type::Dict(key, value) => Type::Dict(boxed(key), boxed(value)),
+        Type::Tuple(items) => Type::Tuple(items.iter().map(|item| widened(item, narrow, wide)).collect()),
+        Type::Union(variants) => Type::union(variants.iter().map(|variant| widened(variant, narrow, wide))),
+        other => other.clone(),
+    }
+}
+
+/// What came of it, and the containers that were too narrow.
+fn compile_once(program: &Program, entry: usize, request: &Request) -> (Compiled, Vec<(Type, Type)>) {
+    let mut too_narrow = Vec::new();
+    let compiled = compile_with(program, entry, request, &mut too_narrow);
+    (compiled, too_narrow)
+}
+
+fn compile_with(program: &Program, entry: usize, request: &Request, too_narrow: &mut Vec<(Type, Type)>) -> Compiled {
     let mut parsed = Vec::new();
     let mut diagnostics = Vec::new();
     for (index, file) in program.files.iter().enumerate() {
@@ -128,6 +182,7 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
         compiler = Compiler::new(program, &parsed, request);
         compiler.objects = objects;
     }
+    too_narrow.append(&mut compiler.too_narrow);
     let mut diagnostics = compiler.diagnostics();
     if diagnostics.is_empty() && compiler.entry_result().is_some_and(|result| compiler.holds_generator(&result)) {
         diagnostics.extend(compiler.source(Callable::Program(entry)).map(|source| Diagnostic {

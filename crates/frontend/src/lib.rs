@@ -20,6 +20,7 @@ pub mod render;
 mod shape;
 mod specialise;
 mod template;
+mod with_statement;
 
 pub use annotation::{Signature, parse_signature};
 pub use compile::{Compiled, Request, compile};

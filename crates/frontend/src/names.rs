@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::parse::ast::{self, Expr, Ranged, Stmt, visitor::Visitor};
+use crate::parse::ast::{self, Expr, Ranged, Stmt, TextRange, visitor::Visitor};
 
 /// The number of a local variable.
 pub type Slot = usize;
@@ -53,12 +53,12 @@ pub struct Names {
     /// The local variables: the parameters, then the names that are bound in the body, in source order.
     pub locals: Vec<String>,
     slots: HashMap<String, Slot>,
-    /// Per statement (its start in the text): the variables that are live after it.
-    after: HashMap<u32, SlotSet>,
+    /// Per statement (its place in the text): the variables that are live after it.
+    after: HashMap<TextRange, SlotSet>,
     /// Per loop: the variables that are live where an iteration starts.
-    header: HashMap<u32, SlotSet>,
+    header: HashMap<TextRange, SlotSet>,
     /// Per `try`: the variables that are live where its handlers and its `finally` start.
-    caught: HashMap<u32, SlotSet>,
+    caught: HashMap<TextRange, SlotSet>,
     rebound: SlotSet,
     /// The variables that inner functions assign (`nonlocal`), by the name of the variable that holds them.
     cells: HashMap<String, String>,
@@ -152,17 +152,17 @@ impl Names {
 
     /// The variables that are live after the statement.
     pub fn live_after(&self, stmt: &impl Ranged) -> Option<&SlotSet> {
-        self.after.get(&stmt.start().to_u32())
+        self.after.get(&stmt.range())
     }
 
     /// The variables that are live where an iteration of the loop starts.
     pub fn live_in_loop(&self, stmt: &impl Ranged) -> Option<&SlotSet> {
-        self.header.get(&stmt.start().to_u32())
+        self.header.get(&stmt.range())
     }
 
     /// The variables that are live where the handlers and the `finally` of the statement start.
     pub fn live_when_caught(&self, stmt: &impl Ranged) -> Option<&SlotSet> {
-        self.caught.get(&stmt.start().to_u32())
+        self.caught.get(&stmt.range())
     }
 
     /// The variables that the statements bind.
@@ -514,9 +514,9 @@ impl<'a> Visitor<'a> for Reads<'_, '_> {
 /// What [`Names`] says of single statements.
 #[derive(Default)]
 struct LiveSets {
-    after: HashMap<u32, SlotSet>,
-    header: HashMap<u32, SlotSet>,
-    caught: HashMap<u32, SlotSet>,
+    after: HashMap<TextRange, SlotSet>,
+    header: HashMap<TextRange, SlotSet>,
+    caught: HashMap<TextRange, SlotSet>,
 }
 
 struct Liveness<'n> {
@@ -543,7 +543,7 @@ impl Liveness<'_> {
         if let Some(caught) = self.tries.last() {
             out.extend(caught);
         }
-        self.found.after.insert(stmt.start().to_u32(), out.clone());
+        self.found.after.insert(stmt.range(), out.clone());
         let mut live = self.before(stmt, out);
         if let Some(caught) = self.tries.last() {
             live.extend(caught);
@@ -670,14 +670,14 @@ impl Liveness<'_> {
         self.tries.push(caught.clone());
         let live = self.block(&tried.body, orelse);
         self.tries.pop();
-        self.found.caught.insert(tried.start().to_u32(), caught);
+        self.found.caught.insert(tried.range(), caught);
         live
     }
 
     /// What is live where an iteration starts: the least fixpoint around the loop.
     fn iterate(&mut self, stmt: &Stmt, exit: SlotSet, out: SlotSet, target: Option<&Expr>, body: &[Stmt]) -> SlotSet {
         // A loop inside a loop is looked at again each time the outer one learns more: what was found before still holds.
-        let mut header = self.found.header.get(&stmt.start().to_u32()).cloned().unwrap_or_default();
+        let mut header = self.found.header.get(&stmt.range()).cloned().unwrap_or_default();
         header.extend(&exit);
         loop {
             self.loops.push((out.clone(), header.clone()));
@@ -692,7 +692,7 @@ impl Liveness<'_> {
                 break;
             }
         }
-        self.found.header.insert(stmt.start().to_u32(), header.clone());
+        self.found.header.insert(stmt.range(), header.clone());
         header
     }
 

@@ -51,7 +51,8 @@ impl Parsed {
             };
             return Err(errors.iter().take(SYNTAX_ERRORS_MAX).map(diagnostic).collect());
         }
-        let ast::Mod::Module(module) = parsed.into_syntax() else { return Err(Vec::new()) };
+        let ast::Mod::Module(mut module) = parsed.into_syntax() else { return Err(Vec::new()) };
+        crate::with_statement::rewrite(&mut module.body);
         Ok(Parsed {
             file,
             module,

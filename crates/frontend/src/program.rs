@@ -48,6 +48,8 @@ pub enum Binding {
     Constant(ir::Const),
     /// A tuple of such values: constants and tuples only.
     Tuple(Vec<Binding>),
+    /// A dict of functions and classes by name, which is only looked up.
+    Table(Vec<(String, Binding)>),
     /// A compiled regular expression: its text, and its flags as numbers of `re`.
     Pattern(String, u32),
     /// A module by its full name: `math`, `numpy`, `fuseline`.

@@ -77,6 +77,14 @@ pub struct Closure<'p> {
     cells: Vec<(String, String)>,
 }
 
+/// A function that is a value, but for the values of the variables that it reads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FunctionValue {
+    pub function: Static,
+    /// The variables around it that it reads, by name; with what they are where they are no values.
+    pub captured: Vec<(String, Option<Static>)>,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Key {
     callable: Callable,
@@ -134,6 +142,10 @@ pub struct Compiler<'p> {
     closures: Vec<Closure<'p>>,
     /// What makes the missing values of the program's `defaultdict`s.
     factories: Vec<Option<Static>>,
+    /// Containers of given types that the program puts something else into, with the types that could hold it.
+    pub too_narrow: Vec<(Type, Type)>,
+    /// The functions that are values somewhere.
+    function_values: Vec<FunctionValue>,
     pub classes: Classes<'p>,
     pub objects: Objects,
     stores: Stores,
@@ -227,6 +239,8 @@ impl<'p> Compiler<'p> {
             changes: 0,
             closures: Vec::new(),
             factories: Vec::new(),
+            too_narrow: Vec::new(),
+            function_values: Vec::new(),
             classes: Classes::default(),
             objects: Objects::default(),
             stores: Stores::of(parsed),
@@ -379,6 +393,19 @@ impl<'p> Compiler<'p> {
         self.factories.get(number).cloned().flatten()
     }
 
+    /// The number that stands for a function that is a value.
+    pub fn function_value_number(&mut self, value: FunctionValue) -> usize {
+        if let Some(known) = self.function_values.iter().position(|known| *known == value) {
+            return known;
+        }
+        self.function_values.push(value);
+        self.function_values.len() - 1
+    }
+
+    pub fn function_value(&self, number: usize) -> Option<FunctionValue> {
+        self.function_values.get(number).cloned()
+    }
+
     // Generators.
 
     fn is_generator(&self, callable: Callable) -> bool {
@@ -479,7 +506,7 @@ impl<'p> Compiler<'p> {
                 let names = class.names_of_family(self);
                 let changes = |field: &str| names.iter().any(|name| self.stores.change(name, field));
                 class.fields.iter().any(|field| changes(&field.name))
-                    || class.methods.iter().any(|method| method.node.name.as_str() == "__init__")
+                    || class.methods.iter().any(|method| method.name == "__init__")
                     || class.stores_in_itself(&self.stores)
                     || class.mentions_itself()
             }

@@ -19,6 +19,7 @@ enum Place {
     Global(Py<PyDict>, Py<PyString>),
     Cell(Py<PyAny>),
     Fixed(Py<PyAny>),
+    Length(Py<PyDict>),
 }
 
 /// A free name or a default.
@@ -37,6 +38,7 @@ impl Reference {
         let place = match kind.as_str() {
             "global" => Place::Global(container.cast_into()?.unbind(), key.unbind()),
             "cell" => Place::Cell(container.unbind()),
+            "length" => Place::Length(container.cast_into()?.unbind()),
             _ => Place::Fixed(container.unbind()),
         };
         Ok(Reference { name, place })
@@ -52,6 +54,8 @@ impl Reference {
                 Err(error) => Err(error),
             },
             Place::Fixed(value) => Ok(Some(value.bind(py).clone())),
+            // An int of this size is one object wherever it comes from.
+            Place::Length(dict) => Ok(Some(dict.bind(py).len().into_pyobject(py)?.into_any())),
         }
     }
 }
@@ -59,7 +63,7 @@ impl Reference {
 impl Place {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
-            Place::Global(globals, _) => visit.call(globals),
+            Place::Global(globals, _) | Place::Length(globals) => visit.call(globals),
             Place::Cell(object) | Place::Fixed(object) => visit.call(object),
         }
     }
@@ -230,6 +234,14 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
         "member" => {
             let (module, name) = payload.extract()?;
             Binding::Member(module, name)
+        }
+        "table" => {
+            let mut items = Vec::new();
+            for item in payload.try_iter()? {
+                let (name, binding): (String, Bound<'_, PyTuple>) = item?.extract()?;
+                items.push((name, extract_binding(&binding, values)?));
+            }
+            Binding::Table(items)
         }
         _ => Binding::Unsupported(payload.extract()?),
     })

@@ -62,6 +62,11 @@ fn binding(entry: &Json) -> Option<Binding> {
         "module" => Binding::Module(text(1)?),
         "pattern" => Binding::Pattern(text(1)?, entry.get(2).and_then(Json::as_u64)? as u32),
         "member" => Binding::Member(text(1)?, text(2)?),
+        "table" => {
+            let items = entry.get(1).and_then(Json::as_array)?;
+            let item = |item: &Json| Some((item.get(0).and_then(Json::as_str)?.to_string(), binding(item.get(1)?)?));
+            Binding::Table(items.iter().map(item).collect::<Option<Vec<_>>>()?)
+        }
         "unsupported" => Binding::Unsupported(text(1)?),
         _ => return None,
     })

@@ -95,6 +95,7 @@ impl<'p> Lowerer<'_, 'p> {
                     return self.write_cell(&holder, name.id.as_str(), &val);
                 }
                 if let Some(slot) = self.slot(name.id.as_str()) {
+                    self.note_origin(slot, self.place_of(target), val.ty());
                     self.set_val(slot, val);
                 }
                 Ok(())

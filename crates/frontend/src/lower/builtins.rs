@@ -26,7 +26,12 @@ const fn row(name: &'static str, params: &'static [&'static str], required: usiz
 }
 
 const VALUES: &[ValueBuiltin] = &[
-    row("abs", &["/"], 1, |l, a| each(l, &a[0], |l, v| l.absolute(&v))),
+    row("abs", &["/"], 1, |l, a| {
+        each(l, &a[0], |l, v| match l.special(&v, "__abs__")? {
+            Some(found) => Ok(found),
+            None => l.absolute(&v),
+        })
+    }),
     row("ascii", &["/"], 1, |l, a| l.ascii_of(given(&a[0])?)),
     row("bin", &["/"], 1, |l, a| based(l, a, 2)),
     row("bool", &["/"], 0, |l, a| match &a[0] {
@@ -46,7 +51,10 @@ const VALUES: &[ValueBuiltin] = &[
     }),
     row("divmod", &["/", "/"], 2, |l, a| l.divmod(given(&a[0])?, given(&a[1])?)),
     row("float", &["/"], 0, |l, a| match &a[0] {
-        Some(_) => each(l, &a[0], |l, v| l.float_of(&v)),
+        Some(_) => each(l, &a[0], |l, v| match l.special(&v, "__float__")? {
+            Some(found) => l.given_by(found, &v, "__float__", &Type::Float),
+            None => l.float_of(&v),
+        }),
         None => Ok(l.float(0.0)),
     }),
     row("format", &["/", "/"], 1, |l, a| {
@@ -57,7 +65,10 @@ const VALUES: &[ValueBuiltin] = &[
     row("int", &["/", "base"], 0, |l, a| match &a[0] {
         Some(_) => {
             let base = a[1].clone();
-            each(l, &a[0], |l, v| l.int_of(&v, base.as_ref()))
+            each(l, &a[0], |l, v| match l.special(&v, "__int__")? {
+                Some(found) => l.given_by(found, &v, "__int__", &Type::Int),
+                None => l.int_of(&v, base.as_ref()),
+            })
         }
         None => Ok(l.int(0)),
     }),
@@ -91,6 +102,7 @@ const SYNTAX: &[(&str, Syntax)] = &[
     ("set", |l, call| l.set_builtin(call, false)),
     ("all", |l, call| l.any_or_all(call, false)),
     ("any", |l, call| l.any_or_all(call, true)),
+    ("callable", |l, call| l.callable_builtin(call)),
     ("isinstance", |l, call| l.isinstance(call)),
     ("iter", |l, call| l.iter_builtin(call)),
     ("list", |l, call| l.list_builtin(call)),
@@ -113,7 +125,6 @@ const LAZY: &[&str] = &["enumerate", "filter", "map", "reversed", "zip"];
 /// Built-ins that are known not to be compiled.
 const OTHERS: &[&str] = &[
     "bytearray",
-    "callable",
     "complex",
     "dir",
     "eval",
@@ -207,6 +218,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             _ => None,
         };
         self.fail("unsupported-function", format!("`{name}` cannot be compiled"), help.map(str::to_owned))
+    }
+
+    /// What a method such as `__int__` gave, when it is of the class that it must be of.
+    fn given_by(&mut self, found: Val, object: &Val, method: &str, wanted: &Type) -> Lowered<Val> {
+        if found.ty() == wanted {
+            return Ok(found);
+        }
+        let (class, given) = (python_name(object.ty()), python_name(found.ty()));
+        self.clash(format!("{class}.{method} returned non-{} (type {given})", python_name(wanted)))
     }
 
     /// A built-in as a `key=` or for `map`.
@@ -401,6 +421,51 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 ),
             },
         }
+    }
+
+    /// Whether the class of a plain value is one of these, and not only derived from one.
+    pub fn is_exactly(&mut self, val: &Val, classes: &[ClassRef]) -> Lowered<Val> {
+        self.require_class(val)?;
+        let own = self.class_of(val).map(|class| class.number);
+        let name = python_name(val.ty());
+        let is_alias =
+            |class: &ClassRef| matches!(class, ClassRef::Named(class) if class.starts_with("numpy.") && *class != name);
+        if matches!(val.ty(), Type::Np(_)) && classes.iter().any(is_alias) {
+            // NumPy has several names for one class.
+            return self.fail("unsupported-class", "this comparison of NumPy's classes cannot be compiled", None);
+        }
+        let is = classes.iter().any(|class| match class {
+            ClassRef::Named(class) => own.is_none() && *class == name,
+            ClassRef::Own(number) => own == Some(*number),
+        });
+        Ok(self.bool(is))
+    }
+
+    /// `type(a) == type(b)` of plain values.
+    pub fn have_one_class(&mut self, a: &Val, b: &Val) -> Lowered<Val> {
+        self.require_class(a)?;
+        self.require_class(b)?;
+        let own = |val: &Val| self.class_of(val).map(|class| class.number);
+        let same = own(a) == own(b) && python_name(a.ty()) == python_name(b.ty());
+        Ok(self.bool(same))
+    }
+
+    /// Refuses a value whose very class its type does not tell.
+    fn require_class(&mut self, val: &Val) -> Lowered<()> {
+        let is_open = match val.ty() {
+            Type::Exception => true,
+            Type::Record(record) => record.kind == ir::RecordKind::Row,
+            Type::Np(_) => val.shape.origin.python,
+            _ => false,
+        };
+        if is_open {
+            return self.fail(
+                "unsupported-class",
+                "the class of this value is not known when the program is compiled",
+                Some("use `isinstance`".to_owned()),
+            );
+        }
+        Ok(())
     }
 
     /// Whether a plain value is an instance of one of the classes.

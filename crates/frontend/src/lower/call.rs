@@ -5,6 +5,9 @@ use ir::{Const, FuncId, Op, Type};
 
 use super::collections::is_class;
 use super::expr::describe;
+use super::function_values::may_be_function;
+use super::index::Index;
+use super::iterate::Source;
 use super::memo::{is_cached, memo_name};
 use super::statics::makes_function;
 use super::value::Static;
@@ -69,6 +72,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Thing::Static(Static::Member(module, class)) if module == "datetime" => {
                     self.datetime_class_member(&class, attribute.attr.as_str())
                 }
+                Thing::Static(Static::Builtin(class))
+                    if let (Some(kind), "__init__") = (ir::ExcKind::from_name(class), attribute.attr.as_str()) =>
+                {
+                    return self.call_exception_init(kind, call).map(Thing::Val);
+                }
                 Thing::Static(Static::Builtin(class)) => {
                     Thing::Static(Static::Member(class.to_owned(), attribute.attr.to_string()))
                 }
@@ -90,6 +98,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         match callee {
             Thing::Static(known) => self.call_known(&known, call),
+            Thing::Val(val) if may_be_function(val.ty()) => {
+                let arguments = self.call_arguments(call)?;
+                self.at_call(call);
+                self.call_value(&val, &arguments).map(Thing::Val)
+            }
             Thing::Val(val) if self.class_of(&val).is_some() => self.call_instance(&val, call).map(Thing::Val),
             Thing::Val(val) => {
                 self.at_call(call);
@@ -99,7 +112,60 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
+    /// How many arguments a list behind `*` must hold, where the function called tells.
+    fn wanted_of_star(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<usize> {
+        let args = &*call.arguments.args;
+        if args.iter().filter(|arg| arg.is_starred_expr()).count() != 1 {
+            return None;
+        }
+        let given: Vec<&str> = call
+            .arguments
+            .keywords
+            .iter()
+            .map(|keyword| keyword.arg.as_ref().map_or("", |name| name.as_str()))
+            .collect();
+        let by_parameters = |parameters: Option<&ast::Parameters>, own: usize| -> Option<usize> {
+            let parameters = parameters?;
+            if parameters.vararg.is_some() || given.contains(&"") {
+                return None;
+            }
+            let by_position = parameters.posonlyargs.iter().chain(&parameters.args);
+            let open = by_position.filter(|parameter| !given.contains(&parameter.name().as_str()));
+            let all: Vec<&ast::ParameterWithDefault> = open.collect();
+            let fixed = all.iter().all(|parameter| parameter.default.is_none());
+            fixed.then(|| all.len().checked_sub(own + args.len() - 1)).flatten()
+        };
+        match known {
+            Static::Function(function) => {
+                by_parameters(self.compiler.source(Callable::Program(*function))?.parameters(), 0)
+            }
+            Static::Closure(id) => by_parameters(self.compiler.source(Callable::Closure(*id))?.parameters(), 0),
+            Static::Class(number) => {
+                let class = self.class(*number).ok()?;
+                if let Some((index, _)) = class.method("__init__") {
+                    return by_parameters(self.compiler.source(Callable::Method(*number, index))?.parameters(), 1);
+                }
+                let open = class.fields.iter().filter(|field| field.init && !given.contains(&field.name.as_str()));
+                let all: Vec<_> = open.collect();
+                let fixed = all.iter().all(|field| field.default.is_none() && !field.keyword_only);
+                fixed.then(|| all.len().checked_sub(args.len() - 1)).flatten()
+            }
+            Static::Member(module, name) if module == "datetime" && name == "date" => {
+                3usize.checked_sub(args.len() - 1)
+            }
+            _ => None,
+        }
+    }
+
     fn call_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Lowered<Thing> {
+        let star = self.star.take();
+        self.star = self.wanted_of_star(known, call);
+        let lowered = self.call_of_known(known, call);
+        self.star = star;
+        lowered
+    }
+
+    fn call_of_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Lowered<Thing> {
         match known {
             Static::Class(class) => self.call_class(*class, call).map(Thing::Val),
             Static::Builtin(name) => self.call_builtin(name, call).map(Thing::Val),
@@ -149,10 +215,20 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn call_arguments(&mut self, call: &'p ast::ExprCall) -> Lowered<CallArguments> {
         let mut arguments = CallArguments::default();
         let mut failed = false;
+        let wanted = self.star.take();
         for arg in &*call.arguments.args {
             match arg {
                 Expr::Starred(starred) => {
-                    let val = self.expr(&starred.value)?;
+                    let val = match (self.iterable_thing(&starred.value)?, wanted) {
+                        (Err(val), _) if matches!(val.ty(), Type::Tuple(_)) => val,
+                        (source, Some(wanted)) => {
+                            let items = self.star_items(source, wanted, starred)?;
+                            arguments.positional.extend(items.into_iter().map(Thing::Val));
+                            continue;
+                        }
+                        (Err(val), None) => val,
+                        (Ok(_), None) => self.none(),
+                    };
                     let Type::Tuple(_) = val.ty() else {
                         return self.fail_at(
                             starred,
@@ -190,6 +266,36 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             arguments.keywords.extend(thing.map(|thing| (name.to_string(), thing)));
         }
         if failed { Err(Stop::Failed) } else { Ok(arguments) }
+    }
+
+    /// The items of what stands behind `*` where the function called takes so many.
+    fn star_items(
+        &mut self,
+        source: Result<Source<'p>, Val>,
+        wanted: usize,
+        starred: &'p ast::ExprStarred,
+    ) -> Lowered<Vec<Val>> {
+        self.at(starred);
+        let list = match source {
+            Err(val) if matches!(val.ty(), Type::List(_)) => val,
+            Err(val) => {
+                let source = self.source_of(&val)?;
+                self.collect_list(source, starred.start().to_u32())?
+            }
+            Ok(source) => self.collect_list(source, starred.start().to_u32())?,
+        };
+        self.at(starred);
+        let length = self.length(&list)?;
+        let count = self.int(wanted as i64);
+        let fits = self.prim(ir::Prim::IntEq, &[&length, &count]);
+        let message = format!("this call takes {wanted} arguments from what stands behind `*`");
+        self.require(&fits, ir::ExcKind::TypeError, &message)?;
+        let mut items = Vec::new();
+        for index in 0..wanted {
+            let index = self.int(index as i64);
+            items.push(self.load(&list, &Index::Item(index))?);
+        }
+        Ok(items)
     }
 
     /// Puts arguments in the order of the parameters; `None` where the default is meant.
@@ -294,18 +400,24 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// A `dict` display of values of one type is a dict for the function that it is passed to.
     fn pass_dicts(&mut self, matched: &mut [Option<Thing>]) -> Lowered<()> {
         for thing in matched.iter_mut() {
-            let Some(Thing::Val(val)) = thing else { continue };
-            let Type::Record(row) = val.ty() else { continue };
-            if row.kind != ir::RecordKind::Dict || val.shape.origin.sites.is_empty() {
-                continue;
-            }
-            let val = val.clone();
-            let element = crate::shape::row_element(&val.shape, &mut self.sites);
-            if !matches!(element.field(1).ty, Type::Union(_)) {
-                *thing = Some(Thing::Val(self.demand_dict(&val)?));
+            if let Some(Thing::Val(val)) = thing {
+                *thing = Some(Thing::Val(self.dict_of_one_type(&val.clone())?));
             }
         }
         Ok(())
+    }
+
+    /// A `dict` display of values of one type as a dict; any other value as it is.
+    pub fn dict_of_one_type(&mut self, val: &Val) -> Lowered<Val> {
+        match val.ty() {
+            Type::Record(row) if row.kind == ir::RecordKind::Dict && !val.shape.origin.sites.is_empty() => {}
+            _ => return Ok(val.clone()),
+        }
+        let element = crate::shape::row_element(&val.shape, &mut self.sites);
+        if matches!(element.field(1).ty, Type::Union(_)) {
+            return Ok(val.clone());
+        }
+        self.demand_dict(val)
     }
 
     /// A function or lambda inside this one.
@@ -332,6 +444,25 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// A call of a function of the program, or of one inside this function.
     pub fn call_function(&mut self, callable: Callable, arguments: CallArguments) -> Lowered<Val> {
+        self.call_with(callable, arguments, None)
+    }
+
+    /// A call of a function inside another that was kept with the variables it reads.
+    pub fn call_closure(
+        &mut self,
+        callable: Callable,
+        arguments: CallArguments,
+        kept: Vec<(String, Thing)>,
+    ) -> Lowered<Val> {
+        self.call_with(callable, arguments, Some(kept))
+    }
+
+    fn call_with(
+        &mut self,
+        callable: Callable,
+        arguments: CallArguments,
+        kept: Option<Vec<(String, Thing)>>,
+    ) -> Lowered<Val> {
         let Some(source) = self.compiler.source(callable) else {
             return self.fail("source-not-found", "the source of this function was not found", None);
         };
@@ -383,8 +514,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.captured(id, true, &mut captured)?;
             }
         }
-        if let Callable::Closure(id) = callable {
-            self.captured(id, false, &mut captured)?;
+        match (kept, callable) {
+            (Some(kept), _) => {
+                for (name, thing) in kept {
+                    captured.names.push(name);
+                    captured.things.push(thing);
+                }
+            }
+            (None, Callable::Closure(id)) => self.captured(id, false, &mut captured)?,
+            (None, Callable::Program(_) | Callable::Method(..)) => {}
         }
         things.extend(captured.things);
         if let Some(memo) = self.memo_of(callable) {
@@ -433,6 +571,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             other => Ok(other),
         }
+    }
+
+    /// The variables that a function inside this one reads, their names there, and whether one may be assigned again.
+    pub fn variables_around(&mut self, id: usize) -> Lowered<(Vec<Thing>, Vec<String>, bool)> {
+        let mut captured = Captured::default();
+        self.captured(id, false, &mut captured)?;
+        Ok((captured.things, captured.names, captured.rebound))
     }
 
     /// The variables that a function inside this one reads, as further arguments. Where that function is itself an argument
@@ -701,10 +846,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn value_of(&mut self, thing: Thing) -> Lowered<Val> {
         match thing {
             Thing::Val(val) => Ok(val),
-            Thing::Static(known) => {
-                let message = format!("{} is not a value that compiled code can hold", describe(&known));
-                self.fail("not-a-value", message, None)
-            }
+            Thing::Static(known) => self.function_value(known),
         }
     }
 

@@ -86,7 +86,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `Class(arguments)`.
     pub fn construct(&mut self, number: usize, arguments: CallArguments) -> Lowered<Val> {
         let class = self.class(number)?;
+        if let Some(method) = class.abstract_method() {
+            let name = method.name;
+            return self.clash(format!("Can't instantiate abstract class {} with abstract method {name}", class.name));
+        }
         match class.kind {
+            ClassKind::Exception(kind) if !class.methods.is_empty() => {
+                self.construct_exception(&class, kind, arguments)
+            }
             ClassKind::Exception(kind) => {
                 let vals = self.plain_arguments(&class.name, arguments)?;
                 self.new_exception(kind, &vals)
@@ -282,7 +289,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     ) -> Lowered<Val> {
         let Some((index, method)) = class.method(name) else { return Err(Stop::Failed) };
         match method.kind {
-            MethodKind::Plain | MethodKind::Property => arguments.positional.insert(0, Thing::Val(object.clone())),
+            MethodKind::Plain | MethodKind::Property | MethodKind::Setter => {
+                arguments.positional.insert(0, Thing::Val(object.clone()))
+            }
             MethodKind::Class => arguments.positional.insert(0, Thing::Static(Static::Class(class.number))),
             MethodKind::Static => {}
         }
@@ -402,6 +411,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some(val) = self.special_with(left, own, std::slice::from_ref(right))? {
             return Ok(Some(val));
         }
+        if let Some(val) = self.total_ordering(op, left, right)? {
+            return Ok(Some(val));
+        }
         if let Some(val) = self.special_with(right, reflected, std::slice::from_ref(left))? {
             return Ok(Some(val));
         }
@@ -443,6 +455,41 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// A comparison that `functools.total_ordering` makes of another one and `==`.
+    fn total_ordering(&mut self, op: CmpOp, left: &Val, right: &Val) -> Lowered<Option<Val>> {
+        let Some(class) = self.class_of(left).filter(|class| class.is_ordered) else { return Ok(None) };
+        // The first that the class has, as `total_ordering` takes them.
+        let roots = [(CmpOp::Lt, "__lt__"), (CmpOp::LtE, "__le__"), (CmpOp::Gt, "__gt__"), (CmpOp::GtE, "__ge__")];
+        let Some((root, _)) = roots.into_iter().find(|(_, name)| class.method(name).is_some()) else { return Ok(None) };
+        // Whether the result is the root's or its opposite, and how equality changes it.
+        let (negated, with_equal) = match (root, op) {
+            (CmpOp::Lt, CmpOp::Gt) | (CmpOp::Gt, CmpOp::Lt) => (true, Some(false)),
+            (CmpOp::Lt, CmpOp::LtE) | (CmpOp::Gt, CmpOp::GtE) => (false, Some(true)),
+            (CmpOp::Lt, CmpOp::GtE) | (CmpOp::Gt, CmpOp::LtE) => (true, None),
+            (CmpOp::LtE, CmpOp::GtE) | (CmpOp::GtE, CmpOp::LtE) => (true, Some(true)),
+            (CmpOp::LtE, CmpOp::Lt) | (CmpOp::GtE, CmpOp::Gt) => (false, Some(false)),
+            (CmpOp::LtE, CmpOp::Gt) | (CmpOp::GtE, CmpOp::Lt) => (true, None),
+            _ => return Ok(None),
+        };
+        let found = self.compare(root, left, right)?;
+        let found = self.each_variant(&found, &mut |lowerer, val| lowerer.truth(&val))?;
+        let found = if negated { self.not(&found) } else { found };
+        let Some(with_equal) = with_equal else { return Ok(Some(found)) };
+        let equal = self.compare(CmpOp::Eq, left, right)?;
+        let equal = self.each_variant(&equal, &mut |lowerer, val| lowerer.truth(&val))?;
+        // `x < y or x == y`; `x < y and x != y`.
+        Ok(Some(match with_equal {
+            true => {
+                let yes = self.bool(true);
+                self.select(&found, &yes, &equal)
+            }
+            false => {
+                let (differs, no) = (self.not(&equal), self.bool(false));
+                self.select(&found, &differs, &no)
+            }
+        }))
     }
 
     fn compare_as_tuples(&mut self, op: CmpOp, left: &Val, right: &Val) -> Lowered<Val> {

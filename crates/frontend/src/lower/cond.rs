@@ -66,6 +66,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let here: Vec<Edge> = self.detach().into_iter().collect();
             return Ok(if known { (here, Vec::new()) } else { (Vec::new(), here) });
         }
+        if let Some(edges) = self.exact_class_condition(op, &compare.left, right_expr)? {
+            return Ok(edges);
+        }
         let left = self.expr(&compare.left)?;
         let right = self.expr(right_expr)?;
         self.at(compare);
@@ -113,6 +116,54 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let path = self.path_of(subject);
         let sides = self.split(&val, path.as_ref(), &mut |lowerer, val| lowerer.is_instance(val, &classes))?;
         Ok(Some(edges_of(sides)))
+    }
+
+    /// `type(x) is C`, `type(x) == C` and `type(x) in (C, D)` as a condition; `None` when the comparison is another.
+    pub fn exact_class_condition(
+        &mut self,
+        op: ast::CmpOp,
+        left: &'p Expr,
+        right: &'p Expr,
+    ) -> Lowered<Option<(Vec<Edge>, Vec<Edge>)>> {
+        let Some(subject) = self.subject_of_type(left) else { return Ok(None) };
+        let is_one = matches!(op, ast::CmpOp::Is | ast::CmpOp::Eq | ast::CmpOp::In);
+        let is_many = matches!(op, ast::CmpOp::In | ast::CmpOp::NotIn);
+        if !is_one && !is_many && !matches!(op, ast::CmpOp::IsNot | ast::CmpOp::NotEq) {
+            return Ok(None);
+        }
+        let named: Vec<&'p Expr> = match right {
+            Expr::Tuple(tuple) if is_many => tuple.elts.iter().collect(),
+            Expr::List(list) if is_many => list.elts.iter().collect(),
+            Expr::Set(set) if is_many => set.elts.iter().collect(),
+            other => vec![other],
+        };
+        let names_a_class = |expr: &&'p Expr| {
+            matches!(expr, Expr::Name(_) | Expr::Attribute(_)) || (!is_many && self.subject_of_type(expr).is_some())
+        };
+        if !named.iter().all(names_a_class) || (is_many && named.as_slice() == [right]) {
+            return Ok(None);
+        }
+        let val = self.expr(subject)?;
+        if let Some(other) = self.subject_of_type(right) {
+            let other = self.expr(other)?;
+            self.at_place(self.place_of(left));
+            let same = self.dispatch(&[val, other], &mut |lowerer, vals| match vals {
+                [a, b] => lowerer.have_one_class(a, b),
+                _ => Err(Stop::Failed),
+            })?;
+            let (holds, fails) = self.split(&same, None, &mut |lowerer, val| lowerer.truth(val))?;
+            let edges = edges_of((holds, fails));
+            return Ok(Some(if is_one { edges } else { (edges.1, edges.0) }));
+        }
+        let mut classes = Vec::new();
+        for class in named {
+            classes.extend(self.class_list(class)?);
+        }
+        self.at_place(self.place_of(left));
+        let path = self.path_of(subject);
+        let sides = self.split(&val, path.as_ref(), &mut |lowerer, val| lowerer.is_exactly(val, &classes))?;
+        let (holds, fails) = edges_of(sides);
+        Ok(Some(if is_one { (holds, fails) } else { (fails, holds) }))
     }
 
     /// Splits control flow by a test of each variant of the value. When the value is a variable (or a field of one), it

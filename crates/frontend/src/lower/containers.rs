@@ -3,6 +3,7 @@
 
 use ir::{ContainerOp, Op, RecordKind, Type};
 
+use super::function_values::may_be_function;
 use super::iterate::{Body, Source};
 use super::{Lowered, Lowerer, Val};
 use crate::classes::ClassKind;
@@ -60,6 +61,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let joined = join(&known, element, &mut self.sites);
         if joined.ty != known.ty {
+            let wider = with_element(container.ty(), joined.ty.clone());
+            self.compiler.too_narrow.push((container.ty().clone(), wider));
             let kind = python_name(container.ty());
             return self.fail(
                 "type-mismatch",
@@ -125,6 +128,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match ty {
             Type::Array { .. } | Type::Exception | Type::Np(_) => false,
             Type::Tuple(items) | Type::Union(items) => items.iter().all(|item| self.is_whole(item)),
+            Type::Record(_) if may_be_function(ty) => false,
             Type::Record(record) => {
                 record.fields.iter().all(|(_, ty)| self.is_whole(ty))
                     && (!matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass)

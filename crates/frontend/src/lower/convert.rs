@@ -4,7 +4,7 @@
 use ir::{Const, ContainerOp, ExcKind, Op, Prim, Type, Value};
 
 use super::{Edge, Lowered, Lowerer, Stop, Val};
-use crate::shape::Shape;
+use crate::shape::{Shape, annotation_text};
 
 impl Lowerer<'_, '_> {
     /// The value as the target shape, which holds it: the result of a [`crate::shape::join`] with this value's shape.
@@ -24,7 +24,7 @@ impl Lowerer<'_, '_> {
             }
             (Type::Union(_), _) => return self.coerce_union(val, target),
             (ty, Type::Union(wanted)) => {
-                let Some(index) = variant_for(ty, wanted) else { return self.misfit(target) };
+                let Some(index) = variant_for(ty, wanted) else { return self.misfit(val, target) };
                 let variant = target.variant(index);
                 let val = self.coerce(val, &variant)?;
                 self.emit(Op::Widen, &[&val], target.clone())
@@ -48,15 +48,17 @@ impl Lowerer<'_, '_> {
             (Type::Record(from), Type::Record(to)) if from.fields.len() == to.fields.len() => {
                 self.coerce_fields(val, target)?
             }
-            _ => return self.misfit(target),
+            _ => return self.misfit(val, target),
         };
         Ok(Val { shape: target.clone(), ..converted })
     }
 
     /// A value that does not fit. Only happens while the element type of a list is still being found, before the
     /// function is lowered again: what is emitted is thrown away.
-    fn misfit(&mut self, target: &Shape) -> Lowered<Val> {
+    fn misfit(&mut self, val: &Val, target: &Shape) -> Lowered<Val> {
         self.misfits += 1;
+        let (found, wanted) = (annotation_text(val.ty()), annotation_text(&target.ty));
+        self.misfit_seen = Some((self.place, format!("this is a `{found}`, where the others are `{wanted}`")));
         let id = self.stand_in(&target.ty);
         Ok(Val::new(id, target.clone()))
     }

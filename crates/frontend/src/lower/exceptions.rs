@@ -1,12 +1,21 @@
 //! Raising: `raise` and `assert`, and which class an expression names.
 
-use ir::{ExcClass, ExcKind, Type};
+use std::rc::Rc;
+
+use ir::{ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
 
 use super::builtins::ClassRef;
+use super::call::CallArguments;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
-use crate::classes::ClassKind;
+use crate::classes::{Class, ClassKind, MESSAGE};
 use crate::parse::ast::{self, Expr};
+use crate::shape::python_name;
+use crate::specialise::Callable;
+
+/// The class of an exception as a value: all that is known of it is its name.
+pub const CLASS_OF_EXCEPTION: &str = "type#exception";
+const TRACEBACK: &str = "traceback";
 
 impl<'p> Lowerer<'_, 'p> {
     pub fn raise_stmt(&mut self, raise: &'p ast::StmtRaise) -> Lowered<()> {
@@ -27,6 +36,16 @@ impl<'p> Lowerer<'_, 'p> {
         let Some(kind) = self.exception_class(class)? else {
             return self.not_an_exception(class);
         };
+        if let Thing::Static(Static::Class(number)) = self.thing(class)?
+            && !self.class(number)?.methods.is_empty()
+        {
+            let made = match &**exc {
+                Expr::Call(call) => self.call_class(number, call)?,
+                _ => self.construct(number, CallArguments::default())?,
+            };
+            self.cause(raise)?;
+            return self.raise_val(raise, &made);
+        }
         let mut vals = Vec::new();
         for argument in arguments.into_iter().flatten() {
             vals.push(self.expr(argument)?);
@@ -37,6 +56,67 @@ impl<'p> Lowerer<'_, 'p> {
         self.at(raise);
         self.raise_with(kind, message.as_ref());
         Ok(())
+    }
+
+    /// An instance of an exception class with methods of its own. While `__init__` runs it is an object like any other; what
+    /// comes out is an exception, of which its class and its text are known and nothing else.
+    pub fn construct_exception(
+        &mut self,
+        class: &Rc<Class<'p>>,
+        kind: ExcClass,
+        mut arguments: CallArguments,
+    ) -> Lowered<Val> {
+        let made = self.new_object(class, None)?;
+        let init = class.method("__init__").map(|(index, method)| (index, calls_super_init(method.node)));
+        if init.is_none_or(|(_, says_text)| !says_text) {
+            // What `BaseException.__new__` does: the arguments are the text, unless `__init__` hands on others.
+            let vals = self.plain_arguments(&class.name, arguments.clone())?;
+            self.set_exception_text(&made, kind, &vals)?;
+        }
+        if let Some((index, _)) = init {
+            arguments.positional.insert(0, Thing::Val(made.clone()));
+            self.call_function(Callable::Method(class.number, index), arguments)?;
+        }
+        let text = match self.special(&made, "__str__")? {
+            Some(text) if *text.ty() == Type::Str => text,
+            Some(text) => {
+                let message = format!("__str__ returned non-string (type {})", python_name(text.ty()));
+                return self.clash(message);
+            }
+            None => self.exception_text(&made)?,
+        };
+        Ok(self.emit(Op::ExceptionNew(kind), &[&text], Type::Exception))
+    }
+
+    /// `Exception.__init__(self, ...)`.
+    pub fn call_exception_init(&mut self, kind: ExcKind, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let arguments = self.call_arguments(call)?;
+        self.at_call(call);
+        let vals = self.plain_arguments("__init__", arguments)?;
+        match vals.split_first() {
+            Some((own, vals)) if matches!(own.ty(), Type::Object(_)) => {
+                self.set_exception_text(own, kind.into(), vals)?;
+                Ok(self.none())
+            }
+            _ => self.fail("unsupported-function", "`__init__` can only be called in a method here", None),
+        }
+    }
+
+    /// The text of an exception that is being made.
+    pub fn exception_text(&mut self, made: &Val) -> Lowered<Val> {
+        match self.get_field(made, MESSAGE)? {
+            Some(text) => Ok(text),
+            None => Ok(self.str("")),
+        }
+    }
+
+    /// What `super().__init__(...)` does for an exception that is being made.
+    pub fn set_exception_text(&mut self, made: &Val, kind: ExcClass, vals: &[Val]) -> Lowered<()> {
+        let text = match self.exception_message(kind, vals)? {
+            Some(text) => text,
+            None => self.str(""),
+        };
+        self.store_field(made, MESSAGE, &text)
     }
 
     /// What `str(e)` gives of an exception made with these arguments.
@@ -141,15 +221,7 @@ impl<'p> Lowerer<'_, 'p> {
             Static::Class(number) => {
                 let class = self.class(*number)?;
                 match class.kind {
-                    ClassKind::Exception(kind) => match class.methods.first() {
-                        None => Some(kind),
-                        Some(method) => {
-                            let message = format!("`{}` has methods, which cannot be compiled yet", class.name);
-                            let help = Some("give the message where the exception is raised".to_owned());
-                            let _ = method;
-                            return self.fail("unsupported-exception", message, help);
-                        }
-                    },
+                    ClassKind::Exception(kind) => Some(kind),
                     _ => None,
                 }
             }
@@ -166,6 +238,14 @@ impl<'p> Lowerer<'_, 'p> {
                 _ => None,
             },
         }
+    }
+
+    /// `e.__class__` or `e.__traceback__`: what the `__exit__` of a context manager is told.
+    pub fn part_of_exception(&mut self, exception: &Val, name: &str) -> Val {
+        let class = if name == "__class__" { CLASS_OF_EXCEPTION } else { TRACEBACK };
+        let fields = vec![("exception".to_owned(), Type::Exception)];
+        let record = RecordType { kind: RecordKind::Library, name: class.to_owned(), fields };
+        self.aggregate(Type::Record(record.into()), std::slice::from_ref(exception))
     }
 
     pub fn assert_stmt(&mut self, assert: &'p ast::StmtAssert) -> Lowered<()> {
@@ -196,4 +276,22 @@ impl<'p> Lowerer<'_, 'p> {
         }
         name
     }
+}
+
+/// Whether an `__init__` hands on what the text is made of.
+fn calls_super_init(def: &ast::StmtFunctionDef) -> bool {
+    struct Finder(bool);
+    impl<'a> ast::visitor::Visitor<'a> for Finder {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            if let Expr::Call(call) = expr
+                && let Expr::Attribute(attribute) = &*call.func
+            {
+                self.0 |= attribute.attr.as_str() == "__init__";
+            }
+            ast::visitor::walk_expr(self, expr);
+        }
+    }
+    let mut finder = Finder(false);
+    ast::visitor::Visitor::visit_body(&mut finder, &def.body);
+    finder.0
 }

@@ -26,8 +26,8 @@ impl<'p> Lowerer<'_, 'p> {
         match self.thing(expr)? {
             Thing::Val(val) => Ok(val),
             Thing::Static(known) => {
-                let message = format!("{} is not a value that compiled code can hold", describe(&known));
-                self.fail_at(expr, "not-a-value", message, Some("call it, or use one of its members".to_owned()))
+                self.at(expr);
+                self.function_value(known)
             }
         }
     }
@@ -290,6 +290,7 @@ impl<'p> Lowerer<'_, 'p> {
             Binding::Capture(index) => Thing::Val(self.capture(*index)?),
             Binding::Constant(value) => Thing::Val(self.literal(value.clone())),
             Binding::Tuple(items) => Thing::Val(self.constant_tuple(id, items)?),
+            Binding::Table(items) => Thing::Val(self.function_table(id, items)?),
             Binding::Pattern(text, flags) => Thing::Static(Static::Pattern(text.clone(), *flags)),
             Binding::Module(module) => Thing::Static(Static::Module(module.clone())),
             Binding::Member(module, member) => {
@@ -350,12 +351,15 @@ impl<'p> Lowerer<'_, 'p> {
                 self.join(statics.into_iter().map(|(edge, _)| edge).collect(), None)?;
                 Ok(Thing::Static(known))
             }
-            _ => self.fail_at(
-                cond,
-                "not-a-value",
-                "which function this is must be known when the program is compiled",
-                None,
-            ),
+            _ => {
+                for (edge, known) in statics {
+                    self.attach(edge);
+                    let val = self.function_value(known)?;
+                    edges.extend(self.detach().map(|edge| (edge, val)));
+                }
+                self.at(cond);
+                self.join_values(edges).map(Thing::Val)
+            }
         }
     }
 
@@ -387,6 +391,11 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// A comparison, chained or not.
     fn compare_expr(&mut self, compare: &'p ast::ExprCompare) -> Lowered<Val> {
+        if let ([op], [right]) = (&*compare.ops, &*compare.comparators)
+            && let Some((holds, fails)) = self.exact_class_condition(*op, &compare.left, right)?
+        {
+            return self.truth_of_edges(holds, fails);
+        }
         let mut left = match (self.node(&compare.left)?, &*compare.ops, &*compare.comparators) {
             (left, [op], [right]) if left.array().is_some() && !is_test(*op) => {
                 let left = if may_write(right) { Node::Val(self.force(left)?) } else { left };
@@ -475,7 +484,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// The `x` of `type(x)`.
-    fn subject_of_type(&self, expr: &'p Expr) -> Option<&'p Expr> {
+    pub fn subject_of_type(&self, expr: &'p Expr) -> Option<&'p Expr> {
         match expr {
             Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
                 (Expr::Name(name), [subject]) if name.id.as_str() == "type" && self.is_builtin("type") => Some(subject),
@@ -505,6 +514,12 @@ impl<'p> Lowerer<'_, 'p> {
             };
         }
         match (val.ty().clone(), name) {
+            (Type::Exception, "__class__" | "__traceback__") => Ok(self.part_of_exception(val, name)),
+            (Type::Exception, _) => self.fail(
+                "unsupported-attribute",
+                format!("`{name}` of an exception cannot be read in compiled code"),
+                Some("only its class and its text are known where it is caught".to_owned()),
+            ),
             (Type::Record(record), _) if record.kind == ir::RecordKind::Library => self.library_attribute(val, name),
             (Type::Record(record), _) if record.kind != ir::RecordKind::Dict => match record.index_of(name) {
                 Some(index) => Ok(self.field(val, index)),

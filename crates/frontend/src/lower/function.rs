@@ -16,7 +16,7 @@ use crate::shape::{
     Merge, Origin, Shape, Sites, annotation_text, element_type, is_too_large, join, join_with, known_element,
     with_element, without_empty,
 };
-use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names};
+use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names, parameter_list};
 
 /// The arguments with sites for the containers among them: what the function puts into one is found as for those it makes
 /// itself. What the caller of the whole program hands over is what it is, unless it is empty.
@@ -95,6 +95,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 lowerer.set_slot(slot, var);
             }
         }
+        for parameter in parameter_list(source.parameters()) {
+            if let Some(slot) = lowerer.names.slot(parameter.name().as_str())
+                && let Some(Var::Bound(val)) = lowerer.env().map(|env| env.var(slot))
+            {
+                lowerer.note_origin(slot, source.parsed.place(&parameter.parameter), val.ty());
+            }
+        }
         lowerer.make_cells();
         lowerer.read_captures();
         lowerer
@@ -139,8 +146,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return;
         }
         if self.misfits > 0 {
-            let message = "the types of a list in this function cannot be told";
-            self.report("too-many-types", message.to_owned(), source.place(), None);
+            let help = Some("annotate the list, or keep values of one type in it".to_owned());
+            self.diagnostics.push(Diagnostic {
+                code: "too-many-types",
+                message: "the types of a list in this function cannot be told".to_owned(),
+                place: source.place(),
+                labels: self.misfit_seen.take().into_iter().collect(),
+                help,
+            });
         } else if is_beyond_limits(self.builder.func()) {
             let help = Some("split it into several functions".to_owned());
             self.report("too-complex", "this function is too large to be compiled".to_owned(), source.place(), help);

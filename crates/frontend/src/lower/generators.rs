@@ -140,6 +140,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn iterator(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if lowerer.compiler.generator_of(ty).is_some() => Ok(val),
+            Type::Object(_) | Type::Record(_)
+                if lowerer.class_of(&val).is_some_and(|class| class.method("__iter__").is_some()) =>
+            {
+                match lowerer.special(&val, "__iter__")? {
+                    Some(iterator) => Ok(iterator),
+                    None => Err(Stop::Failed),
+                }
+            }
             _ => {
                 let arguments = CallArguments { positional: vec![Thing::Val(val)], keywords: Vec::new() };
                 lowerer.call_prelude("_iterate", arguments)
@@ -173,6 +181,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let place = self.place;
         self.each_variant(iterator, &mut |lowerer, iterator| {
+            if lowerer.class_of(&iterator).is_some_and(|class| class.method("__next__").is_some()) {
+                return match default {
+                    Some(default) => lowerer.call_library("builtins", "_next_or", &[iterator, default.clone()]),
+                    None => match lowerer.special(&iterator, "__next__")? {
+                        Some(item) => Ok(item),
+                        None => Err(Stop::Failed),
+                    },
+                };
+            }
             if lowerer.compiler.generator_of(iterator.ty()).is_none() {
                 let message = format!("'{}' object is not an iterator", python_name(iterator.ty()));
                 return lowerer.clash(message);

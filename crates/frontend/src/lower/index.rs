@@ -287,6 +287,11 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn delete_item(&mut self, object: &Val, index: &Index) -> Lowered<()> {
         let index = index.clone();
         self.each_variant(object, &mut |lowerer, object| {
+            if let Index::Item(key) = &index
+                && lowerer.special_with(&object, "__delitem__", std::slice::from_ref(key))?.is_some()
+            {
+                return Ok(lowerer.none());
+            }
             match object.ty() {
                 Type::List(_) => lowerer.delete_from_list(&object, &index)?,
                 Type::Dict(..) => {

@@ -7,6 +7,7 @@ use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 use super::collections::is_collection;
 use super::dicts::{View, view_of};
 use super::expr::non_negative_int;
+use super::function_values::may_be_function;
 use super::number::is_integer;
 use super::regex::Strided;
 use super::statics::Function;
@@ -289,6 +290,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         match self.thing(expr)? {
             Thing::Static(known) => Ok(Function::Static(known)),
+            Thing::Val(val) if may_be_function(val.ty()) || self.class_of(&val).is_some() => Ok(Function::Value(val)),
             Thing::Val(val) => {
                 let message = format!("'{}' object is not callable", python_name(val.ty()));
                 self.at(expr);
@@ -337,14 +339,30 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// A value as something to iterate over.
+    /// What an `__iter__` gave: an iterator, whose `__iter__` is not asked again.
+    fn source_of_iterator(&mut self, iterator: &Val) -> Lowered<Source<'p>> {
+        match self.class_of(iterator) {
+            Some(class) if class.method("__next__").is_some() => {
+                let items = self.call_library("builtins", "_iterate_by_next", std::slice::from_ref(iterator))?;
+                Ok(Source::Iterator(items))
+            }
+            Some(class) => self.clash(format!("iter() returned non-iterator of type '{}'", class.name)),
+            None if self.compiler.generator_of(iterator.ty()).is_some() => self.source_of(iterator),
+            None if iterator.is_union() => {
+                self.fail("too-many-types", "this `__iter__` may give one of several kinds of iterator", None)
+            }
+            None => self.clash(format!("iter() returned non-iterator of type '{}'", python_name(iterator.ty()))),
+        }
+    }
+
     pub fn source_of(&mut self, val: &Val) -> Lowered<Source<'p>> {
         if let Some(class) = self.class_of(val) {
             if let Some(iterator) = self.special(val, "__iter__")? {
-                return self.source_of(&iterator);
+                return self.source_of_iterator(&iterator);
             }
             if class.method("__getitem__").is_some() {
-                let message = format!("`{}` cannot be iterated over in compiled code", class.name);
-                return self.fail("unsupported-operation", message, Some("give it an `__iter__`".to_owned()));
+                let items = self.call_library("builtins", "_iterate_by_index", std::slice::from_ref(val))?;
+                return Ok(Source::Iterator(items));
             }
         }
         let val = self.each_variant(val, &mut |lowerer, val| match val.ty() {

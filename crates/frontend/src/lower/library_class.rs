@@ -3,7 +3,10 @@
 use ir::Type;
 
 use crate::parse::ast::CmpOp;
+use crate::shape::python_name;
 
+use super::exceptions::CLASS_OF_EXCEPTION;
+use super::function_values::may_be_function;
 use super::{Lowered, Lowerer, Stop, Val, datetime, regex};
 
 /// The class of such a value, by its full name.
@@ -20,7 +23,12 @@ impl Lowerer<'_, '_> {
         match class_of(val.ty()) {
             Some(regex::MATCH) if name == "string" => Ok(self.field(val, 0)),
             Some(class) if datetime::is_class(class) => self.datetime_attribute(val, name),
-            Some(class) => {
+            Some(CLASS_OF_EXCEPTION) if name == "__name__" => {
+                let exception = self.field(val, 0);
+                Ok(self.exception_name(&exception))
+            }
+            Some(_) => {
+                let class = python_name(val.ty());
                 let message = format!("`{name}` of `{class}` cannot be compiled");
                 self.fail("unsupported-attribute", message, None)
             }
@@ -47,10 +55,10 @@ impl Lowerer<'_, '_> {
             return Ok(equal);
         }
         let (a, b) = (class_of(left.ty()), class_of(right.ty()));
-        if a != b {
+        if a != b && !(may_be_function(left.ty()) && may_be_function(right.ty())) {
             return Ok(self.bool(false));
         }
-        let class = a.unwrap_or_default().to_owned();
+        let class = python_name(left.ty());
         self.fail("unsupported-operation", format!("a `{class}` cannot be compared in compiled code"), None)
     }
 

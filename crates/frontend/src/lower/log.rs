@@ -3,8 +3,11 @@
 use ir::{ContainerOp, Op, Prim, Type};
 
 use super::call::CallArguments;
-use super::{Lowered, Lowerer, Thing, Val};
-use crate::parse::ast;
+use super::iterate::Source;
+use super::statics::Function;
+use super::{Lowered, Lowerer, Static, Thing, Val};
+use crate::parse::ast::{self, Expr, Ranged};
+use crate::shape::Shape;
 
 /// The functions of `logging` with their levels.
 const LEVELS: &[(&str, i64)] = &[("debug", 10), ("info", 20), ("warning", 30), ("error", 40), ("critical", 50)];
@@ -17,7 +20,14 @@ pub fn level_of(name: &str) -> Option<i64> {
 impl<'p> Lowerer<'_, 'p> {
     /// `print(values, sep=, end=)`: the text goes to the log.
     pub fn print(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
-        let arguments = self.call_arguments(call)?;
+        let spread = match call.arguments.args.iter().any(Expr::is_starred_expr) {
+            true => Some(self.texts_of(call)?),
+            false => None,
+        };
+        let arguments = match &spread {
+            Some(_) => CallArguments { positional: Vec::new(), keywords: self.keyword_things(call)? },
+            None => self.call_arguments(call)?,
+        };
         self.at_call(call);
         let (mut separator, mut end) = (self.str(" "), self.str("\n"));
         for (keyword, thing) in arguments.keywords {
@@ -39,7 +49,10 @@ impl<'p> Lowerer<'_, 'p> {
                 }
             }
         }
-        let mut text = self.str("");
+        let mut text = match &spread {
+            Some(texts) => self.join_texts(&separator, texts)?,
+            None => self.str(""),
+        };
         for (position, thing) in arguments.positional.into_iter().enumerate() {
             if position > 0 {
                 text = self.prim(Prim::StrConcat, &[&text, &separator]);
@@ -50,6 +63,40 @@ impl<'p> Lowerer<'_, 'p> {
         }
         let text = self.prim(Prim::StrConcat, &[&text, &end]);
         Ok(self.write_log(0, &text))
+    }
+
+    /// The texts of the arguments of a call with a `*` among them, as a list.
+    fn texts_of(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let key = call.start().to_u32();
+        let texts = self.new_list(&[], Some(Shape::from(Type::Str)), key)?;
+        for arg in &*call.arguments.args {
+            match arg {
+                Expr::Starred(starred) => {
+                    let source = self.iterable(&starred.value)?;
+                    self.at(starred);
+                    let as_text = Function::Static(Static::Builtin("str"));
+                    let more = self.collect_list(Source::Map(as_text, vec![source]), starred.start().to_u32())?;
+                    self.method(&texts, "extend", &[more], &[])?;
+                }
+                other => {
+                    let val = self.expr(other)?;
+                    let text = self.text_of(&val)?;
+                    self.method(&texts, "append", &[text], &[])?;
+                }
+            }
+        }
+        Ok(texts)
+    }
+
+    fn keyword_things(&mut self, call: &'p ast::ExprCall) -> Lowered<Vec<(String, Thing)>> {
+        let mut things = Vec::new();
+        for keyword in &call.arguments.keywords {
+            let Some(name) = &keyword.arg else {
+                return self.fail_at(keyword, "unsupported-argument", "`**` cannot be compiled here", None);
+            };
+            things.push((name.to_string(), self.thing(&keyword.value)?));
+        }
+        Ok(things)
     }
 
     /// `logging.info(message)` and its like: a message without arguments of its own.

@@ -24,6 +24,7 @@ mod flow;
 mod folds;
 mod format;
 mod function;
+mod function_values;
 mod generators;
 mod index;
 mod iterate;
@@ -39,6 +40,7 @@ mod numpy;
 mod numpy_call;
 mod numpy_names;
 mod objects;
+mod origins;
 mod patterns;
 mod regex;
 mod sequence;
@@ -134,10 +136,15 @@ pub struct Lowerer<'c, 'p> {
     pub yields: Option<Yields>,
     /// Conversions that were not possible, see [`convert`].
     pub misfits: usize,
+    /// The last of them, for a message.
+    misfit_seen: Option<(Place, String)>,
     /// The captured values, by their number in the program.
     pub captures: Vec<(usize, Val)>,
     /// Where the current operation stands.
     pub place: Place,
+    /// How many arguments the list behind `*` of the call that is lowered must hold, where that is known.
+    star: Option<usize>,
+    origins: origins::Origins,
     fuel: usize,
     pub exhausted: bool,
 }
@@ -189,8 +196,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             closures_here: Vec::new(),
             yields: None,
             misfits: 0,
+            misfit_seen: None,
             captures: Vec::new(),
             place,
+            star: None,
+            origins: origins::Origins::default(),
             fuel: FUEL,
             exhausted: false,
         }
@@ -246,7 +256,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     pub fn report(&mut self, code: &'static str, message: String, place: Place, help: Option<String>) {
-        let diagnostic = Diagnostic { code, message, place, labels: Vec::new(), help };
+        let diagnostic = Diagnostic { code, message, place, labels: self.origins_of(code, place), help };
         if !self.diagnostics.contains(&diagnostic) {
             self.diagnostics.push(diagnostic);
         }

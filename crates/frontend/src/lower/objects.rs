@@ -7,7 +7,7 @@ use ir::{ContainerOp, ExcKind, Op, Type};
 
 use super::call::CallArguments;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
-use crate::classes::{Class, ClassKind};
+use crate::classes::{Class, ClassKind, MethodKind};
 use crate::nearest::nearest;
 use crate::parse::ast::{self, CmpOp, Expr};
 use crate::shape::{join, python_name};
@@ -198,6 +198,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         })
     }
 
+    /// Stores into a field by name.
+    pub fn store_field(&mut self, object: &Val, name: &str, val: &Val) -> Lowered<()> {
+        match self.object_class(object.ty()).and_then(|class| self.field_index(class, name)) {
+            Some(index) => self.set_field(object, index, val),
+            None => Err(Stop::Failed),
+        }
+    }
+
     fn set_field(&mut self, object: &Val, index: usize, val: &Val) -> Lowered<()> {
         let Some(class) = self.object_class(object.ty()) else { return Err(Stop::Failed) };
         let Some(known) = self.compiler.objects.class(class).cloned() else { return Err(Stop::Failed) };
@@ -226,11 +234,34 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(())
     }
 
+    /// `object.name = val` where the class makes `name` a property; `None` where it does not.
+    fn assign_property(&mut self, object: &Val, name: &str, val: &Val) -> Lowered<Option<Val>> {
+        let Some(class) = self.class_of(object) else { return Ok(None) };
+        if class.method(name).is_none_or(|(_, method)| method.kind != MethodKind::Property) {
+            return Ok(None);
+        }
+        match class.setter(name) {
+            Some(index) => {
+                let positional = vec![Thing::Val(object.clone()), Thing::Val(val.clone())];
+                let arguments = CallArguments { positional, keywords: Vec::new() };
+                self.call_function(Callable::Method(class.number, index), arguments)?;
+                Ok(Some(self.none()))
+            }
+            None => {
+                let message = format!("property '{name}' of '{}' object has no setter", class.name);
+                self.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
+            }
+        }
+    }
+
     /// `object.name = val`.
     pub fn store_attribute(&mut self, object: &Val, attribute: &'p ast::ExprAttribute, val: &Val) -> Lowered<()> {
         let name = attribute.attr.as_str();
-        let val = val.clone();
+        let val = self.dict_of_one_type(val)?;
         self.each_variant(object, &mut |lowerer, object| {
+            if let Some(done) = lowerer.assign_property(&object, name, &val)? {
+                return Ok(done);
+            }
             let Some(class) = lowerer.object_class(object.ty()) else {
                 return match lowerer.class_of(&object) {
                     Some(_) => lowerer.fail_at(
@@ -269,6 +300,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(())
     }
 
+    /// The position of a method that the parents of a class have.
+    fn parent_method(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<usize>> {
+        let Some(parent) = class.parent else { return Ok(None) };
+        Ok(self.class(parent)?.method(name).map(|(index, _)| index))
+    }
+
     /// `super().name(arguments)`; `None` when the call is something else.
     pub fn call_on_super(&mut self, call: &'p ast::ExprCall) -> Lowered<Option<Val>> {
         let Expr::Attribute(attribute) = &*call.func else { return Ok(None) };
@@ -284,6 +321,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut arguments = self.call_arguments(call)?;
         self.at_call(call);
         let name = attribute.attr.as_str();
+        if let (ClassKind::Exception(kind), "__init__" | "__str__") = (class.kind, name)
+            && self.parent_method(&class, name)?.is_none()
+            && let Some(super::Var::Bound(own)) = self.env().map(|env| env.var(0))
+        {
+            if name == "__str__" {
+                return self.exception_text(&own).map(Some);
+            }
+            let vals = self.plain_arguments(name, arguments)?;
+            self.set_exception_text(&own, kind, &vals)?;
+            return Ok(Some(self.none()));
+        }
         let parent = match class.parent {
             Some(parent) => self.class(parent)?,
             // What `object` has.

@@ -37,6 +37,8 @@ pub enum Function {
     Static(Static),
     /// A method of a value, as in `key=counts.get`.
     Method(Val, String),
+    /// A function that is a value.
+    Value(Val),
 }
 
 /// Whether the member makes a function.
@@ -78,6 +80,10 @@ impl Lowerer<'_, '_> {
     pub fn call_passed(&mut self, function: &Function, vals: &[Val]) -> Lowered<Val> {
         match function {
             Function::Static(known) => self.call_static(known, vals),
+            Function::Value(function) => {
+                let positional = vals.iter().cloned().map(Thing::Val).collect();
+                self.call_value(function, &CallArguments { positional, keywords: Vec::new() })
+            }
             Function::Method(object, name) => {
                 self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, vals, &[]))
             }

@@ -1,0 +1,196 @@
+//! Functions as values: one that is returned, kept in a container, or is one of several. Such a value is a record of the
+//! library: its name tells which function it is, its fields are the variables around it that it reads. Calls go to the
+//! functions that the type tells; nothing is called through a pointer.
+
+use ir::{ContainerOp, ExcKind, RecordKind, RecordType, Type};
+
+use super::call::CallArguments;
+use super::expr::describe;
+use super::value::Static;
+use super::{Lowered, Lowerer, Thing, Val, Var};
+use crate::locate::FunctionNode;
+use crate::parse::ast::{self, Expr, visitor::Visitor};
+use crate::program::Binding;
+use crate::shape::python_name;
+use crate::specialise::{Callable, FunctionValue};
+
+/// What tells a table of functions from other containers that are made at the same place.
+const TABLE_SITE: u32 = 1 << 24;
+/// Followed by the number of the [`FunctionValue`].
+const CLASS: &str = "function#";
+
+fn number_of(ty: &Type) -> Option<usize> {
+    match ty {
+        Type::Record(record) if record.kind == RecordKind::Library => record.name.strip_prefix(CLASS)?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Whether the type is that of a function, or of one of several things among which is one.
+pub fn may_be_function(ty: &Type) -> bool {
+    ty.variants().iter().any(|ty| number_of(ty).is_some())
+}
+
+impl<'c, 'p> Lowerer<'c, 'p> {
+    /// The function as a value.
+    pub fn function_value(&mut self, known: Static) -> Lowered<Val> {
+        let is_function = match &known {
+            Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Made(_) => true,
+            Static::Builtin(name) => ExcKind::from_name(name).is_none(),
+            Static::Member(module, _) => module != "numpy",
+            Static::Module(_) | Static::Pattern(..) | Static::Absent | Static::Constant(_) => false,
+        };
+        if !is_function {
+            let message = format!("{} is not a value that compiled code can hold", describe(&known));
+            return self.fail("not-a-value", message, Some("call it, or use one of its members".to_owned()));
+        }
+        let (mut captured, mut vals) = (Vec::new(), Vec::new());
+        if let Static::Closure(id) = known {
+            for (name, thing) in self.kept_variables(id)? {
+                match thing {
+                    Thing::Val(val) => {
+                        captured.push((name, None));
+                        vals.push(val);
+                    }
+                    Thing::Static(known) => captured.push((name, Some(known))),
+                }
+            }
+        }
+        let names = captured.iter().filter(|(_, known)| known.is_none()).map(|(name, _)| name.clone());
+        let fields = names.zip(vals.iter().map(|val| val.ty().clone())).collect();
+        let number = self.compiler.function_value_number(FunctionValue { function: known, captured });
+        let record = RecordType { kind: RecordKind::Library, name: format!("{CLASS}{number}"), fields };
+        Ok(self.aggregate(Type::Record(record.into()), &vals))
+    }
+
+    /// The variables that a function inside this one reads, for good: none may change behind its making.
+    fn kept_variables(&mut self, id: usize) -> Lowered<Vec<(String, Thing)>> {
+        let (things, names, changes) = self.variables_around(id)?;
+        let free: Vec<String> = self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default();
+        let late = free.iter().find(|name| {
+            let slot = self.slot(name);
+            slot.is_some_and(|slot| self.env().is_none_or(|env| matches!(env.var(slot), Var::Unbound)))
+        });
+        if changes || late.is_some() {
+            return self.fail(
+                "unsupported-value",
+                "this function reads a variable that is assigned again, so it cannot be kept",
+                Some("pass the variable to a function that makes this one".to_owned()),
+            );
+        }
+        Ok(names.into_iter().zip(things).collect())
+    }
+
+    /// A call of a value: of each function that it may be.
+    pub fn call_value(&mut self, val: &Val, arguments: &CallArguments) -> Lowered<Val> {
+        self.each_variant(val, &mut |lowerer, val| {
+            if let Some(number) = number_of(val.ty()) {
+                return lowerer.call_function_value(number, &val, arguments.clone());
+            }
+            if lowerer.class_of(&val).is_some()
+                && let Ok(result) = lowerer.method_of_class(&val, "__call__", arguments.clone())?
+            {
+                return Ok(result);
+            }
+            let message = format!("'{}' object is not callable", python_name(val.ty()));
+            lowerer.clash(message)
+        })
+    }
+
+    /// A dict of functions of the module around. It is made anew wherever it is read, so nothing but a look into it is
+    /// allowed: nobody would see it changed.
+    pub fn function_table(&mut self, name: &str, items: &'p [(String, Binding)]) -> Lowered<Val> {
+        let source = self.compiler.callable_of(self.spec).and_then(|callable| self.compiler.source(callable));
+        let is_only_looked_up = match source.map(|source| source.node) {
+            Some(FunctionNode::Def(def)) => only_looked_up(name, |uses| uses.visit_body(&def.body)),
+            Some(FunctionNode::Lambda(lambda)) => only_looked_up(name, |uses| uses.visit_expr(&lambda.body)),
+            Some(FunctionNode::Generator(_)) | None => false,
+        };
+        if !is_only_looked_up {
+            return self.fail(
+                "unsupported-value",
+                format!("`{name}` is a dict of functions, which compiled code can only look into"),
+                Some("use `[...]`, `in` or `.get(...)`".to_owned()),
+            );
+        }
+        let kind = Type::Dict(Box::new(Type::None), Box::new(Type::None));
+        let shape = self.site_shape(&kind, None, self.place.start ^ TABLE_SITE);
+        let dict = self.container_op(ContainerOp::DictNew, &[], shape);
+        for (key, binding) in items {
+            let thing = self.binding_thing(key, binding)?;
+            let (key, val) = (self.str(key), self.value_of(thing)?);
+            self.store_key(&dict, &key, &val)?;
+        }
+        Ok(dict)
+    }
+
+    /// `callable(x)`.
+    pub fn callable_builtin(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let [subject] = &*call.arguments.args else {
+            return self.fail_at(call, "wrong-arguments", "`callable` takes one argument", None);
+        };
+        match self.thing(subject)? {
+            Thing::Static(known) => Ok(self.bool(!matches!(known, Static::Module(_) | Static::Pattern(..)))),
+            Thing::Val(val) => self.each_variant(&val, &mut |lowerer, val| {
+                let has_call = lowerer.class_of(&val).is_some_and(|class| class.method("__call__").is_some());
+                Ok(lowerer.bool(has_call || may_be_function(val.ty())))
+            }),
+        }
+    }
+
+    fn call_function_value(&mut self, number: usize, val: &Val, arguments: CallArguments) -> Lowered<Val> {
+        let Some(value) = self.compiler.function_value(number) else {
+            return self.fail("internal", "a function that is a value is not known", None);
+        };
+        let Static::Closure(id) = value.function else {
+            return self.call_static_with(&value.function, arguments);
+        };
+        let mut fields = self.fields(val).into_iter();
+        let mut captured = Vec::new();
+        for (name, known) in value.captured {
+            let thing = match known {
+                Some(known) => Thing::Static(known),
+                None => match fields.next() {
+                    Some(field) => self.argument(Thing::Val(field))?,
+                    None => return self.fail("internal", "a variable of a function is missing", None),
+                },
+            };
+            captured.push((name, thing));
+        }
+        self.call_closure(Callable::Closure(id), arguments, captured)
+    }
+}
+
+/// Whether a name is read in `table[key]`, `key in table` and `table.get(key)` only.
+fn only_looked_up(name: &str, visit: impl FnOnce(&mut Uses<'_>)) -> bool {
+    let mut uses = Uses { name, all: 0, looks: 0 };
+    visit(&mut uses);
+    uses.all == uses.looks
+}
+
+struct Uses<'n> {
+    name: &'n str,
+    all: usize,
+    looks: usize,
+}
+
+impl<'a> Visitor<'a> for Uses<'_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        let is_table = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id.as_str() == self.name);
+        let looks = match expr {
+            Expr::Subscript(subscript) => subscript.ctx.is_load() && is_table(&subscript.value),
+            Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
+                ([ast::CmpOp::In | ast::CmpOp::NotIn], [right]) => is_table(right),
+                _ => false,
+            },
+            Expr::Call(call) => match &*call.func {
+                Expr::Attribute(attribute) => attribute.attr.as_str() == "get" && is_table(&attribute.value),
+                _ => false,
+            },
+            _ => false,
+        };
+        self.looks += usize::from(looks);
+        self.all += usize::from(is_table(expr));
+        ast::visitor::walk_expr(self, expr);
+    }
+}
