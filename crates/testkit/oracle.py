@@ -200,6 +200,9 @@ class Describer:
         tree = ast.parse(source)
         self.lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
         self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and "namedtuple" in ast.unparse(node.value):
+                self.classes[node.targets[0].id] = node
         self.functions = []
         self.numbers = {}
         self.captures = []

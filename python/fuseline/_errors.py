@@ -8,6 +8,7 @@ import os
 import sys
 import weakref
 from dataclasses import dataclass
+from typing import Final
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 
@@ -94,6 +95,10 @@ def literal(text: str) -> object:
 _own_exceptions: weakref.WeakValueDictionary[str, type[BaseException]] = weakref.WeakValueDictionary()
 
 
+#: Exception classes of modules that compiled code knows.
+_LIBRARY_EXCEPTIONS: Final = {"StatisticsError": "statistics", "LinAlgError": "numpy.linalg"}
+
+
 def register_exception(cls: type[BaseException]) -> None:
     """Make row errors of a class of this name instances of it."""
     _own_exceptions[cls.__name__] = cls
@@ -102,8 +107,8 @@ def register_exception(cls: type[BaseException]) -> None:
 def own_exception(name: str) -> type[BaseException] | None:
     """The user's class of this name while it is alive, or that of a module of the library that the user has loaded."""
     own = _own_exceptions.get(name)
-    if own is None and name == "StatisticsError":
-        return getattr(sys.modules.get("statistics"), name, None)
+    if own is None and name in _LIBRARY_EXCEPTIONS:
+        return getattr(sys.modules.get(_LIBRARY_EXCEPTIONS[name]), name, None)
     return own
 
 

@@ -34,7 +34,11 @@ Binding = tuple[str, Any]
 #: The modules whose members the compiler knows. `abc`, `builtins` and `typing` appear as members only.
 MODULES: Final = (
     *("bisect", "collections", "datetime", "functools", "heapq", "itertools", "logging", "math", "operator", "re"),
-    *("dataclasses", "numpy", "fuseline", "statistics", "string"),
+    *("copy", "dataclasses", "enum", "numpy", "fuseline", "statistics", "string", "sys"),
+    # Those below are known by name only: the compiler says that they are not there yet.
+    *("array", "base64", "calendar", "cmath", "contextlib", "csv", "decimal", "fractions", "hashlib", "io", "json"),
+    *("multiprocessing", "os", "pathlib", "queue", "random", "secrets", "struct", "textwrap", "threading", "time"),
+    *("timeit", "unicodedata", "uuid", "warnings", "zlib"),
 )
 MEMBER_MODULES: Final = (*MODULES, "abc", "builtins", "typing")
 
@@ -319,6 +323,8 @@ def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
     except SyntaxError:
         return None
     found = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
+    if not found:
+        return _locate_named_tuple(cls, file, text, tree)
     if len(found) != 1:
         return None
     node = found[0]
@@ -328,6 +334,34 @@ def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
     names = frozenset(name.id for name in ast.walk(node) if isinstance(name, ast.Name))
     line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return Place(file, text, node.name, line, node.col_offset, frozenset()), names
+
+
+def _locate_named_tuple(cls: type, file: str, text: str, tree: ast.Module) -> tuple[Place, frozenset[str]] | None:
+    """Where `Name = namedtuple(...)` stands that made the class."""
+    fields = getattr(cls, "_fields", None)
+    if cls.__bases__ != (tuple,) or fields is None:
+        return None
+    found = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and "namedtuple" in (getattr(node.value.func, "id", ""), getattr(node.value.func, "attr", ""))
+        and node.value.args
+        and getattr(node.value.args[0], "value", None) == cls.__name__
+    ]
+    if len(found) != 1 or _literal_fields(found[0].value) != fields:
+        return None
+    return Place(file, text, cls.__name__, found[0].lineno, found[0].col_offset, frozenset()), frozenset()
+
+
+def _literal_fields(call: ast.expr) -> tuple[str, ...] | None:
+    """The fields that a call of `namedtuple` names in its text."""
+    try:
+        names = ast.literal_eval(call.args[1]) if isinstance(call, ast.Call) else ()
+    except (ValueError, IndexError):
+        return None
+    return tuple(names.replace(",", " ").split() if isinstance(names, str) else names)
 
 
 def _file_of_methods(cls: type) -> str | None:

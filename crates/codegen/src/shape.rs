@@ -82,6 +82,7 @@ impl Writer<'_> {
             }
             Type::Tuple(items) => self.enclosed('(', items, ')'),
             Type::Union(variants) => self.enclosed('<', variants, '>'),
+            Type::Record(record) if let Some(item) = record.tuple_item() => self.prefixed('v', item),
             Type::Record(record) => {
                 self.text.push(match record.kind {
                     RecordKind::Row => 'R',

@@ -1,5 +1,7 @@
 """What the built-in functions need beyond single operations."""
 
+import math
+
 
 def pow_modulo(base, exponent, modulus, /):
     if not (isinstance(base, int) and isinstance(exponent, int) and isinstance(modulus, int)):
@@ -378,3 +380,65 @@ def _translate(text, table, /):
 def _iterate(items, /):
     for item in items:
         yield item
+
+
+def _int_bit_length(n, /):
+    if n < 0:
+        if n == -9223372036854775808:
+            return 64
+        n = -n
+    count = 0
+    for step in (32, 16, 8, 4, 2, 1):
+        if n >> step != 0:
+            n >>= step
+            count += step
+    return count + n
+
+
+def _int_bit_count(n, /):
+    if n < 0:
+        if n == -9223372036854775808:
+            return 1
+        n = -n
+    count = 0
+    while n != 0:
+        n &= n - 1
+        count += 1
+    return count
+
+
+def _float_as_integer_ratio(x, /):
+    if math.isinf(x):
+        raise OverflowError("cannot convert Infinity to integer ratio")
+    if math.isnan(x):
+        raise ValueError("cannot convert NaN to integer ratio")
+    part, exponent = math.frexp(x)
+    while part != math.floor(part):
+        part *= 2.0
+        exponent -= 1
+    if exponent > 0:
+        return int(part) << exponent, 1
+    return int(part), 1 << -exponent
+
+
+def _float_hex(x, /):
+    if math.isnan(x):
+        return "nan"
+    sign = "-" if math.copysign(1.0, x) < 0 else ""
+    if math.isinf(x):
+        return sign + "inf"
+    if x == 0.0:
+        return sign + "0x0.0p+0"
+    part, exponent = math.frexp(math.fabs(x))
+    shift = 1 - max(-1021 - exponent, 0)
+    part = math.ldexp(part, shift)
+    exponent -= shift
+    first = int(part)
+    part -= first
+    digits = []
+    for place in range(13):
+        part *= 16.0
+        digit = int(part)
+        part -= digit
+        digits.append("0123456789abcdef"[digit])
+    return f"{sign}0x{first}.{''.join(digits)}p{'-' if exponent < 0 else '+'}{abs(exponent)}"

@@ -68,3 +68,65 @@ def _rounded(partials, count):
             if twice == larger - high:
                 high = larger
     return high
+
+
+def _dist(p, q, /):
+    a = [math.copysign(item, item) for item in p]
+    b = [math.copysign(item, item) for item in q]
+    if len(a) != len(b):
+        raise ValueError("both points must have the same number of dimensions")
+    return _norm([math.fabs(x - y) for x, y in zip(a, b)])
+
+
+def _norm(values):
+    # The root of the sum of squares, as CPython finds it: scaled by a power of two, with what each rounding loses kept apart
+    # and the root corrected once.
+    largest = 0.0
+    is_unknown = False
+    for value in values:
+        if math.isnan(value):
+            is_unknown = True
+        elif value > largest:
+            largest = value
+    if math.isinf(largest):
+        return largest
+    if is_unknown:
+        return math.nan
+    if largest == 0.0 or len(values) == 1:
+        return largest
+    exponent = math.frexp(largest)[1]
+    if exponent < -1023:
+        least = 2.2250738585072014e-308
+        return least * _norm([value / least for value in values])
+    scale = math.ldexp(1.0, -exponent)
+    total = 1.0
+    lost = 0.0
+    lost_less = 0.0
+    for value in values:
+        high, low = _halves(value * scale)
+        before = total
+        total += high * high
+        lost += (before - total) + high * high
+        before = total
+        total += 2.0 * high * low
+        lost_less += (before - total) + 2.0 * high * low
+        lost_less += low * low
+    root = math.sqrt(total - 1.0 + (lost + lost_less))
+    high, low = _halves(root)
+    before = total
+    total += -high * high
+    lost += (before - total) + -high * high
+    before = total
+    total += -2.0 * high * low
+    lost_less += (before - total) + -2.0 * high * low
+    before = total
+    total += -low * low
+    lost_less += (before - total) + -low * low
+    rest = total - 1.0 + (lost + lost_less)
+    return (root + rest / (2.0 * root)) / scale
+
+
+def _halves(value):
+    wide = value * 134217729.0
+    high = wide - (wide - value)
+    return high, value - high

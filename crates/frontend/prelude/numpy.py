@@ -474,6 +474,30 @@ def take_1(a, indices):
     return a[indices]
 
 
+def take_1_2(a, indices):
+    out = np.empty((indices.shape[0], indices.shape[1]), dtype=a.dtype)
+    for i in range(indices.shape[0]):
+        for j in range(indices.shape[1]):
+            out[i, j] = a[indices[i, j]]
+    return out
+
+
+def take_2_1(a, indices):
+    return pick_1_1(np.ravel(a), indices)
+
+
+def take_2(a, indices):
+    return np.ravel(a)[indices]
+
+
+def take_axis0(a, indices):
+    return a[indices]
+
+
+def take_axis1(a, indices):
+    return a[:, indices]
+
+
 def argwhere_1(a):
     found = flatnonzero(a)
     return np._fold(found, len(found), 1)

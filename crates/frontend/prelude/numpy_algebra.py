@@ -460,17 +460,6 @@ def trapezoid_1_1(y, x, dx=...):
     return np.sum((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2.0)
 
 
-def norm_1(a):
-    return np.sqrt(dot_1_1(a, a))
-
-
-def norm_2(a):
-    total = np.float64(0)
-    for row in a:
-        total += dot_1_1(row, row)
-    return np.sqrt(total)
-
-
 def quantile_1(a, q):
     if q < 0.0 or q > 1.0:
         raise ValueError("Quantiles must be in the range [0, 1]")

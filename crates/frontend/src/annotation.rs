@@ -108,9 +108,7 @@ fn generic_type(subscript: &ast::ExprSubscript) -> Result<ir::Type, String> {
             Ok(ir::Type::Set { item: Box::new(item), frozen })
         }
         ("list" | "List", [item]) => Ok(ir::Type::List(Box::new(annotation_type(item)?))),
-        ("tuple" | "Tuple", [_, ast::Expr::EllipsisLiteral(_)]) => {
-            Err("a tuple of any length cannot be compiled: say how many items it has".to_owned())
-        }
+        ("tuple" | "Tuple", [item, ast::Expr::EllipsisLiteral(_)]) => Ok(ir::Type::tuple_of(annotation_type(item)?)),
         ("tuple" | "Tuple", [ast::Expr::Tuple(empty)]) if empty.elts.is_empty() => Ok(ir::Type::Tuple(Vec::new())),
         ("tuple" | "Tuple", items) => {
             let types: Result<Vec<_>, _> = items.iter().map(|item| annotation_type(item)).collect();
@@ -166,17 +164,9 @@ mod tests {
             let result = signature.result.map_or("?".to_owned(), |ty| ty.to_string());
             assert_eq!(format!("{} -> {result}", params.join(", ")), shown, "{text}");
         }
-        for text in [
-            "",
-            "float",
-            "(float",
-            "(decimal)",
-            "(int) -> 3",
-            "(tuple[int, ...])",
-            "(fl.Array[str])",
-            "(fl.Array[int, 3])",
-            "(np.ndarray)",
-        ] {
+        for text in
+            ["", "float", "(float", "(decimal)", "(int) -> 3", "(fl.Array[str])", "(fl.Array[int, 3])", "(np.ndarray)"]
+        {
             assert!(parse_signature(text).is_err(), "{text}");
         }
     }

@@ -18,7 +18,8 @@ pub struct Class<'p> {
     /// Its number among the functions of the program, which says what the names in it stand for.
     pub number: usize,
     pub name: String,
-    pub node: &'p ast::StmtClassDef,
+    /// Its statements; of a `namedtuple(...)` there are none.
+    pub body: &'p [Stmt],
     pub kind: ClassKind,
     /// The class of the program that it derives from.
     pub parent: Option<usize>,
@@ -43,6 +44,10 @@ pub enum ClassKind {
     Dataclass(Options),
     /// A class with nothing special: its instances have what `__init__` gives them.
     Plain,
+    /// An `Enum`, or an `IntEnum`, whose members are ints.
+    Enum {
+        is_int: bool,
+    },
 }
 
 /// What `@dataclass(...)` asks for.
@@ -134,7 +139,7 @@ impl<'p> Class<'p> {
             }
         }
         let mut mentions = Mentions { name: &self.name, found: false };
-        for stmt in &self.node.body {
+        for stmt in self.body {
             if let Stmt::AnnAssign(assign) = stmt {
                 ast::visitor::Visitor::visit_expr(&mut mentions, &assign.annotation);
             }
@@ -235,11 +240,14 @@ impl<'p> Compiler<'p> {
         let source = self.function(number).ok_or_else(nowhere)?;
         let parsed = self.parsed_file(source.file).ok_or_else(nowhere)?;
         let file = self.source_file(source.file).ok_or_else(nowhere)?;
-        let node = locate::find_class(file, parsed.body(), &source.locator).ok_or_else(nowhere)?;
+        let Some(node) = locate::find_class(file, parsed.body(), &source.locator) else {
+            let call = locate::find_named_tuple(file, parsed.body(), &source.locator).ok_or_else(nowhere)?;
+            return named_tuple(number, parsed, call).map(Rc::new);
+        };
         let mut class = Class {
             number,
             name: node.name.to_string(),
-            node,
+            body: &node.body,
             kind: ClassKind::Plain,
             parent: None,
             fields: Vec::new(),
@@ -279,6 +287,7 @@ impl<'p> Compiler<'p> {
                 }
                 Some(Meaning::Object) => {}
                 Some(Meaning::Member("abc", "ABC")) => class.is_abc = true,
+                Some(Meaning::Member("enum", base)) => class.kind = ClassKind::Enum { is_int: base == "IntEnum" },
                 _ => {
                     let message = format!("`{}` derives from a class that cannot be compiled", class.name);
                     return refuse(&|| parsed.place(base), message);
@@ -307,6 +316,9 @@ impl<'p> Compiler<'p> {
         }
         if let Some((node, message)) = refused_part(node).filter(|_| !library::is_library_file(source.file)) {
             return refuse(&|| parsed.place(node), format!("{message} of `{}` cannot be compiled", class.name));
+        }
+        if let (ClassKind::Enum { .. }, Some(range)) = (class.kind, refused_of_enum(node)) {
+            return refuse(&|| parsed.place(range), format!("this part of `{}` cannot be compiled", class.name));
         }
         self.read_body(&mut class, declares_fields);
         if let ClassKind::Exception(parent) = class.kind {
@@ -343,8 +355,7 @@ impl<'p> Compiler<'p> {
     }
 
     fn read_body(&mut self, class: &mut Class<'p>, declares_fields: bool) {
-        let node = class.node;
-        for stmt in &node.body {
+        for stmt in class.body {
             match stmt {
                 Stmt::AnnAssign(assign) => {
                     let Expr::Name(name) = &*assign.target else { continue };
@@ -519,6 +530,8 @@ impl Meaning {
             ("dataclasses", "dataclass"),
             ("dataclasses", "field"),
             ("functools", "total_ordering"),
+            ("enum", "Enum"),
+            ("enum", "IntEnum"),
         ];
         if module == "builtins" {
             return ExcKind::from_name(member).map(Meaning::Exception);
@@ -526,6 +539,83 @@ impl Meaning {
         let known = KNOWN.iter().find(|(known_module, known)| *known_module == module && *known == member);
         known.map(|(module, member)| Meaning::Member(module, member))
     }
+}
+
+/// The class that a call of `namedtuple` makes.
+fn named_tuple<'p>(
+    number: usize,
+    parsed: &crate::parse::Parsed,
+    call: &'p ast::ExprCall,
+) -> Result<Class<'p>, Box<Diagnostic>> {
+    let refused = || {
+        Box::new(Diagnostic {
+            code: "unsupported-class",
+            message: "this `namedtuple` cannot be compiled: its name and fields must be written out".to_owned(),
+            place: parsed.place(call),
+            labels: Vec::new(),
+            help: Some("derive a class from `typing.NamedTuple`".to_owned()),
+        })
+    };
+    let (name, names) = named_tuple_parts(call).ok_or_else(refused)?;
+    let field = |name: String| Field {
+        name,
+        default: None,
+        init: true,
+        repr: true,
+        compare: true,
+        keyword_only: false,
+        owner: number,
+    };
+    Ok(Class {
+        number,
+        name,
+        body: &[],
+        kind: ClassKind::NamedTuple,
+        parent: None,
+        fields: names.into_iter().map(field).collect(),
+        methods: Vec::new(),
+        constants: Vec::new(),
+        stored: Vec::new(),
+    })
+}
+
+/// The name of the class and of its fields, where a call of `namedtuple` has them as literals.
+pub fn named_tuple_parts(call: &ast::ExprCall) -> Option<(String, Vec<String>)> {
+    let [Expr::StringLiteral(name), fields] = &*call.arguments.args else { return None };
+    if call.arguments.keywords.iter().any(|keyword| keyword.arg.as_ref().is_none_or(|arg| arg.as_str() != "defaults")) {
+        return None;
+    }
+    let literal = |expr: &Expr| match expr {
+        Expr::StringLiteral(text) => Some(text.value.to_str().to_owned()),
+        _ => None,
+    };
+    let names: Option<Vec<String>> = match fields {
+        Expr::StringLiteral(text) => {
+            let words = text.value.to_str().split(|c: char| c == ',' || c.is_whitespace());
+            Some(words.filter(|word| !word.is_empty()).map(str::to_owned).collect())
+        }
+        Expr::List(list) => list.elts.iter().map(literal).collect(),
+        Expr::Tuple(tuple) => tuple.elts.iter().map(literal).collect(),
+        _ => None,
+    };
+    Some((name.value.to_str().to_owned(), names?))
+}
+
+/// `_missing_` and its like.
+fn is_sunder(name: &str) -> bool {
+    name.starts_with('_') && name.ends_with('_') && !name.starts_with("__")
+}
+
+/// A method of an enumeration that changes what its members are.
+fn refused_of_enum(node: &ast::StmtClassDef) -> Option<ast::TextRange> {
+    const OWN: &[&str] = &["__init__", "__new__", "__eq__", "__ne__", "__hash__", "__bool__", "__len__", "__getitem__"];
+    node.body.iter().find_map(|stmt| match stmt {
+        Stmt::FunctionDef(def) if OWN.contains(&def.name.as_str()) || is_sunder(def.name.as_str()) => {
+            Some(def.name.range())
+        }
+        Stmt::AnnAssign(assign) => Some(assign.range),
+        _ => None,
+    })
 }
 
 fn is_class_variable(annotation: &Expr) -> bool {

@@ -8,6 +8,7 @@ use crate::parse::{Parsed, ast::Ranged};
 use crate::program::Program;
 use crate::shape::{Shape, python_name};
 use crate::specialise::{Argument, Callable, Compiler, parameter_list};
+use crate::widen::{self, Widenings};
 use ir::{RecordKind, Type};
 
 /// The stack of the thread that compiles. Only what is used of it takes memory; the parser's limit on nesting keeps
@@ -16,9 +17,6 @@ const STACK_BYTES: usize = 64 << 20;
 
 /// Times that a program is compiled again for the types of the fields of its objects.
 const OBJECT_ROUNDS_MAX: usize = 40;
-
-/// Times that a program is compiled again with arguments that hold more.
-const WIDENINGS_MAX: usize = 4;
 
 /// What is asked of the entry function.
 #[derive(Clone, Debug, Default)]
@@ -94,58 +92,7 @@ fn endless_fields(compiler: &Compiler<'_>, entry: usize) -> Diagnostic {
     }
 }
 
-/// A list that the caller hands in may get items of further types from the function: `rows[0][1] /= 2` puts a `float` into a
-/// list of ints. Then the argument is taken as a list of both, where the request leaves that open.
 fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled {
-    let (first, mut too_narrow) = compile_once(program, entry, request);
-    let is_open = !request.row_result && request.expected_result.is_none();
-    let mut wider = request.clone();
-    for _ in 0..WIDENINGS_MAX {
-        if first.module.is_some() || !is_open || !widen(&mut wider, &too_narrow) {
-            break;
-        }
-        let (compiled, further) = compile_once(program, entry, &wider);
-        if compiled.module.is_some() {
-            return compiled;
-        }
-        too_narrow = further;
-    }
-    first
-}
-
-/// Takes the arguments as containers that can hold what the function puts into them; tells whether that changed any.
-fn widen(request: &mut Request, too_narrow: &[(Type, Type)]) -> bool {
-    let before = request.params.clone();
-    for (narrow, wide) in too_narrow {
-        for param in request.params.iter_mut().flatten() {
-            *param = widened(param, narrow, wide);
-        }
-    }
-    request.params != before
-}
-
-fn widened(ty: &Type, narrow: &Type, wide: &Type) -> Type {
-    if ty == narrow {
-        return wide.clone();
-    }
-    let boxed = |ty: &Type| Box::new(widened(ty, narrow, wide));
-    match ty {
-        Type::List(item) => Type::List(boxed(item)),
-        Type::Dict(key, value) => Type::Dict(boxed(key), boxed(value)),
-        Type::Tuple(items) => Type::Tuple(items.iter().map(|item| widened(item, narrow, wide)).collect()),
-        Type::Union(variants) => Type::union(variants.iter().map(|variant| widened(variant, narrow, wide))),
-        other => other.clone(),
-    }
-}
-
-/// What came of it, and the containers that were too narrow.
-fn compile_once(program: &Program, entry: usize, request: &Request) -> (Compiled, Vec<(Type, Type)>) {
-    let mut too_narrow = Vec::new();
-    let compiled = compile_with(program, entry, request, &mut too_narrow);
-    (compiled, too_narrow)
-}
-
-fn compile_with(program: &Program, entry: usize, request: &Request, too_narrow: &mut Vec<(Type, Type)>) -> Compiled {
     let mut parsed = Vec::new();
     let mut diagnostics = Vec::new();
     for (index, file) in program.files.iter().enumerate() {
@@ -161,12 +108,41 @@ fn compile_with(program: &Program, entry: usize, request: &Request, too_narrow: 
     if !diagnostics.is_empty() {
         return Compiled::refused(diagnostics);
     }
-    let mut compiler = Compiler::new(program, &parsed, request);
+    // Where the request says what the arguments and the result are, they are not open to other types.
+    let is_open = !request.row_result && request.expected_result.is_none();
+    let mut widenings = Widenings::default();
+    let mut first: Option<Compiled> = None;
+    for _ in 0..=widen::ROUNDS_MAX {
+        let (compiled, misfits) = compile_with(program, &parsed, entry, request, &widenings);
+        if compiled.module.is_some() {
+            return compiled;
+        }
+        let is_news = is_open && widenings.learn(&misfits);
+        // What is said of the program as it was written is of use to its reader.
+        let compiled = first.get_or_insert(compiled);
+        if !is_news {
+            return std::mem::take(compiled);
+        }
+    }
+    first.unwrap_or_default()
+}
+
+/// Compiles with containers made for further types; beside the outcome those of which that would have helped.
+fn compile_with(
+    program: &Program,
+    parsed: &[Option<Parsed>],
+    entry: usize,
+    request: &Request,
+    widenings: &Widenings,
+) -> (Compiled, Widenings) {
+    let refused = |diagnostics| (Compiled::refused(diagnostics), Widenings::default());
+    let mut compiler = Compiler::new(program, parsed, request);
+    compiler.widenings = widenings.clone();
     let mut rounds = 0;
     loop {
         let arguments = match entry_arguments(&compiler, entry, request) {
             Ok(arguments) => arguments,
-            Err(diagnostics) => return Compiled::refused(diagnostics),
+            Err(diagnostics) => return refused(diagnostics),
         };
         compiler.call(Callable::Program(entry), arguments, Vec::new());
         // What the fields of objects hold is known when the whole program has been looked at.
@@ -177,12 +153,20 @@ fn compile_with(program: &Program, entry: usize, request: &Request, too_narrow: 
         }
         rounds += 1;
         if rounds > OBJECT_ROUNDS_MAX {
-            return Compiled::refused(vec![endless_fields(&compiler, entry)]);
+            return refused(vec![endless_fields(&compiler, entry)]);
         }
-        compiler = Compiler::new(program, &parsed, request);
+        let misfits = std::mem::take(&mut compiler.misfits);
+        compiler = Compiler::new(program, parsed, request);
+        compiler.widenings = widenings.clone();
+        compiler.misfits = misfits;
         compiler.objects = objects;
     }
-    too_narrow.append(&mut compiler.too_narrow);
+    let misfits = std::mem::take(&mut compiler.misfits);
+    (outcome(&mut compiler, entry), misfits)
+}
+
+/// What came of lowering everything that the entry reaches.
+fn outcome(compiler: &mut Compiler<'_>, entry: usize) -> Compiled {
     let mut diagnostics = compiler.diagnostics();
     if diagnostics.is_empty() && compiler.entry_result().is_some_and(|result| compiler.holds_generator(&result)) {
         diagnostics.extend(compiler.source(Callable::Program(entry)).map(|source| Diagnostic {
@@ -235,6 +219,7 @@ fn compile_with(program: &Program, entry: usize, request: &Request, too_narrow: 
 /// what the numbers in such a record mean.
 fn library_class(ty: &Type) -> Option<&str> {
     match ty {
+        Type::Record(record) if let Some(item) = record.tuple_item() => library_class(item),
         Type::Record(record) if record.kind == RecordKind::Library => Some(&record.name),
         Type::Record(record) => record.fields.iter().find_map(|(_, ty)| library_class(ty)),
         Type::Tuple(items) | Type::Union(items) => items.iter().find_map(library_class),
@@ -251,7 +236,7 @@ fn entry_arguments(compiler: &Compiler<'_>, entry: usize, request: &Request) -> 
     let mut diagnostics = Vec::new();
     for (index, parameter) in parameter_list(source.parameters()).into_iter().enumerate() {
         if let Some(Some(ty)) = request.params.get(index) {
-            arguments.push(Argument::Value(Shape::from(ty.clone())));
+            arguments.push(Argument::Value(Shape::from(compiler.widenings.widened(ty))));
             continue;
         }
         let name = parameter.name();
@@ -260,7 +245,7 @@ fn entry_arguments(compiler: &Compiler<'_>, entry: usize, request: &Request) -> 
             diagnostics.push(Diagnostic { code, message, place: place(), labels: Vec::new(), help });
         };
         match parameter.annotation().map(|annotation| (annotation, annotation_type(annotation))) {
-            Some((_, Ok(ty))) => arguments.push(Argument::Value(Shape::from(ty))),
+            Some((_, Ok(ty))) => arguments.push(Argument::Value(Shape::from(compiler.widenings.widened(&ty)))),
             Some((annotation, Err(message))) => refuse(
                 "unsupported-annotation",
                 &|| source.parsed.place(annotation.range()),

@@ -20,6 +20,7 @@ pub mod render;
 mod shape;
 mod specialise;
 mod template;
+mod widen;
 mod with_statement;
 
 pub use annotation::{Signature, parse_signature};

@@ -32,6 +32,7 @@ modules!(
     "math",
     "numpy",
     "numpy_algebra",
+    "numpy_linalg",
     "numpy_reduce",
     "operator",
     "statistics"

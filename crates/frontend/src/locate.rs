@@ -2,7 +2,9 @@
 //! the function means.
 
 use crate::parse::ast::visitor::{self, Visitor};
-use crate::parse::ast::{Expr, ExprGenerator, ExprLambda, Ranged, Stmt, StmtClassDef, StmtFunctionDef, TextSize};
+use crate::parse::ast::{
+    Expr, ExprCall, ExprGenerator, ExprLambda, Ranged, Stmt, StmtClassDef, StmtFunctionDef, TextSize,
+};
 use crate::program::{Locator, SourceFile};
 
 /// The syntax of a function.
@@ -26,6 +28,45 @@ pub fn find_class<'a>(file: &SourceFile, body: &'a [Stmt], locator: &Locator) ->
     let mut finder = Finder { file, locator, found: None, class: None };
     finder.visit_body(body);
     finder.class
+}
+
+/// The call of `namedtuple` that makes the class that `locator` names: `Name = namedtuple(...)`.
+pub fn find_named_tuple<'a>(file: &SourceFile, body: &'a [Stmt], locator: &Locator) -> Option<&'a ExprCall> {
+    let Locator::Class { line, .. } = locator else { return None };
+    let mut finder = CallFinder { file, line: *line, found: None };
+    finder.visit_body(body);
+    finder.found
+}
+
+/// The call in `Name = namedtuple(...)`.
+pub fn named_tuple_call(value: &Expr) -> Option<&ExprCall> {
+    let Expr::Call(call) = value else { return None };
+    let is_named = match &*call.func {
+        Expr::Name(name) => name.id.as_str() == "namedtuple",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "namedtuple",
+        _ => false,
+    };
+    is_named.then_some(call)
+}
+
+struct CallFinder<'a, 'l> {
+    file: &'l SourceFile,
+    line: u32,
+    found: Option<&'a ExprCall>,
+}
+
+impl<'a> Visitor<'a> for CallFinder<'a, '_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        if let Stmt::Assign(assign) = stmt
+            && let Some(call) = named_tuple_call(&assign.value)
+            && line_and_byte_column(self.file, assign.start()).0 == self.line
+        {
+            self.found.get_or_insert(call);
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 /// The line an offset is in, counted as [`SourceFile::first_line`], and the UTF-8 byte column, from 0. Lines end at

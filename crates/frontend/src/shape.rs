@@ -81,12 +81,9 @@ impl Origin {
 
     /// The origin without what holds for one list only, for keys of specialisations.
     pub fn without_sites(&self) -> Origin {
-        Origin {
-            sites: Vec::new(),
-            unknown: false,
-            parts: self.parts.iter().map(Origin::without_sites).collect(),
-            ..self.clone()
-        }
+        let is_mark = matches!(self.parts.as_slice(), [only] if only.unknown);
+        let parts = if is_mark { self.parts.clone() } else { self.parts.iter().map(Origin::without_sites).collect() };
+        Origin { sites: Vec::new(), unknown: false, parts, ..self.clone() }
     }
 }
 
@@ -126,6 +123,18 @@ impl Shape {
     /// A tuple of two.
     pub fn pair(first: Shape, second: Shape) -> Shape {
         with_parts(Type::Tuple(vec![first.ty.clone(), second.ty.clone()]), vec![first, second])
+    }
+
+    /// Marks a container that nothing is put into, as far as is known, as such: its type alone would say that it holds
+    /// `None`.
+    pub fn marked_empty(mut self) -> Shape {
+        self.origin.parts = vec![Origin { unknown: true, ..Origin::default() }];
+        self
+    }
+
+    /// Whether the container is marked so.
+    pub fn is_empty_container(&self) -> bool {
+        element_type(&self.ty).is_some() && matches!(self.origin.parts.as_slice(), [only] if only.unknown)
     }
 
     fn variants(&self) -> Vec<Shape> {
@@ -390,6 +399,9 @@ fn insert(variants: &mut Vec<Shape>, shape: Shape, sites: &mut Sites, how: Merge
 
 /// Two shapes that are one variant, merged; `None` when they are different variants.
 fn merge(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Option<Shape> {
+    if left.ty.tuple_item().is_some() || right.ty.tuple_item().is_some() {
+        return merge_any_length(left, right, sites);
+    }
     match (&left.ty, &right.ty) {
         (Type::Tuple(a), Type::Tuple(b)) if a.len() == b.len() => {
             let fields = join_fields(left, right, a.len(), sites, how);
@@ -421,6 +433,72 @@ fn merge(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Option<S
         }),
         _ => None,
     }
+}
+
+/// A tuple of any length takes up every other tuple: one that holds the items of both is made where they meet.
+fn merge_any_length(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
+    if left.ty.tuple_item().is_some() && right.ty.tuple_item().is_some() {
+        let (a, b) = (left.field(0), right.field(0));
+        if let Some(list) = merge_containers(&a, &b, sites) {
+            return Some(around(list));
+        }
+        let (a, b) = (tuple_element(left, sites)?, tuple_element(right, sites)?);
+        return Some(around(list_without_site(join(&a, &b, sites))));
+    }
+    let (any, known) = if left.ty.tuple_item().is_some() { (left, right) } else { (right, left) };
+    let own = tuple_element(known, sites)?;
+    let list = any.field(0);
+    if list.origin.sites.is_empty() {
+        let element = tuple_element(any, sites)?;
+        return Some(around(list_without_site(join(&element, &own, sites))));
+    }
+    for site in &list.origin.sites {
+        sites.grow(*site, &own);
+    }
+    Some(any.clone())
+}
+
+/// Tuples of several lengths as one of any length: what a variable is that becomes longer in a loop.
+pub fn of_any_length(shape: &Shape, sites: &mut Sites) -> Shape {
+    let (tuples, mut others): (Vec<Shape>, Vec<Shape>) =
+        shape.variants().into_iter().partition(|variant| matches!(variant.ty, Type::Tuple(_)));
+    let elements: Vec<Shape> = tuples.iter().filter_map(|tuple| tuple_element(tuple, sites)).collect();
+    let element = elements.into_iter().reduce(|a, b| join(&a, &b, sites)).unwrap_or_else(Shape::unknown);
+    let mut joined = around(list_without_site(element));
+    for other in others.drain(..) {
+        joined = join(&joined, &other, sites);
+    }
+    joined
+}
+
+/// What is in a tuple; nothing is known to be in an empty one.
+fn tuple_element(tuple: &Shape, sites: &mut Sites) -> Option<Shape> {
+    match &tuple.ty {
+        Type::Tuple(items) => {
+            let fields = (0..items.len()).map(|index| Shape {
+                origin: Origin { int_literal: Literal::No, float_literal: Literal::No, ..tuple.field(index).origin },
+                ..tuple.field(index)
+            });
+            Some(fields.reduce(|a, b| join(&a, &b, sites)).unwrap_or_else(Shape::unknown))
+        }
+        _ => {
+            let list = tuple.field(0);
+            match list.origin.sites.first() {
+                Some(site) => Some(sites.element(*site).cloned().unwrap_or_else(Shape::unknown)),
+                None => element_type(&list.ty).map(Shape::from),
+            }
+        }
+    }
+}
+
+fn list_without_site(element: Shape) -> Shape {
+    Shape { ty: Type::List(Box::new(element.ty.clone())), origin: Origin { parts: Vec::new(), ..Origin::default() } }
+}
+
+/// The tuple of any length around a list.
+fn around(list: Shape) -> Shape {
+    let item = element_type(&list.ty).unwrap_or(Type::None);
+    with_parts(Type::tuple_of(item), vec![list])
 }
 
 fn names(record: &ir::RecordType) -> impl Iterator<Item = &String> {
@@ -599,6 +677,7 @@ pub fn annotation_text(ty: &Type) -> String {
         Type::Tuple(items) => {
             format!("tuple[{}]", items.iter().map(annotation_text).collect::<Vec<_>>().join(", "))
         }
+        ty if let Some(item) = ty.tuple_item() => format!("tuple[{}, ...]", annotation_text(item)),
         Type::List(item) => format!("list[{}]", annotation_text(item)),
         Type::Dict(key, value) => format!("dict[{}, {}]", annotation_text(key), annotation_text(value)),
         Type::Set { item, .. } => format!("{}[{}]", python_name(ty), annotation_text(item)),

@@ -22,6 +22,7 @@ use crate::objects::{Objects, Stores};
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, python_name};
+use crate::widen::Widenings;
 
 /// The number of a function with argument types.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -142,13 +143,15 @@ pub struct Compiler<'p> {
     closures: Vec<Closure<'p>>,
     /// What makes the missing values of the program's `defaultdict`s.
     factories: Vec<Option<Static>>,
-    /// Containers of given types that the program puts something else into, with the types that could hold it.
-    pub too_narrow: Vec<(Type, Type)>,
     /// The functions that are values somewhere.
     function_values: Vec<FunctionValue>,
     pub classes: Classes<'p>,
     pub objects: Objects,
     stores: Stores,
+    /// Containers that are made for further types than what is known to be in them.
+    pub widenings: Widenings,
+    /// Containers of which that would have helped, in this compilation.
+    pub misfits: Widenings,
 }
 
 /// A function's syntax.
@@ -239,11 +242,12 @@ impl<'p> Compiler<'p> {
             changes: 0,
             closures: Vec::new(),
             factories: Vec::new(),
-            too_narrow: Vec::new(),
             function_values: Vec::new(),
             classes: Classes::default(),
             objects: Objects::default(),
             stores: Stores::of(parsed),
+            widenings: Widenings::default(),
+            misfits: Widenings::default(),
         }
     }
 
@@ -510,7 +514,7 @@ impl<'p> Compiler<'p> {
                     || class.stores_in_itself(&self.stores)
                     || class.mentions_itself()
             }
-            ClassKind::NamedTuple | ClassKind::Exception(_) => false,
+            ClassKind::NamedTuple | ClassKind::Exception(_) | ClassKind::Enum { .. } => false,
         }
     }
 

@@ -71,6 +71,8 @@ containers! {
     ValueHash "value.hash" Reads;
     /// `(T) -> str`: `repr(x)`.
     ValueRepr "value.repr" Reads ! MemoryError;
+    /// `(T) -> T`: `copy.deepcopy(x)`. Keys and items of sets hold nothing that can be changed.
+    ValueCopy "value.copy" Makes ! MemoryError;
     /// `(T, T) -> bool`: whether two references are one.
     RefIs "ref.is" Computes;
 

@@ -43,6 +43,7 @@ pub fn has_table_order(item: &Type) -> bool {
     match item {
         Type::None | Type::Bool | Type::Int | Type::Float => true,
         Type::Tuple(items) | Type::Union(items) => items.iter().all(has_table_order),
+        Type::Record(record) if let Some(item) = record.tuple_item() => has_table_order(item),
         Type::Record(record) => record.fields.iter().all(|(_, ty)| has_table_order(ty)),
         Type::Set { item, .. } => has_table_order(item),
         Type::Str

@@ -118,7 +118,18 @@ impl RecordType {
     pub fn index_of(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|(field, _)| field == name)
     }
+
+    /// See [`Type::tuple_item`].
+    pub fn tuple_item(&self) -> Option<&Type> {
+        match self.fields.as_slice() {
+            [(_, Type::List(item))] if self.kind == RecordKind::Library && self.name == TUPLE => Some(item),
+            _ => None,
+        }
+    }
 }
+
+/// The name of the records that are tuples of any length.
+const TUPLE: &str = "tuple";
 
 /// The type of an IR value. Each stands for one Python type (or a tagged union of several).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -248,11 +259,27 @@ impl Type {
             | Type::Object(_) => true,
             Type::Set { frozen, .. } => *frozen,
             Type::Tuple(items) | Type::Union(items) => items.iter().all(Type::is_hashable),
+            Type::Record(record) if let Some(item) = record.tuple_item() => item.is_hashable(),
             Type::Record(record) => {
                 matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass | RecordKind::Library)
                     && record.fields.iter().all(|(_, ty)| ty.is_hashable())
             }
             Type::Np(_) | Type::List(_) | Type::Dict(..) | Type::Array { .. } | Type::Exception => false,
+        }
+    }
+
+    /// A Python `tuple` whose length is not part of its type: a record of the library around a list that nobody else has
+    /// and that never changes.
+    pub fn tuple_of(item: Type) -> Type {
+        let fields = vec![("items".to_owned(), Type::List(Box::new(item)))];
+        Type::Record(Arc::new(RecordType { kind: RecordKind::Library, name: TUPLE.to_owned(), fields }))
+    }
+
+    /// What a tuple of any length holds; `None` for every other type, tuples of a known length among them.
+    pub fn tuple_item(&self) -> Option<&Type> {
+        match self {
+            Type::Record(record) => record.tuple_item(),
+            _ => None,
         }
     }
 

@@ -137,6 +137,14 @@ impl<'a, 'py> Reader<'a, 'py> {
     }
 
     unsafe fn read_record(&self, record: &Arc<RecordType>, slots: &[u64]) -> PyResult<Bound<'py, PyAny>> {
+        if let (Some(item), [address]) = (record.tuple_item(), slots) {
+            // SAFETY: as the caller's; the list inside is one of such items.
+            let (slots, count) = unsafe { (list_slots(*address, item), list_len(*address)) };
+            let items: PyResult<Vec<_>> =
+                runs(slots, slot_count(item), count).map(|slots| unsafe { self.read(item, slots) }).collect();
+            let items = items?;
+            return Ok(PyTuple::new(self.py, items)?.into_any());
+        }
         static ROW: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         // SAFETY: as the caller's.
         let values = unsafe { self.read_fields(record.fields.iter().map(|(_, ty)| ty), slots)? };

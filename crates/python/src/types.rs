@@ -125,7 +125,8 @@ fn type_within(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type,
         return Ok(Ok(Type::Tuple(items)));
     }
     if let Ok(list) = object.cast_exact::<PyList>() {
-        return Ok(item_type(list.iter().map(Ok), "list", depth)?.map(|item| Type::List(Box::new(item))));
+        let item = item_type(list.iter().map(Ok), "list", depth)?;
+        return Ok(item.map(|item| Type::List(Box::new(stored_type(item, list.is_empty())))));
     }
     if let Ok(dict) = object.cast_exact::<PyDict>() {
         return type_of_dict(dict, depth);
@@ -133,6 +134,8 @@ fn type_within(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type,
     if object.is_exact_instance_of::<PySet>() || object.is_exact_instance_of::<PyFrozenSet>() {
         let frozen = object.is_exact_instance_of::<PyFrozenSet>();
         let item = item_type(object.try_iter()?, if frozen { "frozenset" } else { "set" }, depth)?;
+        let is_empty = object.len()? == 0;
+        let item = item.map(|item| stored_type(item, is_empty));
         return Ok(item.and_then(|item| key_type(item, "set").map(|item| Type::Set { item, frozen })));
     }
     if object.is_exact_instance_of::<PyBytes>() {
@@ -162,6 +165,11 @@ fn item_type<'py>(
         });
     }
     Ok(Ok(found.unwrap_or(Type::None)))
+}
+
+/// A list that holds `None` only is told from an empty one by a variant that it does not use.
+fn stored_type(item: Type, is_empty: bool) -> Type {
+    if item == Type::None && !is_empty { Type::union([Type::None, Type::Bool]) } else { item }
 }
 
 fn type_of_dict(dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<Result<Type, Reason>> {

@@ -8,6 +8,7 @@ pub mod abi;
 pub mod arena;
 pub mod bytes;
 pub mod case;
+pub mod copy;
 mod decimal;
 pub mod embed;
 pub mod encoding;

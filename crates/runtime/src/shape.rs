@@ -8,7 +8,7 @@
 //! | `(` items `)` | tuple |
 //! | `<` variants `>` | union |
 //! | `R` `M` `N` `D` name `{` (name shape).. `}` | row, dict with fixed keys, named tuple, dataclass |
-//! | `l` `t` `z` item | list, set, frozenset |
+//! | `l` `v` `t` `z` item | list, tuple of any length, set, frozenset |
 //! | `d` key value | dict |
 //! | `o` number `;` | an object of the class of this number |
 //!
@@ -56,6 +56,8 @@ pub enum Part<'a> {
     Object(u64, Sort, &'a str, Fields<'a>),
     /// The header's address, and the item's shape.
     List(u64, Place<'a>),
+    /// A tuple of any length: the header of the list that holds its items.
+    Items(u64, Place<'a>),
     Set(u64, Place<'a>, bool),
     Dict(u64, Place<'a>, Place<'a>),
 }
@@ -136,7 +138,7 @@ fn skip(text: &[u8], at: usize) -> (usize, usize) {
             (after, slots + 1)
         }
         b'R' | b'M' | b'N' | b'D' | b'L' | b'P' => skip_fields(text, name(text, at + 1).1),
-        b'l' | b't' | b'z' => (skip(text, at + 1).0, 1),
+        b'l' | b'v' | b't' | b'z' => (skip(text, at + 1).0, 1),
         b'd' => (skip(text, skip(text, at + 1).0).0, 1),
         b'o' => (number(text, at + 1).1 + 1, 1),
         _ => (at + 1, 1),
@@ -183,6 +185,25 @@ fn sort(letter: u8) -> Sort {
 }
 
 impl<'a> Val<'a> {
+    /// Its shape.
+    pub fn place(self) -> Place<'a> {
+        Place { text: self.text, at: self.at }
+    }
+
+    /// The variant that a union is; `None` of another shape.
+    ///
+    /// # Safety
+    /// As [`Val::part`].
+    pub unsafe fn chosen(self) -> Option<Val<'a>> {
+        // SAFETY: promised by the caller: the first slot is the tag.
+        (letter(self.text, self.at) == b'<').then(|| self.variant(unsafe { self.slot(0) }))
+    }
+
+    /// The first of its slots.
+    pub fn slots(self) -> *const u64 {
+        self.slots
+    }
+
     /// The slot at this position.
     ///
     /// # Safety
@@ -220,6 +241,7 @@ impl<'a> Val<'a> {
                 Part::Record(sort(letter), class, Fields { next: Val { at: open + 1, ..self }, named: true })
             }
             b'l' => Part::List(slot(0), place(at + 1)),
+            b'v' => Part::Items(slot(0), place(at + 1)),
             b't' => Part::Set(slot(0), place(at + 1), false),
             b'z' => Part::Set(slot(0), place(at + 1), true),
             b'd' => Part::Dict(slot(0), place(at + 1), place(skip(text, at + 1).0)),

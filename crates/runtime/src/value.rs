@@ -80,6 +80,11 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
         (Part::Bytes(a), Part::Bytes(b)) => a == b,
         (Part::Range(a), Part::Range(b)) => range_key(a) == range_key(b),
         (Part::Tuple(a), Part::Tuple(b)) => unsafe { all_equal(a, b) },
+        (Part::Items(a, item_a), Part::Items(b, item_b)) => unsafe { same(items(a, item_a), items(b, item_b)) },
+        (Part::Items(header, item), Part::Tuple(fields) | Part::Record(Sort::NamedTuple, _, fields))
+        | (Part::Tuple(fields) | Part::Record(Sort::NamedTuple, _, fields), Part::Items(header, item)) => unsafe {
+            same(items(header, item), fields.map(|(_, val)| val))
+        },
         (Part::Record(sort_a, name_a, a), Part::Record(sort_b, name_b, b)) => {
             let alike = match sort_a {
                 Sort::NamedTuple => true,
@@ -116,17 +121,26 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
     }
 }
 
+/// Whether the values are as many, and equal one by one.
+///
 /// # Safety
 /// As [`equal`].
-unsafe fn all_equal(mut a: Fields<'_>, mut b: Fields<'_>) -> bool {
+unsafe fn same<'a>(mut a: impl Iterator<Item = Val<'a>>, mut b: impl Iterator<Item = Val<'a>>) -> bool {
     loop {
         match (a.next(), b.next()) {
             (None, None) => return true,
             // SAFETY: promised by the caller.
-            (Some((_, a)), Some((_, b))) if unsafe { equal(a, b) } => {}
+            (Some(a), Some(b)) if unsafe { equal(a, b) } => {}
             _ => return false,
         }
     }
+}
+
+/// # Safety
+/// As [`equal`].
+unsafe fn all_equal(a: Fields<'_>, b: Fields<'_>) -> bool {
+    // SAFETY: promised by the caller.
+    unsafe { same(a.map(|(_, val)| val), b.map(|(_, val)| val)) }
 }
 
 /// # Safety
@@ -209,6 +223,15 @@ pub unsafe fn compare(order: Order, a: Val<'_>, b: Val<'_>) -> Result<bool, Rais
         (Part::List(a, item_a), Part::List(b, item_b)) => unsafe {
             sequences(order, items(a, item_a), items(b, item_b))
         },
+        (Part::Items(a, item_a), Part::Items(b, item_b)) => unsafe {
+            sequences(order, items(a, item_a), items(b, item_b))
+        },
+        (Part::Items(a, item), Part::Tuple(b) | Part::Record(Sort::NamedTuple, _, b)) => unsafe {
+            sequences(order, items(a, item), b.map(|(_, val)| val))
+        },
+        (Part::Tuple(a) | Part::Record(Sort::NamedTuple, _, a), Part::Items(b, item)) => unsafe {
+            sequences(order, a.map(|(_, val)| val), items(b, item))
+        },
         (
             Part::Tuple(a) | Part::Record(Sort::NamedTuple, _, a),
             Part::Tuple(b) | Part::Record(Sort::NamedTuple, _, b),
@@ -268,7 +291,7 @@ fn type_name<'a>(part: &Part<'a>) -> &'a str {
         Part::Str(_) => "str",
         Part::Bytes(_) => "bytes",
         Part::Range(_) => "range",
-        Part::Tuple(_) => "tuple",
+        Part::Tuple(_) | Part::Items(..) => "tuple",
         Part::Record(Sort::Dict, ..) | Part::Dict(..) => "dict",
         Part::Record(Sort::Row, ..) => "Row",
         Part::Record(_, name, _) | Part::Object(_, _, name, _) => name,
@@ -299,6 +322,10 @@ pub unsafe fn hash_of(val: Val<'_>) -> i64 {
         // SAFETY: the fields live as the value does.
         Part::Tuple(fields) | Part::Record(_, _, fields) => {
             hash::of_tuple(fields.map(|(_, field)| unsafe { hash_of(field) }))
+        }
+        // SAFETY: the list lives as the tuple does.
+        Part::Items(header, item) => {
+            hash::of_tuple(unsafe { items(header, item) }.map(|item| unsafe { hash_of(item) }))
         }
         Part::Object(address, ..) | Part::List(address, _) | Part::Dict(address, ..) => hash::of_int(address as i64),
         Part::Set(address, item, _) => {
@@ -331,6 +358,10 @@ pub unsafe fn repr(val: Val<'_>, out: &mut String) -> Result<(), Raised> {
         Part::Tuple(fields) => {
             let count = fields.count();
             unsafe { join(out, ["(", if count == 1 { ",)" } else { ")" }], fields.map(|(_, val)| val))? };
+        }
+        Part::Items(header, item) => {
+            let items = unsafe { items(header, item) };
+            unsafe { join(out, ["(", if items.len() == 1 { ",)" } else { ")" }], items)? };
         }
         Part::Record(Sort::Dict, _, fields) => {
             out.push('{');

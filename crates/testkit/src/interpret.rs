@@ -58,6 +58,10 @@ fn to_interp(value: &Value, ty: &Type) -> Result<interp::Value, String> {
         }
         (Value::Np(elem, slot), Type::Np(expected)) if elem == expected => interp::Value::Np(*elem, *slot),
         (Value::Tuple(items), Type::Tuple(types)) => interp::Value::Tuple(to_interp_all(items, types)?.into()),
+        (Value::Tuple(items), Type::Record(record)) if let Some(item) = record.tuple_item() => {
+            let list = to_interp(&Value::List(items.clone()), &Type::List(Box::new(item.clone())))?;
+            interp::Value::Record(record.clone(), [list].into())
+        }
         (Value::Record(_, _, fields), Type::Record(record)) => {
             let values: Vec<Value> = fields.iter().map(|(_, value)| value.clone()).collect();
             let types = ty.field_types().ok_or_else(mismatch)?;
@@ -101,6 +105,9 @@ pub fn from_interp(value: &interp::Value) -> Result<Value, String> {
         interp::Value::Range { start, stop, step } => Value::Range(*start, *stop, *step),
         interp::Value::Np(elem, slot) => Value::Np(*elem, *slot),
         interp::Value::Tuple(items) => Value::Tuple(all(items)?),
+        interp::Value::Record(..) if let Some(items) = value.untagged().tuple_items() => {
+            Value::Tuple(all(&items.borrow())?)
+        }
         interp::Value::Record(record, items) => {
             let names = record.fields.iter().map(|(name, _)| name.clone());
             Value::Record(record.kind, record.name.clone(), names.zip(all(items)?).collect())

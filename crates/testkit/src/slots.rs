@@ -41,6 +41,9 @@ impl Slots {
                     self.push(item, ty)?;
                 }
             }
+            (Type::Record(record), Value::Tuple(items)) if let Some(item) = record.tuple_item() => {
+                self.push_list(items, item)?;
+            }
             (Type::Record(record), Value::Record(kind, _, fields))
                 if record.kind == *kind && record.fields.len() == fields.len() =>
             {
@@ -170,6 +173,9 @@ pub fn fits(value: &Value, ty: &Type) -> bool {
         (Type::Tuple(types), Value::Tuple(items)) => {
             types.len() == items.len() && items.iter().zip(types).all(|(item, ty)| fits(item, ty))
         }
+        (Type::Record(record), Value::Tuple(items)) if let Some(item) = record.tuple_item() => {
+            items.iter().all(|value| fits(value, item))
+        }
         (Type::Record(record), Value::Record(kind, _, fields)) => {
             record.kind == *kind
                 && record.fields.len() == fields.len()
@@ -227,6 +233,14 @@ pub unsafe fn read(slots: &mut &[u64], ty: &Type) -> Result<Value, String> {
         Type::Tuple(types) => {
             // SAFETY: the fields follow one another.
             Value::Tuple(types.iter().map(|ty| unsafe { read(slots, ty) }).collect::<Result<_, _>>()?)
+        }
+        Type::Record(record) if let Some(item) = record.tuple_item() => {
+            let header = take()?;
+            // SAFETY: the caller vouches for the list inside.
+            match unsafe { list_at(header, item) }? {
+                Value::List(items) => Value::Tuple(items),
+                other => other,
+            }
         }
         Type::Record(record) => {
             let mut fields = Vec::new();

@@ -68,7 +68,7 @@ impl Value {
             Value::Range(..) => Type::Range,
             Value::Np(elem, _) => Type::Np(*elem),
             Value::Tuple(items) => Type::Tuple(items.iter().map(Value::type_of).collect::<Result<_, _>>()?),
-            Value::List(items) => Type::List(Box::new(item_type(&items.iter().collect::<Vec<_>>())?)),
+            Value::List(items) => Type::List(Box::new(stored_type(&items.iter().collect::<Vec<_>>())?)),
             Value::Bytes(_) => Type::Bytes,
             Value::Dict(pairs) => {
                 let (keys, values): (Vec<_>, Vec<_>) = pairs.iter().map(|(key, value)| (key, value)).unzip();
@@ -76,7 +76,7 @@ impl Value {
             }
             Value::Set { frozen, items } => {
                 let items: Vec<&Value> = items.iter().collect();
-                Type::Set { item: Box::new(item_type(&items)?), frozen: *frozen }
+                Type::Set { item: Box::new(stored_type(&items)?), frozen: *frozen }
             }
             Value::Record(RecordKind::Dict, _, fields) if fields.is_empty() => {
                 Type::Dict(Box::new(Type::None), Box::new(Type::None))
@@ -156,6 +156,12 @@ impl Value {
 fn item_type(items: &[&Value]) -> Result<Type, String> {
     let types = items.iter().map(|item| item.type_of()).collect::<Result<Vec<_>, _>>()?;
     Ok(if types.is_empty() { Type::None } else { Type::union(types) })
+}
+
+/// As [`item_type`], of lists and sets: one that holds `None` only is told from an empty one by a variant that it does not use.
+fn stored_type(items: &[&Value]) -> Result<Type, String> {
+    let found = item_type(items)?;
+    Ok(if found == Type::None && !items.is_empty() { Type::union([Type::None, Type::Bool]) } else { found })
 }
 
 /// Whether a `dict` with texts as keys is taken for a dict rather than for a row: all its values have one type.

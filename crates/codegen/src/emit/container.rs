@@ -24,6 +24,7 @@ impl FuncEmitter<'_, '_> {
             C::ValueLe => self.compare(1, args),
             C::ValueGt => self.compare(2, args),
             C::ValueGe => self.compare(3, args),
+            C::ValueCopy => self.value_copy(args[0], result),
             C::RefIs => vec![self.is_same(args[0], args[1])],
             C::ObjectNew => self.object_new(args),
             C::LogWrite => {
@@ -173,6 +174,14 @@ impl FuncEmitter<'_, '_> {
     fn with_values(&mut self, op: ContainerOp, words: &[Val], values: &[Value]) -> Vec<Val> {
         let words = self.words_of_values(words, values);
         self.runtime_call(op.name(), &words)
+    }
+
+    /// The slots of the value go to the frame, where the function makes them own what they refer to.
+    fn value_copy(&mut self, value: Value, result: &Type) -> Vec<Val> {
+        let slots = self.in_frame(&[value]);
+        let [data, length] = self.shape_of(self.type_of(value).clone());
+        self.runtime_call(ContainerOp::ValueCopy.name(), &[slots, data, length]);
+        load_value(&self.em.ll, result, slots)
     }
 
     fn words_of_values(&mut self, words: &[Val], values: &[Value]) -> Vec<Val> {

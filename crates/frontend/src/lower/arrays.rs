@@ -15,6 +15,8 @@ enum Place {
     View(Val),
     /// Elements picked by an array of bools or of positions.
     Picked(Val),
+    /// As [`Place::Picked`], of a view; of its columns, where it says so.
+    PickedOf(Val, Val, bool),
     /// Elements at pairs of positions.
     Pairs(Val, Val),
 }
@@ -32,6 +34,13 @@ impl Lowerer<'_, '_> {
                 let name = if is_mask(&picks) { "pick_where" } else { "pick" };
                 let name = by_dimensions(name, &[array, &picks]);
                 self.numpy_library(&name, &[array, &picks])
+            }
+            Place::PickedOf(view, picks, of_columns) => {
+                let base = if of_columns { self.transposed(&view) } else { view };
+                let name = if is_mask(&picks) { "pick_where" } else { "pick" };
+                let name = by_dimensions(name, &[&base, &picks]);
+                let found = self.numpy_library(&name, &[&base, &picks])?;
+                Ok(if of_columns { self.transposed(&found) } else { found })
             }
             Place::Pairs(rows, columns) => self.numpy_library("pick_pairs", &[array, &rows, &columns]),
         }
@@ -90,11 +99,16 @@ impl Lowerer<'_, '_> {
             [Part::Item(row), Part::Slice(slice)] => match self.place_in_line(array, row)? {
                 Place::View(row) => self.slice_of(&row, 0, slice).map(Place::View),
                 other if is_full(slice) => Ok(other),
+                Place::Picked(picks) => {
+                    let view = self.slice_of(array, 1, slice)?;
+                    Ok(Place::PickedOf(view, picks, false))
+                }
                 _ => self.unsupported_index(),
             },
             [Part::Slice(slice), Part::Item(column)] => {
-                if self.picks_of(column)?.is_some() {
-                    return self.unsupported_index();
+                if let Some(picks) = self.picks_of(column)? {
+                    let view = self.slice_of(array, 0, slice)?;
+                    return Ok(Place::PickedOf(view, picks, true));
                 }
                 let column = self.array_index(column)?;
                 let column = self.view(View::Column, array, &[column], 1);
@@ -110,6 +124,15 @@ impl Lowerer<'_, '_> {
                     Ok(Place::Element(indices))
                 }
                 (Some(rows), Some(columns)) if !is_mask(&rows) && !is_mask(&columns) => Ok(Place::Pairs(rows, columns)),
+                (Some(rows), None) => {
+                    let column = self.array_index(column)?;
+                    let view = self.view(View::Column, array, &[column], 1);
+                    Ok(Place::PickedOf(view, rows, false))
+                }
+                (None, Some(columns)) => match self.place_in_line(array, row)? {
+                    Place::View(view) => Ok(Place::PickedOf(view, columns, false)),
+                    _ => self.unsupported_index(),
+                },
                 _ => self.unsupported_index(),
             },
             _ => self.unsupported_index(),
@@ -246,6 +269,21 @@ impl Lowerer<'_, '_> {
                 let name = if is_mask(&picks) { "put_where" } else { "put" };
                 let name = by_dimensions(name, &[array, &picks, &val]);
                 self.numpy_library(&name, &[array, &picks, &val]).map(|_| ())
+            }
+            Place::PickedOf(view, picks, of_columns) => {
+                let val = self.stored_value(node, elem)?;
+                let (base, val) = match of_columns {
+                    false => (view, val),
+                    true if matches!(val.ty(), Type::Array { ndim: 1, .. }) => {
+                        let message = "a line stored into picked columns cannot be compiled";
+                        return self.fail("unsupported-operation", message, Some("loop over the columns".to_owned()));
+                    }
+                    true if val.array_elem().is_some() => (self.transposed(&view), self.transposed(&val)),
+                    true => (self.transposed(&view), val),
+                };
+                let name = if is_mask(&picks) { "put_where" } else { "put" };
+                let name = by_dimensions(name, &[&base, &picks, &val]);
+                self.numpy_library(&name, &[&base, &picks, &val]).map(|_| ())
             }
             Place::Pairs(rows, columns) => {
                 let val = self.stored_value(node, elem)?;

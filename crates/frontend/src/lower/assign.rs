@@ -143,6 +143,9 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// The items of a sequence, as a tuple of this many; raises `ValueError` when it has another number.
     pub fn unpack(&mut self, val: &Val, count: usize) -> Lowered<Val> {
+        if let Some(list) = self.tuple_list(val) {
+            return self.unpack(&list, count);
+        }
         match val.ty() {
             Type::Tuple(items) if items.len() == count => Ok(val.clone()),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple && record.fields.len() == count => {
@@ -213,6 +216,7 @@ impl<'p> Lowerer<'_, 'p> {
         }
         let list = match val.ty() {
             Type::List(_) => val,
+            _ if let Some(list) = self.tuple_list(&val) => list,
             _ => {
                 let source = self.source_of(&val)?;
                 self.collect_list(source, self.place.start | 1 << 28)?

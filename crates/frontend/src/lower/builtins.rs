@@ -197,6 +197,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some((_, run)) = SYNTAX.iter().find(|(known, _)| *known == name) {
             return run(self, call);
         }
+        if name == "len"
+            && let Some(count) = self.count_of_members(call)?
+        {
+            return Ok(count);
+        }
         if let Some(row) = VALUES.iter().find(|row| row.name == name) {
             let arguments = self.call_arguments(call)?;
             self.at_call(call);
@@ -214,7 +219,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return self.lazy_value(name, call);
         }
         let help = match name {
-            "type" => Some("use `isinstance`"),
+            "type" => Some("compare it, as in `type(x) is int`, or use `isinstance`"),
             _ => None,
         };
         self.fail("unsupported-function", format!("`{name}` cannot be compiled"), help.map(str::to_owned))
@@ -239,6 +244,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let vals = &self.plain_arguments(name, arguments)?;
         self.at_place(place);
         match (name, vals.as_slice()) {
+            ("tuple", [val]) => self.tuple_of_val(val),
             ("min", [_, _, ..]) => self.extreme_of_values(vals, CmpOp::Lt, None),
             ("max", [_, _, ..]) => self.extreme_of_values(vals, CmpOp::Gt, None),
             (_, [_]) if library::function_named("builtins", &format!("_passed_{name}")).is_some() => {
@@ -306,6 +312,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         match val.ty() {
             ty if is_integer(ty) => self.as_int(val),
+            ty if self.is_int_member(ty) => self.without_enum(val),
             Type::Float => Ok(self.prim(Prim::FloatToInt, &[val])),
             Type::Np(_) => {
                 let python = self.python_number(val);
@@ -532,6 +539,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             {
                 own.push(super::datetime::DATE.to_owned());
             }
+            ty if self.is_int_member(ty) => own.push("int".to_owned()),
             Type::Record(record) if record.kind == ir::RecordKind::Library => {}
             Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
             _ => {}

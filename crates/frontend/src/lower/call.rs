@@ -1,9 +1,8 @@
 //! Calls: of the program's functions and of those inside them, of methods, and of what the tables of
 //! built-ins know. Owns the matching of arguments with parameters.
 
-use ir::{Const, FuncId, Op, Type};
+use ir::{FuncId, Op, Type};
 
-use super::collections::is_class;
 use super::expr::describe;
 use super::function_values::may_be_function;
 use super::index::Index;
@@ -28,25 +27,6 @@ struct Captured {
     /// One of them may be assigned again.
     rebound: bool,
 }
-
-/// The constants of the module `string`.
-const STRING: &[(&str, &str)] = &[
-    ("ascii_letters", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-    ("ascii_lowercase", "abcdefghijklmnopqrstuvwxyz"),
-    ("ascii_uppercase", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
-    ("digits", "0123456789"),
-    ("hexdigits", "0123456789abcdefABCDEF"),
-    ("octdigits", "01234567"),
-    (
-        "printable",
-        concat!(
-            "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-            "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\r\x0b\x0c"
-        ),
-    ),
-    ("punctuation", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
-    ("whitespace", " \t\n\r\x0b\x0c"),
-];
 
 /// A call's arguments, evaluated.
 #[derive(Clone, Default)]
@@ -567,6 +547,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 shape.origin.float_literal = Literal::No;
                 shape.origin.non_negative = false;
                 shape.origin.parts = Vec::new();
+                if crate::shape::element_type(&shape.ty).is_some() && self.known_element(&val).is_none() {
+                    shape = shape.marked_empty();
+                }
                 Ok(Thing::Val(Val { shape, known: None, ..val }))
             }
             other => Ok(other),
@@ -793,6 +776,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Some(level) => self.logging(level, arguments),
                 None => Err(Stop::Failed),
             },
+            "copy" => {
+                let vals = self.plain_arguments(name, arguments)?;
+                match vals.as_slice() {
+                    [val] => self.each_variant(val, &mut |lowerer, val| lowerer.copied(&val, name == "deepcopy")),
+                    _ => self.fail("wrong-arguments", format!("`{name}` takes one argument in compiled code"), None),
+                }
+            }
             "dict" if name == "fromkeys" => {
                 let vals = self.plain_arguments(name, arguments)?;
                 self.dict_from_keys(&vals)
@@ -899,44 +889,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let (vals, keywords) = (&vals, &keywords);
         self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, vals, keywords))
-    }
-
-    /// The member of a module.
-    pub fn member(&mut self, module: &str, name: &str, node: &impl Ranged) -> Lowered<Thing> {
-        match module {
-            "math" => self.math_member(name, node),
-            "numpy" => self.numpy_member(name, node),
-            "re" => self.regex_member(name, node),
-            "numpy.linalg" => self.linalg_member(name, node),
-            "string" if let Some((_, text)) = STRING.iter().find(|(known, _)| *known == name) => {
-                Ok(Thing::Val(self.literal(Const::Str((*text).into()))))
-            }
-            "datetime" => self.datetime_member(name, node),
-            "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
-                Ok(Thing::Static(Static::Builtin(builtin)))
-            }
-            _ if is_class(module, name) => Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned()))),
-            "logging" if super::log::level_of(name).is_some() => {
-                Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned())))
-            }
-            "functools" if matches!(name, "cache" | "lru_cache") => {
-                Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned())))
-            }
-            _ if makes_function(module, name) => Ok(Thing::Static(Static::Member(module.to_owned(), name.to_owned()))),
-            _ => self.library_member(module, name, node),
-        }
-    }
-
-    /// The member of a module that the library has.
-    pub fn library_member(&mut self, module: &str, name: &str, node: &impl Ranged) -> Lowered<Thing> {
-        if let Some(function) = library::function_named(module, name) {
-            return Ok(Thing::Static(Static::Function(function)));
-        }
-        if let Some(class) = library::class_named(module, name) {
-            return Ok(Thing::Static(Static::Class(class)));
-        }
-        let help = nearest(name, library::names(module)).map(|near| format!("did you mean `{module}.{near}`?"));
-        self.fail_at(node, "unsupported-value", format!("`{module}.{name}` cannot be used in compiled code"), help)
     }
 
     /// A call of a function of the library with values.

@@ -71,7 +71,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let number = self.compiler.objects.number_of(name)?;
                 self.compiler.known_class(number)
             }
-            _ => None,
+            ty => self.compiler.known_class(super::enums::enum_class(ty)?),
         }
     }
 
@@ -101,6 +101,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ClassKind::NamedTuple => self.new_record(&class, RecordKind::NamedTuple, arguments),
             ClassKind::Dataclass(_) => self.new_record(&class, RecordKind::Dataclass, arguments),
             ClassKind::Plain => self.construct_by_init(&class, arguments),
+            ClassKind::Enum { .. } => self.member_of_value(&class, arguments),
         }
     }
 
@@ -219,6 +220,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// An expression of a class's body, whose names are those of the class.
     pub fn class_expr(&mut self, class: usize, expr: &'p Expr) -> Lowered<Val> {
+        self.class_value(class, expr).map(|val| Val { known: None, ..val })
+    }
+
+    /// As [`Lowerer::class_expr`], where it is the same value each time.
+    pub fn class_value(&mut self, class: usize, expr: &'p Expr) -> Lowered<Val> {
         let place = self.place;
         let (function, scopes) = (self.function, std::mem::take(&mut self.scopes));
         let names = std::mem::take(&mut self.names);
@@ -230,7 +236,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.scopes = scopes;
         self.names = names;
         self.at_place(place);
-        lowered.map(|val| Val { known: None, ..val })
+        lowered
     }
 
     // Methods.
@@ -330,6 +336,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if name == "__name__" {
             return Ok(Thing::Val(self.str(&class.name)));
         }
+        if let ClassKind::Enum { .. } = class.kind {
+            return self.member_named(&class, name, node);
+        }
         match self.class_constant(&class, name)? {
             Some(val) => Ok(Thing::Val(val)),
             None => {
@@ -363,6 +372,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_method(&class, name, object, CallArguments::default()).map(Some)
             }
             Some(_) => Ok(None),
+            None if matches!(class.kind, ClassKind::Enum { .. }) => Ok(None),
             None => self.class_constant(&class, name),
         }
     }
@@ -445,7 +455,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     self.compare(op, &left, &right).map(Some)
                 }
                 ClassKind::NamedTuple => self.compare_as_tuples(op, left, right).map(Some),
-                ClassKind::Exception(_) | ClassKind::Plain => Ok(None),
+                ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => Ok(None),
             },
             (Some(class), _) if class.kind == ClassKind::NamedTuple && !is_dataclass(right) => {
                 self.compare_as_tuples(op, left, right).map(Some)
@@ -535,7 +545,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ClassKind::Dataclass(options) if options.order => {
                 Some((0..class.fields.len()).filter(|index| class.fields[*index].compare).collect())
             }
-            ClassKind::Dataclass(_) | ClassKind::Exception(_) | ClassKind::Plain => None,
+            ClassKind::Dataclass(_) | ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => None,
         })
     }
 

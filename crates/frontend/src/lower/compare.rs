@@ -45,6 +45,12 @@ impl Lowerer<'_, '_> {
         if let Some(val) = self.datetime_compare(op, left, right)? {
             return Ok(val);
         }
+        if let Some(val) = self.compare_members(op, left, right)? {
+            return Ok(val);
+        }
+        if let Some(val) = self.compare_tuples(op, left, right)? {
+            return Ok(val);
+        }
         match op {
             CmpOp::Is => self.identical(left, right),
             CmpOp::IsNot => {
@@ -119,6 +125,12 @@ impl Lowerer<'_, '_> {
         {
             return Ok(self.bool(a == b));
         }
+        if let Some(equal) = self.compare_members(CmpOp::Eq, left, right)? {
+            return Ok(equal);
+        }
+        if let Some(equal) = self.compare_tuples(CmpOp::Eq, left, right)? {
+            return Ok(equal);
+        }
         Ok(match (left.ty(), right.ty()) {
             (Type::None, Type::None) => self.bool(true),
             (Type::Bool, Type::Bool) => self.prim_equal_bools(left, right),
@@ -151,6 +163,7 @@ impl Lowerer<'_, '_> {
                 let (left, right) = (self.fields(left), self.fields(right));
                 self.equal_items(&left, &right, same)?
             }
+            (a, b) if a.tuple_item().is_some() || b.tuple_item().is_some() => self.bool(false),
             (a, _) if is_collection(a) => self.library_equal(left, right)?,
             (_, b) if is_collection(b) => self.library_equal(right, left)?,
             (Type::Record(a), Type::Record(_)) if a.kind == ir::RecordKind::Library => {
@@ -333,6 +346,9 @@ impl Lowerer<'_, '_> {
     fn contains(&mut self, container: &Val, item: &Val) -> Lowered<Val> {
         if let Some(found) = self.special_with(container, "__contains__", std::slice::from_ref(item))? {
             return self.each_variant(&found, &mut |lowerer, found| lowerer.truth(&found));
+        }
+        if let Some(list) = self.tuple_list(container) {
+            return self.list_contains(&list, item);
         }
         match container.ty() {
             Type::Str => match item.ty() {

@@ -69,6 +69,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some(edges) = self.exact_class_condition(op, &compare.left, right_expr)? {
             return Ok(edges);
         }
+        let members = match op {
+            ast::CmpOp::In | ast::CmpOp::NotIn => self.members_named_by(right_expr)?,
+            _ => None,
+        };
+        if members.is_some() {
+            return self.truth_of_comparison(compare);
+        }
         let left = self.expr(&compare.left)?;
         let right = self.expr(right_expr)?;
         self.at(compare);
@@ -86,6 +93,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let found = lowerer.compare(op, &left, right)?;
             lowerer.truth(&found)
         })?;
+        Ok(edges_of(sides))
+    }
+
+    /// A comparison that tells nothing of a variable.
+    fn truth_of_comparison(&mut self, compare: &'p ast::ExprCompare) -> Lowered<(Vec<Edge>, Vec<Edge>)> {
+        let val = self.compare_expr(compare)?;
+        self.at(compare);
+        let sides = self.split(&val, None, &mut |lowerer, val| lowerer.truth(val))?;
         Ok(edges_of(sides))
     }
 
@@ -246,6 +261,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.truth(&python)
             }
             Type::Tuple(items) => Ok(self.bool(!items.is_empty())),
+            Type::Record(_) if let Some(list) = self.tuple_list(val) => self.truth(&list),
+            ty if self.is_int_member(ty) => {
+                let number = self.without_enum(val)?;
+                self.truth(&number)
+            }
+            ty if super::enums::enum_class(ty).is_some() => Ok(self.bool(true)),
             Type::Record(record) if record.kind == ir::RecordKind::Library => Ok(self.datetime_truth(val)),
             Type::Record(record) => {
                 let empty = !matches!(record.kind, ir::RecordKind::Dataclass | ir::RecordKind::Library)

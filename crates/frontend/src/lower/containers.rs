@@ -22,6 +22,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Some(Some(known)) if known.ty == element => known.clone(),
             Some(None) if element == Type::None => Shape::unknown(),
             Some(None) if matches!(container.ty(), Type::Dict(..)) => Shape::pair(Shape::unknown(), Shape::unknown()),
+            None if container.shape.is_empty_container() => match container.ty() {
+                Type::Dict(..) => Shape::pair(Shape::unknown(), Shape::unknown()),
+                _ => Shape::unknown(),
+            },
             _ => Shape::from(element),
         }
     }
@@ -30,6 +34,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn known_element(&self, container: &Val) -> Option<Shape> {
         match container.shape.origin.sites.first() {
             Some(site) if self.sites.element(*site).is_none() => None,
+            None if container.shape.is_empty_container() => None,
             _ => Some(self.element_shape(container)),
         }
     }
@@ -42,6 +47,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.sites.grow(site, element);
         }
         let element = self.sites.element(site).map(|element| element.ty.clone());
+        if let Some(known) = &element
+            && let Some(wider) = self.compiler.widenings.element(&with_element(kind, known.clone()))
+        {
+            self.sites.grow(site, &Shape::from(wider));
+        }
         let nothing = match kind {
             Type::Dict(..) => Type::Tuple(vec![Type::None, Type::None]),
             _ => Type::None,
@@ -61,8 +71,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let joined = join(&known, element, &mut self.sites);
         if joined.ty != known.ty {
-            let wider = with_element(container.ty(), joined.ty.clone());
-            self.compiler.too_narrow.push((container.ty().clone(), wider));
+            self.compiler.misfits.note(container.ty(), &element.ty);
             let kind = python_name(container.ty());
             return self.fail(
                 "type-mismatch",
@@ -102,6 +111,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::Np(_) => Ok(lowerer.python_number(&val)),
+            ty if super::enums::enum_class(ty).is_some() => {
+                if lowerer.is_int_member(ty)
+                    || lowerer.class_of(&val).is_some_and(|class| class.method("__hash__").is_some())
+                {
+                    return lowerer.fail(
+                        "unsupported-operation",
+                        "a member of an `IntEnum` cannot be a key in compiled code",
+                        Some("use its `value`".to_owned()),
+                    );
+                }
+                Ok(val)
+            }
             ty if ty.is_hashable() => {
                 let ty = ty.clone();
                 if let Some(class) = lowerer.class_of(&val)
@@ -129,6 +150,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Array { .. } | Type::Exception | Type::Np(_) => false,
             Type::Tuple(items) | Type::Union(items) => items.iter().all(|item| self.is_whole(item)),
             Type::Record(_) if may_be_function(ty) => false,
+            ty if super::enums::enum_class(ty).is_some() => false,
             Type::Record(record) => {
                 record.fields.iter().all(|(_, ty)| self.is_whole(ty))
                     && (!matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass)
@@ -150,7 +172,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let plain_options = match class.kind {
             ClassKind::Dataclass(options) => options.eq && !options.order,
             ClassKind::NamedTuple => true,
-            ClassKind::Exception(_) | ClassKind::Plain => false,
+            ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => false,
         };
         plain_options
             && class.fields.iter().all(|field| field.compare && field.repr)
@@ -171,6 +193,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 fn unhashable_part(ty: &Type) -> String {
     match ty {
         Type::Tuple(items) => items.iter().find(|item| !item.is_hashable()).map_or_else(String::new, unhashable_part),
+        ty if let Some(item) = ty.tuple_item() => unhashable_part(item),
+        Type::Union(items) => items.iter().find(|item| !item.is_hashable()).map_or_else(String::new, unhashable_part),
         other => python_name(other),
     }
 }

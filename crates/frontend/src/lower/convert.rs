@@ -44,6 +44,7 @@ impl Lowerer<'_, '_> {
                 let python = self.python_number(val);
                 return self.coerce(&python, target);
             }
+            (_, to) if to.tuple_item().is_some() => return self.as_any_length(val, target),
             (Type::Tuple(from), Type::Tuple(to)) if from.len() == to.len() => self.coerce_fields(val, target)?,
             (Type::Record(from), Type::Record(to)) if from.fields.len() == to.fields.len() => {
                 self.coerce_fields(val, target)?
@@ -178,7 +179,9 @@ impl Lowerer<'_, '_> {
 /// The variant that takes a value of this type: its own, or the one that its literal or its fields become.
 fn variant_for(ty: &Type, variants: &[Type]) -> Option<usize> {
     let find = |accepts: &dyn Fn(&Type) -> bool| variants.iter().position(accepts);
-    find(&|variant| variant == ty).or_else(|| match ty {
+    let is_tuple = matches!(ty, Type::Tuple(_)) || ty.tuple_item().is_some();
+    let of_any_length = || variants.iter().position(|variant| is_tuple && variant.tuple_item().is_some());
+    let found = find(&|variant| variant == ty).or_else(|| match ty {
         Type::Int => {
             find(&|variant| *variant == Type::Float).or_else(|| find(&|variant| matches!(variant, Type::Np(_))))
         }
@@ -191,5 +194,6 @@ fn variant_for(ty: &Type, variants: &[Type]) -> Option<usize> {
             _ => false,
         }),
         _ => None,
-    })
+    });
+    found.or_else(of_any_length)
 }

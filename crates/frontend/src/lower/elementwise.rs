@@ -235,7 +235,10 @@ impl Lowerer<'_, '_> {
             ),
             Operator::Add | Operator::Mult if elem == Elem::Bool => Ok(elem),
             _ if elem == Elem::Bool && !logic => unsupported(self),
-            Operator::LShift | Operator::RShift => unsupported(self),
+            Operator::LShift | Operator::RShift if !elem.is_float() => Ok(elem),
+            Operator::LShift | Operator::RShift => {
+                self.clash("ufunc not supported for the input types, and the inputs could not be safely coerced")
+            }
             Operator::Pow if elem == Elem::F32 => unsupported(self),
             _ if logic && elem.is_float() => {
                 self.clash("ufunc not supported for the input types, and the inputs could not be safely coerced")

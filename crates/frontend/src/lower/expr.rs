@@ -71,10 +71,7 @@ impl<'p> Lowerer<'_, 'p> {
             Expr::BoolOp(op) => self.bool_op(op),
             Expr::Compare(compare) => self.compare_expr(compare),
             Expr::Subscript(subscript) => return self.subscript(subscript),
-            Expr::Tuple(tuple) => {
-                let items = self.exprs(&tuple.elts)?;
-                Ok(self.tuple(&items))
-            }
+            Expr::Tuple(tuple) => self.tuple_display(&tuple.elts, tuple),
             Expr::List(list) => self.list_display(list, None),
             Expr::ListComp(comp) => self.list_comprehension(comp),
             Expr::Generator(generator) => self.generator_value(generator),
@@ -390,7 +387,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// A comparison, chained or not.
-    fn compare_expr(&mut self, compare: &'p ast::ExprCompare) -> Lowered<Val> {
+    pub fn compare_expr(&mut self, compare: &'p ast::ExprCompare) -> Lowered<Val> {
         if let ([op], [right]) = (&*compare.ops, &*compare.comparators)
             && let Some((holds, fails)) = self.exact_class_condition(*op, &compare.left, right)?
         {
@@ -409,7 +406,14 @@ impl<'p> Lowerer<'_, 'p> {
         let mut decided: Vec<(Edge, Val)> = Vec::new();
         let count = compare.ops.len();
         for (index, (op, comparator)) in compare.ops.iter().zip(&compare.comparators).enumerate() {
-            let lowered = self.expr(comparator);
+            let members = match op {
+                ast::CmpOp::In | ast::CmpOp::NotIn => self.members_named_by(comparator)?,
+                _ => None,
+            };
+            let lowered = match members {
+                Some(members) => Ok(self.tuple(&members)),
+                None => self.expr(comparator),
+            };
             let Some(right) = self.if_reached(lowered)? else { break };
             self.at(compare);
             let (op, known) = (*op, left.clone());
@@ -448,6 +452,9 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Static(Static::Class(class)) => self.attribute_of_class(class, name, &attribute.attr),
             Thing::Static(Static::Member(module, class)) if module == "datetime" => {
                 Ok(self.datetime_class_member(&class, name))
+            }
+            Thing::Static(Static::Member(module, member)) if module == "sys" => {
+                self.member(&format!("{module}.{member}"), name, &attribute.attr)
             }
             Thing::Static(Static::Pattern(text, flags)) => self.pattern_attribute(&text, flags, attribute),
             Thing::Static(Static::Builtin(class)) if super::methods::has_methods(class) => {

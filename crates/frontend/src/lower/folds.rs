@@ -1,4 +1,4 @@
-//! The built-ins that reduce an iterable to a value: `sum`, `min`, `max`, `any`, `all`, `sorted`, `list`, `tuple`.
+//! The built-ins that reduce an iterable to a value: `sum`, `min`, `max`, `any`, `all`, `sorted`, `list`.
 
 use ir::{ExcKind, Type};
 
@@ -341,62 +341,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             _ => self.fail_at(call, "wrong-arguments", "`list` takes at most one argument", None),
         }
-    }
-
-    /// `tuple(iterable)`: only of something whose length is known.
-    pub fn tuple_builtin(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
-        let Arguments { positional, .. } = self.arguments(call, "tuple", [])?;
-        match positional {
-            [] => Ok(self.tuple(&[])),
-            [Expr::Generator(generator)] => self.tuple_of_generator(generator),
-            [iterable] => {
-                let val = self.expr(iterable)?;
-                self.at_call(call);
-                self.each_variant(&val, &mut |lowerer, val| match val.ty() {
-                    Type::Tuple(_) => Ok(val),
-                    Type::None | Type::Bool | Type::Int | Type::Float | Type::Np(_) => {
-                        let message = format!("'{}' object is not iterable", python_name(val.ty()));
-                        lowerer.clash(message)
-                    }
-                    _ => lowerer.unknown_length(),
-                })
-            }
-            _ => self.fail_at(call, "wrong-arguments", "`tuple` takes at most one argument", None),
-        }
-    }
-
-    fn unknown_length<T>(&mut self) -> Lowered<T> {
-        self.fail(
-            "unsupported-expression",
-            "the length of this tuple is not known when the program is compiled",
-            Some("use a list".to_owned()),
-        )
-    }
-
-    /// `tuple(f(x) for x in t)` where `t` is a tuple or a short range: one item after the other.
-    fn tuple_of_generator(&mut self, generator: &'p ast::ExprGenerator) -> Lowered<Val> {
-        let ([only], true) = (generator.generators.as_slice(), generator.generators.iter().all(|g| g.ifs.is_empty()))
-        else {
-            return self.unknown_length();
-        };
-        let items = match self.iterable(&only.iter)? {
-            Source::Items(items) => items,
-            Source::Range(bounds) => {
-                let [start, stop, step] = *bounds;
-                let known = (start.known_int(), stop.known_int(), step.known_int());
-                let (Some(start), Some(stop), Some(1)) = known else { return self.unknown_length() };
-                if stop.saturating_sub(start) > 64 {
-                    return self.unknown_length();
-                }
-                (start..stop).map(|number| self.int(number)).collect()
-            }
-            _ => return self.unknown_length(),
-        };
-        let mut made = Vec::new();
-        for item in items {
-            made.push(self.in_scope_of(&only.target, item, &generator.elt)?);
-        }
-        Ok(self.tuple(&made))
     }
 
     /// `divmod(a, b)`.

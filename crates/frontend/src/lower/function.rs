@@ -23,7 +23,12 @@ use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names, para
 fn growing(arguments: &[Argument], is_entry: bool, may_grow: bool, sites: &mut Sites) -> Vec<Argument> {
     let one = |(index, argument): (usize, &Argument)| match argument {
         Argument::Value(shape) if may_grow && element_type(&shape.ty).is_some() => {
-            let known = known_element(&shape.ty).map(Shape::from);
+            // The caller of the whole program tells an empty container from one that holds `None` by its type.
+            let known = match is_entry {
+                true => known_element(&shape.ty).map(Shape::from),
+                false if shape.is_empty_container() => None,
+                false => element_type(&shape.ty).map(Shape::from),
+            };
             if is_entry && known.is_some() {
                 return Argument::Value(Shape { ty: without_empty(&shape.ty), ..shape.clone() });
             }

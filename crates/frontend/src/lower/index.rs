@@ -69,6 +69,11 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn subscript(&mut self, subscript: &'p ast::ExprSubscript) -> Lowered<Thing> {
         let object = match self.thing(&subscript.value)? {
             Thing::Val(object) => object,
+            Thing::Static(Static::Class(number)) if let Some(class) = self.enumeration(number)? => {
+                let index = self.subscript_index(&subscript.slice)?;
+                self.at(subscript);
+                return self.member_of_name(&class, &index).map(Thing::Val);
+            }
             Thing::Static(known) => {
                 let message = match known {
                     Static::Class(_) => "a class is not subscriptable in compiled code",
@@ -96,6 +101,10 @@ impl<'p> Lowerer<'_, 'p> {
             return Ok(val);
         }
         match (object.ty(), index) {
+            (ty, Index::Slice(slice)) if ty.tuple_item().is_some() => self.slice_of_any_length(object, slice),
+            (ty, Index::Items(_) | Index::Parts(_)) if ty.tuple_item().is_some() => {
+                self.clash("tuple indices must be integers or slices, not tuple")
+            }
             (Type::Record(record), Index::Item(key)) if record.kind == ir::RecordKind::Library => {
                 self.library_item(object, key)
             }
@@ -142,6 +151,7 @@ impl<'p> Lowerer<'_, 'p> {
         };
         self.each_variant(index, &mut |lowerer, index| match index.ty() {
             ty if is_integer(ty) => lowerer.as_int(&index),
+            ty if lowerer.is_int_member(ty) => lowerer.without_enum(&index),
             Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&index)),
             other => {
                 let found = python_name(other);
@@ -360,7 +370,7 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(self.select(&backward, &backward_bound, &forward_bound))
     }
 
-    /// A slice of a tuple has a type of its own, so its bounds must be known.
+    /// A slice with constant bounds is a tuple of known length.
     fn slice_tuple(&mut self, tuple: &Val, slice: &Slice) -> Lowered<Val> {
         let items = self.fields(tuple);
         let count = items.len() as i64;
@@ -371,11 +381,7 @@ impl<'p> Lowerer<'_, 'p> {
         };
         let (Some(start), Some(stop), Some(step)) = (known(&slice.start), known(&slice.stop), known(&slice.step))
         else {
-            return self.fail(
-                "unsupported-operation",
-                "the bounds of a slice of a tuple must be constants in compiled code",
-                Some("use a list".to_owned()),
-            );
+            return self.slice_of_any_length(tuple, slice);
         };
         let step = step.unwrap_or(1);
         if step == 0 {

@@ -51,6 +51,8 @@ pub enum Source<'p> {
     Filter(Option<Function>, Box<Source<'p>>),
     /// A generator that has been made.
     Iterator(Val),
+    /// One of several kinds of iterables, known when the program runs: a loop for each.
+    Either(Val),
     Generator {
         first: Box<Source<'p>>,
         elt: Elt<'p>,
@@ -85,7 +87,7 @@ impl Source<'_> {
         match self {
             Source::Enumerate(inner, _) | Source::Reversed(inner) => inner.is_counted(),
             Source::Zip(inner) | Source::Map(_, inner) => inner.iter().all(Source::is_counted),
-            Source::Filter(..) | Source::Generator { .. } | Source::Iterator(_) => false,
+            Source::Filter(..) | Source::Generator { .. } | Source::Iterator(_) | Source::Either(_) => false,
             _ => true,
         }
     }
@@ -167,6 +169,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     return Ok(Ok(Source::Set(set)));
                 }
             }
+            Expr::Name(_) | Expr::Attribute(_) => {
+                if let Some(members) = self.members_named_by(expr)? {
+                    return Ok(Ok(Source::Items(members)));
+                }
+            }
             _ => {}
         }
         self.expr(expr).map(Err)
@@ -225,6 +232,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ("reversed", [inner]) => {
                 let before = self.restart();
                 let mut source = self.iterable(inner)?;
+                if let Source::Either(_) = source {
+                    return self.fail_at(
+                        call,
+                        "too-many-types",
+                        "what is reversed may be one of several kinds of sequence",
+                        Some("test the type with `isinstance` first".to_owned()),
+                    );
+                }
                 if let Source::Iterator(_) = source {
                     self.start_again(before);
                     let val = self.expr(inner)?;
@@ -330,6 +345,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn as_index(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if is_integer(ty) => lowerer.as_int(&val),
+            ty if lowerer.is_int_member(ty) => lowerer.without_enum(&val),
             Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&val)),
             other => {
                 let message = format!("'{}' object cannot be interpreted as an integer", python_name(other));
@@ -368,6 +384,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let val = self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::List(_) | Type::Array { .. } | Type::Str | Type::Bytes | Type::Range | Type::Tuple(_) => Ok(val),
             Type::Dict(..) | Type::Set { .. } => Ok(val),
+            _ if let Some(list) = lowerer.tuple_list(&val) => Ok(list),
             ty if view_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::Dict => lowerer.demand_dict(&val),
             ty if is_collection(ty) => Ok(lowerer.inner_dict(&val)),
@@ -413,11 +430,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let list = self.list_of(&items)?;
                 Ok(Source::List(list))
             }
-            _ => self.fail(
-                "too-many-types",
-                "this may be one of several kinds of sequence",
-                Some("test the type with `isinstance` first".to_owned()),
-            ),
+            Type::Union(_) => Ok(Source::Either(val)),
+            other => {
+                let message = format!("'{}' object is not iterable", python_name(other));
+                self.clash(message)
+            }
         }
     }
 
@@ -479,6 +496,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 lowerer.join(ends, None)
             }),
             Source::Iterator(iterator) => self.for_iterator(&iterator, key, assigned, live, exits, body),
+            Source::Either(val) => self.for_either(&val, key, assigned, live, exits, body),
             Source::Enumerate(inner, start) if !inner.is_counted() => {
                 let first = match start {
                     Some(start) => Val { shape: Shape::from(Type::Int), ..start },
@@ -572,6 +590,38 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             lowerer.set_val(count, next);
             body(lowerer, item)
         })
+    }
+
+    /// A loop for each kind of iterable that the value may be.
+    fn for_either(
+        &mut self,
+        val: &Val,
+        key: u32,
+        assigned: &[Slot],
+        live: Option<&SlotSet>,
+        exits: usize,
+        body: Body<'_, 'c, 'p>,
+    ) -> Lowered<()> {
+        let place = self.place;
+        let count = val.ty().variants().len();
+        for tag in 0..count {
+            self.at_place(place);
+            let rest = if tag + 1 < count {
+                let cond = self.is_variant(val, tag);
+                let (is, rest) = self.branch(&cond)?;
+                self.continue_at(is);
+                rest
+            } else {
+                None
+            };
+            let variant = self.variant(val, tag);
+            let source = self.source_of(&variant)?;
+            let hidden = self.var_count();
+            self.for_each(source, key ^ (tag as u32) << 19, assigned, live, exits, body)?;
+            self.drop_hidden(hidden);
+            self.continue_at(rest);
+        }
+        Ok(())
     }
 
     /// The loops of a generator expression, with the body in the innermost.
@@ -752,7 +802,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 };
                 Cursor::Reversed(Box::new(inner), length)
             }
-            Source::Filter(..) | Source::Generator { .. } | Source::Iterator(_) => return Err(Stop::Failed),
+            Source::Filter(..) | Source::Generator { .. } | Source::Iterator(_) | Source::Either(_) => {
+                return Err(Stop::Failed);
+            }
         })
     }
 

@@ -20,6 +20,9 @@ pub fn class_of(ty: &Type) -> Option<&str> {
 impl Lowerer<'_, '_> {
     /// `val.name`.
     pub fn library_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        if let Some(found) = self.attribute_of_member(val, name)? {
+            return Ok(found);
+        }
         match class_of(val.ty()) {
             Some(regex::MATCH) if name == "string" => Ok(self.field(val, 0)),
             Some(class) if datetime::is_class(class) => self.datetime_attribute(val, name),
@@ -29,6 +32,10 @@ impl Lowerer<'_, '_> {
             }
             Some(_) => {
                 let class = python_name(val.ty());
+                if val.ty().tuple_item().is_some() && !matches!(name, "count" | "index") && !name.starts_with("__") {
+                    let message = format!("'tuple' object has no attribute '{name}'");
+                    return self.clash_of(ir::ExcKind::AttributeError, "unknown-attribute", message);
+                }
                 let message = format!("`{name}` of `{class}` cannot be compiled");
                 self.fail("unsupported-attribute", message, None)
             }
@@ -40,6 +47,7 @@ impl Lowerer<'_, '_> {
     pub fn library_method(&mut self, val: &Val, name: &str, args: &[Val], keywords: &[(String, Val)]) -> Lowered<Val> {
         match class_of(val.ty()) {
             Some(regex::MATCH) => self.match_method(val, name, args, keywords),
+            Some(_) if val.ty().tuple_item().is_some() => self.tuple_method(val, name, args),
             Some(class) if datetime::is_class(class) => self.datetime_method(val, name, args, keywords),
             Some(class) => self.fail("unsupported-method", format!("`{class}.{name}` cannot be compiled"), None),
             None => Err(Stop::Failed),
@@ -64,7 +72,11 @@ impl Lowerer<'_, '_> {
 
     /// `str(val)` or `repr(val)`, as `name` says; `None` for a class without a text.
     pub fn library_text(&mut self, val: &Val, name: &str) -> Lowered<Option<Val>> {
+        if let Some(text) = self.text_of_member(val, name)? {
+            return Ok(Some(text));
+        }
         match class_of(val.ty()) {
+            Some(_) if let Some(list) = self.tuple_list(val) => self.repr_of_tuple(&list).map(Some),
             Some(class) if datetime::is_class(class) => self.datetime_method(val, name, &[], &[]).map(Some),
             _ => Ok(None),
         }
@@ -73,6 +85,7 @@ impl Lowerer<'_, '_> {
     /// `val[key]`.
     pub fn library_item(&mut self, val: &Val, key: &Val) -> Lowered<Val> {
         match class_of(val.ty()) {
+            Some(_) if let Some(list) = self.tuple_list(val) => self.item_of_tuple(&list, key),
             Some(regex::MATCH) => self.match_method(val, "__getitem__", std::slice::from_ref(key), &[]),
             Some(class) => {
                 let class = class.to_owned();

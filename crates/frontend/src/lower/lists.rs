@@ -161,6 +161,18 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(list)
     }
 
+    /// A list that was just made, of a type of which lists are made wider.
+    pub fn made_wider(&mut self, made: Val) -> Lowered<Val> {
+        match self.compiler.widenings.element(made.ty()) {
+            Some(element) if made.shape.origin.sites.is_empty() => {
+                let list = self.new_list(&[], Some(Shape::from(element)), self.place.start | 1 << 24)?;
+                self.extend_list(&list, &made)?;
+                Ok(list)
+            }
+            _ => Ok(made),
+        }
+    }
+
     /// A copy of the list.
     pub fn copy_list(&mut self, list: &Val) -> Val {
         let (low, high, one) = (self.int(i64::MIN), self.int(i64::MAX), self.int(1));
@@ -282,16 +294,22 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `repr` of a list whose items say themselves how they are shown.
     pub fn repr_of_list(&mut self, list: &Val) -> Lowered<Val> {
+        let items = self.shown_items(list)?;
+        let [open, close] = ["[", "]"].map(|text| self.str(text));
+        let text = self.prim(Prim::StrConcat, &[&open, &items]);
+        Ok(self.prim(Prim::StrConcat, &[&text, &close]))
+    }
+
+    /// The `repr` of each item, with commas between them.
+    pub fn shown_items(&mut self, list: &Val) -> Lowered<Val> {
         let place = self.place;
         let shown = self.new_list(&[], None, place.start | 1 << 20)?;
         self.each_item(Source::List(list.clone()), 1 << 20, &mut |lowerer, item| {
             let text = lowerer.repr_of(&item)?;
             lowerer.append(&shown, &text)
         })?;
-        let [open, comma, close] = ["[", ", ", "]"].map(|text| self.str(text));
-        let items = self.join_texts(&comma, &shown)?;
-        let text = self.prim(Prim::StrConcat, &[&open, &items]);
-        Ok(self.prim(Prim::StrConcat, &[&text, &close]))
+        let comma = self.str(", ");
+        self.join_texts(&comma, &shown)
     }
 
     // Methods.
@@ -357,6 +375,15 @@ impl<'p> Lowerer<'_, 'p> {
             });
         }
         Ok(self.container_op(ContainerOp::ListCount, &[list, val], super::expr::non_negative_int()))
+    }
+
+    /// `tuple.index(item)`, of the list inside.
+    pub fn index_in_tuple(&mut self, list: &Val, val: &Val, bounds: &[Val]) -> Lowered<Val> {
+        let found = self.find_in_list(list, val, bounds.first(), bounds.get(1))?;
+        let zero = self.int(0);
+        let is_there = self.prim(Prim::IntGe, &[&found, &zero]);
+        self.require(&is_there, ExcKind::ValueError, "tuple.index(x): x not in tuple")?;
+        Ok(found)
     }
 
     fn index_in_list(&mut self, list: &Val, val: &Val, bounds: &[Val]) -> Lowered<Val> {

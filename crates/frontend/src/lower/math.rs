@@ -181,6 +181,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let (a, b) = (self.real(a)?, self.real(b)?);
                 Ok(self.prim(Prim::MathHypot, &[&a, &b]))
             }
+            ("hypot", several) => {
+                let mut reals = Vec::new();
+                for val in several {
+                    let real = self.real(val)?;
+                    reals.push(self.prim(Prim::FloatAbs, &[&real]));
+                }
+                let list = self.list_of(&reals)?;
+                self.call_library("math", "_norm", &[list])
+            }
             ("dist", [p, q]) => self.dist(p, q),
             _ => self.fail(
                 "unsupported-function",
@@ -223,14 +232,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(self.emit(Op::Prim(prim), &[&n, &k], non_negative_int()))
     }
 
-    /// `math.dist(p, q)` of points with up to two coordinates.
+    /// `math.dist(p, q)`.
     fn dist(&mut self, p: &Val, q: &Val) -> Lowered<Val> {
+        let (p, q) = (&self.as_plain_tuple(p), &self.as_plain_tuple(q));
         let (Type::Tuple(a), Type::Tuple(b)) = (p.ty(), q.ty()) else {
-            return self.fail(
-                "unsupported-argument",
-                "`math.dist` can only be compiled for tuples",
-                Some("write the points as tuples".to_owned()),
-            );
+            return self.call_library("math", "_dist", &[p.clone(), q.clone()]);
         };
         if a.len() != b.len() {
             return self.clash_of(
@@ -240,7 +246,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             );
         }
         if a.len() > 2 {
-            return self.fail("unsupported-argument", "`math.dist` can only be compiled for two dimensions", None);
+            return self.call_library("math", "_dist", &[p.clone(), q.clone()]);
         }
         let (p, q) = (self.fields(p), self.fields(q));
         let mut deltas = Vec::new();

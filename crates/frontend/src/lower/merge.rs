@@ -10,6 +10,8 @@ use crate::shape::{self, Merge, Shape};
 
 /// Types that one variable may have at the head of a loop.
 const VARIANTS_MAX: usize = 10;
+/// Tuples of so many lengths in one variable at the head of a loop are one of any length.
+const TUPLE_LENGTHS_MAX: usize = 4;
 
 /// A variable as merging sees it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -289,7 +291,10 @@ impl Lowerer<'_, '_> {
             next.push(match (known, found) {
                 // A variable that failed in this iteration says nothing; one that is dead at its end has no value.
                 (known, VarShape::Poisoned) => known.clone(),
-                (known, found) => self.join_var(known, found, Merge::Literals),
+                (known, found) => {
+                    let joined = self.join_var(known, found, Merge::Literals);
+                    self.without_growing_tuples(joined)
+                }
             });
         }
         let absorbed = |from: &VarShape, to: &VarShape| match (from.shape(), to.shape()) {
@@ -308,6 +313,17 @@ impl Lowerer<'_, '_> {
             }
         }
         next
+    }
+
+    /// A tuple that becomes longer with each iteration is one of any length.
+    fn without_growing_tuples(&mut self, var: VarShape) -> VarShape {
+        let is_tuple = |ty: &ir::Type| matches!(ty, ir::Type::Tuple(_));
+        let grows = |shape: &Shape| shape.ty.variants().iter().filter(|ty| is_tuple(ty)).count() >= TUPLE_LENGTHS_MAX;
+        match var {
+            VarShape::Bound(shape) if grows(&shape) => VarShape::Bound(shape::of_any_length(&shape, &mut self.sites)),
+            VarShape::Maybe(shape) if grows(&shape) => VarShape::Maybe(shape::of_any_length(&shape, &mut self.sites)),
+            other => other,
+        }
     }
 
     /// Opens a loop's head and goes there from here.

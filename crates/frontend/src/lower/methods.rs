@@ -123,6 +123,7 @@ pub fn exists_in_python(ty: &Type, name: &str) -> bool {
         Type::Set { .. } => super::sets::METHODS.contains(&name),
         Type::Dict(..) => DICT_METHODS.contains(&name),
         Type::Bool | Type::Int | Type::Float => NUMBER_OTHERS.contains(&name),
+        ty if ty.tuple_item().is_some() => TUPLE_OTHERS.contains(&name),
         Type::Tuple(_) | Type::Range => TUPLE_OTHERS.contains(&name),
         Type::Record(_) | Type::Array { .. } | Type::Np(_) => true,
         _ => false,
@@ -159,7 +160,10 @@ impl Lowerer<'_, '_> {
             }
             (Type::Str, "maketrans") => self.maketrans(args),
             (Type::Str, "encode") => self.encode(object, args, keywords),
-            (Type::Str, _) => self.str_method(object, name, args, keywords),
+            (Type::Str, _) => {
+                let found = self.str_method(object, name, args, keywords)?;
+                self.made_wider(found)
+            }
             (Type::Bytes, _) => self.bytes_method(object, name, args, keywords),
             (Type::Int | Type::Bool, "to_bytes") => self.int_to_bytes(object, args, keywords),
             (Type::List(_), _) => self.list_method(object, name, args),
@@ -186,6 +190,18 @@ impl Lowerer<'_, '_> {
                 self.array_method(object, name, CallArguments { positional, keywords })
             }
             (Type::Float, "is_integer") if args.is_empty() => Ok(self.prim(Prim::FloatIsInteger, &[object])),
+            (ty, "bit_length" | "bit_count") if args.is_empty() && is_integer(ty) => {
+                let int = self.as_int(object)?;
+                let count = self.call_library("builtins", &format!("_int_{name}"), &[int])?;
+                Ok(Val { shape: non_negative_int(), ..count })
+            }
+            (ty, "as_integer_ratio") if args.is_empty() && is_integer(ty) => {
+                let (int, one) = (self.as_int(object)?, self.int(1));
+                Ok(self.tuple(&[int, one]))
+            }
+            (Type::Float, "as_integer_ratio" | "hex") if args.is_empty() => {
+                self.call_library("builtins", &format!("_float_{name}"), std::slice::from_ref(object))
+            }
             (ty, "conjugate") if args.is_empty() && is_integer(ty) => self.as_int(object),
             (Type::Float, "conjugate") if args.is_empty() => Ok(object.clone()),
             (Type::Np(_), "item") if args.is_empty() => Ok(self.python_number(object)),
@@ -340,6 +356,11 @@ impl Lowerer<'_, '_> {
             };
             match wanted.ty() {
                 Type::Str => Ok(find(lowerer, &wanted)),
+                ty if any && ty.tuple_item().is_some() => lowerer.fail(
+                    "unsupported-argument",
+                    format!("`{name}` takes a tuple of known length in compiled code"),
+                    Some("use `any(...)` over the items".to_owned()),
+                ),
                 Type::Tuple(_) if any => {
                     let mut found = lowerer.bool(false);
                     for item in lowerer.fields(&wanted) {
@@ -458,18 +479,6 @@ impl Lowerer<'_, '_> {
                 if *list.ty() == *items.ty() { Err(Stop::Failed) } else { lowerer.join_texts(separator, &list) }
             }
         })
-    }
-
-    fn tuple_method(&mut self, tuple: &Val, name: &str, args: &[Val]) -> Lowered<Val> {
-        let [item] = args else {
-            return self.clash(format!("tuple.{name}() takes exactly one argument ({} given)", args.len()));
-        };
-        let list = {
-            let items = self.fields(tuple);
-            self.list_of(&items)?
-        };
-        let item = item.clone();
-        self.list_method(&list, name, &[item])
     }
 
     /// `row.get("name")`: every column of a row is known.

@@ -55,6 +55,10 @@ impl Lowerer<'_, '_> {
         if let Some(val) = self.operator_of_class(op, left, right)? {
             return Ok(val);
         }
+        if self.is_int_member(left.ty()) || self.is_int_member(right.ty()) {
+            let (left, right) = (self.without_enum(left)?, self.without_enum(right)?);
+            return self.binary_plain(op, &left, &right, augmented);
+        }
         let (a, b) = (left.ty(), right.ty());
         let numeric = |ty: &Type| is_number(ty) || matches!(ty, Type::Np(_));
         if matches!(a, Type::Array { .. }) || matches!(b, Type::Array { .. }) {

@@ -177,6 +177,7 @@ impl Lowerer<'_, '_> {
             (false, Operator::Mod, true) => Prim::IntMod,
             (false, Operator::Pow, true) => Prim::IntPow,
             (false, Operator::Pow, false) => return self.np_int_power(&a, &b, elem),
+            (false, Operator::LShift | Operator::RShift, false) => return self.np_shift(op, &a, &b, elem),
             (false, Operator::BitAnd, _) => Prim::IntAnd,
             (false, Operator::BitOr, _) => Prim::IntOr,
             (false, Operator::BitXor, _) => Prim::IntXor,
@@ -190,6 +191,36 @@ impl Lowerer<'_, '_> {
         let mut result = self.np_scalar(&number, elem);
         result.shape.origin.python = python;
         Ok(result)
+    }
+
+    /// A shift as NumPy does it: by as many bits as there are, or more, or by a negative number, everything is shifted out.
+    fn np_shift(&mut self, op: Operator, number: &Val, count: &Val, elem: Elem) -> Lowered<Val> {
+        let (zero, one) = (self.int(0), self.int(1));
+        let bits = self.int(8 * elem.size_bytes() as i64);
+        let above = self.prim(Prim::IntGe, &[count, &zero]);
+        let below = self.prim(Prim::IntLt, &[count, &bits]);
+        let no = self.bool(false);
+        let inside = self.select(&above, &below, &no);
+        let shift = self.select(&inside, count, &zero);
+        let shifted = match op {
+            Operator::RShift => {
+                let last = self.int(63);
+                let shift = self.select(&inside, count, &last);
+                self.prim(Prim::IntShr, &[number, &shift])
+            }
+            _ => {
+                // In two steps, so that the factor is below 2**62.
+                let half = self.prim(Prim::IntShr, &[&shift, &one]);
+                let rest = self.prim(Prim::IntSubWrap, &[&shift, &half]);
+                let mut shifted = number.clone();
+                for part in [half, rest] {
+                    let factor = self.prim(Prim::IntShl, &[&one, &part]);
+                    shifted = self.prim(Prim::IntMulWrap, &[&shifted, &factor]);
+                }
+                self.select(&inside, &shifted, &zero)
+            }
+        };
+        Ok(self.np_scalar(&shifted, elem))
     }
 
     /// A power of integers that wraps, by repeated squaring.

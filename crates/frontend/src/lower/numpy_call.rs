@@ -7,7 +7,7 @@ use ir::{Const, Elem, ExcKind, Op, Prim, Type, View};
 use super::call::CallArguments;
 use super::elementwise::Node;
 use super::numpy_names::{
-    CONSTANTS, FUNCTIONS, INTERNAL, METHODS, REDUCTIONS, is_class, may_write, numpy_elem, plain_name,
+    CONSTANTS, FUNCTIONS, INTERNAL, LATER, METHODS, REDUCTIONS, is_class, may_write, numpy_elem, plain_name,
 };
 use super::ufunc::{Function, function_named};
 use super::value::Static;
@@ -18,14 +18,14 @@ use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::python_name;
 
 /// The given arguments by the names of the parameters.
-struct Given {
-    name: String,
-    params: &'static [&'static str],
-    things: Vec<Option<Thing>>,
+pub struct Given {
+    pub name: String,
+    pub params: &'static [&'static str],
+    pub things: Vec<Option<Thing>>,
 }
 
 impl Given {
-    fn get(&self, param: &str) -> Option<&Thing> {
+    pub fn get(&self, param: &str) -> Option<&Thing> {
         let position = self.params.iter().position(|known| known.trim_end_matches('=') == param)?;
         self.things.get(position)?.as_ref()
     }
@@ -42,6 +42,14 @@ impl<'p> Lowerer<'_, 'p> {
         if name == "linalg" {
             return Ok(Thing::Static(Static::Module("numpy.linalg".to_owned())));
         }
+        if LATER.contains(&name) {
+            let message = format!("`numpy.{name}` cannot be compiled: it is not yet there");
+            let help = match name {
+                "random" => "draw the numbers outside and pass them as an argument",
+                _ => "use it outside, and pass what it gives as an argument",
+            };
+            return self.fail_at(node, "unsupported-function", message, Some(help.to_owned()));
+        }
         let plain = plain_name(name);
         let internal = INTERNAL.contains(&name) && library::is_library_function(self.function);
         let is_function = REDUCTIONS.contains(&plain) || FUNCTIONS.iter().any(|(known, _)| *known == plain);
@@ -56,10 +64,15 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `numpy.linalg.name`.
     pub fn linalg_member(&mut self, name: &str, node: &impl Ranged) -> Lowered<Thing> {
-        if name == "norm" {
-            return Ok(Thing::Static(Static::Member("numpy".to_owned(), format!("linalg.{name}"))));
+        if let ("LinAlgError", Some(class)) = (name, library::class_named("numpy_linalg", name)) {
+            return Ok(Thing::Static(Static::Class(class)));
         }
-        self.fail_at(node, "unsupported-function", format!("`numpy.linalg.{name}` cannot be compiled"), None)
+        let full = format!("linalg.{name}");
+        if FUNCTIONS.iter().any(|(known, _)| *known == full) {
+            return Ok(Thing::Static(Static::Member("numpy".to_owned(), full)));
+        }
+        let message = format!("`numpy.linalg.{name}` cannot be compiled: it is not yet there");
+        self.fail_at(node, "unsupported-function", message, Some("call it outside and pass the result".to_owned()))
     }
 
     // Trees.
@@ -216,6 +229,9 @@ impl<'p> Lowerer<'_, 'p> {
             && let [Expr::List(list)] = &*call.arguments.args
         {
             return self.array_display(name, list, call);
+        }
+        if let ("block", [Expr::List(list)]) = (name, &*call.arguments.args) {
+            return self.block_display(list);
         }
         let joins = matches!(name, "concatenate" | "stack" | "vstack" | "hstack" | "column_stack");
         let arguments = match &*call.arguments.args {
@@ -382,7 +398,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// An argument that stands for an array: sequences are made one.
-    fn as_array(&mut self, val: &Val) -> Lowered<Val> {
+    pub fn as_array(&mut self, val: &Val) -> Lowered<Val> {
         match val.ty() {
             Type::Array { .. } => Ok(val.clone()),
             Type::List(_) | Type::Tuple(_) | Type::Range => self.array_from(val, None),
@@ -394,14 +410,14 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    fn given_val(&mut self, given: &Given, param: &str) -> Lowered<Val> {
+    pub fn given_val(&mut self, given: &Given, param: &str) -> Lowered<Val> {
         match given.get(param) {
             Some(thing) => self.value_of(thing.clone()),
             None => Ok(self.none()),
         }
     }
 
-    fn given_array(&mut self, given: &Given, param: &str) -> Lowered<Val> {
+    pub fn given_array(&mut self, given: &Given, param: &str) -> Lowered<Val> {
         let val = self.given_val(given, param)?;
         self.as_array(&val)
     }
@@ -424,6 +440,28 @@ impl<'p> Lowerer<'_, 'p> {
                 let elem = self.given_dtype(given)?;
                 let kept = object.array_elem().is_some_and(|own| elem.is_none_or(|elem| elem == own));
                 if kept && given.name == "asarray" { Ok(object) } else { self.array_from(&object, elem) }
+            }
+            "shape" | "ndim" | "size" => self.shape_question(given),
+            "conj" | "conjugate" | "real" => {
+                let val = self.given_val(given, "a")?;
+                self.each_variant(&val, &mut |lowerer, val| match val.ty() {
+                    Type::Array { .. } if given.name == "real" => Ok(val),
+                    Type::Array { .. } => lowerer.copy_of(&val),
+                    Type::Np(_) => Ok(val),
+                    _ => {
+                        let message = format!("`numpy.{}` is compiled for arrays", given.name);
+                        lowerer.fail("unsupported-argument", message, None)
+                    }
+                })
+            }
+            "iscomplexobj" | "isrealobj" => Ok(self.bool(given.name == "isrealobj")),
+            name if name.starts_with("linalg.") && name != "linalg.norm" => {
+                let array = self.given_array(given, "a")?;
+                if array.array_elem() == Some(Elem::F32) {
+                    let message = format!("`numpy.{name}` of `float32` cannot be compiled");
+                    return self.fail("unsupported-argument", message, Some("convert with `astype(float)`".to_owned()));
+                }
+                self.library_call(given)
             }
             "arange" => self.arange(given),
             "linspace" => self.linspace(given),
@@ -515,7 +553,7 @@ impl<'p> Lowerer<'_, 'p> {
             if library_function(&name).is_some() && !is_line(array) {
                 return self.numpy_library_things(&name, things);
             }
-            if is_matrix(array) && !(axis == 1 && matches!(base, "sort" | "argsort" | "diff")) {
+            if is_matrix(array) && !(axis == 1 && matches!(base, "sort" | "argsort" | "diff" | "flip")) {
                 return self.fail("unsupported-argument", format!("`{base}` along this axis cannot be compiled"), None);
             }
         }
@@ -756,119 +794,7 @@ impl<'p> Lowerer<'_, 'p> {
         self.numpy_library("linspace", &args)
     }
 
-    // Shapes.
-
-    pub fn reshape(&mut self, array: &Val, shape: &[Val]) -> Lowered<Val> {
-        let lengths = match shape {
-            [one] => self.shape_lengths(one)?,
-            several => {
-                let tuple = self.tuple(several);
-                self.shape_lengths(&tuple)?
-            }
-        };
-        let line = self.line_of(array)?;
-        match lengths.as_slice() {
-            [length] => {
-                let all = self.array_length(&line, 0);
-                self.numpy_library("check_length", &[&all, length])?;
-                Ok(line)
-            }
-            [rows, columns] => {
-                let all = self.array_length(&line, 0);
-                let known = self.numpy_library("matrix_lengths", &[&all, rows, columns])?;
-                let lengths = self.fields(&known);
-                Ok(self.view(View::Fold, &line, &lengths, 2))
-            }
-            _ => Err(Stop::Failed),
-        }
-    }
-
-    /// All elements in row order: a view where there can be one.
-    fn line_of(&mut self, array: &Val) -> Lowered<Val> {
-        if is_line(array) { Ok(array.clone()) } else { self.numpy_library("line_of", &[array]) }
-    }
-
-    /// `ravel`: as [`Lowerer::line_of`], but always without gaps.
-    fn ravel(&mut self, array: &Val) -> Lowered<Val> {
-        self.numpy_library(if is_line(array) { "ravel_1" } else { "line_of" }, &[array])
-    }
-
-    pub fn transposed(&mut self, array: &Val) -> Val {
-        if is_line(array) { array.clone() } else { self.view(View::Transpose, array, &[], 2) }
-    }
-
-    // Several arrays.
-
-    /// `a @ b` and `np.dot(a, b)`.
-    pub fn matmul(&mut self, a: &Val, b: &Val) -> Lowered<Val> {
-        let (Some(left), Some(right)) = (a.array_elem(), b.array_elem()) else {
-            return self.clash("matmul: Input operand does not have enough dimensions");
-        };
-        let elem = super::numpy::promote(left, right);
-        let (a, b) = (self.cast_to(a, elem)?, self.cast_to(b, elem)?);
-        let ndim = |val: &Val| if is_line(val) { 1 } else { 2 };
-        if elem == Elem::Bool {
-            return self.fail("unsupported-operation", "the product of arrays of bools cannot be compiled", None);
-        }
-        self.numpy_library(&format!("dot_{}_{}", ndim(&a), ndim(&b)), &[&a, &b])
-    }
-
-    fn joined(&mut self, given: &Given) -> Lowered<Val> {
-        let name = given.name.as_str();
-        let tuple = self.given_val(given, given.params[0])?;
-        let Type::Tuple(_) = tuple.ty() else {
-            let help = Some("write them as a tuple, `(a, b)`".to_owned());
-            return self.fail(
-                "unsupported-argument",
-                format!("`{name}` takes a tuple of arrays in compiled code"),
-                help,
-            );
-        };
-        let mut arrays = Vec::new();
-        for field in self.fields(&tuple) {
-            arrays.push(self.as_array(&field)?);
-        }
-        let elem = arrays.iter().filter_map(Val::array_elem).reduce(super::numpy::promote);
-        let (Some(elem), Some(first)) = (elem, arrays.first().cloned()) else {
-            return self.clash_of(ExcKind::ValueError, "type-mismatch", "need at least one array to concatenate");
-        };
-        let lines = arrays.iter().all(is_line);
-        if !lines && !arrays.iter().all(is_matrix) {
-            return self.fail(
-                "unsupported-argument",
-                format!("`{name}` takes arrays of the same number of dimensions"),
-                None,
-            );
-        }
-        let axis = match given.get("axis") {
-            Some(Thing::Val(val)) => val.known_int(),
-            None => Some(0),
-            Some(Thing::Static(_)) => None,
-        };
-        let way = match (name, lines, axis) {
-            ("concatenate", true, Some(0 | -1)) | ("hstack", true, _) => "join_lines",
-            ("concatenate", false, Some(0 | -2)) | ("vstack", false, _) => "join_rows",
-            ("concatenate", false, Some(1 | -1)) | ("hstack" | "column_stack", false, _) => "join_columns",
-            ("stack", true, Some(0 | -2)) | ("vstack", true, _) => return self.array_of_items(&arrays, None),
-            ("stack", true, Some(1 | -1)) | ("column_stack", true, _) => {
-                let rows = self.array_of_items(&arrays, None)?;
-                let turned = self.transposed(&rows);
-                return self.copy_of(&turned);
-            }
-            _ => {
-                return self.fail("unsupported-argument", format!("`{name}` along this axis cannot be compiled"), None);
-            }
-        };
-        let mut joined = self.cast_to(&first, elem)?;
-        if arrays.len() == 1 {
-            return self.copy_of(&joined);
-        }
-        for next in &arrays[1..] {
-            let next = self.cast_to(next, elem)?;
-            joined = self.numpy_library(way, &[&joined, &next])?;
-        }
-        Ok(joined)
-    }
+    // Elements.
 
     fn clip(&mut self, given: &Given) -> Lowered<Val> {
         let mut val = self.given_val(given, "a")?;
@@ -940,6 +866,10 @@ impl<'p> Lowerer<'_, 'p> {
                 self.plain_arguments(name, arguments)?;
                 self.nonzero(array)
             }
+            "conj" | "conjugate" => {
+                self.plain_arguments(name, arguments)?;
+                Ok(array.clone())
+            }
             _ if REDUCTIONS.contains(&name) || METHODS.contains(&name) => whole(self, arguments, name),
             _ => {
                 let help = Some("use a function of `numpy`, or loop over the items".to_owned());
@@ -978,13 +908,15 @@ impl<'p> Lowerer<'_, 'p> {
 
 /// The library's function of this name, in the files that make up its `numpy`.
 fn library_function(name: &str) -> Option<usize> {
-    ["numpy", "numpy_algebra", "numpy_reduce"].into_iter().find_map(|module| library::function_named(module, name))
+    ["numpy", "numpy_algebra", "numpy_linalg", "numpy_reduce"]
+        .into_iter()
+        .find_map(|module| library::function_named(module, name))
 }
 
-fn is_line(val: &Val) -> bool {
+pub fn is_line(val: &Val) -> bool {
     matches!(val.ty(), Type::Array { ndim: 1, .. })
 }
 
-fn is_matrix(val: &Val) -> bool {
+pub fn is_matrix(val: &Val) -> bool {
     matches!(val.ty(), Type::Array { ndim: 2, .. })
 }

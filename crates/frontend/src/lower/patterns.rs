@@ -220,7 +220,10 @@ impl<'p> Lowerer<'_, 'p> {
     fn sequence_pattern(&mut self, patterns: &'p [Pattern], val: &Val, bindings: &mut Bindings) -> Lowered<Vec<Edge>> {
         let star = patterns.iter().position(Pattern::is_match_star);
         let fixed = patterns.len() - usize::from(star.is_some());
-        let val = self.as_plain_tuple(val);
+        let val = match self.tuple_list(val) {
+            Some(list) => list,
+            None => self.as_plain_tuple(val),
+        };
         match val.ty() {
             Type::Tuple(items) if items.len() == fixed || star.is_some() && items.len() > fixed => {}
             Type::List(_) | Type::Range => {}
@@ -375,7 +378,7 @@ impl<'p> Lowerer<'_, 'p> {
                     ClassKind::NamedTuple | ClassKind::Dataclass(_) => {
                         Some((class.name.clone(), fields.map(|field| field.name.clone()).collect::<Vec<_>>()))
                     }
-                    ClassKind::Exception(_) | ClassKind::Plain => None,
+                    ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => None,
                 }
             }
             _ => None,

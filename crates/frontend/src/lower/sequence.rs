@@ -14,6 +14,9 @@ impl Lowerer<'_, '_> {
         if let Some(length) = self.special(val, "__len__")? {
             return Ok(length);
         }
+        if let Some(list) = self.tuple_list(val) {
+            return self.length(&list);
+        }
         match val.ty() {
             Type::Str => match val.known_str() {
                 Some(text) => Ok(self.int(text.chars().count() as i64)),
@@ -42,6 +45,9 @@ impl Lowerer<'_, '_> {
 
     /// `+` and `*` of sequences; `None` when the operands are no sequences that go together.
     pub fn sequence_binary(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Option<Val>> {
+        if let Some(val) = self.tuple_binary(op, left, right)? {
+            return Ok(Some(val));
+        }
         let (a, b) = (left.ty(), right.ty());
         match op {
             Operator::Add => match (a, b) {
@@ -100,11 +106,7 @@ impl Lowerer<'_, '_> {
                     let repeated: Vec<Val> = (0..count.max(0)).flat_map(|_| items.iter().cloned()).collect();
                     Ok(self.tuple(&repeated))
                 }
-                _ => self.fail(
-                    "unsupported-operation",
-                    "a tuple can only be repeated a small constant number of times in compiled code",
-                    Some("use a list".to_owned()),
-                ),
+                _ => self.repeat_tuple(sequence, count),
             },
             _ => Ok(self.repeat_list(sequence, count)),
         }

@@ -327,7 +327,7 @@ impl<'p> Lowerer<'_, 'p> {
             Static::Module(module) | Static::Member(module, _) => module.as_str(),
             _ => "",
         };
-        if !matches!(module, "math" | "numpy" | "logging" | "re") && !library::has_module(module) {
+        if !super::modules::is_known(module) {
             return self.fail_at(
                 node,
                 "unsupported-import",

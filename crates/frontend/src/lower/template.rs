@@ -151,6 +151,13 @@ impl Lowerer<'_, '_> {
         let (values, mapping) = match right.ty() {
             Type::Tuple(_) => (self.fields(right), None),
             Type::Record(record) if record.kind == RecordKind::NamedTuple => (self.fields(right), None),
+            ty if ty.tuple_item().is_some() => {
+                return self.fail(
+                    "unsupported-operation",
+                    "the length of the tuple behind `%` must be known when the program is compiled",
+                    Some("use an f-string".to_owned()),
+                );
+            }
             Type::Bool | Type::Int | Type::Float | Type::Str | Type::None => (vec![right.clone()], None),
             _ => (vec![right.clone()], Some(right)),
         };

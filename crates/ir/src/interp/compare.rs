@@ -1,5 +1,6 @@
 //! `==` and `<` of whole values of any types, as Python has them.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -11,8 +12,11 @@ use crate::types::RecordKind;
 
 /// Python's `a == b`.
 pub fn equal(a: &Value, b: &Value) -> bool {
-    match (a.untagged(), b.untagged()) {
-        (Value::Tuple(a), Value::Tuple(b)) => all_equal(a, b),
+    let (a, b) = (a.untagged(), b.untagged());
+    if let (Some(a), Some(b)) = (tuple_of(a), tuple_of(b)) {
+        return all_equal(&a, &b);
+    }
+    match (a, b) {
         (Value::Record(x, a), Value::Record(y, b))
             if [x.kind, y.kind].iter().any(|kind| matches!(kind, RecordKind::Dataclass | RecordKind::Library)) =>
         {
@@ -24,9 +28,6 @@ pub fn equal(a: &Value, b: &Value) -> bool {
             names(x) == names(y) && all_equal(a, b)
         }
         (Value::Record(x, a), Value::Record(y, b)) => x.kind == y.kind && all_equal(a, b),
-        (Value::Tuple(a), Value::Record(record, b)) | (Value::Record(record, b), Value::Tuple(a)) => {
-            record.kind == RecordKind::NamedTuple && all_equal(a, b)
-        }
         (Value::List(a), Value::List(b)) => Rc::ptr_eq(a, b) || all_equal(&a.borrow(), &b.borrow()),
         (Value::Dict(a), Value::Dict(b)) => {
             let (a, b) = (a.borrow(), b.borrow());
@@ -101,6 +102,9 @@ pub fn compare(order: Order, a: &Value, b: &Value) -> Result<bool, Raise> {
     if let (Some(a), Some(b)) = (number(a), number(b)) {
         return Ok(order.of(compare_numbers(&a, &b)));
     }
+    if let (Some(a), Some(b)) = (tuple_of(a), tuple_of(b)) {
+        return sequences(order, &a, &b);
+    }
     match (a, b) {
         (Value::Str(a), Value::Str(b)) => Ok(order.of(Some(a.as_bytes().cmp(b.as_bytes())))),
         (Value::Bytes(a), Value::Bytes(b)) => Ok(order.of(Some(a.cmp(b)))),
@@ -108,10 +112,6 @@ pub fn compare(order: Order, a: &Value, b: &Value) -> Result<bool, Raise> {
         (Value::Record(x, a), Value::Record(y, b)) if x.kind == RecordKind::Library && x.name == y.name => {
             sequences(order, a, b)
         }
-        (Value::Tuple(_) | Value::Record(..), Value::Tuple(_) | Value::Record(..)) => match (fields(a), fields(b)) {
-            (Some(a), Some(b)) => sequences(order, a, b),
-            _ => Err(no_order(order, a, b)),
-        },
         (Value::Set(a), Value::Set(b)) => {
             let (a, b) = (a.borrow(), b.borrow());
             Ok(match order {
@@ -132,11 +132,11 @@ fn no_order(order: Order, a: &Value, b: &Value) -> Raise {
 }
 
 /// The items of what compares as a tuple.
-fn fields(value: &Value) -> Option<&[Value]> {
+fn tuple_of(value: &Value) -> Option<Cow<'_, [Value]>> {
     match value {
-        Value::Tuple(items) => Some(items),
-        Value::Record(record, items) if record.kind == RecordKind::NamedTuple => Some(items),
-        _ => None,
+        Value::Tuple(items) => Some(Cow::Borrowed(items)),
+        Value::Record(record, items) if record.kind == RecordKind::NamedTuple => Some(Cow::Borrowed(items)),
+        other => other.tuple_items().map(|items| Cow::Owned(items.borrow().clone())),
     }
 }
 

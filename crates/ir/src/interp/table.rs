@@ -47,6 +47,7 @@ impl Key {
             Value::Str(text) => Key::Text(text.as_bytes().to_vec()),
             Value::Bytes(bytes) => Key::Bytes(bytes.to_vec()),
             Value::Tuple(items) => Key::Tuple(all(items)),
+            Value::Record(..) if let Some(items) = value.tuple_items() => Key::Tuple(all(&items.borrow())),
             Value::Record(record, items)
                 if matches!(record.kind, crate::RecordKind::Dataclass | crate::RecordKind::Library) =>
             {
@@ -105,6 +106,7 @@ pub fn hash(value: &Value) -> i64 {
         Value::Bool(value) => i64::from(*value),
         Value::Int(value) => hash_int(*value),
         Value::Float(value) => hash_float(*value),
+        Value::Record(..) if let Some(items) = value.tuple_items() => tuple(&items.borrow()),
         Value::Tuple(items) | Value::Record(_, items) => tuple(items),
         Value::Union(_, value) => hash(value),
         Value::Set(set) => hash_frozen(&set.borrow()),
@@ -279,6 +281,13 @@ impl Set {
     /// The set as a `frozenset`, or not.
     pub fn frozen(self, is_frozen: bool) -> Set {
         Set { is_frozen, ..self }
+    }
+
+    /// The set that is made by adding the items one by one, in order.
+    pub fn added_anew(&self) -> Set {
+        let mut made = Set::empty(self.has_table_order, self.is_frozen);
+        self.iter().for_each(|item| made.add(item.clone()));
+        made
     }
 
     pub fn len(&self) -> usize {

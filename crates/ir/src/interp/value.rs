@@ -1,6 +1,7 @@
 //! The values the interpreter computes with, and how they are shown.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -134,6 +135,17 @@ impl Value {
         }
     }
 
+    /// The items of a tuple of any length.
+    pub fn tuple_items(&self) -> Option<Rc<RefCell<Vec<Value>>>> {
+        match self {
+            Value::Record(record, items) if record.tuple_item().is_some() => match &**items {
+                [Value::List(items)] => Some(items.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The name of the Python class, as messages have it.
     pub fn type_name(&self) -> &str {
         match self {
@@ -222,6 +234,64 @@ impl Value {
         }
     }
 
+    /// `copy.deepcopy`: what is met twice is copied once.
+    pub fn copied(&self) -> Value {
+        self.copied_among(&mut HashMap::new())
+    }
+
+    fn copied_among(&self, copies: &mut HashMap<usize, Value>) -> Value {
+        let key = match self {
+            Value::List(items) => Rc::as_ptr(items) as usize,
+            Value::Dict(dict) => Rc::as_ptr(dict) as usize,
+            Value::Set(set) => Rc::as_ptr(set) as usize,
+            Value::Object(object) => Rc::as_ptr(object) as usize,
+            _ => 0,
+        };
+        if let Some(known) = copies.get(&key) {
+            return known.clone();
+        }
+        match self {
+            Value::Tuple(items) => Value::Tuple(items.iter().map(|item| item.copied_among(copies)).collect()),
+            Value::Record(ty, items) => {
+                Value::Record(ty.clone(), items.iter().map(|item| item.copied_among(copies)).collect())
+            }
+            Value::Union(tag, value) => Value::Union(*tag, Rc::new(value.copied_among(copies))),
+            Value::List(items) => {
+                let made = Rc::new(RefCell::new(Vec::new()));
+                copies.insert(key, Value::List(made.clone()));
+                let own: Vec<Value> = items.borrow().iter().map(|item| item.copied_among(copies)).collect();
+                *made.borrow_mut() = own;
+                Value::List(made)
+            }
+            Value::Dict(dict) => {
+                let made = Rc::new(RefCell::new(Dict::default()));
+                copies.insert(key, Value::Dict(made.clone()));
+                let pairs: Vec<(Value, Value)> =
+                    dict.borrow().iter().map(|(key, value)| (key.clone(), value.copied_among(copies))).collect();
+                pairs.into_iter().for_each(|(key, value)| made.borrow_mut().set(key, value));
+                Value::Dict(made)
+            }
+            Value::Set(set) => {
+                let made = Value::Set(Rc::new(RefCell::new(set.borrow().added_anew())));
+                copies.insert(key, made.clone());
+                made
+            }
+            Value::Object(object) => {
+                let made = Rc::new(Object {
+                    class: object.class.clone(),
+                    is_dataclass: object.is_dataclass,
+                    names: object.names.clone(),
+                    fields: RefCell::new(Vec::new()),
+                });
+                copies.insert(key, Value::Object(made.clone()));
+                let own: Vec<Value> = object.fields.borrow().iter().map(|field| field.copied_among(copies)).collect();
+                *made.fields.borrow_mut() = own;
+                Value::Object(made)
+            }
+            other => other.clone(),
+        }
+    }
+
     /// Python's `repr`, for tests: non-ASCII text is shown as it is.
     pub fn repr(&self) -> String {
         match self {
@@ -233,11 +303,11 @@ impl Value {
             Value::Range { start, stop, step: 1 } => format!("range({start}, {stop})"),
             Value::Range { start, stop, step } => format!("range({start}, {stop}, {step})"),
             Value::Np(elem, bits) => format!("np.{}({})", elem.name(), element_repr(*elem, *bits)),
-            Value::Tuple(items) => match &**items {
-                [item] => format!("({},)", item.repr()),
-                items => format!("({})", joined(items.iter().map(Value::repr))),
+            Value::Tuple(items) => tuple_repr(items),
+            Value::Record(record, items) => match self.tuple_items() {
+                Some(items) => tuple_repr(&items.borrow()),
+                None => record_repr(record, items),
             },
-            Value::Record(record, items) => record_repr(record, items),
             Value::Union(_, value) => value.repr(),
             Value::List(items) => format!("[{}]", joined(items.borrow().iter().map(Value::repr))),
             Value::Array(array) => array_repr(array),
@@ -262,6 +332,13 @@ impl Value {
             Value::Object(object) => object_repr(object),
             Value::Exception(exception) => format!("<exception {}>", str_repr(&exception.message)),
         }
+    }
+}
+
+fn tuple_repr(items: &[Value]) -> String {
+    match items {
+        [item] => format!("({},)", item.repr()),
+        items => format!("({})", joined(items.iter().map(Value::repr))),
     }
 }
 

@@ -22,6 +22,10 @@ pub fn check(module: &Module, op: ContainerOp, rule: &Rule<'_>) -> Checked {
             values(rule, 1)?;
             rule.is_any(&Type::Str)
         }
+        C::ValueCopy => {
+            values(rule, 1)?;
+            rule.is_any(&rule.args[0].clone())
+        }
         C::RefIs => {
             rule.count(2)?;
             rule.first("a reference", |ty| ty.is_reference().then_some(()))?;

@@ -9,7 +9,7 @@ use crate::shape::Place;
 use crate::tables::with_key;
 use crate::text::Text;
 use crate::value::Order;
-use crate::{set, tables, value};
+use crate::{copy, set, tables, value};
 
 exports! {
     /// `a == b`.
@@ -29,6 +29,12 @@ exports! {
     status fl_value_repr(a: Address, shape: Str) -> [Str] with arena = {
         // SAFETY: a live value of this shape.
         arena.build_str(|out| unsafe { value::repr(place(&shape).val(a), out) })
+    };
+
+    /// Makes the value in the slots own what it refers to.
+    status fl_value_copy(a: Address, shape: Str) -> [] with arena = {
+        // SAFETY: the slots of a live value of this shape, which are the caller's.
+        unsafe { copy::own(arena, place(&shape), a) }
     };
 
     status fl_dict_new() -> [Address] with arena = new_table(arena, tables::empty());
