@@ -576,6 +576,8 @@ fn named_tuple<'p>(
         methods: Vec::new(),
         constants: Vec::new(),
         stored: Vec::new(),
+        is_abc: false,
+        is_ordered: false,
     })
 }
 
