@@ -442,3 +442,10 @@ def _float_hex(x, /):
         part -= digit
         digits.append("0123456789abcdef"[digit])
     return f"{sign}0x{first}.{''.join(digits)}p{'-' if exponent < 0 else '+'}{abs(exponent)}"
+
+
+def _zip_of_rows(rows, /):
+    sources = [list(row) for row in rows]
+    if len(sources) > 0:
+        for place in range(min([len(source) for source in sources])):
+            yield tuple([source[place] for source in sources])

@@ -319,7 +319,34 @@ def product(*iterables, repeat: "constant" = 1):
     pools = ()
     for iterable in iterables:
         pools = pools + (list(iterable),)
-    return _product(pools * repeat)
+    if _is_constant(repeat):
+        return _product(pools * repeat)
+    if repeat < 0:
+        raise ValueError("repeat argument cannot be negative")
+    lists = []
+    for turn in range(repeat):
+        for pool in pools:
+            lists.append(pool)
+    return _product_of_rows(lists)
+
+
+def _product_of_rows(rows):
+    pools = [list(row) for row in rows]
+    count = len(pools)
+    for pool in pools:
+        if len(pool) == 0:
+            count = -1
+    if count >= 0:
+        places = [0] * count
+        at = 0
+        while at >= 0:
+            yield tuple([pools[i][places[i]] for i in range(count)])
+            at = count - 1
+            while at >= 0 and places[at] + 1 == len(pools[at]):
+                places[at] = 0
+                at -= 1
+            if at >= 0:
+                places[at] += 1
 
 
 def _product(pools):
@@ -339,7 +366,28 @@ def _product(pools):
 
 
 def combinations(iterable, r: "constant"):
-    return _combinations(list(iterable), r, 0)
+    pool = list(iterable)
+    if r < 0:
+        raise ValueError("r must be non-negative")
+    if _is_constant(r):
+        return _combinations(pool, r, 0)
+    return _combinations_of_any(pool, r)
+
+
+def _combinations_of_any(pool, r):
+    n = len(pool)
+    if r <= n:
+        places = list(range(r))
+        at = 0
+        while at >= 0:
+            yield tuple([pool[place] for place in places])
+            at = r - 1
+            while at >= 0 and places[at] == n - r + at:
+                at -= 1
+            if at >= 0:
+                places[at] += 1
+                for later in range(at + 1, r):
+                    places[later] = places[later - 1] + 1
 
 
 def _combinations(pool, r: "constant", start):
@@ -355,7 +403,28 @@ def _combinations(pool, r: "constant", start):
 
 
 def combinations_with_replacement(iterable, r: "constant"):
-    return _repeated(list(iterable), r, 0)
+    pool = list(iterable)
+    if r < 0:
+        raise ValueError("r must be non-negative")
+    if _is_constant(r):
+        return _repeated(pool, r, 0)
+    return _repeated_any(pool, r)
+
+
+def _repeated_any(pool, r):
+    n = len(pool)
+    if n > 0 or r == 0:
+        places = [0] * r
+        at = 0
+        while at >= 0:
+            yield tuple([pool[place] for place in places])
+            at = r - 1
+            while at >= 0 and places[at] == n - 1:
+                at -= 1
+            if at >= 0:
+                place = places[at] + 1
+                for later in range(at, r):
+                    places[later] = place
 
 
 def _repeated(pool, r: "constant", start):
@@ -371,10 +440,44 @@ def _repeated(pool, r: "constant", start):
 
 
 def permutations(iterable, r: "constant" = None):
-    if r is None:
-        _unsupported("`permutations` needs a constant length in compiled code: `permutations(items, 3)`")
     pool = list(iterable)
-    return _permutations(pool, r, [False] * len(pool))
+    if r is None:
+        return _permutations_of_any(pool, len(pool))
+    if r < 0:
+        raise ValueError("r must be non-negative")
+    if _is_constant(r):
+        return _permutations(pool, r, [False] * len(pool))
+    return _permutations_of_any(pool, r)
+
+
+def _permutations_of_any(pool, r):
+    # The places in use, and the least place that comes after the last one in the row that can move on.
+    n = len(pool)
+    if r <= n:
+        places = list(range(r))
+        is_used = [place < r for place in range(n)]
+        at = 0
+        while at >= 0:
+            yield tuple([pool[place] for place in places])
+            at = r - 1
+            while at >= 0:
+                place = places[at]
+                is_used[place] = False
+                place += 1
+                while place < n and is_used[place]:
+                    place += 1
+                if place < n:
+                    break
+                at -= 1
+            if at >= 0:
+                places[at] = place
+                is_used[place] = True
+                least = 0
+                for later in range(at + 1, r):
+                    while is_used[least]:
+                        least += 1
+                    places[later] = least
+                    is_used[least] = True
 
 
 def _permutations(pool, r: "constant", used):
@@ -390,4 +493,22 @@ def _permutations(pool, r: "constant", used):
 
 
 def batched(iterable, n):
-    _unsupported("`batched` cannot be compiled yet: its tuples have no fixed length")
+    if n < 1:
+        raise ValueError("n must be at least one")
+    return _batched(iterable, n)
+
+
+def _batched(iterable, n):
+    batch = []
+    for item in iterable:
+        batch.append(item)
+        if len(batch) == n:
+            yield tuple(batch)
+            batch = []
+    if len(batch) > 0:
+        yield tuple(batch)
+
+
+def _chain_of_rows(rows):
+    for row in rows:
+        yield from row

@@ -153,6 +153,14 @@ pub fn for_count(number: usize, count: usize) -> Option<usize> {
     Some(number - index + found)
 }
 
+/// The function that takes the iterables of another in a list.
+pub fn of_rows(number: usize) -> Option<usize> {
+    let (module, index) = module_of(number)?;
+    let wanted = format!("_{}_of_rows", module.names.get(index)?);
+    let found = module.names.iter().position(|name| *name == wanted)?;
+    Some(number - index + found)
+}
+
 /// The function that stands for an attribute of another, as in `chain.from_iterable`.
 pub fn method(number: usize, attribute: &str) -> Option<usize> {
     let (module, index) = module_of(number)?;

@@ -79,6 +79,17 @@ impl Origin {
         Origin { sites: self.sites.clone(), parts: if known { parts } else { Vec::new() }, ..Origin::default() }
     }
 
+    /// Of the origin only which containers nothing is put into.
+    pub fn marks(&self) -> Origin {
+        let parts: Vec<Origin> = self
+            .parts
+            .iter()
+            .map(|part| if part.unknown { Origin { unknown: true, ..Origin::default() } } else { part.marks() })
+            .collect();
+        let known = parts.iter().any(|part| *part != Origin::default());
+        Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() }
+    }
+
     /// The origin without what holds for one list only, for keys of specialisations.
     pub fn without_sites(&self) -> Origin {
         let is_mark = matches!(self.parts.as_slice(), [only] if only.unknown);
@@ -123,6 +134,17 @@ impl Shape {
     /// A tuple of two.
     pub fn pair(first: Shape, second: Shape) -> Shape {
         with_parts(Type::Tuple(vec![first.ty.clone(), second.ty.clone()]), vec![first, second])
+    }
+
+    /// The shape of a value that is no literal.
+    pub fn without_literals(mut self) -> Shape {
+        fn strip(origin: &mut Origin) {
+            origin.int_literal = Literal::No;
+            origin.float_literal = Literal::No;
+            origin.parts.iter_mut().for_each(strip);
+        }
+        strip(&mut self.origin);
+        self
     }
 
     /// Marks a container that nothing is put into, as far as is known, as such: its type alone would say that it holds
@@ -281,10 +303,13 @@ impl Sites {
         {
             join(&known, shape, self);
         }
+        // What is in a container has its own type, whatever it meets there.
+        let shape = &shape.clone().without_literals();
         let grown = match self.observed.get(index).cloned().flatten() {
             Some(before) => join(&before, shape, self),
             None => shape.clone(),
         };
+        let grown = without_growing_tuples(grown, self);
         if let Some(slot) = self.observed.get_mut(index) {
             *slot = Some(grown);
         }
@@ -458,8 +483,29 @@ fn merge_any_length(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Sh
     Some(any.clone())
 }
 
+/// Tuples of so many lengths in one variable at the head of a loop, in one container or in one result are one of any
+/// length: there is no end of them.
+const TUPLE_LENGTHS_MAX: usize = 4;
+
+/// A tuple that becomes ever longer, here or in the parts of a tuple, is one of any length.
+pub fn without_growing_tuples(shape: Shape, sites: &mut Sites) -> Shape {
+    let lengths = shape.ty.variants().iter().filter(|ty| matches!(ty, Type::Tuple(_))).count();
+    if lengths >= TUPLE_LENGTHS_MAX {
+        return of_any_length(&shape, sites);
+    }
+    match &shape.ty {
+        Type::Tuple(items) => {
+            let fields: Vec<Shape> =
+                (0..items.len()).map(|index| without_growing_tuples(shape.field(index), sites)).collect();
+            let ty = Type::Tuple(fields.iter().map(|field| field.ty.clone()).collect());
+            if ty == shape.ty { shape } else { with_parts(ty, fields) }
+        }
+        _ => shape,
+    }
+}
+
 /// Tuples of several lengths as one of any length: what a variable is that becomes longer in a loop.
-pub fn of_any_length(shape: &Shape, sites: &mut Sites) -> Shape {
+fn of_any_length(shape: &Shape, sites: &mut Sites) -> Shape {
     let (tuples, mut others): (Vec<Shape>, Vec<Shape>) =
         shape.variants().into_iter().partition(|variant| matches!(variant.ty, Type::Tuple(_)));
     let elements: Vec<Shape> = tuples.iter().filter_map(|tuple| tuple_element(tuple, sites)).collect();
@@ -483,6 +529,9 @@ fn tuple_element(tuple: &Shape, sites: &mut Sites) -> Option<Shape> {
         }
         _ => {
             let list = tuple.field(0);
+            if list.is_empty_container() {
+                return Some(Shape::unknown());
+            }
             match list.origin.sites.first() {
                 Some(site) => Some(sites.element(*site).cloned().unwrap_or_else(Shape::unknown)),
                 None => element_type(&list.ty).map(Shape::from),
@@ -552,6 +601,7 @@ fn merge_containers(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Sh
     let (a, b) = (&left.origin.sites, &right.origin.sites);
     let element = |shape: &Shape, sites: &Sites| match shape.origin.sites.first() {
         Some(site) => sites.element(*site).cloned(),
+        None if shape.is_empty_container() => None,
         None => element_type(&shape.ty).map(Shape::from),
     };
     let mut merged = a.clone();

@@ -21,7 +21,7 @@ use crate::names::{Names, free_names, free_names_of_generator, has_yield};
 use crate::objects::{Objects, Stores};
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
-use crate::shape::{Shape, Sites, is_too_large, join, python_name};
+use crate::shape::{Shape, Sites, is_too_large, join, python_name, without_growing_tuples};
 use crate::widen::Widenings;
 
 /// The number of a function with argument types.
@@ -370,6 +370,24 @@ impl<'p> Compiler<'p> {
         self.specs.get(id.0 as usize).map(|spec| spec.key.callable)
     }
 
+    /// Whether a function that calls itself has got tuples of ever new lengths as this argument.
+    pub fn has_growing_tuple(&self, callable: Callable, position: usize, length: usize) -> bool {
+        const LENGTHS_MAX: usize = 3;
+        if library::is_library_function(self.owner(callable)) {
+            return false;
+        }
+        let mut lengths: HashSet<usize> = HashSet::new();
+        for (id, _) in &self.stack {
+            let Some(spec) = self.specs.get(id.0 as usize).filter(|spec| spec.key.callable == callable) else {
+                continue;
+            };
+            if let Some(Argument::Value(Shape { ty: Type::Tuple(items), .. })) = spec.key.arguments.get(position) {
+                lengths.insert(items.len());
+            }
+        }
+        lengths.len() >= LENGTHS_MAX && lengths.iter().all(|known| *known < length)
+    }
+
     /// The variables that it is given beside its arguments.
     pub fn captured_of(&self, id: SpecId) -> Vec<String> {
         self.specs.get(id.0 as usize).map(|spec| spec.key.captured.clone()).unwrap_or_default()
@@ -688,9 +706,19 @@ impl<'p> Compiler<'p> {
                 sites = revised;
                 continue;
             }
+            let is_settled = self.spec(id).item == assumed;
             let spec = self.spec(id);
-            spec.failed = outcome.failed;
+            spec.failed = outcome.failed || !is_settled;
             spec.diagnostics = outcome.diagnostics;
+            if !is_settled && spec.diagnostics.is_empty() {
+                spec.diagnostics.push(Diagnostic {
+                    code: "too-many-types",
+                    message: "the type of what this generator yields cannot be told".to_owned(),
+                    place: source.place(),
+                    labels: Vec::new(),
+                    help: None,
+                });
+            }
             spec.callees = outcome.callees;
             spec.func = Some(outcome.func);
             let changed = before != outcome.result;
@@ -740,7 +768,7 @@ impl<'p> Compiler<'p> {
     /// The joined result of two rounds.
     pub fn join_results(before: Option<&Shape>, found: Option<Shape>, sites: &mut Sites) -> Option<Shape> {
         match (before, found) {
-            (Some(before), Some(found)) => Some(join(before, &found, sites)),
+            (Some(before), Some(found)) => Some(without_growing_tuples(join(before, &found, sites), sites)),
             (Some(before), None) => Some(before.clone()),
             (None, found) => found,
         }

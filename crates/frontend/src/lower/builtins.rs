@@ -61,6 +61,7 @@ const VALUES: &[ValueBuiltin] = &[
         let spec = a[1].clone();
         each(l, &a[0], |l, v| l.formatted(&v, spec.as_ref()))
     }),
+    row("hash", &["/"], 1, |l, a| each(l, &a[0], |l, v| l.hash_of(&v))),
     row("hex", &["/"], 1, |l, a| based(l, a, 16)),
     row("int", &["/", "base"], 0, |l, a| match &a[0] {
         Some(_) => {
@@ -132,7 +133,6 @@ const OTHERS: &[&str] = &[
     "getattr",
     "globals",
     "hasattr",
-    "hash",
     "help",
     "id",
     "input",

@@ -38,6 +38,12 @@ pub struct CallArguments {
 impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn call(&mut self, call: &'p ast::ExprCall) -> Lowered<Thing> {
         self.library_refusal(call)?;
+        if let Some(answer) = self.library_question(call)? {
+            return Ok(answer);
+        }
+        if let Some(val) = self.call_with_rows(call)? {
+            return Ok(Thing::Val(val));
+        }
         if let Some(val) = self.call_on_super(call)? {
             return Ok(Thing::Val(val));
         }
@@ -546,7 +552,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 shape.origin.int_literal = Literal::No;
                 shape.origin.float_literal = Literal::No;
                 shape.origin.non_negative = false;
-                shape.origin.parts = Vec::new();
+                shape.origin.parts = match shape.ty.tuple_item() {
+                    Some(_) => shape.origin.marks().parts,
+                    None => Vec::new(),
+                };
                 if crate::shape::element_type(&shape.ty).is_some() && self.known_element(&val).is_none() {
                     shape = shape.marked_empty();
                 }
@@ -621,6 +630,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         captured: Vec<String>,
         rebound: bool,
     ) -> Lowered<Val> {
+        let things = self.arguments_without_growth(callable, things)?;
         let key = things
             .iter()
             .map(|thing| match thing {
@@ -682,6 +692,24 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Err(Stop::Dead)
             }
         }
+    }
+
+    /// Where a function calls itself with ever longer tuples, they are of any length.
+    fn arguments_without_growth(&mut self, callable: Callable, things: Vec<Thing>) -> Lowered<Vec<Thing>> {
+        let mut given = Vec::new();
+        for (position, thing) in things.into_iter().enumerate() {
+            given.push(match thing {
+                Thing::Val(val)
+                    if let Type::Tuple(items) = val.ty()
+                        && self.compiler.has_growing_tuple(callable, position, items.len()) =>
+                {
+                    let tuple = self.of_any_length(&val)?;
+                    self.argument(Thing::Val(tuple))?
+                }
+                other => other,
+            });
+        }
+        Ok(given)
     }
 
     /// Lets the containers among the arguments hold what the function puts into them; whether there are such.
@@ -897,6 +925,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Some(function) => self.call_static(&Static::Function(function), vals),
             None => self.fail("internal", format!("the library has no `{module}.{name}`"), None),
         }
+    }
+
+    /// `_is_constant(x)` in the library: whether an argument that may be a constant is one.
+    fn library_question(&mut self, call: &'p ast::ExprCall) -> Lowered<Option<Thing>> {
+        let (Expr::Name(name), [Expr::Name(_)]) = (&*call.func, &*call.arguments.args) else { return Ok(None) };
+        if name.id.as_str() != "_is_constant" || !library::is_library_function(self.function) {
+            return Ok(None);
+        }
+        let val = self.expr(&call.arguments.args[0])?;
+        Ok(Some(Thing::Val(self.bool(val.known_int().is_some()))))
     }
 
     /// `_unsupported("why")` in the library: a call that cannot be compiled.

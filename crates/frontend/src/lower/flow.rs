@@ -226,6 +226,7 @@ impl Lowerer<'_, '_> {
             slots.into_iter().partition(|slot| *slot >= locals || live.is_none_or(|live| live.contains(*slot)));
         let first = self.var_shapes(&entry.env, &slots);
         let mut head = self.loop_heads.get(&(key, first.clone())).cloned().unwrap_or_else(|| first.clone());
+        let mut floors = vec![None; slots.len()];
         loop {
             self.burn(32)?;
             if let Some(slot) = head.iter().position(super::VarShape::is_endless) {
@@ -237,7 +238,7 @@ impl Lowerer<'_, '_> {
             let outcome = step(self);
             let back = self.detach();
             let next = match &back {
-                Some(edge) => self.next_head(&slots, &first, &head, &edge.env),
+                Some(edge) => self.next_head(&slots, &first, &head, &edge.env, &mut floors),
                 None => head.clone(),
             };
             if next == head || self.exhausted {

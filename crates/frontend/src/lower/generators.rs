@@ -40,17 +40,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(yields) = self.yields.clone() else {
             return self.fail("unsupported-expression", "`yield` cannot be compiled here", None);
         };
-        let shape = Shape::from(val.ty().clone());
+        let shape = Shape { ty: val.ty().clone(), origin: val.shape.origin.marks() };
         let found = match &yields.found {
             Some(found) => join(found, &shape, &mut self.sites),
-            None => shape,
+            None => shape.clone(),
         };
-        self.yields = Some(Yields { found: Some(Shape::from(found.ty)), ..yields.clone() });
+        let found = Shape { origin: found.origin.marks(), ..found };
+        self.yields = Some(Yields { found: Some(found), ..yields.clone() });
         let val = match &yields.assumed {
             // Where the assumption is wrong the function is lowered again.
-            Some(assumed) if Type::union([assumed.ty.clone(), val.ty().clone()]) == assumed.ty => {
-                self.coerce(&val, assumed)?
-            }
+            Some(assumed) if join(assumed, &shape, &mut self.sites).ty == assumed.ty => self.coerce(&val, assumed)?,
             _ => val,
         };
         Ok(self.emit(Op::Call(YIELD), &[&val], Type::None))

@@ -238,7 +238,8 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(match sequence.ty() {
             Type::List(_) => {
                 let sites = &sequence.shape.origin.sites;
-                if !sites.is_empty() && sites.iter().all(|site| self.sites.element(*site).is_none()) {
+                let is_empty = sites.is_empty() && sequence.shape.is_empty_container();
+                if is_empty || !sites.is_empty() && sites.iter().all(|site| self.sites.element(*site).is_none()) {
                     // Nothing is known to be in it, so there is no item: what would be made of one is looked at when
                     // something is.
                     return Err(self.raise(ExcKind::IndexError, "list index out of range"));

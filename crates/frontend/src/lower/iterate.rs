@@ -182,6 +182,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// The built-ins that make iterators.
     fn lazy_builtin(&mut self, name: &str, call: &'p ast::ExprCall) -> Lowered<Option<Source<'p>>> {
         let args = &*call.arguments.args;
+        if name == "zip"
+            && let Some(rows) = self.call_with_rows(call)?
+        {
+            return Ok(Some(Source::Iterator(rows)));
+        }
         if name == "zip" && (args.iter().any(Expr::is_starred_expr) || !call.arguments.keywords.is_empty()) {
             return self.lazy_value("zip", call).map(Source::Iterator).map(Some);
         }

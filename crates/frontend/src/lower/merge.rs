@@ -10,8 +10,6 @@ use crate::shape::{self, Merge, Shape};
 
 /// Types that one variable may have at the head of a loop.
 const VARIANTS_MAX: usize = 10;
-/// Tuples of so many lengths in one variable at the head of a loop are one of any length.
-const TUPLE_LENGTHS_MAX: usize = 4;
 
 /// A variable as merging sees it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -277,13 +275,15 @@ impl Lowerer<'_, '_> {
     }
 
     /// The next guess at a loop's head, from what one iteration leads to. When a literal turns out to be a float there,
-    /// the iteration was lowered under a wrong idea of it, so what it led to for other variables is forgotten.
+    /// the iteration was lowered under a wrong idea of it, so what it led to for other variables is forgotten: but for
+    /// those that became floats themselves, whose types are in `floors`. Else two of them could undo each other for ever.
     pub(super) fn next_head(
         &mut self,
         slots: &[Slot],
         first: &[VarShape],
         head: &[VarShape],
         back: &Env,
+        floors: &mut [Option<VarShape>],
     ) -> Vec<VarShape> {
         let found = self.var_shapes(back, slots);
         let mut next: Vec<VarShape> = Vec::new();
@@ -306,9 +306,14 @@ impl Lowerer<'_, '_> {
             _ => false,
         };
         if head.iter().zip(&next).any(|(head, next)| absorbed(head, next)) {
-            for (first, next) in first.iter().zip(next.iter_mut()) {
+            for ((head, next), floor) in head.iter().zip(&next).zip(floors.iter_mut()) {
+                if absorbed(head, next) {
+                    *floor = Some(next.clone());
+                }
+            }
+            for ((first, next), floor) in first.iter().zip(next.iter_mut()).zip(floors.iter()) {
                 if !absorbed(first, next) {
-                    *next = first.clone();
+                    *next = floor.as_ref().unwrap_or(first).clone();
                 }
             }
         }
@@ -317,11 +322,9 @@ impl Lowerer<'_, '_> {
 
     /// A tuple that becomes longer with each iteration is one of any length.
     fn without_growing_tuples(&mut self, var: VarShape) -> VarShape {
-        let is_tuple = |ty: &ir::Type| matches!(ty, ir::Type::Tuple(_));
-        let grows = |shape: &Shape| shape.ty.variants().iter().filter(|ty| is_tuple(ty)).count() >= TUPLE_LENGTHS_MAX;
         match var {
-            VarShape::Bound(shape) if grows(&shape) => VarShape::Bound(shape::of_any_length(&shape, &mut self.sites)),
-            VarShape::Maybe(shape) if grows(&shape) => VarShape::Maybe(shape::of_any_length(&shape, &mut self.sites)),
+            VarShape::Bound(shape) => VarShape::Bound(shape::without_growing_tuples(shape, &mut self.sites)),
+            VarShape::Maybe(shape) => VarShape::Maybe(shape::without_growing_tuples(shape, &mut self.sites)),
             other => other,
         }
     }

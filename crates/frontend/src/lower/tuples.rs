@@ -4,11 +4,13 @@
 
 use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 
+use super::call::CallArguments;
 use super::index::{Index, Slice};
 use super::iterate::Source;
-use super::{Lowered, Lowerer, Stop, Val};
-use crate::parse::ast::{self, CmpOp, Expr, Operator};
-use crate::shape::{Shape, python_name};
+use super::{Lowered, Lowerer, Static, Stop, Thing, Val};
+use crate::library;
+use crate::parse::ast::{self, CmpOp, Expr, Operator, Ranged};
+use crate::shape::{Shape, annotation_text, python_name};
 
 /// What tells the list inside a tuple from a list that is made at the same place.
 const TUPLE_SITE: u32 = 1 << 23;
@@ -20,7 +22,11 @@ impl<'p> Lowerer<'_, 'p> {
             Type::List(item) => (**item).clone(),
             _ => Type::None,
         };
-        self.aggregate(Type::tuple_of(item), std::slice::from_ref(list))
+        let shape = match self.known_element(list) {
+            Some(_) => list.shape.clone(),
+            None => list.shape.clone().marked_empty(),
+        };
+        self.aggregate(Type::tuple_of(item), &[Val { shape, ..list.clone() }])
     }
 
     /// The list inside a tuple of any length; `None` of anything else.
@@ -43,6 +49,72 @@ impl<'p> Lowerer<'_, 'p> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// A tuple of known length as one of any length.
+    pub fn of_any_length(&mut self, val: &Val) -> Lowered<Val> {
+        match self.list_of_tuple(val)? {
+            Some(list) => Ok(self.tuple_around(&list)),
+            None => Ok(val.clone()),
+        }
+    }
+
+    /// `zip(*rows)`, `chain(*rows)` and `product(*rows)` of as many iterables as the run tells; `None` of another call.
+    pub fn call_with_rows(&mut self, call: &'p ast::ExprCall) -> Lowered<Option<Val>> {
+        let ([Expr::Starred(starred)], []) = (&*call.arguments.args, &*call.arguments.keywords) else {
+            return Ok(None);
+        };
+        if !matches!(&*call.func, Expr::Name(_) | Expr::Attribute(_)) {
+            return Ok(None);
+        }
+        let before = self.restart();
+        let function = match self.thing(&call.func)? {
+            Thing::Static(Static::Builtin("zip")) => library::function_named("builtins", "_zip_of_rows"),
+            Thing::Static(Static::Function(function)) => library::of_rows(function),
+            Thing::Static(_) | Thing::Val(_) => None,
+        };
+        if let Some(function) = function {
+            let rows = match self.iterable_thing(&starred.value)? {
+                Err(val) if matches!(val.ty(), Type::Tuple(_)) => None,
+                Err(val) if matches!(val.ty(), Type::List(_)) => Some(val),
+                Err(val) => {
+                    let source = self.source_of(&val)?;
+                    Some(self.collect_list(source, starred.start().to_u32())?)
+                }
+                Ok(source) => {
+                    self.at(starred);
+                    Some(self.collect_list(source, starred.start().to_u32())?)
+                }
+            };
+            if let Some(rows) = rows {
+                self.at_call(call);
+                let arguments = CallArguments { positional: vec![Thing::Val(rows)], keywords: Vec::new() };
+                return self.call_library_function(function, arguments).map(Some);
+            }
+        }
+        self.start_again(before);
+        Ok(None)
+    }
+
+    /// `hash(val)`, where CPython gives the same number in every process.
+    pub fn hash_of(&mut self, val: &Val) -> Lowered<Val> {
+        fn is_fixed(ty: &Type) -> bool {
+            match ty {
+                Type::Bool | Type::Int => true,
+                Type::Tuple(items) | Type::Union(items) => items.iter().all(is_fixed),
+                Type::Set { item, frozen: true } => is_fixed(item),
+                other => other.tuple_item().is_some_and(is_fixed),
+            }
+        }
+        if let Some(hash) = self.special(val, "__hash__")? {
+            return Ok(hash);
+        }
+        let val = self.hashable(val)?;
+        if !is_fixed(val.ty()) {
+            let message = format!("`hash` of `{}` differs from one process to the next", annotation_text(val.ty()));
+            return self.fail("unsupported-function", message, Some("use the value itself as a key".to_owned()));
+        }
+        Ok(self.container_op(ContainerOp::ValueHash, &[&val], Type::Int))
     }
 
     /// `tuple(iterable)`.
