@@ -33,7 +33,7 @@ const SPECS_MAX: usize = 1_000;
 /// Calls inside calls that lowering follows; deeper ones are types that grow without end.
 const DEPTH_MAX: usize = 60;
 /// Times that one function is lowered again for the element types of its lists.
-const SITE_ROUNDS_MAX: usize = 12;
+const SITE_ROUNDS_MAX: usize = 16;
 /// Times that one function is lowered again before its types count as growing without end.
 const ROUNDS_MAX: usize = 60;
 
@@ -691,6 +691,14 @@ impl<'p> Compiler<'p> {
             }
             let mut outcome = lowerer.run(source, before.as_ref());
             let item = Compiler::join_results(assumed.as_ref(), outcome.item.take(), &mut outcome.sites);
+            self.objects.put(outcome.sites.put_into_fields());
+            if let Some(revised) = outcome.sites.revised(round >= 4)
+                && round + 1 < SITE_ROUNDS_MAX
+            {
+                // What is yielded is of use when it is known what is in the containers.
+                sites = revised;
+                continue;
+            }
             if item != assumed {
                 self.spec(id).item = item;
                 self.changes += 1;
@@ -698,13 +706,6 @@ impl<'p> Compiler<'p> {
                     sites = kept;
                     continue;
                 }
-            }
-            self.objects.put(outcome.sites.put_into_fields());
-            if let Some(revised) = outcome.sites.revised(round >= 4)
-                && round + 1 < SITE_ROUNDS_MAX
-            {
-                sites = revised;
-                continue;
             }
             let is_settled = self.spec(id).item == assumed;
             let spec = self.spec(id);

@@ -21,6 +21,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match container.shape.origin.sites.first().map(|site| self.sites.element(*site)) {
             Some(Some(known)) if known.ty == element => known.clone(),
             Some(None) if element == Type::None => Shape::unknown(),
+            // The type is that of an earlier round, when nothing was known to be in it.
+            Some(Some(known)) if element == Type::None && known.ty != element => Shape::unknown(),
             Some(None) if matches!(container.ty(), Type::Dict(..)) => Shape::pair(Shape::unknown(), Shape::unknown()),
             None if container.shape.is_empty_container() => match container.ty() {
                 Type::Dict(..) => Shape::pair(Shape::unknown(), Shape::unknown()),
