@@ -170,12 +170,21 @@ def _is_number(type_: pa.DataType) -> bool:
     return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_boolean(type_))
 
 
-def to_structured(table: pa.Table) -> NumpyArray:
+def whole(column: Any) -> NumpyArray:
+    """A column as the engine gives it whole: an array and its mask, or Arrow batches."""
+    if not isinstance(column, tuple):
+        return to_numpy(pa.table(column).column(0))
+    values, mask = column
+    made: NumpyArray = values if mask is None else np.ma.MaskedArray(values, mask=mask)
+    return made
+
+
+def to_structured(columns: Mapping[str, NumpyArray]) -> NumpyArray:
     """One structured array with a field for each column; masked where a column has nulls."""
-    columns = {name: to_numpy(table[name]) for name in table.column_names}
     dtype = np.dtype([(name, array.dtype, array.shape[1:]) for name, array in columns.items()])
     masked = any(isinstance(array, np.ma.MaskedArray) for array in columns.values())
-    made: NumpyArray = np.ma.empty(table.num_rows, dtype=dtype) if masked else np.empty(table.num_rows, dtype=dtype)
+    rows = len(next(iter(columns.values()), ()))
+    made: NumpyArray = np.ma.empty(rows, dtype=dtype) if masked else np.empty(rows, dtype=dtype)
     for name, array in columns.items():
         made[name] = array
     return made

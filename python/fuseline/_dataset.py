@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fuseline import _core
 from fuseline._aggregates import Aggregate, Of
-from fuseline._columns import NumpyArray, to_numpy, to_pandas, to_structured
+from fuseline._columns import NumpyArray, to_pandas, to_structured, whole
 from fuseline._documents import FieldReport, Mismatch, Rejected
 from fuseline._errors import RowErrorWarning, caller_level, usage_error
 from fuseline._function import as_function
@@ -476,10 +476,11 @@ class Dataset:
         >>> data.select("x").to_numpy(structured=True)["x"]
         array([1, 2])
         """
-        table = self.collect()
-        if structured:
-            return to_structured(table)
-        return {name: to_numpy(table[name]) for name in table.column_names}
+        with progress_bar("to_numpy") as bar:
+            columns, report = self._core.columns(bar)
+        self._note(report)
+        arrays = dict(zip(self.columns, map(whole, columns), strict=True))
+        return to_structured(arrays) if structured else arrays
 
     def to_pandas(self) -> Any:
         """All rows as a pandas DataFrame. Whole numbers and booleans with nulls are pandas' nullable ``Int64`` and

@@ -80,10 +80,13 @@ class Server:
     def uri(self) -> str:
         return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
 
+    @property
+    def log(self) -> pathlib.Path:
+        return self.folder / "mongod.log"
+
     def start(self) -> None:
         secure = ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(TLS / "server.pem"), "--tlsCAFile"]
         arguments = [*self.arguments, *([*secure, str(TLS / "ca.pem")] if self.tls else [])]
-        log = self.folder / "mongod.log"
         place = [
             "--dbpath",
             str(self.folder),
@@ -92,7 +95,7 @@ class Server:
             "--bind_ip",
             "127.0.0.1",
             "--logpath",
-            str(log),
+            str(self.log),
         ]
         cache = ["--wiredTigerCacheSizeGB", "0.25", "--unixSocketPrefix", str(self.folder)]
         self.process = subprocess.Popen([str(MONGOD), *place, *cache, *arguments], stdout=subprocess.DEVNULL)
@@ -103,7 +106,7 @@ class Server:
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"mongod did not start:\n{log.read_text()[-2000:]}") from None
+                    raise RuntimeError(f"mongod did not start:\n{self.log.read_text()[-2000:]}") from None
                 time.sleep(0.05)
 
     def stop(self, how: int = signal.SIGTERM) -> None:

@@ -125,3 +125,32 @@ def test_pagerank_agrees_with_dense_power_iteration(random):
 def test_an_example_runs_as_a_script(name, capsys):
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
     assert capsys.readouterr().out.strip()
+
+
+def test_the_taxi_example_asks_the_server_and_draws(tmp_path, capsys):
+    from mongod import Server
+
+    taxi = example("taxi")
+    server = Server()
+    try:
+        picture = tmp_path / "taxi.png"
+        hours = taxi.main([server.uri, "--rows", "20000", "--out", str(picture)])
+        table = taxi.trips(20_000).to_pylist()
+
+        def inside(point):
+            longitude, latitude = point["coordinates"]
+            return taxi.WEST < longitude < taxi.EAST and taxi.SOUTH < latitude < taxi.NORTH
+
+        # The sides of a polygon on a sphere are not straight on this map: a few trips at the border may differ.
+        expected = sum(inside(trip["pickup"]) and inside(trip["dropoff"]) for trip in table)
+        assert abs(hours["trips"].sum() - expected) <= 0.02 * expected
+        assert sorted(hours["hour"].tolist()) == list(range(24))
+        assert (5 < hours["mph"]).all() and (hours["mph"] < 30).all()
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        shown = taxi.in_the_square(server.uri).explain()
+        assert "$geoWithin" in shown and '"projection"' in shown
+        indexes = server.command("taxi", {"listIndexes": "trips"})["cursor"]["firstBatch"]
+        assert {"pickup": "2dsphere"} in [index["key"] for index in indexes]
+    finally:
+        server.close()
+    assert "trips are in the square" in capsys.readouterr().out

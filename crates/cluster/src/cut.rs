@@ -34,7 +34,8 @@ pub(crate) fn cut(
     sequential: bool,
     outbox: &mut Outbox,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    Cutter { sequential, outbox }.visible(plan)
+    let plan = engine::wire::traveling(plan).map_err(codec::wrap)?;
+    Cutter { sequential, outbox }.visible(&plan)
 }
 
 struct Cutter<'a> {

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder,
 
 use crate::aggregate::{Aggregate, Fold, FoldResult};
 use crate::bson::BsonWriteOptions;
+use crate::columns::WholeColumn;
 use crate::error::{Error, Result};
 use crate::execute;
 use crate::failure;
@@ -495,6 +496,11 @@ impl Dataset {
             .map(|batch| run::shown_batch(batch, &self.schema))
             .collect();
         Ok((shown?, report))
+    }
+
+    /// All rows, each column of numbers in one piece.
+    pub fn columns(&self, watch: Watch<'_>) -> Result<(Vec<WholeColumn>, Report)> {
+        execute::columns(&self.session, &self.plan, &self.schema, watch)
     }
 
     /// Runs the query once and gives the dataset of its rows: kept in memory, or on the executors of a cluster.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::execution::TaskContext;
@@ -10,6 +11,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
+use crate::columns::{Columns, WholeColumn};
 use crate::error::{Error, Result};
 use crate::failure;
 use crate::plan::fold;
@@ -44,6 +46,23 @@ pub(crate) fn collect(session: &Session, plan: &LogicalPlan, watch: Watch<'_>) -
     let threads = session.threads();
     with_first_failure(session, plan, watch, move |prepared| {
         run::gather(prepared.plan.clone(), prepared.context.clone(), threads)
+    })
+}
+
+/// Runs the plan and gives every column whole.
+pub(crate) fn columns(
+    session: &Session,
+    plan: &LogicalPlan,
+    schema: &SchemaRef,
+    watch: Watch<'_>,
+) -> Result<(Vec<WholeColumn>, Report)> {
+    let threads = session.threads();
+    with_first_failure(session, plan, watch, |prepared| {
+        let (plan, context, schema) = (prepared.plan.clone(), prepared.context.clone(), schema.clone());
+        async move {
+            let parts = run::gather_into(plan, context, threads, || Columns::new(&schema)).await?;
+            Ok(Columns::joined(parts, &schema))
+        }
     })
 }
 

@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 mod bson;
+mod columns;
 pub mod dataset;
 mod documents;
 pub mod error;
@@ -35,6 +36,7 @@ pub use runtime;
 
 pub use aggregate::{Aggregate, AggregateKind, Fold, FoldResult};
 pub use bson::BsonWriteOptions;
+pub use columns::{Numbers, WholeColumn};
 pub use dataset::{Column, Dataset, JoinKind, OnError, SortKey};
 pub use documents::DocumentOptions;
 pub use error::{EngineError, Error, PlanError, Result, RowError};

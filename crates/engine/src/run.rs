@@ -258,31 +258,53 @@ pub(crate) fn report_of(run: &RunState) -> Report {
     }
 }
 
+/// What the batches of one part become.
+pub(crate) trait Gather: Send + 'static {
+    fn add(&mut self, batch: RecordBatch) -> Result<()>;
+}
+
+impl Gather for Vec<RecordBatch> {
+    fn add(&mut self, batch: RecordBatch) -> Result<()> {
+        self.push(batch);
+        Ok(())
+    }
+}
+
 /// Runs every part of the plan, several at a time, and gives the batches of all in order.
 pub(crate) async fn gather(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
     threads: usize,
 ) -> Result<Vec<RecordBatch>> {
+    let parts: Vec<Vec<RecordBatch>> = gather_into(plan, context, threads, Vec::new).await?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// Runs every part of the plan, several at a time, and gives what `make` makes of each, in order.
+pub(crate) async fn gather_into<G: Gather>(
+    plan: Arc<dyn ExecutionPlan>,
+    context: Arc<TaskContext>,
+    threads: usize,
+    make: impl Fn() -> G,
+) -> Result<Vec<G>> {
     let parts = plan.output_partitioning().partition_count();
     let start = |part: usize| {
         let (plan, context) = (plan.clone(), context.clone());
+        let mut gathered = make();
         SpawnedTask::spawn(async move {
-            let mut stream = plan.execute(part, context)?;
-            let mut batches = Vec::new();
+            let mut stream = plan.execute(part, context).map_err(failure::from_datafusion)?;
             while let Some(batch) = stream.next().await {
-                batches.push(batch?);
+                gathered.add(batch.map_err(failure::from_datafusion)?)?;
             }
-            Ok(batches)
+            Ok::<G, Error>(gathered)
         })
     };
     let mut tasks = futures::stream::iter(0..parts).map(start).buffered(threads.max(1));
-    let mut batches = Vec::new();
+    let mut gathered = Vec::with_capacity(parts);
     while let Some(part) = tasks.next().await {
-        let part: datafusion::common::Result<Vec<RecordBatch>> = part.map_err(task_failed)?;
-        batches.extend(part.map_err(failure::from_datafusion)?);
+        gathered.push(part.map_err(task_failed)??);
     }
-    Ok(batches)
+    Ok(gathered)
 }
 
 /// What users see of a column: text as `Utf8`, whatever it is inside.

@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::arrow_io::{ArrowBatches, ArrowSchema, import_stream, import_type};
+use crate::columns;
 use crate::documents;
 use crate::errors::{dataset_error, guard};
 use crate::fold::{self, Functions};
@@ -336,6 +337,19 @@ impl Dataset {
         guard(py, || {
             let (batches, report) = query::run(py, bar, |watch| self.0.collect(watch))?;
             Ok((ArrowBatches::new(self.0.schema(), batches), report_dict(py, &report)?))
+        })
+    }
+
+    /// Every column whole: an array and its mask, or Arrow batches.
+    fn columns<'py>(
+        &self,
+        py: Python<'py>,
+        bar: &Bound<'_, PyAny>,
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyDict>)> {
+        guard(py, || {
+            let (columns, report) = query::run(py, bar, |watch| self.0.columns(watch))?;
+            let columns = columns.into_iter().map(|column| columns::column(py, column)).collect::<PyResult<_>>()?;
+            Ok((columns, report_dict(py, &report)?))
         })
     }
 

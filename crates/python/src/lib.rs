@@ -3,6 +3,7 @@
 
 mod arrow_io;
 mod bson;
+mod columns;
 mod dataset;
 mod documents;
 mod elementwise;

@@ -1,4 +1,5 @@
 //! A `.bson` file in memory: mapped, its documents found by walking from length to length once, its parts slices of it.
+//! Pages that were read are let go at once: the file stays in the system's cache, but not in this process's memory.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use arrow::buffer::Buffer;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use memmap2::Mmap;
 
 use crate::documents::{Chunk, DocumentPart, Form, Origin, Piece, run_of};
 use crate::error::{Error, Result};
@@ -19,7 +21,7 @@ const PART_BYTES_MIN: usize = 1024 * 1024;
 /// A mapped file and the runs of documents in it.
 #[derive(Debug)]
 pub(super) struct PlainFile {
-    bytes: Buffer,
+    pages: Pages,
     runs: Arc<[Run]>,
     documents: u64,
     shown: String,
@@ -35,17 +37,18 @@ struct Run {
 
 impl PlainFile {
     pub fn open(file: &SourceFile) -> Result<PlainFile> {
-        let bytes = map(file)?;
+        let pages = Pages::map(file)?;
         let mut runs = Vec::new();
         let mut start = 0;
         let mut documents = 0;
-        while start < bytes.len() {
-            let (end, count) = run_of(bytes.as_slice(), start, Form::Documents);
+        while start < pages.bytes().len() {
+            let (end, count) = run_of(pages.bytes(), start, Form::Documents);
+            pages.let_go(start, end);
             runs.push(Run { start, end, documents: count });
             documents += count as u64;
             start = end;
         }
-        Ok(PlainFile { bytes, runs: runs.into(), documents, shown: file.shown.clone() })
+        Ok(PlainFile { pages, runs: runs.into(), documents, shown: file.shown.clone() })
     }
 
     pub fn documents(&self) -> u64 {
@@ -57,21 +60,23 @@ impl PlainFile {
         let places = self.runs.len().min(64);
         for place in 0..places {
             let Some(run) = self.runs.get(place * self.runs.len() / places) else { continue };
-            let bytes = &self.bytes.as_slice()[run.start..run.end];
+            let bytes = &self.pages.bytes()[run.start..run.end];
             let end = first_documents(bytes, documents.div_ceil(places));
             inference.observe(&bytes[..end]).map_err(|error| super::stream::damaged(&self.shown, &error))?;
+            self.pages.let_go(run.start, run.end);
         }
         Ok(())
     }
 
     /// The file in up to `count` parts of about equal size.
     pub fn parts(self: &Arc<Self>, count: usize, shown: &Arc<str>, first_row: u64) -> Vec<Arc<dyn DocumentPart>> {
-        let count = count.min(self.bytes.len() / PART_BYTES_MIN).clamp(1, self.runs.len().max(1));
+        let bytes = self.pages.bytes().len();
+        let count = count.min(bytes / PART_BYTES_MIN).clamp(1, self.runs.len().max(1));
         let mut parts: Vec<Arc<dyn DocumentPart>> = Vec::with_capacity(count);
         let mut first_document = 0;
         let mut next = 0;
         for part in 1..=count {
-            let bound = (self.bytes.len() as u128 * part as u128 / count as u128) as usize;
+            let bound = (bytes as u128 * part as u128 / count as u128) as usize;
             let rest = &self.runs[next..];
             let taken = rest.iter().take_while(|run| part == count || run.end <= bound).count();
             let documents: u64 = rest[..taken].iter().map(|run| run.documents as u64).sum();
@@ -100,19 +105,63 @@ pub(super) fn first_documents(bytes: &[u8], count: usize) -> usize {
 }
 
 /// The file's bytes. They are those of the file for as long as nobody writes to it.
-fn map(file: &SourceFile) -> Result<Buffer> {
-    if file.size_bytes == 0 {
-        return Ok(Buffer::from_vec(Vec::<u8>::new()));
+#[derive(Clone, Debug)]
+struct Pages {
+    /// `None` for an empty file, which cannot be mapped.
+    mapped: Option<Arc<Mmap>>,
+}
+
+impl Pages {
+    fn map(file: &SourceFile) -> Result<Pages> {
+        if file.size_bytes == 0 {
+            return Ok(Pages { mapped: None });
+        }
+        let opened = file.open()?;
+        // SAFETY: the mapping is only read. Another process that cuts the file short while it is read breaks this, as it
+        // breaks every reader that maps files; docs/mongodb.md says so.
+        let mapped = unsafe { Mmap::map(&opened) };
+        let mapped = mapped.map_err(|error| files::cannot_read(Path::new(&file.shown), &error))?;
+        Ok(Pages { mapped: Some(Arc::new(mapped)) })
     }
-    let opened = file.open()?;
-    // SAFETY: the mapping is only read. Another process that cuts the file short while it is read breaks this, as it
-    // breaks every reader that maps files; docs/mongodb.md says so.
-    let mapped = unsafe { memmap2::Mmap::map(&opened) };
-    let mapped = mapped.map_err(|error| files::cannot_read(Path::new(&file.shown), &error))?;
-    let address = NonNull::new(mapped.as_ptr().cast_mut()).ok_or_else(|| Error::engine("a mapping has no address"))?;
-    let length = mapped.len();
-    // SAFETY: the address and length are the mapping's, which the buffer owns from here on.
-    Ok(unsafe { Buffer::from_custom_allocation(address, length, Arc::new(AssertUnwindSafe(mapped))) })
+
+    fn bytes(&self) -> &[u8] {
+        self.mapped.as_ref().map_or(&[], |mapped| mapped.as_ref())
+    }
+
+    /// The bytes of a run; its pages are let go with the buffer's last owner.
+    fn buffer(&self, run: Run) -> Buffer {
+        let bytes = self.bytes().get(run.start..run.end).unwrap_or_default();
+        let owner = RunPages { pages: self.clone(), run };
+        let (address, length) = (NonNull::from(bytes).cast::<u8>(), bytes.len());
+        // SAFETY: the address and length are within the mapping, which the owner keeps alive.
+        unsafe { Buffer::from_custom_allocation(address, length, Arc::new(AssertUnwindSafe(owner))) }
+    }
+
+    /// Takes the pages of these bytes out of this process's memory. Whoever reads them again gets them from the file.
+    fn let_go(&self, start: usize, end: usize) {
+        #[cfg(unix)]
+        if let Some(mapped) = &self.mapped {
+            // SAFETY: the mapping is of a file and never written to, so a page that is dropped comes back as it was.
+            let done = unsafe {
+                mapped.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end.saturating_sub(start))
+            };
+            // It is a hint: without it the pages only stay longer.
+            let _ = done;
+        }
+    }
+}
+
+/// Owns the pages of one run while it is decoded.
+#[derive(Debug)]
+struct RunPages {
+    pages: Pages,
+    run: Run,
+}
+
+impl Drop for RunPages {
+    fn drop(&mut self) {
+        self.pages.let_go(self.run.start, self.run.end);
+    }
 }
 
 #[derive(Debug)]
@@ -127,7 +176,7 @@ impl DocumentPart for PlainPart {
         let (file, (first, end)) = (self.file.clone(), self.runs);
         let pieces = (first..end).map(move |index| {
             let run = file.runs[index];
-            let bytes = file.bytes.slice_with_length(run.start, run.end - run.start);
+            let bytes = file.pages.buffer(run);
             Ok(Piece::Documents(Chunk { bytes, form: Form::Documents, documents: Some(run.documents) }))
         });
         futures::stream::iter(pieces).boxed()

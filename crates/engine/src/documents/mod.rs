@@ -8,13 +8,15 @@ pub(crate) mod push;
 mod scan;
 mod schema;
 mod slice;
+mod travel;
 
 pub(crate) use chain::Chain;
 pub(crate) use decode::json_object_end;
 pub(crate) use scan::DocumentTable;
 pub use schema::DocumentOptions;
 pub(crate) use schema::{Found, given_or_found};
-pub(crate) use slice::{document_end, run_of};
+pub(crate) use slice::{document_end, item_end, run_of};
+pub(crate) use travel::{TravelSource, traveling};
 
 use std::fmt;
 use std::sync::Arc;
@@ -99,6 +101,11 @@ pub(crate) trait DocumentPart: fmt::Debug + Send + Sync {
 
     /// Name and number for messages about its documents: the file, and how many documents of it come before this part.
     fn origin(&self) -> Origin;
+
+    /// The part as bytes that another process can open, if it can; `mongo::read_part` reads them.
+    fn travel(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Where the documents of a part stand.

@@ -76,12 +76,12 @@ impl TableProvider for DocumentTable {
 
 /// A planned scan.
 #[derive(Debug)]
-struct DocumentScan {
-    parts: Vec<Arc<dyn DocumentPart>>,
+pub(super) struct DocumentScan {
+    pub parts: Vec<Arc<dyn DocumentPart>>,
     shown: String,
-    output: SchemaRef,
-    decoding: Arc<Decoding>,
-    limit: Option<usize>,
+    pub output: SchemaRef,
+    pub decoding: Arc<Decoding>,
+    pub limit: Option<usize>,
 }
 
 impl DataSource for DocumentScan {
@@ -151,7 +151,7 @@ enum Step {
 }
 
 /// The batches of a part, in order, up to `at_once` of them decoded at the same time.
-fn batches(
+pub(super) fn batches(
     part: &dyn DocumentPart,
     decoding: Arc<Decoding>,
     output: SchemaRef,

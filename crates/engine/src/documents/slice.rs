@@ -73,7 +73,7 @@ pub(crate) fn document_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// The end of the array item at `at`: type byte, key, NUL, document.
-fn item_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn item_end(bytes: &[u8], at: usize) -> Option<usize> {
     let key = bytes.get(at + 1..)?;
     let length = memchr::memchr(0, &key[..key.len().min(16)])?;
     document_end(bytes, at + 1 + length + 1)

@@ -1,15 +1,21 @@
 //! Connections to servers: one client for each address and its options, kept as long as the session.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mongodb::Client;
-use mongodb::options::ClientOptions;
+use mongodb::ServerInfo;
+use mongodb::bson::{Document, doc, serialize_to_bson};
+use mongodb::options::{ClientOptions, ReadPreference, SelectionCriteria};
 
+use super::command::Query;
+use super::direct::Direct;
 use super::failure::Where;
 use crate::error::{Error, Result};
 use crate::run::lock;
+use crate::wire::bytes::Writer;
 
 /// The clients of a session, by address and time-out.
 #[derive(Default)]
@@ -22,6 +28,98 @@ pub(crate) struct Clients {
 pub(crate) struct Connected {
     pub client: Client,
     pub servers: Where,
+    pub address: Address,
+    /// Connections of our own, where the address allows them.
+    pub direct: Option<Arc<Direct>>,
+}
+
+/// What a client was made from. Holds a password, so it does not show itself.
+#[derive(Clone)]
+pub(crate) struct Address {
+    uri: Arc<str>,
+    timeout: Option<Duration>,
+}
+
+impl Address {
+    /// As `Clients::get` takes it.
+    pub fn write(&self, writer: &mut Writer) {
+        writer.text(&self.uri);
+        writer.optional(self.timeout, |writer, timeout| writer.number(timeout.as_millis() as u64));
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Address")
+    }
+}
+
+/// What a server says about itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Greeting {
+    /// `host:port` of a member of a replica set.
+    pub member: Option<String>,
+    /// It is a `mongos`, which passes on what it is asked.
+    pub is_router: bool,
+}
+
+impl Greeting {
+    /// Its address in parts.
+    pub fn address(&self) -> Option<(String, u16)> {
+        // The host may be an IPv6 address in brackets.
+        let (host, port) = self.member.as_ref()?.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some((host.to_owned(), port.parse().ok()?))
+    }
+
+    /// No other than this member.
+    pub fn pinned(&self) -> Option<SelectionCriteria> {
+        let member = self.member.clone()?;
+        let is_it = move |server: &ServerInfo<'_>| server.address().to_string() == member;
+        Some(SelectionCriteria::Predicate(Arc::new(is_it)))
+    }
+}
+
+impl Connected {
+    /// Who answers now.
+    pub async fn greet(&self, criteria: Option<&SelectionCriteria>) -> mongodb::error::Result<Greeting> {
+        let database = self.client.database("admin");
+        let hello = database.run_command(doc! { "hello": 1 });
+        let reply = match criteria {
+            Some(criteria) => hello.selection_criteria(criteria.clone()).await?,
+            None => hello.await?,
+        };
+        Ok(Greeting {
+            member: reply.get_str("me").ok().map(str::to_owned),
+            is_router: reply.get_str("msg").is_ok_and(|message| message == "isdbgrid"),
+        })
+    }
+
+    /// Which servers this query may be answered by: as the query says, else as the address does.
+    pub fn criteria(&self, query: &Query) -> Option<SelectionCriteria> {
+        let own = query.read_preference.clone().map(SelectionCriteria::ReadPreference);
+        own.or_else(|| self.client.selection_criteria().cloned())
+    }
+
+    /// The read concern of the address, which the driver leaves out of commands that it is given whole.
+    pub fn complete(&self, command: &mut Document) {
+        let concern = self.client.read_concern().and_then(|concern| serialize_to_bson(concern).ok());
+        if let (Some(concern), false) = (concern, command.contains_key("readConcern")) {
+            command.insert("readConcern", concern);
+        }
+    }
+
+    /// Says in the command which servers may answer it, as the driver does when it sends one.
+    pub fn prefer(&self, command: &mut Document, criteria: Option<&SelectionCriteria>) {
+        match criteria {
+            Some(SelectionCriteria::ReadPreference(preference)) if *preference != ReadPreference::Primary => {
+                if let Ok(preference) = serialize_to_bson(preference) {
+                    command.insert("$readPreference", preference);
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
 }
 
 impl Clients {
@@ -38,8 +136,10 @@ impl Clients {
             options.connect_timeout = Some(timeout);
         }
         let servers = Where::of(&options);
+        let direct = Direct::of(&options).map(Arc::new);
         let client = Client::with_options(options).map_err(|error| servers.explain(&error))?;
-        let connected = Connected { client, servers };
+        let address = Address { uri: Arc::from(uri), timeout };
+        let connected = Connected { client, servers, address, direct };
         Ok(lock(&self.open).entry(key).or_insert(connected).clone())
     }
 }

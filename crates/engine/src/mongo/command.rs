@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::ReadPreference;
 
+use super::natural::Natural;
 use crate::error::{Error, Result};
 
 /// What a user asked to read. Filters and pipelines are BSON.
@@ -79,8 +81,8 @@ pub(super) struct Query {
     pub pushed: Vec<Document>,
     /// They compare text, code point by code point as Python does, whatever collation the collection has.
     pub pushed_text: bool,
-    /// The read preference in the form commands have.
-    pub read_preference: Option<Document>,
+    /// Where it may be read, if not where the address says.
+    pub read_preference: Option<ReadPreference>,
 }
 
 #[derive(Clone, Debug)]
@@ -103,8 +105,8 @@ pub(super) enum Kind {
 pub(super) enum Order {
     /// As the server likes, or as the query sorts.
     Any,
-    /// As the records lie, behind the record of this token.
-    Natural { after: Option<Document> },
+    /// As the records lie.
+    Natural(Natural),
     /// Changes, behind the event of this token or from this time on.
     Changes { from: Document },
     /// By `_id`: from the first bound on, up to the second.
@@ -142,7 +144,7 @@ impl Query {
             Kind::Changes { pipeline } => {
                 let mut options = match order {
                     Order::Changes { from } => from.clone(),
-                    Order::Any | Order::Natural { .. } | Order::ById { .. } => Document::new(),
+                    Order::Any | Order::Natural(_) | Order::ById { .. } => Document::new(),
                 };
                 options.insert("fullDocument", "updateLookup");
                 let mut stages = vec![doc! { "$changeStream": options }];
@@ -196,6 +198,12 @@ impl Query {
         }
     }
 
+    /// The server comes to an end of its own accord: changes and tailed collections wait for more.
+    pub fn ends(&self) -> bool {
+        !matches!(self.kind, Kind::Changes { .. })
+            && !self.extra.keys().any(|key| matches!(key.as_str(), "tailable" | "awaitData"))
+    }
+
     /// The whole collection, in any order.
     pub fn is_whole(&self) -> bool {
         matches!(&self.kind, Kind::Find { filter, sort } if filter.is_empty() && sort.is_empty())
@@ -207,13 +215,7 @@ impl Order {
     fn apply(&self, command: &mut Document) {
         match self {
             Order::Any | Order::Changes { .. } => {}
-            Order::Natural { after } => {
-                command.insert("hint", doc! { "$natural": 1 });
-                command.insert("$_requestResumeToken", true);
-                if let Some(token) = after {
-                    command.insert("$_resumeAfter", token.clone());
-                }
-            }
+            Order::Natural(walk) => walk.apply(command),
             Order::ById { from, to } => {
                 command.insert("hint", doc! { "_id": 1 });
                 command.insert("sort", doc! { "_id": 1 });

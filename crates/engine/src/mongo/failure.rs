@@ -66,6 +66,25 @@ impl Where {
         }
     }
 
+    /// Nothing says where an interrupted walk over a collection was.
+    pub fn cannot_go_on(&self) -> Error {
+        Error::engine_hint(
+            format!(
+                "the connection to MongoDB at `{}` was lost, and the documents read last were deleted or written anew",
+                self.hosts
+            ),
+            "run it again, or read with `resume=\"_id\"`, which always finds its place",
+        )
+    }
+
+    /// The numbers of records are those of one member; on another the read would lose or double documents.
+    pub fn another_member(&self) -> Error {
+        Error::engine_hint(
+            format!("another member of the replica set at `{}` answers than the one that was read from", self.hosts),
+            "run it again, or read with `resume=\"_id\"`, which goes on wherever the documents are",
+        )
+    }
+
     /// Written, but not as safely as asked for.
     pub fn not_durable(&self, reason: &str) -> Error {
         Error::engine_hint(

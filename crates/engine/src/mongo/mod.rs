@@ -2,19 +2,25 @@
 //! connection, and what errors of the server mean to people. Decoding is `documents`' matter: the bytes of a reply go there
 //! as they came.
 
+mod batch;
 mod changes;
 mod client;
 mod command;
 mod cursor;
+mod direct;
 mod exclude;
 mod failure;
+mod natural;
+mod parts;
 mod read;
 mod replies;
+mod travel;
 mod write;
 
 pub(crate) use client::Clients;
 pub use command::{FindOrAggregate, MongoRead, Resume, When};
 pub(crate) use read::open;
 pub use replies::{Replies, Reply};
+pub(crate) use travel::read_part;
 pub(crate) use write::write;
 pub use write::{FailedRow, MongoWrite, WriteMode, WriteReport};

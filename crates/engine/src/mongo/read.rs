@@ -6,20 +6,24 @@ use arrow::datatypes::Schema;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, deserialize_from_document, doc};
+use mongodb::options::ReadPreference;
 
 use super::client::{Clients, Connected};
 use super::command::{FindOrAggregate, Kind, MongoRead, Order, Query, Resume, When, can_project, parse};
 use super::cursor::CursorPart;
+use super::natural::Natural;
+use super::parts::{Parts, Place};
 use crate::documents::{
     Chain, DocumentOptions, DocumentPart, DocumentSource, DocumentTable, Found, Origin, Piece, Plan, Request,
     given_or_found,
 };
 use crate::error::{Error, Result};
 use crate::false_paths::Condition;
+use crate::session::BATCH_ROWS;
 
-/// Documents a reply holds when nobody says: as fast as larger ones and a few megabytes.
-const BATCH_DOCUMENTS: u32 = 20_000;
+/// Documents a reply holds when nobody says, if they fit: one batch of rows. Larger replies are no faster.
+const BATCH_DOCUMENTS: u32 = BATCH_ROWS as u32;
 
 /// Documents of at least this size on average are projected and filtered by the server; below, that costs it more than
 /// sending them. docs/decisions/0150-reading-mongodb.md has the measurement.
@@ -27,9 +31,6 @@ const SPARED_BYTES_MIN: i64 = 512;
 
 /// Documents taken from the start of the collection, so that the columns come in their order.
 const HEAD_DOCUMENTS: i32 = 100;
-
-/// `_id`s that the bounds of parts are found from.
-const BOUND_SAMPLE: i32 = 1000;
 
 /// The table over what `read` asks for, and what the sample showed.
 pub(crate) async fn open(
@@ -89,7 +90,16 @@ pub(super) fn query_of(read: &MongoRead) -> Result<Query> {
         batch_documents: read.batch_documents.unwrap_or(BATCH_DOCUMENTS).max(1),
         pushed: Vec::new(),
         pushed_text: false,
-        read_preference: read.read_preference.as_ref().map(|mode| doc! { "mode": mode }),
+        read_preference: read.read_preference.as_deref().map(preference).transpose()?,
+    })
+}
+
+fn preference(mode: &str) -> Result<ReadPreference> {
+    deserialize_from_document(doc! { "mode": mode }).map_err(|_| {
+        Error::plan_hint(
+            format!("there is no read preference `{mode}`"),
+            "`primary`, `primaryPreferred`, `secondary`, `secondaryPreferred` or `nearest`",
+        )
     })
 }
 
@@ -116,13 +126,16 @@ async fn sample(connected: &Connected, query: &Query, documents: usize) -> Resul
     Ok(found)
 }
 
-async fn documents_of(connected: &Connected, query: &Query, mut command: Document) -> Result<Vec<Vec<u8>>> {
+pub(super) async fn documents_of(connected: &Connected, query: &Query, mut command: Document) -> Result<Vec<Vec<u8>>> {
     let explain = |error: mongodb::error::Error| connected.servers.explain(&error);
-    if let Some(preference) = &query.read_preference {
-        command.insert("$readPreference", preference.clone());
-    }
+    connected.complete(&mut command);
     let database = connected.client.database(&query.database);
-    let mut batches = database.run_cursor_command(command).batch().await.map_err(explain)?;
+    let run = database.run_cursor_command(command);
+    let run = match connected.criteria(query) {
+        Some(criteria) => run.selection_criteria(criteria),
+        None => run,
+    };
+    let mut batches = run.batch().await.map_err(explain)?;
     let mut documents = Vec::new();
     while let Some(batch) = batches.try_next().await.map_err(explain)? {
         for document in batch.doc_slices().map_err(explain)? {
@@ -205,36 +218,23 @@ impl MongoSource {
             Resume::ById if matches!(&self.query.kind, Kind::Find { sort, .. } if sort.is_empty()) => {
                 Order::ById { from: None, to: None }
             }
-            Resume::Whole if self.query.is_whole() => Order::Natural { after: None },
+            Resume::Whole if self.query.is_whole() => Order::Natural(Natural::whole()),
             Resume::Whole | Resume::ById | Resume::Never => Order::Any,
         }
     }
 
-    /// Bounds between parts, found in a sample of `_id`s.
-    async fn bounds(&self, parts: usize) -> Result<Vec<Bson>> {
-        let command = self.query.aggregate(vec![
-            doc! { "$sample": { "size": BOUND_SAMPLE } },
-            doc! { "$project": { "_id": 1 } },
-            doc! { "$sort": { "_id": 1 } },
-        ]);
-        let ids = documents_of(&self.connected, &self.query, command).await?;
-        let ids: Vec<Bson> =
-            ids.iter().filter_map(|document| Document::from_reader(document.as_slice()).ok()?.remove("_id")).collect();
-        let mut bounds: Vec<Bson> = (1..parts).filter_map(|part| ids.get(part * ids.len() / parts).cloned()).collect();
-        bounds.dedup();
-        Ok(bounds)
-    }
-
-    async fn orders(&self) -> Result<Vec<Order>> {
+    async fn parts(&self) -> Result<Parts> {
         let whole = matches!(&self.query.kind, Kind::Find { sort, .. } if sort.is_empty());
         if self.partitions <= 1 || !whole {
-            return Ok(vec![self.order()]);
+            return Ok(Parts { orders: vec![self.order()], member: None });
         }
-        let bounds = self.bounds(self.partitions).await?;
-        // Open at both ends, whatever types `_id` has.
-        let from = std::iter::once(None).chain(bounds.iter().cloned().map(Some));
-        let to = bounds.iter().cloned().map(Some).chain(std::iter::once(None));
-        Ok(from.zip(to).map(|(from, to)| Order::ById { from, to }).collect())
+        let place = Place { connected: &self.connected, query: &self.query };
+        if self.resume != Resume::ById
+            && let Some(runs) = place.runs(self.partitions).await
+        {
+            return Ok(runs);
+        }
+        place.ranges(self.partitions).await
     }
 
     async fn planned(&self, request: &Request) -> Result<Plan> {
@@ -253,13 +253,14 @@ impl MongoSource {
         let large = self.is_large().await;
         let columns = self.projected(request, large);
         let query = self.spared(large);
-        let orders = self.orders().await?;
+        let Parts { orders, member } = self.parts().await?;
         let part = |order: &Order| CursorPart {
             connected: self.connected.clone(),
             query: query.clone(),
             order: order.clone(),
             columns: columns.clone(),
             limit: request.limit,
+            member: member.clone(),
             shown: Arc::from(collection.as_str()),
         };
         let mut parts: Vec<Arc<dyn DocumentPart>> = Vec::with_capacity(orders.len());
@@ -313,11 +314,11 @@ impl DocumentSource for MongoSource {
 
 /// Rows that only need to be counted, which the server does.
 #[derive(Clone, Debug)]
-struct CountPart {
-    connected: Connected,
-    query: Arc<Query>,
-    command: Document,
-    shown: Arc<str>,
+pub(super) struct CountPart {
+    pub connected: Connected,
+    pub query: Arc<Query>,
+    pub command: Document,
+    pub shown: Arc<str>,
 }
 
 impl CountPart {
@@ -338,5 +339,9 @@ impl DocumentPart for CountPart {
 
     fn origin(&self) -> Origin {
         Origin { shown: self.shown.clone(), first_document: 0, first_row: 0 }
+    }
+
+    fn travel(&self) -> Option<Vec<u8>> {
+        super::travel::write_count(self)
     }
 }

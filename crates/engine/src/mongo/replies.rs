@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use super::client::Clients;
 use super::command::{MongoRead, Order, Resume};
 use super::cursor::CursorPart;
+use super::natural::Natural;
 use super::read::query_of;
 use crate::documents::{DocumentPart, Piece};
 use crate::error::{Error, Result};
@@ -38,11 +39,11 @@ impl Replies {
         let connected = clients.get(&read.uri, read.timeout).await?;
         let query = Arc::new(query_of(read)?);
         let order = match read.resume {
-            Resume::Whole if query.is_whole() => Order::Natural { after: None },
+            Resume::Whole if query.is_whole() => Order::Natural(Natural::whole()),
             Resume::Whole | Resume::ById | Resume::Never => Order::Any,
         };
         let shown = Arc::from(format!("{}.{}", query.database, query.collection));
-        let part = CursorPart { connected, query, order, columns: None, limit: None, shown };
+        let part = CursorPart { connected, query, order, columns: None, limit: None, member: None, shown };
         Ok(Replies { session, pieces: part.open() })
     }
 

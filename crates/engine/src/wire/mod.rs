@@ -17,4 +17,4 @@ pub use nodes::{
     Scope, coalesced, decode_aggregate, decode_node, decode_scalar, encode_aggregate, encode_node, encode_scalar,
     keep_part_order,
 };
-pub use source::{decode_source, encode_source};
+pub use source::{decode_source, encode_source, traveling};

@@ -4,14 +4,22 @@ use std::sync::Arc;
 
 use datafusion::datasource::physical_plan::FileSource;
 use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_plan::ExecutionPlan;
 
 use super::bytes::{Reader, Writer, malformed};
+use crate::documents::{self, TravelSource};
 use crate::error::Result;
 use crate::source::{csv, json};
 
 mod tag {
     pub const CSV: u8 = 1;
     pub const JSON_ARRAY: u8 = 2;
+    pub const DOCUMENTS: u8 = 3;
+}
+
+/// The plan in the form in which its sources travel.
+pub fn traveling(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    documents::traveling(plan)
 }
 
 /// The source and the columns it computes; `None` when it is not one of ours.
@@ -19,6 +27,11 @@ pub fn encode_source(source: &dyn FileSource) -> Option<(Vec<u8>, ProjectionExpr
     let mut writer = Writer::default();
     if let Some(projection) = json::array_columns(source) {
         writer.byte(tag::JSON_ARRAY);
+        return Some((writer.finish(), projection));
+    }
+    if let Some(documents) = source.downcast_ref::<TravelSource>() {
+        writer.byte(tag::DOCUMENTS);
+        let projection = documents.write(&mut writer);
         return Some((writer.finish(), projection));
     }
     let projection = csv::write_source(source, |writer: &mut Writer| writer.byte(tag::CSV), &mut writer)?;
@@ -35,6 +48,7 @@ pub fn decode_source(
     let source = match reader.byte()? {
         tag::CSV => csv::read_source(&mut reader, schema, projection)?,
         tag::JSON_ARRAY => json::array_source(schema, &projection)?,
+        tag::DOCUMENTS => Arc::new(TravelSource::read(&mut reader, schema, &projection)?),
         _ => return Err(malformed()),
     };
     reader.end()?;

@@ -1,0 +1,48 @@
+//! Whole columns as NumPy arrays, which take over their memory.
+
+use std::sync::Arc;
+
+use engine::arrow::array::RecordBatch;
+use engine::arrow::datatypes::Schema;
+use engine::{Numbers, WholeColumn};
+use numpy::{Element, PyArray1};
+use pyo3::prelude::*;
+
+use crate::arrow_io::ArrowBatches;
+use crate::errors::engine_error;
+
+/// A tuple of an array and its mask (`None` where nothing is missing), or the Arrow batches of a column that is not of
+/// numbers.
+pub fn column<'py>(py: Python<'py>, column: WholeColumn) -> PyResult<Bound<'py, PyAny>> {
+    match column {
+        WholeColumn::Numbers { values, missing } => {
+            let mask = missing.map(|missing| PyArray1::from_vec(py, missing));
+            Ok((array(py, values), mask).into_pyobject(py)?.into_any())
+        }
+        WholeColumn::Other { field, chunks } => {
+            let schema = Arc::new(Schema::new(vec![field]));
+            let batches = chunks.into_iter().map(|chunk| RecordBatch::try_new(schema.clone(), vec![chunk]));
+            let batches = batches.collect::<Result<_, _>>().map_err(|error| engine_error(py, &error.to_string()))?;
+            Ok(Bound::new(py, ArrowBatches::new(schema, batches))?.into_any())
+        }
+    }
+}
+
+fn array(py: Python<'_>, values: Numbers) -> Bound<'_, PyAny> {
+    fn owned<T: Element>(py: Python<'_>, values: Vec<T>) -> Bound<'_, PyAny> {
+        PyArray1::from_vec(py, values).into_any()
+    }
+    match values {
+        Numbers::Bool(values) => owned(py, values),
+        Numbers::Int8(values) => owned(py, values),
+        Numbers::Int16(values) => owned(py, values),
+        Numbers::Int32(values) => owned(py, values),
+        Numbers::Int64(values) => owned(py, values),
+        Numbers::UInt8(values) => owned(py, values),
+        Numbers::UInt16(values) => owned(py, values),
+        Numbers::UInt32(values) => owned(py, values),
+        Numbers::UInt64(values) => owned(py, values),
+        Numbers::Float32(values) => owned(py, values),
+        Numbers::Float64(values) => owned(py, values),
+    }
+}
