@@ -12,7 +12,7 @@ use futures::stream::BoxStream;
 use memmap2::Mmap;
 
 use crate::documents::{Chunk, DocumentPart, Form, Origin, Piece, run_of};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::source::files::{self, SourceFile};
 
 /// Parts smaller than this are not worth starting.

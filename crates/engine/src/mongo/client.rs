@@ -25,7 +25,7 @@ pub(crate) struct Clients {
 
 /// A client, and how messages name its servers.
 #[derive(Clone, Debug)]
-pub(crate) struct Connected {
+pub(super) struct Connected {
     pub client: Client,
     pub servers: Where,
     pub address: Address,
@@ -35,7 +35,7 @@ pub(crate) struct Connected {
 
 /// What a client was made from. Holds a password, so it does not show itself.
 #[derive(Clone)]
-pub(crate) struct Address {
+pub(super) struct Address {
     uri: Arc<str>,
     timeout: Option<Duration>,
 }
@@ -56,7 +56,7 @@ impl fmt::Debug for Address {
 
 /// What a server says about itself.
 #[derive(Clone, Debug)]
-pub(crate) struct Greeting {
+pub(super) struct Greeting {
     /// `host:port` of a member of a replica set.
     pub member: Option<String>,
     /// It is a `mongos`, which passes on what it is asked.
@@ -124,7 +124,7 @@ impl Connected {
 
 impl Clients {
     /// The client for this address. Nothing is sent yet, but a `mongodb+srv` name is looked up.
-    pub async fn get(&self, uri: &str, timeout: Option<Duration>) -> Result<Connected> {
+    pub(super) async fn get(&self, uri: &str, timeout: Option<Duration>) -> Result<Connected> {
         let key = (uri.to_owned(), timeout.map(|timeout| timeout.as_millis() as u64));
         if let Some(connected) = lock(&self.open).get(&key) {
             return Ok(connected.clone());
