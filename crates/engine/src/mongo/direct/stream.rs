@@ -13,7 +13,7 @@ use super::socket::{Connection, Message, Stopper, check};
 use crate::mongo::client::Connected;
 
 /// Replies that may wait for the decoder. The socket's own memory holds more.
-const REPLIES_AHEAD: usize = 2;
+const REPLIES_AHEAD: usize = 1;
 
 /// The number of a cursor that the server has not told yet.
 const UNKNOWN: i64 = i64::MIN;
