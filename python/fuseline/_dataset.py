@@ -477,7 +477,7 @@ class Dataset:
         array([1, 2])
         """
         with progress_bar("to_numpy") as bar:
-            columns, report = self._core.columns(bar)
+            columns, report = self._core.whole_columns(bar)
         self._note(report)
         arrays = dict(zip(self.columns, map(whole, columns), strict=True))
         return to_structured(arrays) if structured else arrays

@@ -76,10 +76,12 @@ def test_the_read_preference_chooses_the_member(three: ReplicaSet, path: str, wh
     assert sorted(dataset.collect()["_id"].to_pylist()) == list(range(COUNT))
     primary, *secondaries = (after - earlier for after, earlier in zip(three.queries(), before, strict=True))
     assert primary == 0
-    assert sum(secondaries) == 1
-    primary_before = three.queries()[0]
+    assert sum(secondaries) > 0
+    before = three.queries()
     fl.read_mongo(three.uri + path, "test.rows", schema={"_id": int}).collect()
-    assert three.queries()[0] == primary_before + 1
+    primary, *secondaries = (after - earlier for after, earlier in zip(three.queries(), before, strict=True))
+    assert primary > 0
+    assert sum(secondaries) == 0
 
 
 @pytest.mark.parametrize("path", ["", "&compressors=zlib"])
@@ -97,8 +99,8 @@ def test_a_read_does_not_go_on_at_another_member(three: ReplicaSet, path: str) -
         try:
             for batch in dataset.iter_batches():
                 if victim is None:
-                    counts = zip(three.members, three.queries(), before, strict=True)
-                    victim = next(member for member, after, earlier in counts if after > earlier)
+                    counts = list(zip(three.members, three.queries(), before, strict=True))
+                    victim = next(member for member, after, earlier in counts[1:] if after > earlier)
                     victim.stop(9)
                 found.extend(batch["_id"].to_pylist())
         finally:

@@ -94,15 +94,14 @@ def test_errors_are_the_same_on_both_paths(server: Server, path: str) -> None:
     late = {"$expr": {"$gt": [{"$divide": [1, {"$subtract": ["$_id", 20_000]}]}, -5]}}
     with pytest.raises(fl.EngineError, match="127.0.0.1:.*divide by zero"):
         fl.read_mongo(uri, "test.rows", filter=late, schema={"_id": int}, batch_size=1000).collect()
-    with pytest.raises(fl.EngineError, match="no read preference `closest`"):
+    with pytest.raises(fl.CompileError, match="no read preference `closest`"):
         fl.read_mongo(uri, "test.rows", read_preference="closest")
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("mechanisms", [["SCRAM-SHA-256"], ["SCRAM-SHA-1"], ["SCRAM-SHA-1", "SCRAM-SHA-256"]])
 def test_passwords_on_both_paths(signed_in: Server, path: str, mechanisms: list[str]) -> None:
-    user = "user," + "+".join(mechanisms)
-    uri = f"mongodb://{user.replace(',', '%2C').replace('+', '%2B')}"
+    uri = f"mongodb://{'-'.join(mechanisms)}"
     place = f"127.0.0.1:{signed_in.port}/?authSource=test&directConnection=true{PATHS[path]}"
     assert len(ids(fl.read_mongo(f"{uri}:p%40ss%2Cw%3Drd@{place}", "test.rows", batch_size=1000))) == len(ROWS)
     with pytest.raises(fl.EngineError, match="refused the credentials"):
@@ -120,8 +119,12 @@ def signed_in() -> Iterator[Server]:
     try:
         server.insert("test", "rows", ROWS)
         for mechanisms in (["SCRAM-SHA-256"], ["SCRAM-SHA-1"], ["SCRAM-SHA-1", "SCRAM-SHA-256"]):
-            user = "user," + "+".join(mechanisms)
-            create = {"createUser": user, "pwd": "p@ss,w=rd", "roles": ["read"], "mechanisms": mechanisms}
+            create = {
+                "createUser": "-".join(mechanisms),
+                "pwd": "p@ss,w=rd",
+                "roles": ["read"],
+                "mechanisms": mechanisms,
+            }
             server.command("test", create)
         server.command("test", {"createUser": "accents", "pwd": "pässª", "roles": ["read"]})
         server.stop()

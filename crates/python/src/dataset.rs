@@ -341,7 +341,7 @@ impl Dataset {
     }
 
     /// Every column whole: an array and its mask, or Arrow batches.
-    fn columns<'py>(
+    fn whole_columns<'py>(
         &self,
         py: Python<'py>,
         bar: &Bound<'_, PyAny>,

@@ -208,6 +208,10 @@ impl Reader {
             self.order = Order::Any;
             return Ok(());
         }
+        if part.limit.is_some_and(|limit| limit <= part.query.batch_documents as usize) {
+            // One reply: there is nothing to go on with.
+            return Ok(());
+        }
         match newest(&part.connected, &part.query, greeting).await {
             Ok(newest) => self.newest = newest,
             // A view has no records of its own.
