@@ -91,7 +91,7 @@ def test_a_read_does_not_go_on_at_another_member(three: ReplicaSet, path: str) -
 
     def read(resume: Any) -> list[int]:
         dataset = fl.read_mongo(
-            uri, "test.rows", schema={"_id": int, "pad": str}, resume=resume, batch_size=500, timeout=20
+            uri, "test.rows", schema={"_id": int, "pad": str}, resume=resume, batch_size=500, timeout=6
         )
         before = three.queries()
         found: list[int] = []

@@ -132,6 +132,8 @@ impl Reader {
         while let Some(batch) = cursor.next().await {
             let batch = match batch {
                 Ok(batch) => batch,
+                // The driver asks a server that it has seen go away for more, and waits for it in vain.
+                Err(error) if self.can_go_on() && is_selection(&error) => return Ended::Lost(error),
                 Err(error) => return self.judge(error),
             };
             let Taken { piece, next, ended } = match self.take(batch) {
@@ -222,9 +224,12 @@ impl Reader {
     }
 
     /// Whether another cursor can go on behind what was handed on.
+    fn can_go_on(&self) -> bool {
+        self.rows == 0 || !matches!(self.order, Order::Any)
+    }
+
     fn judge(&self, error: mongodb::error::Error) -> Ended {
-        let can_go_on = self.rows == 0 || !matches!(self.order, Order::Any);
-        if can_go_on && is_passing(&error) {
+        if self.can_go_on() && is_passing(&error) {
             return Ended::Lost(error);
         }
         Ended::Failed(self.part.connected.servers.explain(&error))
@@ -327,6 +332,10 @@ async fn start(
         None => run,
     };
     Ok(Cursor::Driver(Box::new(run.batch().await?)))
+}
+
+fn is_selection(error: &mongodb::error::Error) -> bool {
+    matches!(error.kind.as_ref(), mongodb::error::ErrorKind::ServerSelection { .. })
 }
 
 /// The server understood the command and does not want it.
