@@ -7,7 +7,6 @@ The trips are generated, with the columns of New York's taxi data. Needs a serve
 """
 
 import argparse
-import datetime
 import math
 
 import numpy as np
@@ -68,10 +67,11 @@ def trips(rows, seed=7):
 
 def fill(uri, rows):
     database, name = COLLECTION.split(".")
-    collection = pymongo.MongoClient(uri)[database][name]
-    collection.drop()
-    fl.from_arrow(trips(rows)).write_mongo(uri, COLLECTION)
-    collection.create_index([("pickup", "2dsphere")])
+    with pymongo.MongoClient(uri) as client:
+        collection = client[database][name]
+        collection.drop()
+        fl.from_arrow(trips(rows)).write_mongo(uri, COLLECTION)
+        collection.create_index([("pickup", "2dsphere")])
 
 
 # ---- The question
@@ -86,25 +86,21 @@ def moved(t):
 
 
 def in_the_square(uri):
-    """The server looks the square up in its index; only what is in it is sent, and only the columns of the schema."""
+    """The server looks the square up in its index; only what is in it is sent, and only these columns."""
     square = {"$geoWithin": {"$geometry": {"type": "Polygon", "coordinates": [SQUARE]}}}
+    columns = {"hour": {"$hour": "$pickup_datetime"}} | dict.fromkeys(
+        ("trip_time_in_secs", "trip_distance", "fare_amount", "pickup"), 1
+    )
     return fl.read_mongo(
         uri,
         COLLECTION,
-        filter={"pickup": square, "dropoff": square},
-        projection="always",
-        schema={
-            "pickup_datetime": datetime.datetime,
-            "trip_time_in_secs": int,
-            "trip_distance": float,
-            "fare_amount": float,
-            "pickup": POINT,
-        },
+        pipeline=[{"$match": {"pickup": square, "dropoff": square}}, {"$project": columns}],
+        schema={"hour": int, "trip_time_in_secs": int, "trip_distance": float, "fare_amount": float, "pickup": POINT},
     )
 
 
 def by_hour(found):
-    hours = found.filter(moved).with_columns(hour=lambda t: t.pickup_datetime.hour, mph=miles_per_hour)
+    hours = found.filter(moved).with_columns(mph=miles_per_hour)
     return hours.group_by("hour").agg(trips=fl.count(), mph=fl.mean("mph"), fare=fl.mean("fare_amount")).sort("hour")
 
 

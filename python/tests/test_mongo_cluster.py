@@ -47,12 +47,13 @@ def cluster(log: pathlib.Path) -> Iterator[fl.Session]:
             env={**os.environ, "FUSELINE_LOG": "debug"},
             text=True,
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             with fl.connect(process.stdout.readline().strip()) as session:
                 yield session
         finally:
             process.terminate()
+            process.stdout.close()
             process.wait(20)
 
 
