@@ -33,4 +33,8 @@ impl DocumentPart for Chain {
     fn origin(&self) -> Origin {
         self.origin.clone()
     }
+
+    fn travel(&self) -> Option<Vec<u8>> {
+        super::travel::write_chain(&self.parts)
+    }
 }

@@ -26,6 +26,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::decode::Decoding;
 use super::scan::{DocumentScan, batches};
+use super::{Chain, DocumentPart};
 use crate::error::{Error, Result};
 use crate::failure;
 use crate::run::RunState;
@@ -34,6 +35,31 @@ use crate::wire::error_to_text;
 
 /// The only source whose parts travel.
 const READ_MONGO: &str = "read_mongo";
+
+/// The first byte of several parts in one; those of a single part are its source's.
+const CHAIN: u8 = 0;
+
+pub(super) fn write_chain(parts: &[Arc<dyn DocumentPart>]) -> Option<Vec<u8>> {
+    let parts: Option<Vec<Vec<u8>>> = parts.iter().map(|part| part.travel()).collect();
+    let mut writer = Writer::default();
+    writer.byte(CHAIN);
+    writer.list(parts?.iter(), |writer, part| writer.block(part));
+    Some(writer.finish())
+}
+
+async fn read_part(bytes: &[u8]) -> Result<Arc<dyn DocumentPart>> {
+    let mut reader = Reader::new(bytes);
+    if reader.byte()? != CHAIN {
+        return crate::mongo::read_part(bytes).await;
+    }
+    let blocks: Vec<&[u8]> = reader.list(Reader::block)?;
+    reader.end()?;
+    let mut parts = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        parts.push(crate::mongo::read_part(block).await?);
+    }
+    Ok(Arc::new(Chain::new(parts)))
+}
 
 /// The plan with every scan of documents in the form in which it travels, where it can. Those that cannot stay, and the
 /// cluster says which.
@@ -170,7 +196,7 @@ impl FileOpener for PartOpener {
         Ok(Box::pin(async move {
             let part = number.and_then(|number| parts.get(number));
             let part = part.ok_or_else(|| on_its_way(&Error::engine("a scan has no such part")))?;
-            let part = crate::mongo::read_part(part).await.map_err(|error| on_its_way(&error))?;
+            let part = read_part(part).await.map_err(|error| on_its_way(&error))?;
             let decoding =
                 Decoding { name: READ_MONGO, schema: schema.clone(), columns: None, on_mismatch: OnMismatch::Raise };
             let batches = batches(part.as_ref(), Arc::new(decoding), schema, RunState::new(1, false), 1);
