@@ -61,7 +61,7 @@ pub(crate) fn columns(
         let (plan, context, schema) = (prepared.plan.clone(), prepared.context.clone(), schema.clone());
         async move {
             let parts = run::gather_into(plan, context, threads, || Columns::new(&schema)).await?;
-            Columns::joined(parts, &schema)
+            Ok(Columns::joined(parts, &schema))
         }
     })
 }
