@@ -48,11 +48,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some(element) = element {
             self.sites.grow(site, element);
         }
-        let element = self.sites.element(site).map(|element| element.ty.clone());
+        let mut element = self.sites.element(site).map(|element| element.ty.clone());
         if let Some(known) = &element
             && let Some(wider) = self.compiler.widenings.element(&with_element(kind, known.clone()))
         {
-            self.sites.grow(site, &Shape::from(wider));
+            self.sites.grow(site, &Shape::from(wider.clone()));
+            element = Some(wider);
         }
         let nothing = match kind {
             Type::Dict(..) => Type::Tuple(vec![Type::None, Type::None]),
