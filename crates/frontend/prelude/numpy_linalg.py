@@ -15,6 +15,25 @@ def _square(a):
     return a.astype(np.float64)
 
 
+def _fused(x, y, z):
+    # x * y + z rounded once, as processors do it and LAPACK with them: what the product and the sum lose is added last.
+    product = x * y
+    total = product + z
+    if not math.isfinite(total):
+        return total
+    x_high = x * 134217729.0
+    x_high = x_high - (x_high - x)
+    x_low = x - x_high
+    y_high = y * 134217729.0
+    y_high = y_high - (y_high - y)
+    y_low = y - y_high
+    lost = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low
+    other = total - product
+    rest = (product - (total - other)) + (z - other)
+    fused = total + (rest + lost)
+    return fused if math.isfinite(fused) else total
+
+
 def _factors(lu, order):
     # In `lu` the factors, one beside the other; `order` is the order of the rows. The number of exchanges, or -1 when a
     # pivot is zero.
@@ -26,7 +45,7 @@ def _factors(lu, order):
         for i in range(n):
             total = 0.0
             for k in range(min(i, j)):
-                total += lu[i, k] * lu[k, j]
+                total = _fused(float(lu[i, k]), float(lu[k, j]), total)
             lu[i, j] -= total
         best = j
         for i in range(j + 1, n):
@@ -68,14 +87,48 @@ def det_2(a):
 
 
 def _solved(lu, x):
+    # One right side: column by column, with a division for each pivot.
     n = lu.shape[0]
-    for i in range(n):
-        for k in range(i):
-            x[i] -= lu[i, k] * x[k]
-    for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            x[i] -= lu[i, k] * x[k]
-        x[i] *= 1.0 / lu[i, i]
+    for k in range(n):
+        for i in range(k + 1, n):
+            x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+    for k in range(n - 1, -1, -1):
+        x[k] /= lu[k, k]
+        for i in range(k):
+            x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+    return None
+
+
+def _solved_in_blocks(lu, x):
+    # One of several right sides: rows in blocks of four, then two, then one. What the blocks before contribute is added up
+    # first; a pivot is multiplied with its reciprocal.
+    n = lu.shape[0]
+    start = 0
+    while start < n:
+        size = 4 if start + 4 <= n else 2 if start + 2 <= n else 1
+        _subtract(lu, x, start, start + size, 0, start)
+        for k in range(start, start + size):
+            for i in range(k + 1, start + size):
+                x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+        start += size
+    end = n
+    while end > 0:
+        size = 1 if end % 2 == 1 else 2 if end % 4 == 2 else 4
+        _subtract(lu, x, end - size, end, end, n)
+        for k in range(end - 1, end - size - 1, -1):
+            x[k] *= 1.0 / lu[k, k]
+            for i in range(end - size, k):
+                x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+        end -= size
+    return None
+
+
+def _subtract(lu, x, start, stop, first, last):
+    for i in range(start, stop):
+        total = 0.0
+        for k in range(first, last):
+            total = _fused(float(lu[i, k]), float(x[k]), total)
+        x[i] -= total
     return None
 
 
@@ -107,7 +160,7 @@ def solve_2_2(a, b):
     for j in range(b.shape[1]):
         for i in range(n):
             x[i] = b[order[i], j]
-        _solved(lu, x)
+        _solved_in_blocks(lu, x)
         for i in range(n):
             out[i, j] = x[i]
     return out
