@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import pathlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cluster_processes
 import numpy as np
 import pytest
 
@@ -66,6 +69,27 @@ def session_of_all_tests() -> Iterator[None]:
         return
     with fl.local_cluster(executors=int(executors)):
         yield
+
+
+@pytest.fixture
+def processes(tmp_path: pathlib.Path) -> Iterator[Callable[..., cluster_processes.Processes]]:
+    """Starts a cluster whose processes a test may kill."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**options: Any) -> cluster_processes.Processes:
+            made = cluster_processes.Processes(tmp_path, **options)
+            stack.callback(made.close)
+            return made
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def expected() -> dict[str, Any]:
+    """What the work of the cluster tests comes to in this process."""
+    with fl.session(threads=2) as session:
+        rows = cluster_processes.numbers(session).map(cluster_processes.scramble).collect()
+        return {"rows": rows, "groups": cluster_processes.two_stages(session)}
 
 
 @pytest.fixture

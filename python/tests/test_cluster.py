@@ -1,260 +1,22 @@
-"""The cluster besides what the dataset tests show: processes that die, hang or cannot be reached, what travels, TLS."""
+"""The cluster besides what the dataset tests show: what travels, what can be seen, TLS. Faults: test_cluster_faults."""
 
-import contextlib
 import json
+import logging
 import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
-import threading
-import time
-import urllib.request
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cluster_processes import ROWS, is_running, numbers, scramble, wait_until
 
 import fuseline as fl
+from fuseline import _dataset
 from fuseline._cluster import _program
-
-ROWS = 16 * 32768
-
-
-class Processes:
-    """A scheduler and executors, each a process that a test may kill, stop or start again."""
-
-    def __init__(self, folder, executors=2, tls=None, threads=1, host="127.0.0.1"):
-        self.folder, self.tls, self.threads, self.host = folder, tls, threads, host
-        self.port = free_port()
-        self.scheduler = self.start_scheduler()
-        self.executors = [self.start_executor(index) for index in range(executors)]
-        self.wait_for_executors(executors)
-
-    def run(self, *arguments, inside=(), **options):
-        more = ["--tls", str(self.tls)] if self.tls else []
-        return subprocess.Popen([*inside, *_program(), *arguments, *more], stdin=subprocess.DEVNULL, **options)
-
-    def start_scheduler(self):
-        process = self.run(
-            "scheduler", "--listen", f"{self.host}:{self.port}", "--timeout", "3", stdout=subprocess.PIPE, text=True
-        )
-        with process.stdout:
-            assert process.stdout.readline().strip() == self.address
-        return process
-
-    def start_executor(self, index, host=None, **options):
-        folder = self.folder / f"executor-{index}"
-        arguments = ["--threads", str(self.threads), "--work-dir", str(folder), "--heartbeat", "1"]
-        arguments += ["--listen", host or self.host]
-        return self.run("executor", "--scheduler", f"{self.host}:{self.port}", *arguments, **options)
-
-    @property
-    def address(self):
-        return f"fuseline://{self.host}:{self.port}"
-
-    def connect(self, **options):
-        return fl.connect(self.address, tls=self.tls, **options)
-
-    def get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-            return answer.read().decode()
-
-    def wait_for_executors(self, count):
-        if self.tls:
-            time.sleep(2)
-            return
-        wait_until(lambda: len(json.loads(self.get("/api/executors"))) == count)
-
-    def completed_stages(self):
-        """Of the job that runs."""
-        jobs = json.loads(self.get("/api/jobs"))
-        return max((job["completed_stages"] for job in jobs if "Running" in str(job["job_status"])), default=-1)
-
-    def close(self):
-        for process in [*self.executors, self.scheduler]:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
-            process.terminate()
-        for process in [*self.executors, self.scheduler]:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def wait_until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(OSError):
-            if condition():
-                return
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def processes(tmp_path):
-    with contextlib.ExitStack() as stack:
-
-        def start(**options):
-            made = Processes(tmp_path, **options)
-            stack.callback(made.close)
-            return made
-
-        yield start
-
-
-class InBackground:
-    """A call in a thread of its own; `result` waits for it."""
-
-    def __init__(self, function):
-        self.value, self.error = None, None
-
-        def run():
-            try:
-                self.value = function()
-            except Exception as error:
-                self.error = error
-
-        self.thread = threading.Thread(target=run, daemon=True)
-        self.thread.start()
-
-    def result(self, seconds=60):
-        self.thread.join(seconds)
-        assert not self.thread.is_alive(), "no answer"
-        if self.error is not None:
-            raise self.error
-        return self.value
-
-
-def scramble(t):
-    x = t.x
-    for _ in range(12_000):
-        x = (x * 1103515245 + 12345) % 2147483648
-    return {"key": t.x % 7, "y": x}
-
-
-def scramble_again(t):
-    x = t.total % 1000
-    for _ in range(30_000_000):
-        x = (x * 1103515245 + 12345) % 2147483648
-    return {"key": t.key, "z": x}
-
-
-def numbers(session):
-    return session.from_numpy({"x": np.arange(ROWS)})
-
-
-def two_stages(session):
-    grouped = numbers(session).map(scramble).group_by("key").agg(total=fl.sum("y"), n=fl.count())
-    return grouped.map(scramble_again).to_rows()
-
-
-@pytest.fixture(scope="module")
-def expected():
-    with fl.session(threads=2) as session:
-        return {"rows": numbers(session).map(scramble).collect(), "groups": two_stages(session)}
-
-
-@pytest.mark.parametrize("victim", [0, 1])
-def test_an_executor_is_killed_in_a_map_stage(processes, expected, victim):
-    cluster = processes()
-    session = cluster.connect()
-    job = InBackground(lambda: numbers(session).map(scramble).collect())
-    wait_until(lambda: cluster.completed_stages() == 0)
-    time.sleep(0.3)
-    cluster.executors[victim].kill()
-    assert job.result().equals(expected["rows"])
-
-
-@pytest.mark.parametrize("victim", [0, 1])
-def test_an_executor_is_killed_in_a_reduce_stage(processes, expected, victim):
-    """One of the two runs the reduce stage; the other one has half of its input."""
-    cluster = processes()
-    session = cluster.connect()
-    job = InBackground(lambda: two_stages(session))
-    wait_until(lambda: cluster.completed_stages() == 1)
-    cluster.executors[victim].kill()
-    assert job.result() == expected["groups"]
-
-
-def test_an_executor_is_killed_before_its_rows_are_fetched(processes, expected):
-    cluster = processes()
-    session = cluster.connect()
-    batches = numbers(session).map(scramble).iter_batches()
-    found = [next(batches)]
-    cluster.executors[0].kill()
-    found.extend(batches)
-    assert pa.Table.from_batches(found).equals(expected["rows"])
-
-
-def test_the_scheduler_is_killed_and_started_again(processes, expected):
-    cluster = processes()
-    session = cluster.connect()
-    job = InBackground(lambda: numbers(session).map(scramble).collect())
-    wait_until(lambda: cluster.completed_stages() == 0)
-    cluster.scheduler.kill()
-    cluster.scheduler.wait()
-    time.sleep(0.5)
-    cluster.scheduler = cluster.start_scheduler()
-    assert job.result().equals(expected["rows"])
-
-
-def test_an_executor_hangs_and_comes_back(processes, expected):
-    cluster = processes()
-    session = cluster.connect()
-    job = InBackground(lambda: numbers(session).map(scramble).collect())
-    wait_until(lambda: cluster.completed_stages() == 0)
-    cluster.executors[0].send_signal(signal.SIGSTOP)
-    assert job.result().equals(expected["rows"])
-    cluster.executors[0].send_signal(signal.SIGCONT)
-    assert numbers(session).map(scramble).collect().equals(expected["rows"])
-
-
-def test_all_executors_are_killed_and_one_is_started(processes, expected):
-    cluster = processes()
-    session = cluster.connect()
-    job = InBackground(lambda: numbers(session).map(scramble).collect())
-    wait_until(lambda: cluster.completed_stages() == 0)
-    for executor in cluster.executors:
-        executor.kill()
-    cluster.executors.append(cluster.start_executor(2))
-    assert job.result().equals(expected["rows"])
-
-
-def test_an_executor_that_is_asked_to_end_finishes_its_work(processes, expected):
-    cluster = processes()
-    session = cluster.connect()
-    job = InBackground(lambda: numbers(session).map(scramble).collect())
-    wait_until(lambda: cluster.completed_stages() == 0)
-    cluster.executors[0].terminate()
-    assert job.result().equals(expected["rows"])
-    assert cluster.executors[0].wait(10) == 0
-
-
-def test_a_function_that_raises_fails_its_job_at_once(processes):
-    cluster = processes()
-    session = cluster.connect()
-
-    def inverse(t):
-        return {"y": 1 // (t.x - 400_000)}
-
-    started = time.monotonic()
-    with pytest.raises(ZeroDivisionError) as raised:
-        numbers(session).map(inverse).collect()
-    assert time.monotonic() - started < 5
-    assert (raised.value.row, raised.value.inputs) == (400_000, {"x": 400_000})
-    assert raised.value.line == inverse.__code__.co_firstlineno + 1
 
 
 def test_each_executor_compiles_a_function_once(processes):
@@ -272,64 +34,63 @@ def test_each_executor_compiles_a_function_once(processes):
     assert "kernels compiled: 2\n" in new
 
 
-def test_a_kernel_that_takes_two_executors_down_is_quarantined(processes, tmp_path):
-    cluster = processes(executors=0)
-    environment = os.environ | {"FUSELINE_TEST_CRASH_IN": "scramble"}
-    log = (tmp_path / "log").open("wb")
-    cluster.executors = [cluster.start_executor(index, env=environment, stderr=log) for index in range(2)]
-    log.close()
-    cluster.wait_for_executors(2)
-    session = cluster.connect()
-    for _ in range(2):
-        with pytest.raises(fl.EngineError, match="the kernel of `scramble` took two executors down"):
-            numbers(session).map(scramble).collect()
-    assert numbers(session).map(lambda t: {"y": t.x}).count() == ROWS
-    assert "it died in the kernel of `scramble`" in (tmp_path / "log").read_text()
-
-
-def test_a_worker_that_dies_is_started_again_at_once(processes, expected):
-    cluster = processes()
-    session = cluster.connect()
-    job = InBackground(lambda: numbers(session).map(scramble).collect())
-    wait_until(lambda: cluster.completed_stages() == 0)
-    children = pathlib.Path(f"/proc/{cluster.executors[0].pid}/task/{cluster.executors[0].pid}/children")
-    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
-    assert job.result().equals(expected["rows"])
-
-
 def test_what_functions_print_arrives_with_stage_and_task(processes, caplog):
     session = processes().connect()
 
     def shout(t):
         if t.x % 100_000 == 0:
             print("at", t.x)
+            logging.warning(f"warned of {t.x}")
         return {"y": t.x}
 
     with caplog.at_level("INFO", "fuseline"):
         assert numbers(session).map(shout).count() == ROWS
-    lines = sorted(record.getMessage() for record in caplog.records)
-    assert len(lines) == 6
-    assert all(re.fullmatch(r"\[stage 1 task \d+\] at \d00000|\[stage 1 task \d+\] at 0", line) for line in lines)
+    found = [(record.levelname, *record.getMessage().split("] ")) for record in caplog.records]
+    assert all(re.fullmatch(r"\[stage 1 task \d+", tag) for _, tag, _ in found)
+    expected = {("INFO", f"at {x}") for x in range(0, ROWS, 100_000)}
+    expected |= {("WARNING", f"warned of {x}") for x in range(0, ROWS, 100_000)}
+    assert {(level, text) for level, _, text in found} == expected and len(found) == len(expected)
 
 
-def test_large_captured_values_arrive(processes):
+def test_large_captured_values_reach_each_executor_once(processes):
+    """Sixteen tasks on two executors: an array, and what is made of Python's containers."""
     cluster = processes()
     session = cluster.connect()
-    table = np.random.default_rng(1).random(3_000_000)
-    found = numbers(session).map(lambda t: {"y": table[t.x]}).aggregate(total=fl.sum("y")).to_rows()
-    with fl.session() as local:
-        expected = numbers(local).map(lambda t: {"y": table[t.x]}).aggregate(total=fl.sum("y")).to_rows()
-    assert found == expected
+    array = np.random.default_rng(1).random(3_000_000)
+    names = {f"name {key}": [key, key + 1] for key in range(2_000)}
+    for captured in (lambda t: {"y": array[t.x]}, lambda t: {"y": names[f"name {t.x % 2000}"][1]}):
+        data = numbers(session).map(captured)
+        shown = data.explain(analyze=True)
+        assert re.findall(r"large values fetched: (\d+)", shown) == ["2"]
+        with fl.session() as local:
+            assert data.collect().equals(numbers(local).map(captured).collect())
+        # They are kept for the jobs to come.
+        assert "large values fetched" not in data.explain(analyze=True)
 
 
-def test_persisted_rows_stay_and_are_made_anew_when_they_are_lost(processes, expected):
-    cluster = processes()
-    session = cluster.connect()
-    kept = numbers(session).map(scramble).persist()
-    assert kept.collect().equals(expected["rows"])
-    assert kept.filter(lambda t: t.key == 3).count() == sum(1 for x in range(ROWS) if x % 7 == 3)
-    cluster.executors[0].kill()
-    assert kept.collect().equals(expected["rows"])
+def test_captured_values_of_every_kind(processes):
+    session = processes().connect()
+    words, blob = frozenset({"a", "b"}), b"\x00\xffbytes"
+    numbers_of = {7, 2**40, -1, 9, 33}
+    numbers_of.discard(9)
+    nested = [("x", [1.5, None]), ("y", [2.5])]
+    shared = [1, 2]
+    table = {"a": shared, "b": shared, "c": [3]}
+    grid, empty = np.arange(12, dtype=np.int16).reshape(3, 4).T, {}
+
+    def use(t):
+        total = blob[t.x % 7] + sum(table["abc"[t.x % 3]]) + int(grid[t.x % 4, t.x % 3])
+        for position, item in enumerate(numbers_of):
+            total += position * (item % 1000)
+        return {
+            "y": total,
+            "has": "ab"[t.x % 2] in words and t.x not in numbers_of and t.x not in empty,
+            "same": table["a"] is table["b"],
+            "text": nested[t.x % 2][0] + str(len(nested[t.x % 2][1])),
+        }
+
+    rows = session.from_rows([{"x": x} for x in range(50)])
+    assert rows.map(use).to_rows() == [fl.Row(**use(fl.Row(x=x))) for x in range(50)]
 
 
 def test_files_of_every_format(processes, tmp_path):
@@ -370,66 +131,126 @@ def test_folds_have_the_same_bits_as_embedded(processes, tmp_path):
     assert found[0][0] == found[0][1]
 
 
-def test_the_state_of_the_cluster_can_be_seen(processes):
-    cluster = processes()
-    session = cluster.connect()
+def test_stages_are_shown_with_rows_bytes_time_and_spill(processes):
+    session = processes(more=("--memory", "12MB")).connect()
     grouped = numbers(session).map(scramble).group_by("key").agg(n=fl.count())
     shown = grouped.explain(analyze=True)
-    assert "stage 1: " in shown and "stage 2: 1 parts" in shown
-    assert re.search(r"FunctionExec: .*scramble.*rows=524288", shown), shown
-    assert len(json.loads(cluster.get("/api/executors"))) == 2
-    assert "job" in cluster.get("/api/metrics") + cluster.get("/api/jobs")
+    stages = re.findall(r"^stage (\d): (\d+) parts, rows=(\d+), bytes=(\d+), time=([\d.]+)m?s, spilled", shown, re.M)
+    assert [stage[:3] for stage in stages] == [("1", "16", "112"), ("2", "1", "7")], shown
+    assert all(int(size) > 0 and float(time) > 0 for *_, size, time in stages), shown
+    assert re.search(r"FunctionExec: .*scramble.*rows=524288, .*time=\d", shown), shown
+    many = numbers(session).map(lambda t: {"y": t.x * 7 % 524287}).group_by("y").agg(n=fl.count()).explain(analyze=True)
+    assert re.search(r"^stage 2: .*spilled_bytes=[1-9]", many, re.M), many
+    assert re.search(r"AggregateExec: .*spilled_bytes=[1-9]", many), many
 
 
-root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the machine's network and mounts")
+def test_the_state_of_the_cluster_can_be_asked_for(processes):
+    cluster = processes()
+    assert numbers(cluster.connect()).map(lambda t: {"y": t.x}).count() == ROWS
+    assert len(cluster.names()) == 2 and len(cluster.jobs()) == 1
+    metrics = cluster.get("/metrics")
+    assert re.search(r"^job_completed_total 1$", metrics, re.M), metrics
+    assert metrics == cluster.get("/api/metrics")
 
 
-def command(*words):
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+def test_a_log_for_machines(tmp_path):
+    log = tmp_path / "log"
+    with log.open("wb") as stderr:
+        cluster = subprocess.Popen(
+            [*_program(), "cluster", "--executors=1", "--log=json", f"--work-dir={tmp_path}"],
+            env=os.environ | {"FUSELINE_LOG": "info"},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        with cluster.stdout:
+            address = cluster.stdout.readline().strip()
+        assert numbers(fl.connect(address)).count() == ROWS
+        cluster.terminate()
+        assert cluster.wait(30) == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {"INFO"} <= {line["level"] for line in lines} and all("timestamp" in line for line in lines)
+    assert any("Job finished" in line["fields"].get("message", "") for line in lines)
 
 
-@root
-def test_the_network_between_an_executor_and_the_others_is_cut_and_heals(processes, tmp_path, expected):
-    name, here, there = f"fuseline-{os.getpid()}", "10.213.77.1", "10.213.77.2"
-    with contextlib.ExitStack() as stack:
-        try:
-            command("ip", "netns", "add", name)
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"no network namespaces: {error}")
-        stack.callback(command, "ip", "netns", "del", name)
-        command("ip", "link", "add", "fuseline0", "type", "veth", "peer", "name", "fuseline1", "netns", name)
-        for inside, device, address in ([], "fuseline0", here), (["ip", "netns", "exec", name], "fuseline1", there):
-            command(*inside, "ip", "addr", "add", f"{address}/24", "dev", device)
-            command(*inside, "ip", "link", "set", device, "up")
-        folder = tmp_path / "certs"
-        command(*_program(), "certs", str(folder), "--host", here, "--host", there)
-        cluster = processes(tls=folder, host=here, executors=1)
-        inside = ["ip", "netns", "exec", name]
-        cluster.executors.append(cluster.start_executor(1, host=there, inside=inside))
-        time.sleep(1)
-        session = cluster.connect()
-        assert numbers(session).map(scramble).collect().equals(expected["rows"])
-        job = InBackground(lambda: numbers(session).map(scramble).collect())
-        time.sleep(0.5)
-        command("ip", "link", "set", "fuseline0", "down")
-        assert job.result().equals(expected["rows"])
-        command("ip", "link", "set", "fuseline0", "up")
-        assert numbers(session).map(scramble).collect().equals(expected["rows"])
+class Bar:
+    """In the place of a progress bar: hands on what it is told."""
+
+    def __init__(self, update):
+        self.told = update
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def update(self, rows, total):
+        self.told(rows)
 
 
-@root
-def test_the_disk_of_an_executor_is_full(processes, tmp_path, expected):
-    full = tmp_path / "executor-0"
-    full.mkdir()
-    try:
-        command("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(full))
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no small disk: {error}")
-    try:
-        session = processes().connect()
-        assert numbers(session).map(scramble).collect().equals(expected["rows"])
-    finally:
-        command("umount", "--lazy", str(full))
+def test_a_query_that_is_interrupted_stops_on_the_cluster(processes, monkeypatch):
+    def interrupt(rows):
+        if rows > 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_dataset, "progress_bar", lambda label: Bar(interrupt))
+    cluster = processes()
+    with pytest.raises(KeyboardInterrupt):
+        numbers(cluster.connect()).map(scramble).collect()
+    wait_until(lambda: all("Running" not in str(job["job_status"]) for job in cluster.jobs()))
+    assert not any("Completed" in str(job["job_status"]) for job in cluster.jobs())
+
+
+def test_progress_counts_the_rows_of_all_executors(processes, monkeypatch):
+    counts = []
+    monkeypatch.setattr(_dataset, "progress_bar", lambda label: Bar(counts.append))
+    session = processes().connect()
+    assert len(numbers(session).map(scramble).collect()) == ROWS
+    assert counts == sorted(counts) and counts[-1] <= ROWS
+    assert any(0 < rows < ROWS for rows in counts), "rows are seen while the job runs"
+
+
+def test_processes_end_when_they_are_asked_to(tmp_path):
+    cluster = subprocess.Popen(
+        [*_program(), "cluster", "--executors=2", f"--work-dir={tmp_path}"], stdout=subprocess.PIPE, text=True
+    )
+    with cluster.stdout:
+        assert cluster.stdout.readline().startswith("fuseline://")
+    children = pathlib.Path(f"/proc/{cluster.pid}/task").glob("*/children")
+    started = [int(pid) for path in children for pid in path.read_text().split()]
+    assert len(started) == 2
+    cluster.send_signal(signal.SIGTERM)
+    assert cluster.wait(30) == 0
+    wait_until(lambda: not any(map(is_running, started)))
+
+
+def test_an_executor_waits_for_a_scheduler_that_was_away(processes):
+    """Longer than Ballista's executor would: it ends after five heartbeats, and its supervisor starts another one."""
+    cluster = processes()
+    before = cluster.worker(0)
+    cluster.scheduler.kill()
+    cluster.scheduler.wait(10)
+    wait_until(lambda: cluster.worker(0) != before)
+    cluster.scheduler = cluster.start_scheduler()
+    cluster.wait_for_executors(2)
+    assert numbers(cluster.connect()).map(lambda t: {"y": t.x}).count() == ROWS
+
+
+def test_another_version_is_refused(processes, tmp_path, monkeypatch):
+    cluster = processes()
+    other = os.environ | {"FUSELINE_TEST_VERSION": "99"}
+    executor = cluster.start_executor(2, env=other, stderr=subprocess.PIPE, text=True)
+    assert "the scheduler is Fuseline" in executor.communicate(timeout=60)[1] and executor.returncode != 0
+    monkeypatch.setenv("FUSELINE_TEST_VERSION", "99")
+    with pytest.raises(fl.EngineError, match=r"the scheduler is Fuseline .* with plans of version .*, this process is"):
+        cluster.connect()
+
+
+def test_a_function_that_takes_too_long_to_compile_is_an_error(processes):
+    session = processes(more=("--compile-seconds", "0")).connect()
+    with pytest.raises(fl.EngineError, match="compiling `scramble` takes longer than this executor allows"):
+        numbers(session).map(scramble).count()
 
 
 def test_nobody_there():
@@ -467,7 +288,27 @@ def test_beyond_this_machine_only_with_tls():
 
 def test_no_python_in_the_processes(processes):
     cluster = processes(executors=1)
-    numbers(cluster.connect()).map(scramble).limit(3).to_rows()
-    for process in (cluster.scheduler, cluster.executors[0]):
-        maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text()
+    numbers(cluster.connect()).map(lambda t: {"y": t.x}).limit(3).to_rows()
+    for pid in (cluster.scheduler.pid, cluster.executors[0].pid, cluster.worker(0)):
+        maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
         assert "libpython" not in maps and "site-packages" not in maps
+    linked = subprocess.run(["ldd", *_program()], capture_output=True, text=True, check=True).stdout
+    assert "libc.so" in linked and "python" not in linked
+
+
+def test_a_cluster_runs_where_no_python_is_on_the_path(tmp_path):
+    """Nor anything else: the environment is empty, but for a folder with nothing in it."""
+    cluster = subprocess.Popen(
+        [*_program(), "cluster", "--executors=2", f"--work-dir={tmp_path / 'work'}"],
+        env={"PATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with cluster.stdout:
+            address = cluster.stdout.readline().strip()
+        doubled = fl.connect(address).from_rows([{"x": 1}, {"x": 2}]).map(lambda t: {"y": 2 * t.x})
+        assert doubled.to_rows() == [fl.Row(y=2), fl.Row(y=4)]
+    finally:
+        cluster.terminate()
+        cluster.wait(30)

@@ -46,6 +46,7 @@ usage: fuseline executor --scheduler HOST:PORT [options]
   --host NAME            the name under which the others reach it (default: the address it listens at)
   --tls FOLDER           the certificates of the cluster, which `fuseline certs` makes; needed beyond this machine
   --heartbeat SECONDS    how often it tells the scheduler that it is there (default: 5)
+  --compile-seconds N    how long compiling a function may take before it is an error (default: 60)
   --log text|json        how the log is written (default: text); FUSELINE_LOG says how much, as in `info`
   -h, --help             show this help
 
@@ -82,6 +83,9 @@ FOLDER gets `ca.pem`, `cluster.pem` and `cluster.key`. Copy it to every machine 
 keep it secret: who has it can run code in the cluster.
 ";
 
+/// Functions compile in milliseconds; what takes this long was made to.
+const COMPILE_SECONDS: u64 = 60;
+
 /// Reads what follows the name of the command; `None` when it is not a command of this file.
 pub fn parse(name: &str, parser: &mut lexopt::Parser) -> Option<Result<Command, Failure>> {
     Some(match name {
@@ -114,6 +118,7 @@ fn parse_scheduler(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
 fn parse_executor(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
     let (mut scheduler, mut host, mut work_dir, mut log) = (None, None, None, LogFormat::default());
     let (mut threads, mut memory_bytes_max, mut certificates, mut heartbeat_seconds) = (cores(), None, None, 5);
+    let mut compile_seconds = COMPILE_SECONDS;
     let mut bind = IpAddr::V4(Ipv4Addr::LOCALHOST);
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
@@ -126,6 +131,7 @@ fn parse_executor(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
             Long("host") => host = Some(text(parser)?),
             Long("tls") => certificates = Some(tls(parser)?),
             Long("heartbeat") => heartbeat_seconds = seconds(parser)?,
+            Long("compile-seconds") => compile_seconds = parsed(parser, "a number of seconds")?,
             Long("log") => log = log_format(parser)?,
             other => return Err(usage(other.unexpected())),
         }
@@ -140,6 +146,7 @@ fn parse_executor(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
         work_dir: work_dir.unwrap_or_else(|| own_folder("executor")),
         tls: certificates,
         heartbeat_seconds,
+        compile_seconds,
         connect_seconds: 60,
     };
     Ok(Command::Cluster(ClusterCommand::Executor(Box::new(options)), log))

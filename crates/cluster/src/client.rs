@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ballista_core::client::BallistaClient;
+use ballista_core::config::BALLISTA_JOB_NAME;
 use ballista_core::error::BallistaError;
 use ballista_core::extension::BallistaConfigGrpcEndpoint;
 use ballista_core::serde::protobuf::execute_query_params::Query;
@@ -26,12 +27,13 @@ use engine::wire::{Hash, Outbox, own_error};
 use engine::{Remote, Run, Session, SessionOptions};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
+use tokio::time::MissedTickBehavior;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
-use crate::config::{MESSAGE_BYTES_MAX, settings};
+use crate::config::{MESSAGE_BYTES_MAX, settings, settings_of_kept};
 use crate::fragment::{ROW_ERRORS, ROWS_READ, read_error_count};
-use crate::service::ClusterClient;
+use crate::service::{ClusterClient, HelloError};
 use crate::site::quarantined;
 use crate::stored::{self, Stored, StoredTable};
 use crate::tls::Tls;
@@ -70,8 +72,11 @@ struct Inner {
     options: ClientOptions,
     /// Ballista keeps the settings of a session under this name.
     session_id: String,
-    /// How many datasets were persisted.
+    /// Made when it is first needed; it connects anew by itself.
+    channel: OnceLock<Channel>,
+    /// How many datasets were persisted, and jobs handed in.
     stored: AtomicU64,
+    jobs: AtomicU64,
 }
 
 impl fmt::Debug for Client {
@@ -118,6 +123,8 @@ struct Finished {
 pub(crate) struct Job {
     plan: Arc<dyn ExecutionPlan>,
     sequential: bool,
+    /// Its rows stay where they were made.
+    kept: bool,
     encoded: Mutex<Vec<u8>>,
     outbox: Outbox,
     pub schema: datafusion::arrow::datatypes::SchemaRef,
@@ -134,13 +141,25 @@ impl Client {
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let session_id = format!("fuseline-{}-{}", std::process::id(), now.as_nanos());
-        Ok(Client { inner: Arc::new(Inner { address, options, session_id, stored: AtomicU64::new(0) }) })
+        Ok(Client {
+            inner: Arc::new(Inner {
+                address,
+                options,
+                session_id,
+                channel: OnceLock::new(),
+                stored: AtomicU64::new(0),
+                jobs: AtomicU64::new(0),
+            }),
+        })
     }
 
     /// Whether somebody is there.
     async fn check(&self) -> engine::Result<()> {
         let channel = self.channel()?;
-        ClusterClient::new(channel).quarantined(&[]).await.map(|_| ()).map_err(|status| self.unreachable(&status))
+        ClusterClient::new(channel).hello().await.map_err(|error| match error {
+            HelloError::Call(status) => self.unreachable(&status),
+            HelloError::Version(error) => error,
+        })
     }
 
     fn unreachable(&self, status: &Status) -> engine::Error {
@@ -155,7 +174,11 @@ impl Client {
     }
 
     fn channel(&self) -> engine::Result<Channel> {
-        channel(&self.inner.address, self.inner.options.tls.as_ref())
+        if let Some(channel) = self.inner.channel.get() {
+            return Ok(channel.clone());
+        }
+        let made = channel(&self.inner.address, self.inner.options.tls.as_ref())?;
+        Ok(self.inner.channel.get_or_init(|| made).clone())
     }
 
     fn scheduler(&self, channel: Channel) -> SchedulerGrpcClient<Channel> {
@@ -164,10 +187,10 @@ impl Client {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run) -> Result<Job> {
+    fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run, kept: bool) -> Result<Job> {
         let (encoded, outbox) = self.encode(plan, run.sequential())?;
         let (plan, schema) = (plan.clone(), plan.schema());
-        Ok(Job { plan, sequential: run.sequential(), encoded: Mutex::new(encoded), outbox, schema })
+        Ok(Job { plan, sequential: run.sequential(), kept, encoded: Mutex::new(encoded), outbox, schema })
     }
 
     fn encode(&self, plan: &Arc<dyn ExecutionPlan>, sequential: bool) -> Result<(Vec<u8>, Outbox)> {
@@ -228,21 +251,35 @@ impl Client {
         cluster.put(job.outbox.blobs.iter()).await.map_err(status_failure)?;
         let mut scheduler = self.scheduler(channel);
         let pair = |(key, value): (&str, String)| KeyValuePair { key: key.to_owned(), value: Some(value) };
+        let mut settings = settings(self.inner.options.tls.is_some());
+        let number = self.inner.jobs.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", self.inner.session_id);
+        settings.push((BALLISTA_JOB_NAME, name.clone()));
+        // The settings are those of a session.
+        let mut session_id = self.inner.session_id.clone();
+        if job.kept {
+            settings.push(settings_of_kept());
+            session_id.push_str("-kept");
+        }
         let mut request = Request::new(ExecuteQueryParams {
             query: Some(Query::PhysicalPlan(job.bytes())),
-            settings: settings(self.inner.options.tls.is_some()).into_iter().map(pair).collect(),
-            session_id: self.inner.session_id.clone(),
+            settings: settings.into_iter().map(pair).collect(),
+            session_id,
             operation_id: String::new(),
         });
         insert_version_header(request.metadata_mut());
         let mut updates = scheduler.execute_query_push(request).await.map_err(status_failure)?.into_inner();
         let mut guard = CancelJob { scheduler: Some(scheduler.clone()), id: None };
-        let mut listener = Listener { cluster: cluster.clone(), run: run.clone(), lines: 0 };
+        let mut listener = Listener { cluster: cluster.clone(), name, run: run.clone(), lines: 0 };
+        // Of the whole wait, not of the wait for one update: those may come more often.
+        let mut news = tokio::time::interval(NEWS_INTERVAL);
+        news.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let update = tokio::select! {
                 update = updates.message() => update.map_err(status_failure)?,
-                () = tokio::time::sleep(NEWS_INTERVAL) => {
-                    listener.listen(guard.id.as_deref()).await;
+                _ = news.tick() => {
+                    let id = listener.listen().await;
+                    guard.id = guard.id.take().or(id);
                     continue;
                 }
             };
@@ -255,14 +292,15 @@ impl Client {
                 Some(job_status::Status::Failed(failed)) => {
                     guard.scheduler = None;
                     self.clean(status.job_id).await;
-                    listener.listen(guard.id.as_deref()).await;
+                    listener.listen().await;
                     check_quarantine(&cluster, &hashes).await?;
                     return Err(job_failure(&failed.error));
                 }
                 Some(job_status::Status::Successful(done)) => {
                     guard.scheduler = None;
-                    listener.listen(guard.id.as_deref()).await;
-                    count(&mut scheduler, &status.job_id, run).await;
+                    // The counts are those of the whole job: they have the last word.
+                    let (_, stages) = tokio::join!(listener.listen(), metrics(&mut scheduler, &status.job_id));
+                    count(stages, run);
                     let mut parts = done.partition_location;
                     parts.sort_by_key(|part| {
                         (part.partition_id.as_ref().map(|id| id.partition_id), part.map_partition_id, part.file_id)
@@ -421,22 +459,25 @@ const NEWS_INTERVAL: Duration = Duration::from_millis(200);
 /// Follows what a job's tasks tell: rows for the progress, lines for the log.
 struct Listener {
     cluster: ClusterClient,
+    /// The name that this client gave the job.
+    name: String,
     run: Run,
     /// Lines that were shown.
     lines: usize,
 }
 
 impl Listener {
-    async fn listen(&mut self, job: Option<&str>) {
-        let Some(job) = job else { return };
+    /// Takes what is new; gives Ballista's name of the job once a task of it runs.
+    async fn listen(&mut self) -> Option<String> {
         // News are for people; a job without them is as good.
-        let Ok((rows, lines)) = self.cluster.ask(job, self.lines).await else { return };
+        let Ok((job, rows, lines)) = self.cluster.ask(&self.name, self.lines).await else { return None };
         self.run.set_read(rows);
         self.lines += lines.len();
         for line in lines {
             let text = format!("[stage {} task {}] {}", line.stage, line.task, line.text);
             engine::runtime::log::write(line.level, &text);
         }
+        Some(job).filter(|job| !job.is_empty())
     }
 }
 
@@ -501,8 +542,8 @@ async fn metrics(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str) -> Resu
 }
 
 /// Adds what the fragments of the job counted. A report that cannot be had is no reason to lose the result.
-async fn count(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str, run: &Run) {
-    let Ok(stages) = metrics(scheduler, id).await else { return };
+fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run) {
+    let Ok(stages) = stages else { return };
     for (name, value) in counts(&stages) {
         if name == ROWS_READ {
             run.set_read(value);
@@ -529,7 +570,7 @@ impl Remote for Client {
     fn start(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, Result<SendableRecordBatchStream>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run)?;
+            let job = client.job(&plan, &run, false)?;
             client.rows(job, run).await
         })
     }
@@ -541,7 +582,7 @@ impl Remote for Client {
     ) -> BoxFuture<'static, engine::Result<Arc<dyn TableProvider>>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run).map_err(engine::wire::to_error)?;
+            let job = client.job(&plan, &run, true).map_err(engine::wire::to_error)?;
             let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
             let number = client.inner.stored.fetch_add(1, Ordering::Relaxed);
             let stored = Stored::new(number, job, client.clone(), tokio::runtime::Handle::current());
@@ -554,11 +595,11 @@ impl Remote for Client {
     fn analyze(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, engine::Result<String>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run).map_err(engine::wire::to_error)?;
+            let job = client.job(&plan, &run, false).map_err(engine::wire::to_error)?;
             let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
             let stages = client.metrics(&finished.id).await.map_err(|status| client.unreachable(&status))?;
             client.clean(finished.id).await;
-            Ok(crate::explain::stages(&stages))
+            Ok(format!("plan: {} bytes\n{}", job.bytes().len(), crate::explain::stages(&stages)))
         })
     }
 }

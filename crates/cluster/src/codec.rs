@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io::Cursor;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
@@ -226,7 +227,11 @@ pub(crate) fn decode_inside(
     context: &TaskContext,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let codec = InsideReader { inputs: inputs.to_vec(), inbox, run: run.clone(), parts: parts.clone() };
-    PhysicalPlanNode::try_decode(bytes)?.try_into_physical_plan(context, &codec)
+    // DataFusion takes some of what a plan must have for granted.
+    let decoded = panic::catch_unwind(AssertUnwindSafe(|| {
+        PhysicalPlanNode::try_decode(bytes)?.try_into_physical_plan(context, &codec)
+    }));
+    decoded.unwrap_or_else(|_| Err(wrap(engine::Error::engine("a plan was damaged on its way"))))
 }
 
 #[derive(Debug)]
@@ -339,5 +344,113 @@ impl PhysicalExtensionCodec for InsideReader {
 
     fn try_decode_udaf(&self, _name: &str, buf: &[u8]) -> Result<Arc<AggregateUDF>> {
         engine::wire::decode_aggregate(buf, &self.scope()).map(Arc::new).map_err(wrap)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    use datafusion::arrow::datatypes::{DataType, Field, Schema};
+    use datafusion::physical_expr::expressions::{col, lit};
+    use datafusion::physical_plan::filter::FilterExec;
+    use datafusion::prelude::SessionContext;
+    use engine::wire::Hash;
+
+    struct Nothing;
+
+    impl Inbox for Nothing {
+        fn blob(&self, _hash: &Hash) -> Option<Arc<[u8]>> {
+            None
+        }
+    }
+
+    fn input() -> Arc<dyn ExecutionPlan> {
+        let field = Field::new("x", DataType::Int64, true);
+        Arc::new(EmptyExec::new(Arc::new(Schema::new(vec![field]))))
+    }
+
+    /// A fragment with operators of DataFusion's and a place.
+    fn payload() -> Vec<u8> {
+        let place: Arc<dyn ExecutionPlan> = Arc::new(StubExec::of(0, &input()));
+        let schema = place.schema();
+        let wanted = datafusion::physical_expr::expressions::binary(
+            col("x", &schema).unwrap(),
+            datafusion::logical_expr::Operator::Gt,
+            lit(3i64),
+            &schema,
+        );
+        let filter = Arc::new(FilterExec::try_new(wanted.unwrap(), place).unwrap());
+        let columns = vec![(col("x", &schema).unwrap(), "y".to_owned())];
+        encode_inside(&(Arc::new(ProjectionExec::try_new(columns, filter).unwrap()) as _), &mut Outbox::default())
+            .unwrap()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Arc<dyn ExecutionPlan>> {
+        let (run, parts) = (Run::new(1, false), Arc::from([0usize].as_slice()));
+        let context = SessionContext::new().task_ctx();
+        decode_inside(bytes, &[input()], Arc::new(Nothing), &run, &parts, &context)
+    }
+
+    #[test]
+    fn a_fragment_comes_back_the_same() {
+        let plan = decode(&payload()).unwrap();
+        assert_eq!(plan.schema().field(0).name(), "y");
+        assert!(plan.children()[0].is::<FilterExec>());
+    }
+
+    /// For as long as `FUSELINE_FUZZ_SECONDS` says, else for a fixed number of inputs.
+    #[test]
+    fn damaged_fragments_never_crash() {
+        let seconds = std::env::var("FUSELINE_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+        let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let original = payload();
+        let mut whole = Writer::default();
+        let fragment = FragmentExec::new(Arc::new(spec(original.clone())), vec![input()]);
+        fragment.spec().write(&mut whole).unwrap();
+        let whole = whole.finish();
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut next = move |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for round in 0usize.. {
+            if end.map_or(round == 3_000, |end| Instant::now() > end) {
+                break;
+            }
+            let from = if round % 2 == 0 { &original } else { &whole };
+            let mut bytes = from.clone();
+            for _ in 0..=next(4) {
+                match next(3) {
+                    0 => bytes.truncate(next(bytes.len() + 1)),
+                    1 => bytes.insert(next(bytes.len() + 1), next(256) as u8),
+                    _ if bytes.is_empty() => {}
+                    _ => {
+                        let at = next(bytes.len());
+                        bytes[at] = next(256) as u8;
+                    }
+                }
+            }
+            if round % 2 == 0 {
+                let _ = decode(&bytes);
+            } else {
+                let _ = Spec::read(&mut Reader::new(&bytes));
+            }
+        }
+    }
+
+    fn spec(payload: Vec<u8>) -> Spec {
+        Spec {
+            payload,
+            schema: input().schema(),
+            whole: vec![false],
+            follows: Some(0),
+            parts: 1,
+            sequential: false,
+            blobs: vec![[1; 32]],
+            functions: vec![("f".to_owned(), [2; 32])],
+            shown: "FilterExec".to_owned(),
+        }
     }
 }

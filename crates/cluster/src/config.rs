@@ -3,6 +3,7 @@
 use ballista_core::config::{
     BALLISTA_ADAPTIVE_PLANNER_ENABLED, BALLISTA_CLIENT_GRPC_MAX_MESSAGE_SIZE, BALLISTA_CLIENT_IO_RETRIES_TIMES,
     BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS, BALLISTA_CLIENT_USE_TLS, BALLISTA_SCHEDULER_MAX_PARTITIONS_PER_TASK,
+    BALLISTA_SHUFFLE_COMPRESSION_CODEC,
 };
 use ballista_core::extension::SessionConfigExt;
 use datafusion::prelude::SessionConfig;
@@ -33,6 +34,11 @@ pub(crate) fn settings(tls: bool) -> Vec<(&'static str, String)> {
         (BALLISTA_CLIENT_IO_RETRY_WAIT_TIME_MS, "200".to_owned()),
         (BALLISTA_CLIENT_USE_TLS, tls.to_string()),
     ]
+}
+
+/// Settings of jobs whose rows stay where they were made: read again and again, they are kept as they are in memory.
+pub(crate) fn settings_of_kept() -> (&'static str, String) {
+    (BALLISTA_SHUFFLE_COMPRESSION_CODEC, "none".to_owned())
 }
 
 /// The configuration of a task or a scheduler's session.

@@ -20,7 +20,7 @@ use crate::client::{channel, patient};
 use crate::codec::WireCodec;
 use crate::config::{MESSAGE_BYTES_MAX, session_config};
 use crate::scheduler::{check_security, policy};
-use crate::service::ClusterClient;
+use crate::service::{ClusterClient, HelloError};
 use crate::site::{Engine, Site};
 use crate::supervisor::worker_name;
 use crate::tls::Tls;
@@ -42,9 +42,15 @@ pub struct ExecutorOptions {
     pub work_dir: PathBuf,
     pub tls: Option<Tls>,
     pub heartbeat_seconds: u64,
+    /// How long compiling a function may take before it is an error.
+    pub compile_seconds: u64,
     /// How long it waits for the scheduler at the start.
     pub connect_seconds: u16,
 }
+
+/// Tasks that the scheduler hands out for each thread: while one runs the next one is there already. [`Engine`] runs only
+/// as many at a time as there are threads.
+const TASKS_PER_THREAD: usize = 2;
 
 /// The stack of every thread: compiled functions that recurse may use most of it. Ballista makes the threads, so it is
 /// set for the process by [`stack_environment`].
@@ -64,11 +70,16 @@ pub async fn run_executor(options: ExecutorOptions) -> engine::Result<()> {
     let scheduler_port = scheduler_port
         .parse()
         .map_err(|_| engine::Error::plan(format!("`{}` is not `HOST:PORT`", options.scheduler)))?;
+    engine::kernel::set_compile_time_max(Duration::from_secs(options.compile_seconds));
     let shuffle_dir = make_folder(&options.work_dir, "shuffle")?;
     let spill_dir = make_folder(&options.work_dir, "spill")?;
     let (port, grpc_port) = (free_port(options.bind)?, free_port(options.bind)?);
     let executor_id = worker_name().unwrap_or_else(|| format!("{}-{}", options.host, std::process::id()));
     let scheduler = ClusterClient::new(channel(&options.scheduler, options.tls.as_ref())?);
+    // A scheduler that is not there yet is waited for below.
+    if let Err(HelloError::Version(error)) = scheduler.hello().await {
+        return Err(error);
+    }
     let site =
         Arc::new(Site::new(scheduler, executor_id.clone(), options.threads, shuffle_dir.clone(), options.tls.clone()));
     let producer_tls = options.tls.clone();
@@ -81,7 +92,7 @@ pub async fn run_executor(options: ExecutorOptions) -> engine::Result<()> {
         scheduler_host: scheduler_host.to_owned(),
         scheduler_port,
         scheduler_connect_timeout_seconds: options.connect_seconds,
-        vcores: options.threads.max(1),
+        vcores: options.threads.max(1) * TASKS_PER_THREAD,
         task_scheduling_policy: policy(options.tls.is_some()),
         log_rotation_policy: LogRotationPolicy::Never,
         work_dir: Some(shuffle_dir.to_string_lossy().into_owned()),
@@ -90,7 +101,8 @@ pub async fn run_executor(options: ExecutorOptions) -> engine::Result<()> {
         grpc_max_decoding_message_size: MESSAGE_BYTES_MAX as u32,
         grpc_max_encoding_message_size: MESSAGE_BYTES_MAX as u32,
         executor_heartbeat_interval_seconds: options.heartbeat_seconds,
-        memory_pool_size: Some(options.memory_bytes_max.unwrap_or(0)),
+        // Ballista gives each task its share of this; those that wait need none.
+        memory_pool_size: Some(options.memory_bytes_max.unwrap_or(0).saturating_mul(TASKS_PER_THREAD as u64)),
         override_execution_engine: Some(Arc::new(Engine { site, ballista: DefaultExecutionEngine::new() })),
         override_config_producer: Some(Arc::new(move || session_config(producer_tls.as_ref()))),
         override_runtime_producer: Some(Arc::new(move |_| {

@@ -4,25 +4,40 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::fragment::KERNELS_COMPILED;
+use crate::fragment::{BLOBS_FETCHED, KERNELS_COMPILED};
+use crate::site::{TASK_BYTES, TASK_NANOSECONDS};
 use ballista_core::serde::protobuf::{JobStageMetrics, OperatorWithMetrics, operator_metric::Metric};
 
-/// One block a stage: the operators as `explain` shows them, each with what it counted.
+/// One block a stage: what all its tasks did together, then the operators as `explain` shows them, each with what it counted.
 pub(crate) fn stages(stages: &[JobStageMetrics]) -> String {
     let mut out = String::new();
     for stage in stages {
+        let counted: Vec<BTreeMap<String, u64>> = stage.operators.iter().map(named).collect();
+        let sum = |name: &str| counted.iter().filter_map(|counts| counts.get(name)).sum::<u64>();
+        let spilled: u64 = counted.iter().flatten().filter(|(name, _)| is_spill(name)).map(|(_, bytes)| bytes).sum();
+        let rows = counted.first().and_then(|writer| writer.get("output_rows")).copied().unwrap_or(0);
+        let (bytes, time) = (sum(TASK_BYTES), Duration::from_nanos(sum(TASK_NANOSECONDS)));
         // Writing into a string does not fail.
-        let _ = writeln!(out, "stage {}: {} parts", stage.stage_id, stage.partitions);
-        let compiled: u64 =
-            stage.operators.iter().filter_map(|operator| named(operator).get(KERNELS_COMPILED).copied()).sum();
-        if compiled > 0 {
-            let _ = writeln!(out, "  kernels compiled: {compiled}");
+        let _ = writeln!(
+            out,
+            "stage {}: {} parts, rows={rows}, bytes={bytes}, time={time:?}, spilled_bytes={spilled}",
+            stage.stage_id, stage.partitions
+        );
+        for (name, text) in [(KERNELS_COMPILED, "kernels compiled"), (BLOBS_FETCHED, "large values fetched")] {
+            if sum(name) > 0 {
+                let _ = writeln!(out, "  {text}: {}", sum(name));
+            }
         }
         for operator in &stage.operators {
             write_operator(&mut out, operator);
         }
     }
     out
+}
+
+/// Whether the count is one of bytes written because memory was short; those of fragments begin with their operator's place.
+fn is_spill(name: &str) -> bool {
+    name.rsplit('.').next() == Some("spilled_bytes")
 }
 
 fn write_operator(out: &mut String, operator: &OperatorWithMetrics) {

@@ -1,10 +1,9 @@
 //! A fragment of a plan: operators that Ballista carries without looking into them. On the client and the scheduler it is
 //! bytes with a schema and a number of parts; on an executor it becomes the operators again when the first part is run.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -13,7 +12,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements, Partitioning,
@@ -28,7 +27,7 @@ use tokio::sync::OnceCell;
 
 use crate::codec;
 use crate::news::{Tagged, Task};
-use crate::site::Site;
+use crate::site::{Site, count_metric};
 
 /// What travels of a fragment.
 #[derive(Debug)]
@@ -102,8 +101,8 @@ struct Work {
     parts: Arc<[usize]>,
     run: Run,
     inside: OnceCell<Inside>,
-    /// Kernels that this process had compiled before.
-    compiled_before: u64,
+    /// Kernels that this process had compiled before, and blobs that it had fetched.
+    before: OnceLock<(u64, u64)>,
 }
 
 /// The operators of a fragment that runs.
@@ -144,7 +143,7 @@ impl FragmentExec {
             parts: parts.clone(),
             run,
             inside: OnceCell::new(),
-            compiled_before: compile_count(),
+            before: OnceLock::new(),
         };
         FragmentExec { work: Some(Arc::new(work)), ..FragmentExec::new(self.spec.clone(), self.inputs.clone()) }
     }
@@ -267,6 +266,7 @@ impl Work {
     /// The operators, made when the first part needs them, and the context they run in.
     async fn inside(&self, spec: &Spec, inputs: &[Arc<dyn ExecutionPlan>], outer: &Arc<TaskContext>) -> Result<Inside> {
         let make = || async {
+            let _ = self.before.set((compile_count(), self.site.fetched()));
             self.site.admit(&spec.functions).await.map_err(codec::wrap)?;
             self.site.fetch(&spec.blobs).await.map_err(codec::wrap)?;
             let context = self.run.context(outer);
@@ -279,15 +279,12 @@ impl Work {
 
     /// What the operators counted, each named by its place, and what the run did.
     fn report(&self, metrics: &mut MetricsSet) {
-        let mut push = |name: String, value: usize| {
-            let count = Count::new();
-            count.add(value);
-            let value = MetricValue::Count { name: Cow::Owned(name), count };
-            metrics.push(Arc::new(Metric::new(value, None)));
-        };
+        let mut push = |name: String, value: usize| metrics.push(count_metric(name, value as u64));
         let Some(inside) = self.inside.get() else { return };
         push(ROWS_READ.to_owned(), self.run.rows_read() as usize);
-        push(KERNELS_COMPILED.to_owned(), (compile_count() - self.compiled_before) as usize);
+        let (compiled, fetched) = self.before.get().copied().unwrap_or_default();
+        push(KERNELS_COMPILED.to_owned(), (compile_count() - compiled) as usize);
+        push(BLOBS_FETCHED.to_owned(), (self.site.fetched() - fetched) as usize);
         for count in self.run.row_errors() {
             push(format!("{ROW_ERRORS}{}", write_error_count(&count)), count.rows as usize);
         }
@@ -317,6 +314,9 @@ pub(crate) const ROWS_READ: &str = "rows_read";
 
 /// The name of the count of kernels that were compiled while the task ran.
 pub(crate) const KERNELS_COMPILED: &str = "kernels_compiled";
+
+/// The name of the count of captured values and functions that were fetched while the task ran.
+pub(crate) const BLOBS_FETCHED: &str = "blobs_fetched";
 
 /// How the names of counts of failed rows begin.
 pub(crate) const ROW_ERRORS: &str = "row_errors.";

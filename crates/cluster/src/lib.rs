@@ -18,6 +18,8 @@ mod explain;
 mod fragment;
 mod local;
 mod news;
+mod placement;
+mod rehearsal;
 mod scheduler;
 mod service;
 mod site;

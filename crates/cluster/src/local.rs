@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::process::LogFormat;
 use crate::scheduler::{Ready, SchedulerOptions, run_scheduler};
 use crate::supervisor::{die_with_parent, send_terminate};
 
@@ -31,7 +32,7 @@ pub struct LocalCluster {
 
 impl LocalCluster {
     /// Starts executors for the scheduler at this address.
-    pub fn start(options: &LocalOptions, scheduler: SocketAddr) -> engine::Result<LocalCluster> {
+    pub fn start(options: &LocalOptions, log: LogFormat, scheduler: SocketAddr) -> engine::Result<LocalCluster> {
         let mut cluster = LocalCluster { executors: Vec::new() };
         for index in 0..options.executors {
             let folder = options.work_dir.join(format!("executor-{index}"));
@@ -43,6 +44,7 @@ impl LocalCluster {
                 .arg("--work-dir")
                 .arg(&folder)
                 .args(["--heartbeat", &options.heartbeat_seconds.to_string()])
+                .args(["--log", log.name()])
                 .stdin(Stdio::null());
             if let Some(bytes) = options.memory_bytes_max {
                 command.args(["--memory", &bytes.to_string()]);
@@ -59,13 +61,14 @@ impl LocalCluster {
     /// Runs a scheduler and its executors until `stop` is ready.
     pub async fn run(
         options: LocalOptions,
+        log: LogFormat,
         ready: impl FnOnce(Ready),
         stop: impl Future<Output = ()>,
     ) -> engine::Result<()> {
         let mut cluster = None;
         let mut failed = None;
         let started = |started: Ready| {
-            match LocalCluster::start(&options, started.address) {
+            match LocalCluster::start(&options, log, started.address) {
                 Ok(started) => cluster = Some(started),
                 Err(error) => failed = Some(error),
             }

@@ -31,6 +31,12 @@ pub(crate) struct Task {
     pub task: usize,
 }
 
+/// What a job is called between executors and scheduler: the name that its client gave it, and the one that Ballista gave.
+/// The client learns the latter from nobody else while the job runs.
+pub(crate) fn job_key(name: &str, id: &str) -> Arc<str> {
+    format!("{name} {id}").into()
+}
+
 /// What a function wrote with `print` or `logging`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Line {

@@ -13,7 +13,8 @@ use tracing_subscriber::EnvFilter;
 use crate::executor::{ExecutorOptions, run_executor};
 use crate::local::{LocalCluster, LocalOptions};
 use crate::scheduler::{Ready, SchedulerOptions, run_scheduler};
-use crate::supervisor::{record_crashes, supervise, worker_name};
+use crate::site;
+use crate::supervisor::{SCHEDULER_LOST, record_crashes, supervise, worker_name};
 
 /// How the log is written to standard error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -22,6 +23,16 @@ pub enum LogFormat {
     Text,
     /// One object a line.
     Json,
+}
+
+impl LogFormat {
+    /// As the option `--log` names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }
+    }
 }
 
 /// `FUSELINE_LOG` says how much is written, as in `info` or `warn,ballista_scheduler=debug`.
@@ -85,7 +96,12 @@ pub fn executor(options: ExecutorOptions, log: LogFormat) -> engine::Result<()> 
         return run_on_this_thread(supervise(&options));
     }
     record_crashes().map_err(|error| engine::Error::engine(format!("cannot write into the work folder: {error}")))?;
-    run(run_executor(options))
+    run(run_executor(options))?;
+    if !site::leaves() {
+        // Asked to end, which the supervisor knows, or the scheduler could not be reached for a while.
+        std::process::exit(SCHEDULER_LOST);
+    }
+    Ok(())
 }
 
 /// `fuseline cluster`: ready when all executors are.
@@ -100,7 +116,7 @@ pub fn local(options: LocalOptions, log: LogFormat) -> engine::Result<()> {
                 announce(ready.address);
             });
         };
-        LocalCluster::run(options, ready, stop_signal()).await
+        LocalCluster::run(options, log, ready, stop_signal()).await
     })
 }
 

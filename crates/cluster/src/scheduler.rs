@@ -1,9 +1,12 @@
 //! The scheduler: Ballista's, with our codec, our own service beside it, and TLS where it is asked for. It loads neither
 //! Python nor compiles anything: fragments are bytes to it.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use ballista_core::config::TaskSchedulingPolicy;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
@@ -15,12 +18,14 @@ use ballista_scheduler::scheduler_process::create_scheduler;
 use ballista_scheduler::scheduler_server::SchedulerServer;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use tokio::net::TcpListener;
-use tonic::service::Routes;
+use tonic::codegen::{Service, http};
+use tonic::service::{AxumBody, AxumRouter, Routes};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::codec::WireCodec;
 use crate::config::{MESSAGE_BYTES_MAX, session_config};
+use crate::placement::Placement;
 use crate::service::{ClusterServer, Ledger};
 use crate::tls::Tls;
 
@@ -85,7 +90,9 @@ pub async fn run_scheduler(
     let grpc = SchedulerGrpcServer::new(scheduler.clone())
         .max_encoding_message_size(MESSAGE_BYTES_MAX)
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let routes = Routes::from(get_routes(Arc::new(scheduler))).add_service(grpc).add_service(ClusterServer { ledger });
+    let api = get_routes(Arc::new(scheduler));
+    let api = api.clone().route_service("/metrics", MetricsPage { api });
+    let routes = Routes::from(api).add_service(grpc).add_service(ClusterServer { ledger });
     let mut server = Server::builder().accept_http1(true);
     if let Some(tls) = &options.tls {
         server = server.tls_config(tls.server()).map_err(failed)?;
@@ -97,6 +104,27 @@ pub async fn run_scheduler(
     tokio::select! {
         served = serving => served.map_err(failed),
         () = stop => Ok(()),
+    }
+}
+
+/// Ballista's page for Prometheus, under the name where Prometheus looks.
+#[derive(Clone)]
+struct MetricsPage {
+    api: AxumRouter,
+}
+
+impl Service<http::Request<AxumBody>> for MetricsPage {
+    type Response = http::Response<AxumBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: http::Request<AxumBody>) -> Self::Future {
+        *request.uri_mut() = http::Uri::from_static("/api/metrics");
+        Box::pin(Service::call(&mut self.api, request))
     }
 }
 
@@ -114,7 +142,7 @@ async fn ballista(
         bind_host: address.ip().to_string(),
         bind_port: address.port(),
         scheduling_policy: policy(tls.is_some()),
-        task_distribution: TaskDistributionPolicy::RoundRobin,
+        task_distribution: TaskDistributionPolicy::Custom(Arc::new(Placement)),
         finished_job_data_clean_up_interval_seconds: ABANDONED_SECONDS,
         finished_job_state_clean_up_interval_seconds: FORGET_SECONDS,
         grpc_server_max_decoding_message_size: MESSAGE_BYTES_MAX as u32,

@@ -8,8 +8,9 @@
 //!           GET     hash, offset              answer: total, part
 //!           CRASH   executor, hash, name      answer: nothing
 //!           CHECK   hashes                    answer: names of those that are in quarantine
-//!           TELL    job, executor, rows, lines answer: nothing
-//!           ASK     job, first line           answer: rows, lines
+//!           TELL    name and job, executor, rows, lines answer: nothing
+//!           ASK     name, first line          answer: job, rows, lines
+//!           HELLO   nothing                   answer: version of plans, version of Fuseline
 //! ```
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use crate::news::Line;
+use crate::rehearsal;
 use bytes::{Buf, BufMut};
 use engine::wire::bytes::{Reader, Writer};
 use engine::wire::{Hash, hash_of};
@@ -37,6 +39,15 @@ mod kind {
     pub const CHECK: u8 = 4;
     pub const TELL: u8 = 5;
     pub const ASK: u8 = 6;
+    pub const HELLO: u8 = 7;
+}
+
+/// What processes must agree on: raised when what travels changes its form or meaning, besides the IR's own version.
+const PLAN_VERSION: u64 = 2;
+
+/// The version of plans, that of the IR within.
+fn version() -> u64 {
+    rehearsal::version(PLAN_VERSION << 16 | u64::from(ir::wire::VERSION))
 }
 
 const PATH: &str = "/fuseline.Cluster/Call";
@@ -78,6 +89,8 @@ struct LedgerState {
 /// What the tasks of a job have told.
 #[derive(Debug, Default)]
 struct JobNews {
+    /// Ballista's name of it.
+    job: String,
     /// Rows read by each executor.
     rows: HashMap<String, u64>,
     lines: Vec<Line>,
@@ -131,8 +144,14 @@ impl Ledger {
             kind::TELL => {
                 let (job, executor, rows) = (reader.text()?, reader.text()?, reader.number()?);
                 let lines = reader.list(Line::read)?;
+                let (name, id) = job.rsplit_once(' ').unwrap_or(("", &job));
                 let mut state = self.state();
-                let news = state.news_of(job);
+                let news = state.news_of(name.to_owned());
+                if news.job != id {
+                    // The job was handed in anew: what the lost one had read does not count.
+                    news.job = id.to_owned();
+                    news.rows.clear();
+                }
                 news.rows.insert(executor, rows);
                 let room = LINES_MAX.saturating_sub(news.lines.len());
                 news.lines.extend(lines.into_iter().take(room));
@@ -141,8 +160,13 @@ impl Ledger {
                 let (job, first) = (reader.text()?, reader.number()? as usize);
                 let mut state = self.state();
                 let news = state.news_of(job);
+                writer.text(&news.job);
                 writer.number(news.rows.values().sum());
                 writer.list(news.lines.iter().skip(first), |writer, line| line.write(writer));
+            }
+            kind::HELLO => {
+                writer.number(version());
+                writer.text(env!("CARGO_PKG_VERSION"));
             }
             _ => return Err(engine::Error::engine("the client and the scheduler are of different versions")),
         }
@@ -261,6 +285,19 @@ impl ClusterClient {
         Ok(grpc.unary(Request::new(request.finish()), path, BytesCodec).await?.into_inner())
     }
 
+    /// Fails when the scheduler's plans are of another version than this process's.
+    pub async fn hello(&self) -> Result<(), HelloError> {
+        let mut request = Writer::default();
+        request.byte(kind::HELLO);
+        let answer = self.call(request).await.map_err(HelloError::Call)?;
+        let mut reader = Reader::new(&answer);
+        match (reader.number(), reader.text()) {
+            (Ok(theirs), Ok(name)) if theirs != version() => Err(HelloError::Version(other_version(theirs, &name))),
+            (Ok(_), Ok(_)) => Ok(()),
+            (Err(error), _) | (_, Err(error)) => Err(HelloError::Version(error)),
+        }
+    }
+
     /// Brings to the scheduler what of these it does not have.
     pub async fn put<'a>(&self, blobs: impl Iterator<Item = (&'a Hash, &'a Arc<[u8]>)>) -> Result<(), Status> {
         let blobs: HashMap<&Hash, &Arc<[u8]>> = blobs.collect();
@@ -336,15 +373,17 @@ impl ClusterClient {
         self.call(request).await.map(|_| ())
     }
 
-    /// The rows that a job has read so far, and what its functions printed from this line on.
-    pub async fn ask(&self, job: &str, first: usize) -> Result<(u64, Vec<Line>), Status> {
+    /// Ballista's name of the job of this name, the rows that it has read so far, and what its functions printed from this
+    /// line on.
+    pub async fn ask(&self, name: &str, first: usize) -> Result<(String, u64, Vec<Line>), Status> {
         let mut request = Writer::default();
         request.byte(kind::ASK);
-        request.text(job);
+        request.text(name);
         request.number(first as u64);
         let answer = self.call(request).await?;
         let mut reader = Reader::new(&answer);
-        Ok((reader.number().map_err(internal)?, reader.list(Line::read).map_err(internal)?))
+        let (job, rows) = (reader.text().map_err(internal)?, reader.number().map_err(internal)?);
+        Ok((job, rows, reader.list(Line::read).map_err(internal)?))
     }
 
     /// Names of those of these kernels that may not run any more.
@@ -355,6 +394,26 @@ impl ClusterClient {
         let answer = self.call(request).await?;
         Reader::new(&answer).list(Reader::text).map_err(internal)
     }
+}
+
+/// Why a process cannot work with a scheduler.
+pub(crate) enum HelloError {
+    /// It was not reached.
+    Call(Status),
+    Version(engine::Error),
+}
+
+fn other_version(theirs: u64, name: &str) -> engine::Error {
+    let shown = |version: u64| format!("{}.{}", version >> 16, version & 0xffff);
+    engine::Error::engine_hint(
+        format!(
+            "the scheduler is Fuseline {name} with plans of version {}, this process is Fuseline {} with version {}",
+            shown(theirs),
+            env!("CARGO_PKG_VERSION"),
+            shown(version())
+        ),
+        "run the same version of Fuseline in the client and in every process of the cluster",
+    )
 }
 
 fn internal(error: engine::Error) -> Status {
@@ -424,6 +483,14 @@ mod tests {
             assert_eq!(check(&ledger, &hash).len(), expected, "{executor}");
         }
         assert_eq!(check(&ledger, &hash), ["speed"]);
+    }
+
+    #[test]
+    fn another_version_is_named() {
+        let answer = Ledger::default().answer(&[kind::HELLO]).unwrap();
+        assert_eq!(Reader::new(&answer).number().unwrap(), version());
+        let text = other_version(version() + 1, "9.9").to_string();
+        assert!(text.contains("Fuseline 9.9 with plans of version"), "{text}");
     }
 
     #[test]

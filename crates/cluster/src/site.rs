@@ -1,14 +1,17 @@
 //! An executor's own surroundings: where fragments find what they refer to, and the hook by which Ballista's tasks become
 //! ours.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ballista_core::JobId;
+use ballista_core::config::{BALLISTA_JOB_NAME, BallistaConfig};
 use ballista_core::serde::protobuf::{RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport};
 use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
 use datafusion::common::internal_err;
@@ -16,13 +19,15 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::prelude::SessionConfig;
 use engine::wire::{Hash, Inbox};
+use tokio::sync::Semaphore;
 
 use crate::fragment::FragmentExec;
-use crate::news::{News, Task};
+use crate::news::{News, Task, job_key};
+use crate::rehearsal;
 use crate::service::ClusterClient;
 use crate::stored;
 use crate::tls::Tls;
@@ -38,6 +43,10 @@ pub(crate) struct Site {
     shuffle_dir: PathBuf,
     tls: Option<Tls>,
     blobs: Mutex<HashMap<Hash, Arc<[u8]>>>,
+    /// Blobs that were fetched from the scheduler.
+    fetched: AtomicU64,
+    /// One place for each task that runs.
+    running: Arc<Semaphore>,
     /// Kernels that have finished a task.
     proven: Mutex<HashSet<Hash>>,
     /// Held while fetching, so that tasks which start together do not all fetch the same.
@@ -68,6 +77,8 @@ impl Site {
             shuffle_dir,
             tls,
             blobs: Mutex::default(),
+            fetched: AtomicU64::new(0),
+            running: Arc::new(Semaphore::new(threads.max(1))),
             proven: Mutex::default(),
             fetching: tokio::sync::Mutex::default(),
         }
@@ -103,6 +114,11 @@ impl Site {
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
 
+    /// How many blobs were fetched so far.
+    pub fn fetched(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
     /// Brings here what is not here yet.
     pub async fn fetch(&self, hashes: &[Hash]) -> engine::Result<()> {
         if hashes.iter().all(|hash| self.has(hash).is_some()) {
@@ -116,6 +132,7 @@ impl Site {
             let blob = self.scheduler.get(hash).await.map_err(|status| {
                 engine::Error::engine(format!("cannot fetch a part of the plan: {}", status.message()))
             })?;
+            self.fetched.fetch_add(1, Ordering::Relaxed);
             let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
             let kept: usize = blobs.values().map(|blob| blob.len()).sum();
             if kept + blob.len() > KEPT_BYTES_MAX {
@@ -142,7 +159,7 @@ impl Site {
         if let Some(name) = refused.first() {
             return Err(quarantined(name));
         }
-        die_for_a_test(functions);
+        rehearsal::crash(functions);
         Ok(())
     }
 
@@ -165,17 +182,6 @@ pub(crate) fn quarantined(name: &str) -> engine::Error {
         format!("the kernel of `{name}` took two executors down and is in quarantine"),
         "this is a defect of Fuseline; please report it with the program that shows it",
     )
-}
-
-/// Names a function whose kernel crashes this process: how the tests have a kernel that crashes.
-const CRASH_IN: &str = "FUSELINE_TEST_CRASH_IN";
-
-fn die_for_a_test(functions: &[(String, Hash)]) {
-    let Ok(name) = std::env::var(CRASH_IN) else { return };
-    if let Some((name, hash)) = functions.iter().find(|(found, _)| *found == name) {
-        engine::kernel::current::enter(name, hash);
-        std::process::abort();
-    }
 }
 
 struct Fetched(HashMap<Hash, Arc<[u8]>>);
@@ -203,7 +209,9 @@ impl ExecutionEngine for Engine {
         work_dir: &str,
         config: &SessionConfig,
     ) -> Result<Arc<dyn QueryStageExecutor>> {
-        let task = Task { job: job_id.as_str().into(), stage: stage_id, task: task_id };
+        let name = config.options().extensions.get::<BallistaConfig>();
+        let name = name.and_then(|config| config.settings().get(BALLISTA_JOB_NAME)).map_or("", String::as_str);
+        let task = Task { job: job_key(name, job_id.as_str()), stage: stage_id, task: task_id };
         let parts: Arc<[usize]> = global_output_partition_ids.as_slice().into();
         let ordered = engine::wire::keep_part_order(plan)?;
         let has_union = ordered.exists(|node| Ok(node.is::<UnionExec>()))?;
@@ -222,21 +230,54 @@ impl ExecutionEngine for Engine {
         let ids = global_output_partition_ids;
         let stage =
             self.ballista.create_query_stage_exec(job_id, stage_id, task_id, ids, placed.data, work_dir, config)?;
-        Ok(Arc::new(Stage { ballista: stage }))
+        Ok(Arc::new(Stage {
+            ballista: stage,
+            number: stage_id,
+            running: self.site.running.clone(),
+            done: OnceLock::new(),
+        }))
     }
 }
 
-/// Ballista's execution of a task, on an executor that leaves the cluster when its disk is full: it would take task after
-/// task and fail each.
+/// Ballista's execution of a task, when it is its turn, on an executor that leaves the cluster when its disk is full: it
+/// would take task after task and fail each.
 #[derive(Debug)]
 struct Stage {
     ballista: Arc<dyn QueryStageExecutor>,
+    number: usize,
+    running: Arc<Semaphore>,
+    /// What it wrote and how long it took.
+    done: OnceLock<Done>,
 }
+
+#[derive(Debug)]
+struct Done {
+    bytes: u64,
+    nanoseconds: u64,
+}
+
+/// The names of the counts of what a task wrote and how long it took, beside those of the operator that writes.
+pub(crate) const TASK_BYTES: &str = "task_bytes";
+pub(crate) const TASK_NANOSECONDS: &str = "task_nanoseconds";
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ballista.fmt(f)
     }
+}
+
+static LEAVES: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process's executor leaves the cluster for good.
+pub(crate) fn leaves() -> bool {
+    LEAVES.load(Ordering::Relaxed)
+}
+
+/// A count of this name.
+pub(crate) fn count_metric(name: impl Into<Cow<'static, str>>, value: u64) -> Arc<Metric> {
+    let count = Count::new();
+    count.add(value as usize);
+    Arc::new(Metric::new(MetricValue::Count { name: name.into(), count }, None))
 }
 
 /// How long the scheduler gets to learn that the executor leaves, before it learns that a task has failed.
@@ -249,12 +290,24 @@ impl QueryStageExecutor for Stage {
         task_id: usize,
         context: Arc<TaskContext>,
     ) -> Result<Vec<ShuffleWritePartition>> {
+        // Closed it never is.
+        let _turn = self.running.acquire().await;
+        rehearsal::hold(self.number).await;
+        let started = Instant::now();
         let result = self.ballista.execute_query_stage(task_id, context).await;
-        let Err(error) = &result else { return result };
+        let error = match &result {
+            Ok(parts) => {
+                let bytes = parts.iter().map(|part| part.num_bytes).sum();
+                let _ = self.done.set(Done { bytes, nanoseconds: started.elapsed().as_nanos() as u64 });
+                return result;
+            }
+            Err(error) => error,
+        };
         if !format!("{error:?}").contains("StorageFull") {
             return result;
         }
         eprintln!("fuseline: the disk of the work folder is full; the executor leaves the cluster");
+        LEAVES.store(true, Ordering::Relaxed);
         // SAFETY: a signal of this process to itself.
         unsafe { libc::raise(libc::SIGTERM) };
         tokio::time::sleep(LEAVING).await;
@@ -263,7 +316,14 @@ impl QueryStageExecutor for Stage {
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
-        self.ballista.collect_plan_metrics()
+        let mut metrics = self.ballista.collect_plan_metrics();
+        // The first operator is the one that writes.
+        if let (Some(writer), Some(done)) = (metrics.first_mut(), self.done.get()) {
+            for (name, value) in [(TASK_BYTES, done.bytes), (TASK_NANOSECONDS, done.nanoseconds)] {
+                writer.push(count_metric(name, value));
+            }
+        }
+        metrics
     }
 
     fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {

@@ -4,15 +4,19 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::BufReader;
+use std::path;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ballista_core::execution_plans::create_shuffle_path;
 use ballista_core::serde::protobuf::{ExecutorMetadata, PartitionId, PartitionLocation};
+use bytes::Bytes;
+use datafusion::arrow::buffer::Buffer;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::reader::StreamDecoder;
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -34,7 +38,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use engine::wire::bytes::{Reader, Writer};
 use engine::wire::error_to_text;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
+use memmap2::Mmap;
 
 use crate::client::{Client, Job};
 use crate::site::Site;
@@ -329,9 +334,9 @@ impl FileOpener for StoredOpener {
                 DataFusionError::Execution(error_to_text(&engine::Error::engine(format!("{LOST}{number}"))))
             };
             if let Some(path) = own_file(&part, &site) {
-                let file = File::open(&path).map_err(|error| lost(error.to_string()))?;
-                let reader = StreamReader::try_new(BufReader::with_capacity(256 << 10, file), Some(columns))?;
-                return Ok(futures::stream::iter(reader).map_err(DataFusionError::from).boxed());
+                let batches = read_file(&path).map_err(|error| lost(error.to_string()))?;
+                let batches = batches.map(move |batch| -> Result<RecordBatch> { Ok(batch?.project(&columns)?) });
+                return Ok(futures::stream::iter(batches).boxed());
             }
             let batches = crate::client::fetch(part, site.tls()).await.map_err(|error| lost(error.to_string()))?;
             let batches = batches.map(move |batch| {
@@ -341,6 +346,35 @@ impl FileOpener for StoredOpener {
             Ok(batches.boxed())
         }))
     }
+}
+
+/// The batches of a file. They lie in the file's own pages, which the system keeps in memory as long as there is room: an
+/// iteration over persisted rows neither copies nor decodes them.
+fn read_file(path: &path::Path) -> std::io::Result<impl Iterator<Item = Result<RecordBatch, ArrowError>> + use<>> {
+    // SAFETY: nobody changes a file that a task has finished; where it is removed, its pages live as long as the map.
+    let map = unsafe { Mmap::map(&File::open(path)?) }?;
+    let mut rest = Buffer::from(Bytes::from_owner(map));
+    let mut decoder = StreamDecoder::new();
+    Ok(std::iter::from_fn(move || decoder.decode(&mut rest).transpose()))
+}
+
+/// For each part of a stage's input the name of the executor that has it; empty when the stage reads something else.
+pub(crate) fn executors_of_parts(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+    let mut pending = vec![plan];
+    while let Some(node) = pending.pop() {
+        if let (Some(config), Some(source)) = (config_of(node), source_of(node))
+            && let Origin::Places { parts, .. } = &source.origin
+        {
+            let executor = |file: &PartitionedFile| {
+                let part = parts.get(file.object_meta.location.as_ref().parse::<usize>().ok()?)?;
+                Some(part.executor_meta.as_ref()?.id.clone())
+            };
+            let groups = config.file_groups.iter();
+            return groups.map(|group| group.files().first().and_then(executor).unwrap_or_default()).collect();
+        }
+        pending.extend(node.children());
+    }
+    Vec::new()
 }
 
 /// The file of the part, when this executor made it.

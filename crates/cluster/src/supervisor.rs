@@ -27,12 +27,16 @@ const CRASH_FILE: &str = "FUSELINE_CRASH_FILE";
 const SHORT_LIFE: Duration = Duration::from_secs(2);
 const SHORT_LIVES_MAX: usize = 10;
 
+/// How a worker ends that was asked to, or that has lost its scheduler: then another one is started, and waits for the
+/// scheduler to come back.
+pub(crate) const SCHEDULER_LOST: i32 = 75;
+
 /// The name that the supervisor gave to this process, if it is a worker.
 pub(crate) fn worker_name() -> Option<String> {
     std::env::var(WORKER).ok()
 }
 
-/// Runs workers until one ends by itself or the process is asked to end.
+/// Runs workers until one ends as it was asked to, or cannot begin.
 pub(crate) async fn supervise(options: &ExecutorOptions) -> engine::Result<()> {
     let failed = |error: std::io::Error| engine::Error::engine(format!("cannot run a worker: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -42,6 +46,7 @@ pub(crate) async fn supervise(options: &ExecutorOptions) -> engine::Result<()> {
     })?;
     let crash_file = options.work_dir.join("crash");
     let mut short_lives = 0;
+    let (mut has_served, mut asked) = (false, false);
     for number in 0.. {
         let name = format!("{}-{}-{number}", options.host, std::process::id());
         let _ = std::fs::remove_file(&crash_file);
@@ -52,12 +57,24 @@ pub(crate) async fn supervise(options: &ExecutorOptions) -> engine::Result<()> {
                 break status;
             }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(20)) => {}
-                _ = terminate.recv() => send_terminate(&worker),
-                _ = interrupt.recv() => send_terminate(&worker),
+                () = tokio::time::sleep(Duration::from_millis(20)) => continue,
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
+            asked = true;
+            send_terminate(&worker);
         };
-        let Some(signal) = status.signal() else { return ended(status) };
+        if asked {
+            return Ok(());
+        }
+        let Some(signal) = status.signal() else {
+            has_served |= status.code() == Some(SCHEDULER_LOST);
+            if status.success() || !has_served {
+                return ended(status);
+            }
+            eprintln!("fuseline: the scheduler cannot be reached; a new worker waits for it");
+            continue;
+        };
         tell(options, &name, signal, &crash_file).await;
         short_lives = if started.elapsed() < SHORT_LIFE { short_lives + 1 } else { 0 };
         if short_lives > SHORT_LIVES_MAX {

@@ -107,6 +107,13 @@ fn types_cannot_be_multiplied() {
     payload.extend(vec![11; 0x4000]);
     let error = decode(&sealed(&payload)).unwrap_err().to_string();
     assert!(error.ends_with("the types are too large together"), "{error}");
+    // A list of lists of lists, 40 deep.
+    let mut payload = vec![0, 40, 2];
+    for index in 0..39u8 {
+        payload.extend([10, index]);
+    }
+    let error = decode(&sealed(&payload)).unwrap_err().to_string();
+    assert!(error.ends_with("a type is too large"), "{error}");
     // A list that claims more items than there are bytes.
     let error = decode(&sealed(&[0xff, 0xff, 0xff, 0xff, 0x0f])).unwrap_err().to_string();
     assert!(error.ends_with("a list is longer than the module"), "{error}");

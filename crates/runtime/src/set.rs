@@ -294,6 +294,20 @@ pub struct Layout {
     pub removed: Vec<usize>,
 }
 
+/// The layout of a set that is CPython's table.
+pub fn layout(set: &Table) -> Layout {
+    let mut layout = Layout { places: set.used.max(0) as usize, live: Vec::new(), removed: Vec::new() };
+    for place in 0..layout.places {
+        match state(set, place) {
+            LIVE => layout.live.push(place),
+            DUMMY => layout.removed.push(place),
+            _ => {}
+        }
+    }
+    layout.places = layout.places.max(SIZE_MIN);
+    layout
+}
+
 /// A set with this layout; `items` are the slots of its items in the order of their places.
 ///
 /// # Safety

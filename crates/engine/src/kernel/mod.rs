@@ -15,7 +15,7 @@ use runtime::arena::Arena;
 
 use crate::function::CompiledFunction;
 
-pub use cache::call_kernel;
+pub use cache::{call_kernel, set_compile_time_max};
 pub(crate) use cache::{fold_kernel, map_kernel, merge_kernel};
 pub use codegen::compile_count;
 pub use elementwise::{Argument, elementwise};

@@ -23,8 +23,13 @@ const INLINE_CAPTURES_MAX: usize = 4 * 1024;
 /// IR larger than this is refused: no function that a person writes comes near it.
 pub const MODULE_BYTES_MAX: usize = 16 << 20;
 
-/// Modules and captured values kept by hash; the memory of an executor that runs many jobs stays bounded.
+/// Instructions of a module that is compiled for others: what takes LLVM some seconds and some hundred MB of memory.
+const MODULE_SIZE_MAX: usize = 200_000;
+
+/// Modules and captured values kept by hash, and the bytes they came from; the memory of an executor that runs many jobs
+/// stays bounded.
 const KEPT_MAX: usize = 256;
+const KEPT_BYTES_MAX: usize = 512 << 20;
 
 /// What a plan refers to, collected while it is written.
 #[derive(Default, Debug)]
@@ -89,25 +94,38 @@ impl Payload<'_> {
 
 /// Things kept by hash; all go when there are too many, which costs one decoding each.
 struct Kept<T> {
-    entries: Mutex<HashMap<Hash, T>>,
+    entries: Mutex<Entries<T>>,
+}
+
+struct Entries<T> {
+    by_hash: HashMap<Hash, T>,
+    bytes: usize,
 }
 
 impl<T: Clone> Kept<T> {
-    fn get(&self, hash: &Hash) -> Option<T> {
-        lock(&self.entries).get(hash).cloned()
+    fn new() -> Kept<T> {
+        Kept { entries: Mutex::new(Entries { by_hash: HashMap::new(), bytes: 0 }) }
     }
 
-    fn put(&self, hash: Hash, value: T) {
+    fn get(&self, hash: &Hash) -> Option<T> {
+        lock(&self.entries).by_hash.get(hash).cloned()
+    }
+
+    /// `bytes`: what the value was made from.
+    fn put(&self, hash: Hash, value: T, bytes: usize) {
         let mut entries = lock(&self.entries);
-        if entries.len() >= KEPT_MAX {
-            entries.clear();
+        if entries.by_hash.len() >= KEPT_MAX || entries.bytes + bytes > KEPT_BYTES_MAX {
+            entries.by_hash.clear();
+            entries.bytes = 0;
         }
-        entries.insert(hash, value);
+        if entries.by_hash.insert(hash, value).is_none() {
+            entries.bytes += bytes;
+        }
     }
 }
 
-static MODULES: LazyLock<Kept<Arc<ir::Module>>> = LazyLock::new(|| Kept { entries: Mutex::default() });
-static CAPTURES: LazyLock<Kept<CaptureValues>> = LazyLock::new(|| Kept { entries: Mutex::default() });
+static MODULES: LazyLock<Kept<Arc<ir::Module>>> = LazyLock::new(Kept::new);
+static CAPTURES: LazyLock<Kept<CaptureValues>> = LazyLock::new(Kept::new);
 
 pub(super) fn write_function(writer: &mut Writer, outbox: &mut Outbox, function: &CompiledFunction) -> Result<()> {
     let module = function.module();
@@ -150,8 +168,13 @@ fn read_module(payload: &Payload<'_>, name: &str) -> Result<Arc<ir::Module>> {
             "the client and every executor of a cluster run the same version of Fuseline",
         )
     })?;
+    let block_size = |block: &ir::Block| 1 + block.params.len() + block.insts.len();
+    let size: usize = module.funcs.iter().flat_map(|func| &func.blocks).map(block_size).sum();
+    if size > MODULE_SIZE_MAX {
+        return Err(Error::engine(format!("the IR of `{name}` has {size} instructions, more than {MODULE_SIZE_MAX}")));
+    }
     let module = Arc::new(module);
-    MODULES.put(hash, module.clone());
+    MODULES.put(hash, module.clone(), bytes.len());
     Ok(module)
 }
 
@@ -166,7 +189,7 @@ fn read_captures(module: &ir::Module, payload: &Payload<'_>) -> Result<CaptureVa
         return Ok(captures);
     }
     let captures = values::decode(&types, payload.bytes())?;
-    CAPTURES.put(key, captures.clone());
+    CAPTURES.put(key, captures.clone(), payload.bytes().len());
     Ok(captures)
 }
 
@@ -190,4 +213,39 @@ pub(super) fn read_state(reader: &mut Reader<'_>) -> Result<StateValue> {
     }
     // SAFETY: `value` is alive and holds a value of the type.
     unsafe { StateValue::new(ty, value.slots()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: Vec<u8>) -> Error {
+        read_module(&Payload::Inline(&bytes), "speed").err().unwrap()
+    }
+
+    fn module(text: &str) -> Vec<u8> {
+        ir::wire::encode(&ir::text::parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_module_of_another_version_is_named() {
+        let mut bytes = module("entry f0\nfunc f0 f(x) -> int {\nb0(v0: int):\n  return v0\n}\n");
+        bytes[4] = bytes[4].wrapping_add(1);
+        let text = read(bytes).to_string();
+        assert!(text.contains("the IR of `speed` is refused") && text.contains("version"), "{text}");
+    }
+
+    #[test]
+    fn hostile_modules_are_refused_before_anything_compiles() {
+        // More instructions than any person writes.
+        let body: String =
+            (1..=MODULE_SIZE_MAX).map(|at| format!("  v{at}: int = int.add v{}, v0\n", at - 1)).collect();
+        let long = format!("entry f0\nfunc f0 f(x) -> int {{\nb0(v0: int):\n{body}  return v{MODULE_SIZE_MAX}\n}}\n");
+        assert!(read(module(&long)).to_string().contains("instructions, more than"));
+        // Not verified: an int that is given as a float.
+        let wrong = "entry f0\nfunc f0 f(x) -> float {\nb0(v0: int):\n  return v0\n}\n";
+        assert!(read(module(wrong)).to_string().contains("the IR of `speed` is refused"));
+        // Longer than any plan may be.
+        assert!(read(vec![0; MODULE_BYTES_MAX + 1]).to_string().contains("is larger than"));
+    }
 }
