@@ -51,6 +51,7 @@ from fuseline._sources import (
     read_mongo,
     read_parquet,
 )
+from fuseline._sql import sql
 from fuseline._types import Array
 
 __version__ = "0.1.0"
@@ -102,6 +103,7 @@ __all__ = [
     "read_mongo",
     "read_parquet",
     "session",
+    "sql",
     "std",
     "sum",
     "var",

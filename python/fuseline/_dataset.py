@@ -19,7 +19,7 @@ from fuseline._mongo import WriteError, WriteMode, WriteResult, namespace, write
 from fuseline._progress import progress_bar
 from fuseline._row import Row
 
-OnError = Literal["raise", "null", "drop"]
+OnError = Literal["raise", "null", "drop", "collect"]
 RowFunction = Callable[[Any], Any]
 
 
@@ -33,7 +33,8 @@ class Dataset:
 
     Operations that run a function take ``on_error=``: ``"raise"`` stops at the first row for which the function raises,
     with CPython's exception and its ``.row``, ``.inputs`` and ``.line``; ``"null"`` makes the function's result null
-    there; ``"drop"`` leaves the row out. The last two are counted: see `row_errors`.
+    there; ``"drop"`` leaves the row out; ``"collect"`` leaves it out and gives it in `errors`. All but the first are
+    counted: see `row_errors`.
     """
 
     def __init__(self, made: _core.Dataset, schema_report: Sequence[FieldReport] = ()) -> None:
@@ -67,7 +68,7 @@ class Dataset:
 
     @property
     def row_errors(self) -> dict[str, int]:
-        """How many rows failed in the last run of this dataset and were made null or dropped, by exception class.
+        """How many rows failed in the last run of this dataset and were made null or left out, by exception class.
 
         >>> import fuseline as fl, warnings
         >>> data = fl.from_rows([{"x": 1}, {"x": 0}]).map(lambda t: 1 / t.x, on_error="drop")
@@ -79,6 +80,37 @@ class Dataset:
         {'ZeroDivisionError': 1}
         """
         return dict(self._row_errors)
+
+    def errors(self, operation: int | None = None) -> Dataset:
+        """The rows that ``on_error="collect"`` left out: the row that the operation was given, then the exception's
+        class, its message, the function, the file and the line. A row is there once for each function that raises.
+
+        It is a dataset like any other, with a run of its own: `persist` what is before the operation where that is
+        expensive, or may not be the same twice.
+
+        Args:
+            operation: Which of the operations with ``on_error="collect"``, from 0, where there are several.
+
+        Raises:
+            CompileError: There is no such operation, or several and none is named.
+
+        >>> import fuseline as fl
+        >>> halves = fl.from_rows([{"x": 1}, {"x": 0}]).map(lambda t: 1 / t.x, on_error="collect")
+        >>> halves.errors().select("x", "exception", "message").to_rows()
+        [Row(x=0, exception='ZeroDivisionError', message='division by zero')]
+        """
+        found = self._core.failures()
+        if not found:
+            help = 'say `on_error="collect"` where a function may fail'
+            raise usage_error("plan", "no operation of this dataset collects the rows that fail", help)
+        if operation is None:
+            if len(found) > 1:
+                message = f"{len(found)} operations of this dataset collect the rows that fail"
+                raise usage_error("plan", message, f"say which: `errors(0)` to `errors({len(found) - 1})`")
+            operation = 0
+        if not 0 <= operation < len(found):
+            raise usage_error("plan", f"there is no operation {operation} that collects the rows that fail", None)
+        return Dataset(found[operation])
 
     @property
     def schema_report(self) -> tuple[FieldReport, ...]:
@@ -153,6 +185,27 @@ class Dataset:
         [Row(x=1, square=1), Row(x=2, square=4)]
         """
         return Dataset(self._core.map(as_function(function), on_error))
+
+    def flat_map(self, function: RowFunction, *, on_error: OnError = "raise") -> Dataset:
+        """Any number of new rows for each row, in order.
+
+        Args:
+            function: A generator that yields what a function of `map` returns; or a function that returns a list of it.
+            on_error: See `Dataset`; for a row for which the function raises there are no new rows, also none that it
+                yielded before.
+
+        Raises:
+            CompileError: The function cannot be compiled for these rows.
+
+        >>> import fuseline as fl
+        >>> def words(t):
+        ...     for word in t.text.split():
+        ...         yield {"id": t.id, "word": word}
+        >>> texts = fl.from_rows([{"id": 1, "text": "to be"}, {"id": 2, "text": ""}, {"id": 3, "text": "or"}])
+        >>> texts.flat_map(words).to_rows()
+        [Row(id=1, word='to'), Row(id=1, word='be'), Row(id=3, word='or')]
+        """
+        return Dataset(self._core.flat_map(as_function(function), on_error))
 
     def with_columns(
         self, columns: Mapping[str, Of] | None = None, /, *, on_error: OnError = "raise", **named: Of
@@ -361,27 +414,86 @@ class Dataset:
             pairs = [(name, name) for name in on]
         return Dataset(self._core.join(other._core, pairs, how, suffix))
 
-    def sort(self, *columns: str, descending: bool | Sequence[bool] = False) -> Dataset:
+    def sort(self, *columns: Of, descending: bool | Sequence[bool] = False, on_error: OnError = "raise") -> Dataset:
         """The rows in order of these columns; equal rows keep their order.
 
         Nulls come last, NaN after the other numbers.
 
         Args:
-            columns: Names of columns, the most important first.
+            columns: Names of columns, or functions of the row, the most important first.
             descending: Once for all columns, or once for each.
+            on_error: See `Dataset`; a row whose key is null comes last.
+
+        Raises:
+            CompileError: A column is not there, or a function cannot be compiled for these rows.
+
+        >>> import fuseline as fl
+        >>> fl.from_rows([{"x": 1}, {"x": 3}, {"x": 2}]).sort("x", descending=True).to_numpy()["x"]
+        array([3, 2, 1])
+        >>> fl.from_rows([{"x": -3}, {"x": 1}, {"x": 2}]).sort(lambda t: abs(t.x)).to_numpy()["x"]
+        array([ 1,  2, -3])
+        """
+        keys = [_column(column) for column in columns]
+        flags = [descending] * len(keys) if isinstance(descending, bool) else list(descending)
+        if len(flags) != len(keys):
+            raise ValueError(f"{len(flags)} values of `descending` for {len(keys)} columns")
+        return Dataset(self._core.sort(list(zip(keys, flags, strict=True)), on_error))
+
+    def union(self, other: Dataset) -> Dataset:
+        """The rows of this dataset, then those of the other.
+
+        Args:
+            other: A dataset with the same columns, in any order.
+
+        Raises:
+            CompileError: A column is not in both, or is not of the same type.
+
+        >>> import fuseline as fl
+        >>> fl.from_rows([{"x": 1}]).union(fl.from_rows([{"x": 2}, {"x": 1}])).to_rows()
+        [Row(x=1), Row(x=2), Row(x=1)]
+        """
+        if not isinstance(other, Dataset):
+            raise TypeError(f"a union is with a dataset, not an object of class `{type(other).__name__}`")
+        return Dataset(self._core.union(other._core))
+
+    def distinct(self, *columns: str) -> Dataset:
+        """The first row of each distinct combination of these columns, in the data's order.
+
+        A null is a value like any other, and so is NaN.
+
+        Args:
+            columns: Names of columns; without any, all.
 
         Raises:
             CompileError: A column is not there.
 
         >>> import fuseline as fl
-        >>> fl.from_rows([{"x": 1}, {"x": 3}, {"x": 2}]).sort("x", descending=True).to_numpy()["x"]
-        array([3, 2, 1])
+        >>> data = fl.from_rows([{"k": "a", "x": 1}, {"k": "b", "x": 1}, {"k": "a", "x": 2}, {"k": "a", "x": 1}])
+        >>> data.distinct().to_rows()
+        [Row(k='a', x=1), Row(k='b', x=1), Row(k='a', x=2)]
+        >>> data.distinct("k").to_rows()
+        [Row(k='a', x=1), Row(k='b', x=1)]
         """
-        names = _names(columns)
-        flags = [descending] * len(names) if isinstance(descending, bool) else list(descending)
-        if len(flags) != len(names):
-            raise ValueError(f"{len(flags)} values of `descending` for {len(names)} columns")
-        return Dataset(self._core.sort(list(zip(names, flags, strict=True))))
+        return Dataset(self._core.distinct(_names(columns)))
+
+    def sql(self, query: str, /, **names: Any) -> Dataset:
+        """The dataset of a query in SQL, in which this dataset is the table ``self``.
+
+        Args:
+            query: As for `fuseline.sql`.
+            names: Further tables and functions, as for `fuseline.sql`.
+
+        Raises:
+            CompileError: The query is not SQL, or names what is not there, or a function cannot be compiled.
+
+        >>> import fuseline as fl
+        >>> trips = fl.from_rows([{"zone": "TS", "fare": 3}, {"zone": "TS", "fare": 5}, {"zone": "JFK", "fare": 9}])
+        >>> trips.sql("SELECT zone, avg(fare) AS mean FROM self GROUP BY zone").to_rows()
+        [Row(zone='TS', mean=4.0), Row(zone='JFK', mean=9.0)]
+        """
+        from fuseline._sql import plan
+
+        return Dataset(plan(self._core.session(), query, {**names, "self": self}))
 
     def limit(self, rows: int, offset: int = 0) -> Dataset:
         """At most so many rows, in the data's order.

@@ -70,7 +70,7 @@ class MissingFileError(EngineError, FileNotFoundError):
 
 
 class RowErrorWarning(UserWarning):
-    """Rows failed and were set to null or dropped, as ``on_error="null"`` or ``on_error="drop"`` asked.
+    """Rows failed and were set to null or left out, as ``on_error=`` asked.
 
     Attributes:
         failures: How many rows failed, by the name of the exception class.

@@ -7,6 +7,7 @@ import functools
 import inspect
 import re
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -16,6 +17,9 @@ from fuseline._types import Array
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: Functions of modules by name in lower case, then by module and qualified name.
+_named: dict[str, weakref.WeakValueDictionary[tuple[str, str], CompiledFunction[..., Any]]] = {}
 
 _ARRAY_NAMES = frozenset({"Array", "NDArray", "ndarray"})
 
@@ -195,9 +199,17 @@ def compile(
             f"`fuseline.compile` takes a Python function, not an object of class `{type(function).__name__}`"
         )
     compiled = CompiledFunction(function, signature)
+    if function.__name__.isidentifier() and "<locals>" not in function.__qualname__:
+        by_place = _named.setdefault(function.__name__.lower(), weakref.WeakValueDictionary())
+        by_place[function.__module__, function.__qualname__] = compiled
     if signature is not None or _all_annotated(function):
         compiled._compile_annotated(itself=function.__name__ != "<lambda>")
     return compiled
+
+
+def functions_named(name: str) -> list[CompiledFunction[..., Any]]:
+    """The functions of modules that `compile` made under this name, whatever its case; the newest of each."""
+    return list(_named.get(name.lower(), {}).values())
 
 
 def as_function(function: object) -> CompiledFunction[..., Any]:

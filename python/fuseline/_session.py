@@ -45,7 +45,8 @@ def session(*, threads: int | None = None, memory_bytes_max: int | None = None) 
     Args:
         threads: Worker threads; without it ``FUSELINE_THREADS``, without that one for each core. The results do not
             depend on it.
-        memory_bytes_max: Memory for sorts, joins and aggregations before they write to disk.
+        memory_bytes_max: Memory for sorts, joins and aggregations. Aggregations go to disk beyond it; a sort or a join
+            that does not fit is an `EngineError`.
 
     Returns:
         A session with the same ``read_*`` and ``from_*`` methods as the module; as a context manager it is the one that
@@ -227,6 +228,12 @@ class Session:
         )
         arrow_schema = document_schema(schema, _arrow_type)
         return self._documents(self._core.read_mongo(spec, arrow_schema, sample, on_error))
+
+    def sql(self, query: str, /, **names: Any) -> Dataset:
+        """As `fuseline.sql`, over datasets of this session."""
+        from fuseline._sql import plan
+
+        return self._dataset(plan(self._core, query, names))
 
     def _documents(self, made: tuple[_core.Dataset, list[_core.FieldReport]]) -> Dataset:
         from fuseline._dataset import Dataset

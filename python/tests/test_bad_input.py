@@ -183,3 +183,12 @@ def test_a_result_that_is_no_column(trips):
         trips.with_columns(x=lambda t: 1 if t.minutes > 5 else "a")
     with pytest.raises(fl.CompileError):
         trips.filter(lambda a, b: True)
+
+
+def test_json_integers_that_a_column_of_floats_would_round(tmp_path):
+    path = tmp_path / "large.json"
+    path.write_text('{"x": 0.5, "id": 9007199254740993}\n{"x": 9007199254740993, "id": 1}\n')
+    with pytest.raises(fl.EngineError, match="line 2: the integer 9007199254740993 is rounded in a column of floats"):
+        fl.read_json(path)
+    path.write_text('{"x": 0.5, "id": 9007199254740993}\n{"x": 9007199254740992, "id": 1}\n')
+    assert fl.read_json(path).to_rows()[0].id == 9007199254740993

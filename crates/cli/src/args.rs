@@ -14,6 +14,7 @@ pub enum Command {
     Print(String),
     Check(CheckRequest),
     Compile(CompileRequest),
+    Sql(SqlRequest),
     Cluster(ClusterCommand, LogFormat),
 }
 
@@ -72,6 +73,26 @@ impl Emit {
     }
 }
 
+/// `fuseline sql`.
+#[derive(Debug)]
+pub struct SqlRequest {
+    pub query: String,
+    pub udf_paths: Vec<PathBuf>,
+    /// Names and paths.
+    pub tables: Vec<(String, String)>,
+    pub format: ResultFormat,
+    pub output: Option<PathBuf>,
+}
+
+/// How the rows of a query are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ResultFormat {
+    Table,
+    Csv,
+    Json,
+    Arrow,
+}
+
 const HELP: &str = "\
 fuseline: ordinary Python functions, compiled ahead of time to LLVM
 
@@ -80,6 +101,7 @@ usage: fuseline COMMAND ...
 commands:
   check      find what is wrong in Python files
   compile    compile functions of a Python file to native code
+  sql        run a query over files, with functions of Python files
   scheduler  run the scheduler of a cluster
   executor   run an executor of a cluster
   cluster    run a whole cluster on this machine
@@ -135,6 +157,29 @@ example:
   fuseline compile speed.py --function speed --signature \"(float, float) -> float\" --emit shared -o libspeed.so
 ";
 
+const SQL_HELP: &str = "\
+fuseline sql: run a query over files, with functions of Python files; needs no Python
+
+usage: fuseline sql QUERY [--table NAME=PATH]... [--udf FILE.py]... [options]
+
+  --table NAME=PATH  a table of the query: .parquet, .csv, .tsv, .json, .jsonl, .bson or .arrow; PATH may be a pattern
+  --udf FILE.py      a file whose functions the query may call; they are compiled for the types of their arguments
+  --format table     a table for people (default)
+  --format csv       CSV with a header
+  --format json      one JSON object for each row
+  --format arrow     an Arrow stream
+  -o, --output FILE  write to FILE instead of standard output
+  -h, --help         show this help
+
+A function is called for the rows for which Python would call it; an exception ends the query and is shown with its
+line and its row. Names of tables and columns are taken as they are written.
+
+exit code: 0 done, 1 errors in the program or an exception, 2 wrong usage, or a query or a file that makes no sense
+
+example:
+  fuseline sql \"SELECT zone, avg(speed(km, minutes)) FROM trips GROUP BY zone\" --udf speed.py --table trips=trips.csv
+";
+
 /// Reads the command line.
 pub fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
     match parser.next().map_err(usage)? {
@@ -144,6 +189,7 @@ pub fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
         Some(Value(word)) => match word.to_str() {
             Some("check") => parse_check(&mut parser),
             Some("compile") => parse_compile(&mut parser),
+            Some("sql") => parse_sql(&mut parser),
             Some("help") => Ok(Command::Print(String::from(HELP))),
             word => cluster_args::parse(word.unwrap_or_default(), &mut parser).unwrap_or_else(|| {
                 Err(Failure::with_help(
@@ -204,6 +250,51 @@ fn parse_compile(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
     Ok(Command::Compile(CompileRequest { path, function, signature, emit, target, output }))
 }
 
+fn parse_sql(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
+    let (mut query, mut format) = (None, ResultFormat::Table);
+    let (mut udf_paths, mut tables, mut output) = (vec![], vec![], None);
+    while let Some(argument) = parser.next().map_err(usage)? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Command::Print(String::from(SQL_HELP))),
+            Long("udf") => udf_paths.push(PathBuf::from(parser.value().map_err(usage)?)),
+            Long("table") => {
+                let word = text(parser)?;
+                let Some((name, path)) =
+                    word.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty())
+                else {
+                    return Err(Failure::with_help(format!("`{word}` is no table"), "write `--table NAME=PATH`"));
+                };
+                if tables.iter().any(|(known, _)| known == name) {
+                    return Err(Failure::new(format!("the table `{name}` is given twice")));
+                }
+                tables.push((name.to_owned(), path.to_owned()));
+            }
+            Long("format") => format = parse_result_format(&text(parser)?)?,
+            Short('o') | Long("output") => output = Some(PathBuf::from(parser.value().map_err(usage)?)),
+            Value(value) if query.is_none() => {
+                let unreadable = |_| Failure::new("the query is not valid text");
+                query = Some(value.into_string().map_err(unreadable)?);
+            }
+            other => return Err(usage(other.unexpected())),
+        }
+    }
+    let query = query.ok_or_else(|| Failure::with_help("no query is given", "write it in quotes: \"SELECT ...\""))?;
+    Ok(Command::Sql(SqlRequest { query, udf_paths, tables, format, output }))
+}
+
+fn parse_result_format(word: &str) -> Result<ResultFormat, Failure> {
+    match word {
+        "table" => Ok(ResultFormat::Table),
+        "csv" => Ok(ResultFormat::Csv),
+        "json" => Ok(ResultFormat::Json),
+        "arrow" => Ok(ResultFormat::Arrow),
+        _ => Err(Failure::with_help(
+            format!("`{word}` is not a format of results"),
+            "the formats are `table`, `csv`, `json` and `arrow`",
+        )),
+    }
+}
+
 fn parse_emit(word: &str) -> Result<Emit, Failure> {
     let found = Emit::ALL.into_iter().find(|emit| emit.name() == word);
     found.ok_or_else(|| Failure::with_help(format!("`{word}` cannot be emitted"), emit_kinds()))
@@ -257,7 +348,7 @@ mod tests {
 
     #[test]
     fn help_fits_a_terminal() {
-        for text in [HELP, CHECK_HELP, COMPILE_HELP] {
+        for text in [HELP, CHECK_HELP, COMPILE_HELP, SQL_HELP] {
             assert!(text.lines().all(|line| line.len() <= 120), "{text}");
         }
     }
@@ -283,5 +374,8 @@ mod tests {
         assert_eq!(message(&["compile", "a.py", "--emit", "exe"]), "`exe` cannot be emitted");
         assert_eq!(message(&["compile", "a.py", "b.py"]), "`b.py` is one argument too many");
         assert_eq!(message(&["compile", "a.py", "--emit"]), "`--emit` needs a value");
+        assert_eq!(message(&["sql"]), "no query is given");
+        assert_eq!(message(&["sql", "SELECT 1", "--table", "t"]), "`t` is no table");
+        assert_eq!(message(&["sql", "SELECT 1", "--format", "xml"]), "`xml` is not a format of results");
     }
 }

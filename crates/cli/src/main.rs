@@ -1,5 +1,5 @@
-//! The `fuseline` binary: checks and compiles Python files, and runs the processes of a cluster. Needs no Python, and starts none. Owns arguments, files and
-//! exit codes; what a program means is the business of the crates below.
+//! The `fuseline` binary: checks and compiles Python files, runs queries, and runs the processes of a cluster. Needs no
+//! Python, and starts none. Owns arguments, files and exit codes; what a program means is the business of the crates below.
 
 mod args;
 mod check;
@@ -9,6 +9,7 @@ mod failure;
 mod link;
 mod output;
 mod source;
+mod sql;
 
 use args::Command;
 use cluster::{LogFormat, process};
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::Print(text) => output::print(text.as_bytes()).map(|()| true),
         Command::Check(request) => check::run(&request),
         Command::Compile(request) => compile::run(&request),
+        Command::Sql(request) => sql::run(&request),
         Command::Cluster(command, log) => run_cluster(command, log).map(|()| true).map_err(Failure::from),
     });
     match outcome {

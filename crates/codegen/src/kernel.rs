@@ -223,7 +223,7 @@ pub fn compile_call(module: &ir::Module, options: &Options) -> Result<CallKernel
 /// A result type that cannot be a column, or an input that does not fit its parameter's type, is an error.
 pub fn compile_map(module: &ir::Module, inputs: &[ParamInput], options: &Options) -> Result<MapKernel, CodegenError> {
     let module = &kernels::prepared(module, options);
-    let outputs = leaf::leaves(&module.entry_func().result)?;
+    let outputs = leaf::outputs(&module.entry_func().result)?;
     let work = Work::Map(outputs.clone());
     rows::check_inputs(module, &work, inputs)?;
     let mut em = Emitter::new(module);

@@ -22,6 +22,8 @@ pub enum LeafKind {
     Np(Elem),
     /// No values, only validity: whether the tuple or record at this path is there at all.
     Validity,
+    /// The address of a list's header (`runtime::abi::List`) in the arena; 0 for a failing row.
+    List,
 }
 
 /// One output column of a kernel.
@@ -42,6 +44,17 @@ pub fn leaves(result: &Type) -> Result<Vec<Leaf>, CodegenError> {
     let mut out = Vec::new();
     flatten(result, &mut Vec::new(), false, &mut out)?;
     Ok(out)
+}
+
+/// The output columns of a kernel over rows: the leaves of the result, or the list that it is, whose items have leaves.
+pub fn outputs(result: &Type) -> Result<Vec<Leaf>, CodegenError> {
+    match result {
+        Type::List(item) => {
+            leaves(item)?;
+            Ok(vec![Leaf { path: Vec::new(), kind: LeafKind::List, nullable: false }])
+        }
+        other => leaves(other),
+    }
 }
 
 fn flatten(ty: &Type, path: &mut Vec<u32>, nullable: bool, out: &mut Vec<Leaf>) -> Result<(), CodegenError> {

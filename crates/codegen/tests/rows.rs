@@ -233,6 +233,7 @@ fn shown(kernel: &codegen::MapKernel, outputs: &[(Vec<u64>, Vec<u8>)], row: usiz
             LeafKind::Validity => "there".to_string(),
             LeafKind::Bool => format!("{}", bytes[row] != 0),
             LeafKind::Int => format!("{}", values[row] as i64),
+            LeafKind::List => "list".to_string(),
             LeafKind::Float => format!("{:?}", f64::from_bits(values[row])),
             LeafKind::Str => format!("{:?}", unsafe { text_at(values[2 * row], values[2 * row + 1]) }),
             LeafKind::Np(elem) => {

@@ -12,7 +12,7 @@ use datafusion::common::{Column as DataFusionColumn, JoinType};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, LogicalPlanBuilder, SortExpr};
 
-use crate::aggregate::{Aggregate, Fold, FoldResult};
+use crate::aggregate::{Aggregate, AggregateKind, Fold, FoldResult};
 use crate::bson::BsonWriteOptions;
 use crate::columns::WholeColumn;
 use crate::error::{Error, Result};
@@ -40,6 +40,8 @@ pub enum OnError {
     Null,
     /// The row is left out.
     Drop,
+    /// The row is left out, and is in [`Dataset::failures`].
+    Collect,
 }
 
 /// A column of the input, or computed from each row.
@@ -56,9 +58,9 @@ pub enum JoinKind {
     Left,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct SortKey {
-    pub column: String,
+    pub column: Column,
     pub descending: bool,
 }
 
@@ -69,6 +71,8 @@ pub struct Dataset {
     session: Session,
     plan: LogicalPlan,
     schema: SchemaRef,
+    /// The rows that [`OnError::Collect`] left out on the way here, one plan for each operator that did.
+    failures: Vec<LogicalPlan>,
 }
 
 impl Dataset {
@@ -85,13 +89,35 @@ impl Dataset {
             .iter()
             .map(|name| Expr::Column(DataFusionColumn::new(Some("source"), name)).alias(name))
             .collect::<Vec<_>>();
-        Dataset::from_builder(session, scan.project(columns).map_err(failure::from_datafusion)?)
+        let plan = scan.project(columns).and_then(LogicalPlanBuilder::build).map_err(failure::from_datafusion)?;
+        Ok(Dataset::from_plan(session, plan, Vec::new()))
     }
 
-    fn from_builder(session: &Session, builder: LogicalPlanBuilder) -> Result<Dataset> {
-        let plan = builder.build().map_err(failure::from_datafusion)?;
+    /// The dataset of a plan whose columns have distinct names.
+    pub(crate) fn from_plan(session: &Session, plan: LogicalPlan, failures: Vec<LogicalPlan>) -> Dataset {
         let schema = run::shown_schema(plan.schema().as_arrow());
-        Ok(Dataset { session: session.clone(), plan, schema })
+        Dataset { session: session.clone(), plan, schema, failures }
+    }
+
+    /// What an operation on this dataset makes.
+    fn derive(&self, builder: LogicalPlanBuilder) -> Result<Dataset> {
+        let plan = builder.build().map_err(failure::from_datafusion)?;
+        Ok(Dataset::from_plan(&self.session, plan, self.failures.clone()))
+    }
+
+    pub(crate) fn plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
+    /// The rows that [`OnError::Collect`] left out: for each operator that did, in the order in which they were added, a
+    /// dataset of its input's rows with the exception, its message, the function, the file and the line.
+    pub fn failures(&self) -> Vec<Dataset> {
+        let plans = self.failures.iter();
+        plans.map(|plan| Dataset::from_plan(&self.session, plan.clone(), Vec::new())).collect()
+    }
+
+    pub(crate) fn failure_plans(&self) -> &[LogicalPlan] {
+        &self.failures
     }
 
     fn builder(&self) -> LogicalPlanBuilder {
@@ -101,7 +127,7 @@ impl Dataset {
     /// The dataset with these columns, each a name of this plan and the name it gets.
     fn project(&self, columns: Vec<(String, String)>) -> Result<Dataset> {
         let columns = columns.into_iter().map(|(from, to)| column(&from).alias(to)).collect::<Vec<_>>();
-        Dataset::from_builder(&self.session, self.builder().project(columns).map_err(failure::from_datafusion)?)
+        self.derive(self.builder().project(columns).map_err(failure::from_datafusion)?)
     }
 
     /// Names, types and nullability of the columns. Text is `Utf8` here, whatever it is inside.
@@ -168,23 +194,25 @@ impl Dataset {
     /// One new row for each row: the fields of a record become columns, any other value the column `value`.
     pub fn map(&self, function: &CompiledFunction, on_error: OnError) -> Result<Dataset> {
         self.check_function(function)?;
-        let names: Vec<String> = match function.result_type() {
-            ir::Type::Record(record) => record.fields.iter().map(|(name, _)| name.clone()).collect(),
-            ir::Type::Tuple(items) => (0..items.len()).map(|index| format!("value_{index}")).collect(),
-            _ => vec!["value".to_owned()],
-        };
-        check_distinct(names.iter())?;
-        let fields = function.result_type().field_types();
-        for ty in fields.iter().flatten() {
-            crate::types::arrow_type(ty)?;
-        }
-        if fields.is_none() {
-            crate::types::arrow_type(function.result_type())?;
-        }
-        let inside = inside_names(0, names.len());
-        let call = Call { function: function.clone(), outputs: inside.clone() };
+        let names = row_names(function.result_type())?;
+        let inside = self.inside_names(0, names.len());
+        let call = Call::of_row(function.clone(), inside.clone());
         let mapped = self.run_functions(vec![call], Role::Columns, on_error)?;
         mapped.project(inside.into_iter().zip(names).collect())
+    }
+
+    /// The new rows that the function makes of each row: it returns a list of what [`Dataset::map`] takes one of. A row for
+    /// which it raises has none, unless `on_error` is [`OnError::Raise`].
+    pub fn flat_map(&self, function: &CompiledFunction, on_error: OnError) -> Result<Dataset> {
+        self.check_function(function)?;
+        let ir::Type::List(item) = function.result_type() else {
+            return Err(Error::plan_hint(
+                format!("`{}` returns `{}`, not several rows", function.name(), function.result_type()),
+                "write a generator, or return a list",
+            ));
+        };
+        let outputs = row_names(item)?;
+        self.run_functions(vec![Call::of_row(function.clone(), outputs)], Role::Rows, on_error)
     }
 
     /// The rows for which the function returns something true. A row for which it raises is left out unless `on_error` is
@@ -192,7 +220,7 @@ impl Dataset {
     pub fn filter(&self, predicate: &CompiledFunction, on_error: OnError) -> Result<Dataset> {
         self.check_function(predicate)?;
         crate::types::arrow_type(predicate.result_type())?;
-        let call = Call { function: predicate.clone(), outputs: Vec::new() };
+        let call = Call::of_row(predicate.clone(), Vec::new());
         let plan = crate::documents::push::predicate(&self.plan, predicate)?.unwrap_or_else(|| self.plan.clone());
         let input = Dataset { plan, ..self.clone() };
         input.run_functions(vec![call], Role::Predicate, on_error)
@@ -217,9 +245,9 @@ impl Dataset {
                         ));
                     }
                     crate::types::arrow_type(function.result_type())?;
-                    let outputs = inside_names(index, 1);
+                    let outputs = self.inside_names(index, 1);
                     sources.extend(outputs.iter().cloned());
-                    calls.push(Call { function: function.clone(), outputs });
+                    calls.push(Call::of_row(function.clone(), outputs));
                 }
             }
         }
@@ -230,9 +258,21 @@ impl Dataset {
     }
 
     fn run_functions(&self, calls: Vec<Call>, role: Role, on_error: OnError) -> Result<Dataset> {
-        let node = FunctionNode::new(self.plan.clone(), calls, role, on_error)?;
-        let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-        Dataset::from_builder(&self.session, LogicalPlanBuilder::from(plan))
+        let node = |calls, role| {
+            let node = FunctionNode::new(self.plan.clone(), calls, role, on_error)?;
+            Ok::<LogicalPlan, Error>(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+        };
+        let mut made = self.clone();
+        if on_error == OnError::Collect {
+            made.failures.push(node(calls.clone(), Role::Failures)?);
+        }
+        made.derive(LogicalPlanBuilder::from(node(calls, role)?))
+    }
+
+    /// Names inside a plan for the results of the function number `index`, which no column here has.
+    fn inside_names(&self, index: usize, count: usize) -> Vec<String> {
+        let prefix = names::unused_prefix("__call", &self.column_names());
+        (0..count).map(|leaf| format!("{prefix}_{index}_{leaf}")).collect()
     }
 
     /// The function takes a row of this dataset and changes nothing but its own values.
@@ -326,6 +366,7 @@ impl Dataset {
                     group::builtin(*kind, &source, shown, &input.schema)?
                 }
                 Aggregate::Fold(fold) => {
+                    check_fold_policy(on_error)?;
                     self.check_fold(fold)?;
                     fold_result(name, fold)?;
                     in_parts &= fold::runs_in_parts(fold)?;
@@ -340,6 +381,7 @@ impl Dataset {
 
     /// Folds all rows into one value. For [`OnError::Null`] and [`OnError::Drop`] a failing row is left out.
     pub fn reduce(&self, fold: &Fold, on_error: OnError, watch: Watch<'_>) -> Result<FoldResult> {
+        check_fold_policy(on_error)?;
         self.check_fold(fold)?;
         let in_parts = fold::runs_in_parts(fold)?;
         let expr = group::fold(fold, FoldOutput::State, on_error).alias("state");
@@ -363,7 +405,7 @@ impl Dataset {
                 LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(gather) }))
             }
         };
-        Dataset::from_builder(&self.session, input.aggregate(group, aggregates).map_err(failure::from_datafusion)?)
+        self.derive(input.aggregate(group, aggregates).map_err(failure::from_datafusion)?)
     }
 
     /// The parts of a fold fit together and to this dataset's row.
@@ -415,8 +457,9 @@ impl Dataset {
         let mut outputs: Vec<(String, String)> =
             self.column_names().into_iter().map(|name| (name.clone(), name)).collect();
         let mut renamed = Vec::new();
+        let right_prefix = names::unused_prefix("__right", &self.column_names());
         for (index, name) in other.column_names().into_iter().enumerate() {
-            let inside = format!("__right_{index}");
+            let inside = format!("{right_prefix}_{index}");
             renamed.push((name.clone(), inside.clone()));
             if on.iter().any(|(left, right)| *right == name && left == right) {
                 continue;
@@ -447,27 +490,73 @@ impl Dataset {
             .builder()
             .join_with_expr_keys(self.plan.clone(), join_type, (right_keys, left_keys), None)
             .map_err(failure::from_datafusion)?;
-        Dataset::from_builder(&self.session, joined)?.project(outputs)
+        self.with_failures_of(other).derive(joined)?.project(outputs)
     }
 
-    /// A stable sort; nulls come last, NaN after all other numbers.
-    pub fn sort(&self, keys: &[SortKey]) -> Result<Dataset> {
+    fn with_failures_of(&self, other: &Dataset) -> Dataset {
+        Dataset { failures: self.failures.iter().chain(&other.failures).cloned().collect(), ..self.clone() }
+    }
+
+    /// The rows of this dataset, then those of the other, which has the same columns in any order.
+    pub fn union(&self, other: &Dataset) -> Result<Dataset> {
+        let names = self.column_names();
+        for name in &names {
+            let (here, there) = (self.type_of(name)?, other.type_of(name)?);
+            if here != there {
+                let (here, there) = (names::data_type(&here), names::data_type(&there));
+                return Err(Error::plan_hint(
+                    format!("column `{name}` is of type `{here}` in one dataset and `{there}` in the other"),
+                    "convert one of them with `with_columns` first",
+                ));
+            }
+        }
+        if let Some(name) = other.column_names().iter().find(|name| !names.contains(name)) {
+            return Err(Error::plan_hint(
+                format!("only the other dataset has a column `{name}`"),
+                "leave it out with `drop`, or add it here",
+            ));
+        }
+        let other_plan = other.select(&names)?.plan;
+        let both = self.builder().union(other_plan).map_err(failure::from_datafusion)?;
+        self.with_failures_of(other).derive(both)?.select(&names)
+    }
+
+    /// The first row of each distinct combination of these columns; of all columns when none is named.
+    pub fn distinct(&self, columns: &[String]) -> Result<Dataset> {
+        check_distinct(columns.iter())?;
+        let names = self.column_names();
+        let keys = if columns.is_empty() { &names } else { columns };
+        let first = |name: &String| {
+            (name.clone(), Aggregate::Builtin { kind: AggregateKind::First, of: Column::Name(name.clone()) })
+        };
+        let others: Vec<(String, Aggregate)> = names.iter().filter(|name| !keys.contains(name)).map(first).collect();
+        let keys: Vec<(String, Column)> = keys.iter().map(|name| (name.clone(), Column::Name(name.clone()))).collect();
+        self.aggregate(&keys, &others, OnError::Raise)?.select(&names)
+    }
+
+    /// A stable sort; nulls come last, NaN after all other numbers. Each function sees the row as it is here.
+    pub fn sort(&self, keys: &[SortKey], on_error: OnError) -> Result<Dataset> {
         if keys.is_empty() {
             return Err(Error::plan("a sort needs at least one column"));
         }
+        let columns: Vec<(String, Column)> =
+            keys.iter().enumerate().map(|(index, key)| (format!("key {index}"), key.column.clone())).collect();
+        let (computed, sources) = self.compute(&columns, on_error)?;
         let mut sorts: Vec<SortExpr> = Vec::with_capacity(keys.len());
-        for key in keys {
-            self.check_column(&key.column)?;
-            let expr = plain_key(column(&key.column), &self.schema, &key.column);
+        for (key, source) in keys.iter().zip(&sources) {
+            let expr = plain_key(column(source), &computed.schema, source);
             sorts.push(expr.sort(!key.descending, false));
         }
-        Dataset::from_builder(&self.session, self.builder().sort(sorts).map_err(failure::from_datafusion)?)
+        let sorted = computed.derive(computed.builder().sort(sorts).map_err(failure::from_datafusion)?)?;
+        match sorted.schema == self.schema {
+            true => Ok(sorted),
+            false => sorted.select(&self.column_names()),
+        }
     }
 
     /// At most `rows` rows from position `offset`, in the data's order.
     pub fn limit(&self, rows: usize, offset: usize) -> Result<Dataset> {
-        let limited = self.builder().limit(offset, Some(rows)).map_err(failure::from_datafusion)?;
-        Dataset::from_builder(&self.session, limited)
+        self.derive(self.builder().limit(offset, Some(rows)).map_err(failure::from_datafusion)?)
     }
 
     /// The plan as text; with `analyze` it is run and shown with rows and times.
@@ -506,7 +595,8 @@ impl Dataset {
     /// Runs the query once and gives the dataset of its rows: kept in memory, or on the executors of a cluster.
     pub fn persist(&self, watch: Watch<'_>) -> Result<(Dataset, Report)> {
         let (table, report) = execute::persist(&self.session, &self.plan, watch)?;
-        Ok((Dataset::from_provider(&self.session, table)?, report))
+        let persisted = Dataset::from_provider(&self.session, table)?;
+        Ok((Dataset { failures: self.failures.clone(), ..persisted }, report))
     }
 
     /// Starts the query and gives its batches one after the other.
@@ -591,14 +681,59 @@ fn check_comparable(left: &str, left_type: &DataType, right: &str, right_type: &
     ))
 }
 
-/// Names inside a plan for the results of the function number `index`; users' names never begin like this.
-fn inside_names(index: usize, count: usize) -> Vec<String> {
-    (0..count).map(|leaf| format!("__call_{index}_{leaf}")).collect()
+/// The columns that a new row becomes: the fields of a record, the places of a tuple, or `value`.
+fn row_names(row: &ir::Type) -> Result<Vec<String>> {
+    let names: Vec<String> = match row {
+        ir::Type::Record(record) => record.fields.iter().map(|(name, _)| name.clone()).collect(),
+        ir::Type::Tuple(items) => (0..items.len()).map(|index| format!("value_{index}")).collect(),
+        _ => vec!["value".to_owned()],
+    };
+    check_distinct(names.iter())?;
+    let fields = row.field_types();
+    for ty in fields.iter().flatten() {
+        crate::types::arrow_type(ty)?;
+    }
+    if fields.is_none() {
+        crate::types::arrow_type(row)?;
+    }
+    match names.is_empty() {
+        true => Err(Error::plan("a new row has no columns")),
+        false => Ok(names),
+    }
+}
+
+/// A fold has no operator of its own that could give the rows it left out.
+fn check_fold_policy(on_error: OnError) -> Result<()> {
+    match on_error {
+        OnError::Raise | OnError::Null | OnError::Drop => Ok(()),
+        OnError::Collect => Err(Error::plan_hint(
+            "the rows for which a fold raises cannot be collected",
+            "compute what may fail with `with_columns(..., on_error=\"collect\")` before the fold, or use \"drop\"",
+        )),
+    }
+}
+
+/// Whether the function can reach memory that is not its own: that of captured values, or of a row's columns.
+fn shares_memory(function: &CompiledFunction, states: &[usize]) -> bool {
+    let module = function.module();
+    let reads_references = |(param, ty): (usize, &ir::Type)| match ty {
+        _ if states.contains(&param) => false,
+        ir::Type::Record(record) => ir::introspect::columns_read(module, module.entry, param)
+            .into_iter()
+            .filter_map(|index| record.fields.get(index))
+            .any(|(_, ty)| ir::introspect::holds_reference(ty)),
+        other => ir::introspect::holds_reference(other),
+    };
+    module.captures.iter().any(|capture| ir::introspect::holds_reference(&capture.ty))
+        || function.param_types().iter().enumerate().any(reads_references)
 }
 
 /// Rows run on many threads at once, so what a function may change is its own values, and a fold's state.
 fn check_writes_nothing(function: &CompiledFunction, states: &[usize]) -> Result<()> {
     let entry = function.module().entry;
+    if !shares_memory(function, states) {
+        return Ok(());
+    }
     let facts = ir::introspect::Facts::new(function.module());
     let elsewhere = facts.func(entry).writes.is_elsewhere();
     let mut others = (0..function.param_types().len()).filter(|param| !states.contains(param));

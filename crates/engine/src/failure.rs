@@ -22,7 +22,7 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::ResourcesExhausted(_) => Error::engine_hint(
             "the query needs more memory than the session's limit allows",
-            "raise the limit with `fl.session(memory=...)`, or aggregate or filter earlier",
+            "raise the limit with `fl.session(memory_bytes_max=...)`, or aggregate or filter earlier",
         ),
         DataFusionError::IoError(error) => from_io("cannot read or write", error),
         DataFusionError::ParquetError(error) => from_parquet(error),

@@ -61,6 +61,15 @@ fn distance(left: &str, right: &str) -> usize {
     previous[right.len()]
 }
 
+/// `prefix`, made longer until none of the names begins with it.
+pub(crate) fn unused_prefix(prefix: &str, names: &[String]) -> String {
+    let mut unused = prefix.to_owned();
+    while names.iter().any(|name| name.starts_with(&unused)) {
+        unused.push('_');
+    }
+    unused
+}
+
 /// An Arrow type by the name users know.
 pub(crate) fn data_type(data_type: &DataType) -> String {
     match data_type {

@@ -93,7 +93,8 @@ impl Run {
     pub fn context(&self, outer: &TaskContext) -> Arc<TaskContext> {
         let extensions = outer.session_config().options().extensions.clone();
         let mut config = outer.session_config().clone();
-        let ours = session::config(if self.sequential() { 1 } else { session::PARTITIONS });
+        let partitions = if self.sequential() { 1 } else { session::PARTITIONS };
+        let ours = session::config(partitions, outer.memory_pool().as_ref());
         *config.options_mut() = ours.options().as_ref().clone();
         config.options_mut().extensions = extensions;
         let config = config.with_extension(self.0.clone());

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit, MemoryPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
@@ -24,6 +24,7 @@ use crate::plan;
 use crate::remote::Remote;
 use crate::run::RunState;
 use crate::source::{self, CsvOptions};
+use crate::sql::{self, CalledFunction, SqlNames};
 
 /// Plans are cut into this many parts whatever the number of threads: parts are folded in order and merged in order, so
 /// the answer does not depend on the machine. More than most machines have cores, few enough that tiny data is quick.
@@ -89,7 +90,7 @@ impl Session {
         }
         let environment = environment.build_arc().map_err(failure::from_datafusion)?;
         let base_state = SessionStateBuilder::new()
-            .with_config(config(PARTITIONS))
+            .with_config(config(PARTITIONS, environment.memory_pool.as_ref()))
             .with_runtime_env(environment)
             .with_default_features()
             .with_optimizer_rules(plan::logical_rules())
@@ -192,6 +193,22 @@ impl Session {
         Dataset::from_table(self, source::memory::open(schema, batches)?)
     }
 
+    /// The dataset of a query in SQL over datasets of this session.
+    pub fn sql(&self, query: &str, names: &SqlNames) -> Result<Dataset> {
+        sql::plan(self, query, names)
+    }
+
+    /// The functions that a query calls, each once, in no particular order.
+    pub fn called_functions(&self, query: &str) -> Result<Vec<CalledFunction>> {
+        sql::called(self, query)
+    }
+
+    /// Whether both are one session.
+    pub fn is_same(&self, other: &Session) -> bool {
+        let place = |session: &Session| session.remote.as_ref().map(|remote| Arc::as_ptr(remote).cast::<()>());
+        Arc::ptr_eq(&self.inner, &other.inner) && place(self) == place(other)
+    }
+
     /// Runs the future on the session's threads and waits for it.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> Result<T> {
         Ok(self.runtime()?.block_on(future))
@@ -204,7 +221,8 @@ impl Session {
     /// DataFusion's state for one run of a plan.
     pub(crate) fn state_for(&self, run: &Arc<RunState>) -> SessionState {
         let partitions = if run.sequential() { 1 } else { PARTITIONS };
-        let config = config(partitions).with_extension(run.clone());
+        let pool = &self.inner.base_state.runtime_env().memory_pool;
+        let config = config(partitions, pool.as_ref()).with_extension(run.clone());
         SessionStateBuilder::new_from_existing(self.inner.base_state.clone()).with_config(config).build()
     }
 
@@ -229,7 +247,7 @@ fn threads_from_environment() -> Result<usize> {
 
 /// What is switched off here is off for one of two reasons: it would make the answer depend on timing or on the number of
 /// threads, or it would move rows past each other. docs/decisions/0041-determinism.md has the list with reasons.
-pub(crate) fn config(partitions: usize) -> SessionConfig {
+pub(crate) fn config(partitions: usize, pool: &dyn MemoryPool) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
         .with_batch_size(BATCH_ROWS)
@@ -244,6 +262,11 @@ pub(crate) fn config(partitions: usize) -> SessionConfig {
     let options = config.options_mut();
     options.execution.enable_file_stream_work_stealing = false;
     options.execution.collect_statistics = false;
+    if let MemoryLimit::Finite(bytes) = pool.memory_limit() {
+        // Every part of a sort keeps so much to merge what it has sorted; DataFusion's 10 MiB for each would be all there is.
+        let reserved = &mut options.execution.sort_spill_reservation_bytes;
+        *reserved = (*reserved).min(bytes / (4 * PARTITIONS));
+    }
     options.optimizer.enable_dynamic_filter_pushdown = false;
     options.optimizer.enable_topk_dynamic_filter_pushdown = false;
     options.optimizer.enable_join_dynamic_filter_pushdown = false;

@@ -141,7 +141,8 @@ fn filters_run_before_what_follows_them() {
     let filtered = dataset.filter(&function(&dataset, "keep", text), OnError::Raise).unwrap();
     let quotients = with_quotient(&filtered, OnError::Raise);
     assert_eq!(ints(&collect(&quotients), 2).len(), 66_666);
-    let sorted = filtered.sort(&[SortKey { column: "n".to_owned(), descending: true }]).unwrap();
+    let sorted =
+        filtered.sort(&[SortKey { column: Column::Name("n".to_owned()), descending: true }], OnError::Raise).unwrap();
     let divide = function(&sorted, "divide", DIVIDE);
     let both = sorted.filter(&divide, OnError::Raise).unwrap().limit(2, 0).unwrap();
     assert_eq!(rows(&both), "99998,2\n99997,1\n");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use common::{collect, ints, message, patient, rows, schema, session, table};
-use engine::{Dataset, Error, JoinKind, Session, SortKey};
+use engine::{Column, Dataset, Error, JoinKind, OnError, Session, SortKey};
 
 fn numbers(session: &Session, rows: i64) -> Dataset {
     let key: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|n| n * 7919 % 101)));
@@ -19,11 +19,11 @@ fn names(names: &[&str]) -> Vec<String> {
 }
 
 fn ascending(column: &str) -> SortKey {
-    SortKey { column: column.to_owned(), descending: false }
+    SortKey { column: Column::Name(column.to_owned()), descending: false }
 }
 
 fn descending(column: &str) -> SortKey {
-    SortKey { column: column.to_owned(), descending: true }
+    SortKey { column: Column::Name(column.to_owned()), descending: true }
 }
 
 fn on(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -62,7 +62,7 @@ fn sort_is_stable_in_both_directions() {
         let session = session(threads);
         let dataset = numbers(&session, 200_000);
         for key in [ascending("key"), descending("key")] {
-            let sorted = dataset.sort(std::slice::from_ref(&key)).unwrap();
+            let sorted = dataset.sort(std::slice::from_ref(&key), OnError::Raise).unwrap();
             let batches = collect(&sorted);
             let mut expected: Vec<(i64, i64)> = (0..200_000).map(|n| (n * 7919 % 101, n)).collect();
             match key.descending {
@@ -84,8 +84,8 @@ fn nulls_sort_last_and_minus_zero_equals_zero() {
         Arc::new(Float64Array::from(vec![Some(0.0), None, Some(-0.0), Some(f64::NAN), Some(-1.0), Some(0.0)]));
     let id: ArrayRef = Arc::new(Int64Array::from_iter_values(0..6));
     let dataset = table(&session, vec![("x", x), ("id", id)]);
-    assert_eq!(ints(&collect(&dataset.sort(&[ascending("x")]).unwrap()), 1), [4, 0, 2, 5, 3, 1]);
-    assert_eq!(ints(&collect(&dataset.sort(&[descending("x")]).unwrap()), 1), [3, 0, 2, 5, 4, 1]);
+    assert_eq!(ints(&collect(&dataset.sort(&[ascending("x")], OnError::Raise).unwrap()), 1), [4, 0, 2, 5, 3, 1]);
+    assert_eq!(ints(&collect(&dataset.sort(&[descending("x")], OnError::Raise).unwrap()), 1), [3, 0, 2, 5, 4, 1]);
 }
 
 #[test]

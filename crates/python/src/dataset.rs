@@ -172,11 +172,22 @@ fn on_error(text: &str) -> PyResult<OnError> {
         "raise" => Ok(OnError::Raise),
         "null" => Ok(OnError::Null),
         "drop" => Ok(OnError::Drop),
-        _ => Err(PyValueError::new_err(format!("on_error is \"raise\", \"null\" or \"drop\", not {text:?}"))),
+        "collect" => Ok(OnError::Collect),
+        _ => Err(PyValueError::new_err(format!(
+            "on_error is \"raise\", \"null\", \"drop\" or \"collect\", not {text:?}"
+        ))),
     }
 }
 
 impl Dataset {
+    pub fn of(made: engine::Dataset) -> Dataset {
+        Dataset(made)
+    }
+
+    pub fn engine(&self) -> &engine::Dataset {
+        &self.0
+    }
+
     fn function(&self, function: &Bound<'_, Function>, row_result: bool) -> PyResult<engine::CompiledFunction> {
         let request = Request { row_result, ..Request::of(vec![self.0.row_type().record]) };
         function.get().for_engine(function.py(), request)
@@ -252,6 +263,14 @@ impl Dataset {
         guard(py, || finish(py, self.0.map(&self.function(function, true)?, on_error(on_error_text)?)))
     }
 
+    fn flat_map(&self, py: Python<'_>, function: &Bound<'_, Function>, on_error_text: &str) -> PyResult<Dataset> {
+        guard(py, || {
+            let request = Request { as_list: true, ..Request::of(vec![self.0.row_type().record]).for_columns() };
+            let function = function.get().for_engine(py, request)?;
+            finish(py, self.0.flat_map(&function, on_error(on_error_text)?))
+        })
+    }
+
     fn filter(&self, py: Python<'_>, function: &Bound<'_, Function>, on_error_text: &str) -> PyResult<Dataset> {
         guard(py, || finish(py, self.0.filter(&self.function(function, false)?, on_error(on_error_text)?)))
     }
@@ -310,12 +329,32 @@ impl Dataset {
         })
     }
 
-    fn sort(&self, py: Python<'_>, keys: Vec<(String, bool)>) -> PyResult<Dataset> {
+    fn sort(&self, py: Python<'_>, keys: Vec<(Bound<'_, PyAny>, bool)>, on_error_text: &str) -> PyResult<Dataset> {
         guard(py, || {
-            let keys: Vec<SortKey> =
-                keys.into_iter().map(|(column, descending)| SortKey { column, descending }).collect();
-            finish(py, self.0.sort(&keys))
+            let key = |(column, descending): &(Bound<'_, PyAny>, bool)| {
+                Ok(SortKey { column: self.column(column)?, descending: *descending })
+            };
+            let keys = keys.iter().map(key).collect::<PyResult<Vec<SortKey>>>()?;
+            finish(py, self.0.sort(&keys, on_error(on_error_text)?))
         })
+    }
+
+    fn union(&self, py: Python<'_>, other: &Bound<'_, Dataset>) -> PyResult<Dataset> {
+        guard(py, || finish(py, self.0.union(&other.get().0)))
+    }
+
+    fn distinct(&self, py: Python<'_>, columns: Vec<String>) -> PyResult<Dataset> {
+        guard(py, || finish(py, self.0.distinct(&columns)))
+    }
+
+    /// The rows that `on_error="collect"` left out, a dataset for each operation that did.
+    fn failures(&self) -> Vec<Dataset> {
+        self.0.failures().into_iter().map(Dataset).collect()
+    }
+
+    /// The session that it belongs to.
+    fn session(&self) -> Session {
+        Session(self.0.session().clone())
     }
 
     fn limit(&self, py: Python<'_>, rows: usize, offset: usize) -> PyResult<Dataset> {

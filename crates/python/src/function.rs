@@ -378,6 +378,7 @@ impl Function {
     /// same whenever it is run.
     pub fn for_engine(&self, py: Python<'_>, request: Request) -> PyResult<CompiledFunction> {
         let request = self.fitting(py, request)?;
+        let as_list = request.as_list;
         let described = self.described(py, false)?;
         let code = specialise(py, &described, request)?;
         let Some(values) = described.read_captures(py)? else {
@@ -393,7 +394,10 @@ impl Function {
             }
             kept.push(value.unbind());
         }
-        let name = code.module.entry_func().name.clone();
+        let name = match as_list {
+            true => self.function.bind(py).getattr(intern!(py, "__name__"))?.extract()?,
+            false => code.module.entry_func().name.clone(),
+        };
         self.remember(Ready { described, code: code.clone() });
         Ok(CompiledFunction::new(
             name,
@@ -412,7 +416,7 @@ impl Function {
             let name: String = self.function.bind(py).getattr(intern!(py, "__name__"))?.extract()?;
             let message =
                 format!("`{name}` cannot be called with {given} argument{}", if given == 1 { "" } else { "s" });
-            let help = "a function of a row takes the row, a fold's step the state and the row, its merge two states";
+            let help = "a function of a row takes the row, a fold's step the state and the row, its merge two states, one in SQL its arguments";
             return Err(usage_error(py, "wrong-parameters", &message, Some(help)));
         }
         Ok(Request { fill_defaults: given < taken, ..request })

@@ -20,6 +20,7 @@ mod read;
 mod scalar;
 mod set_layout;
 mod specialise;
+mod sql;
 mod types;
 mod write;
 
@@ -62,6 +63,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(bson::bson_encode_records, module)?)?;
     module.add_function(wrap_pyfunction!(elementwise::elementwise, module)?)?;
     module.add_function(wrap_pyfunction!(elementwise::column_type_name, module)?)?;
+    module.add_function(wrap_pyfunction!(sql::sql, module)?)?;
+    module.add_function(wrap_pyfunction!(sql::sql_functions, module)?)?;
     module.add_function(wrap_pyfunction!(compile_count, module)?)?;
     module.add_function(wrap_pyfunction!(set_object_cache, module)?)?;
     module.add_function(wrap_pyfunction!(type_name, module)?)?;

@@ -43,6 +43,8 @@ pub struct Request {
     pub expected_result: Option<Type>,
     /// The function has more parameters; they take their defaults.
     pub fill_defaults: bool,
+    /// The result is a list of what the function returns or yields.
+    pub as_list: bool,
 }
 
 impl Request {
@@ -72,9 +74,9 @@ pub fn specialise(py: Python<'_>, described: &Described, request: Request) -> Py
 }
 
 fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<Specialisation> {
-    let Request { params, row_result, expected_result, fill_defaults } = request;
-    let (program, entry) = if fill_defaults {
-        let (program, entry) = with_defaults(&described.program, params.len());
+    let Request { params, row_result, expected_result, fill_defaults, as_list } = request;
+    let (program, entry) = if fill_defaults || as_list {
+        let (program, entry) = called_by_entry(&described.program, params.len(), as_list);
         (Cow::Owned(program), entry)
     } else {
         (Cow::Borrowed(&described.program), 0)
@@ -106,14 +108,17 @@ fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<
     })
 }
 
-/// The program with a new entry that calls function 0 with its first `count` arguments only.
-fn with_defaults(program: &Program, count: usize) -> (Program, usize) {
+/// The program with a new entry that calls function 0 with its first `count` arguments only, and may make a list of what it
+/// gives.
+fn called_by_entry(program: &Program, count: usize, as_list: bool) -> (Program, usize) {
     let names: Vec<String> = (0..count).map(|index| format!("a{index}")).collect();
     let names = names.join(", ");
+    let call = format!("function({names})");
+    let body = if as_list { format!("list({call})") } else { call };
     let mut program = program.clone();
     program.files.push(SourceFile {
         name: "<fuseline>".to_owned(),
-        text: format!("lambda {names}: function({names})\n"),
+        text: format!("lambda {names}: {body}\n"),
         first_line: 1,
     });
     program.functions.push(FunctionSource {

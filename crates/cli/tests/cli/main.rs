@@ -4,4 +4,5 @@
 mod check;
 mod compile;
 mod shared;
+mod sql;
 mod support;

@@ -47,7 +47,7 @@ impl Output {
         match self.leaf.kind {
             LeafKind::None | LeafKind::Validity => {}
             LeafKind::Bool => ll.store(ll.zext(first, ll.i8()), ll.offset(self.values, row)),
-            LeafKind::Int | LeafKind::Float => ll.store(first, self.place(ll, row, 8)),
+            LeafKind::Int | LeafKind::Float | LeafKind::List => ll.store(first, self.place(ll, row, 8)),
             LeafKind::Np(elem) => store_elem(ll, elem, first, self.place(ll, row, elem.size_bytes())),
             LeafKind::Str => {
                 let address = self.place(ll, row, size_of::<abi::Str>());
@@ -66,7 +66,7 @@ impl Output {
         match self.leaf.kind {
             LeafKind::None | LeafKind::Validity => {}
             LeafKind::Bool => zero(1),
-            LeafKind::Int | LeafKind::Float => zero(8),
+            LeafKind::Int | LeafKind::Float | LeafKind::List => zero(8),
             LeafKind::Np(elem) => zero(elem.size_bytes()),
             LeafKind::Str => zero(size_of::<abi::Str>()),
         }

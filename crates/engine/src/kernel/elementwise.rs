@@ -190,6 +190,8 @@ fn bind(function: &CompiledFunction, arguments: &[Argument], rows: usize) -> Res
             }
         }
     }
+    // A list of each row is for those who take it apart.
+    codegen::leaves(function.result_type()).map_err(|error| Error::plan(error.message))?;
     let kernel = super::map_kernel(function, &call_inputs)?;
     Ok(Call { function: function.clone(), kernel, arrays, types, names, broadcast, rows })
 }

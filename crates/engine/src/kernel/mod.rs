@@ -5,6 +5,7 @@ mod cache;
 pub mod current;
 mod elementwise;
 pub(crate) mod inputs;
+pub(crate) mod items;
 pub(crate) mod outputs;
 pub(crate) mod runner;
 

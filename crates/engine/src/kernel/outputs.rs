@@ -83,7 +83,7 @@ impl Room {
 
 /// Whether no result refers to memory beside it, so that rows may be written in any order into one output.
 pub(crate) fn fixed_width(leaves: &[Leaf]) -> bool {
-    leaves.iter().all(|leaf| leaf.kind != LeafKind::Str)
+    !leaves.iter().any(|leaf| matches!(leaf.kind, LeafKind::Str | LeafKind::List))
 }
 
 impl Outputs {
@@ -93,7 +93,7 @@ impl Outputs {
             let width = match leaf.kind {
                 LeafKind::None | LeafKind::Validity => 0,
                 LeafKind::Bool => 1,
-                LeafKind::Int | LeafKind::Float => 8,
+                LeafKind::Int | LeafKind::Float | LeafKind::List => 8,
                 LeafKind::Str => size_of::<Str>(),
                 LeafKind::Np(elem) => elem.size_bytes(),
             };
@@ -146,6 +146,8 @@ unsafe fn finish_leaf(leaf: LeafRows, rows: usize) -> Result<ArrayRef> {
         }
         LeafKind::Int => numbers(DataType::Int64, values, nulls, rows)?,
         LeafKind::Float => numbers(DataType::Float64, values, nulls, rows)?,
+        // Addresses, which whoever asked for lists follows before the arena is emptied.
+        LeafKind::List => numbers(DataType::UInt64, values, None, rows)?,
         LeafKind::Np(ir::Elem::Bool) => Arc::new(BooleanArray::new(bits_of(&values), nulls)),
         LeafKind::Np(elem) => numbers(arrow_of_elem(elem), values, nulls, rows)?,
         // SAFETY: the caller's.

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::buffer::BooleanBuffer;
+use arrow::compute::FilterBuilder;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type, Schema, UInt64Type};
+use arrow::record_batch::RecordBatch;
 use codegen::{ColumnType, MapInput, MapKernel, MapOutcome, ParamInput, SpanTable};
+use datafusion::execution::memory_pool::MemoryReservation;
 use runtime::abi;
 use runtime::arena::Arena;
 
 use super::inputs::{self, Columns};
+use super::items;
 use super::outputs::Outputs;
 use crate::dataset::OnError;
 use crate::error::{Error, Result, RowError};
+use crate::failure;
 use crate::function::CompiledFunction;
 use crate::names;
 use crate::run::RunState;
@@ -65,9 +70,78 @@ impl BoundRow {
     }
 }
 
+/// A function bound to the columns of a schema, from which all its parameters come.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Bound {
+    pub inputs: Vec<ParamInput>,
+    pub columns: Vec<usize>,
+    pub types: Vec<ColumnType>,
+    /// What messages call the columns.
+    pub names: Vec<String>,
+}
+
+impl Bound {
+    /// The one parameter is the row.
+    pub fn of_row(function: &CompiledFunction, schema: &Schema) -> Result<Bound> {
+        let BoundRow { input, columns, types } = BoundRow::new(function, 0, schema)?;
+        let names = columns.iter().map(|index| schema.field(*index).name().clone()).collect();
+        Ok(Bound { inputs: vec![input], columns, types, names })
+    }
+
+    /// Each parameter is the value of the column of this name.
+    pub fn of_values(function: &CompiledFunction, columns: &[String], schema: &Schema) -> Result<Bound> {
+        let params = function.param_types();
+        if params.len() != columns.len() {
+            return Err(Error::plan(format!(
+                "`{}` takes {} arguments, but {} are given",
+                function.name(),
+                params.len(),
+                columns.len()
+            )));
+        }
+        let mut bound = Bound {
+            inputs: Vec::new(),
+            columns: Vec::new(),
+            types: Vec::new(),
+            names: Vec::with_capacity(params.len()),
+        };
+        for (position, (column, ty)) in columns.iter().zip(&params).enumerate() {
+            let name = function.module().entry_func().param_names.get(position).unwrap_or(column).clone();
+            let index = schema.index_of(column).map_err(|_| Error::engine("an argument has no column"))?;
+            let data_type = schema.field(index).data_type();
+            let physical = inputs::physical(data_type)
+                .filter(|_| crate::types::column_type(data_type).is_some_and(|found| found == ty.without_none()));
+            let Some(physical) = physical else {
+                return Err(Error::plan(format!(
+                    "`{}` was compiled for `{name}` of type `{ty}`, but it is of type `{data_type}` here",
+                    function.name()
+                )));
+            };
+            let column_type = ColumnType { physical, nullable: ty.admits_none() };
+            bound.inputs.push(ParamInput::Column(column_type));
+            bound.columns.push(index);
+            bound.types.push(column_type);
+            bound.names.push(name);
+        }
+        Ok(bound)
+    }
+
+    /// The columns it reads of a batch.
+    pub fn arrays(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
+        self.columns.iter().map(|index| batch.column(*index).clone()).collect()
+    }
+}
+
+/// A row for which a function raised.
+pub(crate) struct Failure {
+    /// Its position in the batch.
+    pub row: usize,
+    pub error: RowError,
+}
+
 /// What a kernel gave for a batch.
 pub(crate) struct Mapped {
-    /// One array a leaf of the result.
+    /// One array a leaf of the result. Where that is a list, its items are rows, those of all rows one after the other.
     pub arrays: Vec<ArrayRef>,
     /// The rows that failed; `None` when none did.
     pub failed: Option<BooleanBuffer>,
@@ -80,18 +154,93 @@ pub(crate) struct Runner {
     arena: Box<Arena>,
     run: Arc<RunState>,
     on_error: OnError,
+    /// What the arena holds, as the session's memory pool knows it.
+    memory: MemoryReservation,
+    /// Failing rows go into the run's report.
+    reports: bool,
     /// Rows of earlier batches.
     first_row: u64,
 }
 
 impl Runner {
-    pub fn new(function: CompiledFunction, kernel: Arc<MapKernel>, run: Arc<RunState>, on_error: OnError) -> Runner {
-        Runner { function, kernel, arena: Box::default(), run, on_error, first_row: 0 }
+    pub fn new(
+        function: CompiledFunction,
+        kernel: Arc<MapKernel>,
+        run: Arc<RunState>,
+        on_error: OnError,
+        memory: MemoryReservation,
+    ) -> Runner {
+        Runner { function, kernel, arena: Box::default(), run, on_error, memory, reports: true, first_row: 0 }
     }
 
-    /// Runs the next batch. `names` are those of the columns, for messages.
-    pub fn run(&mut self, arrays: &[ArrayRef], types: &[ColumnType], names: &[String], rows: usize) -> Result<Mapped> {
-        let columns = Columns::new(arrays, types)?;
+    /// The runner for whoever wants the failing rows themselves.
+    pub fn unreported(self) -> Runner {
+        Runner { reports: false, ..self }
+    }
+
+    /// Runs the next batch.
+    pub fn run(&mut self, arrays: &[ArrayRef], bound: &Bound, rows: usize) -> Result<Mapped> {
+        let mapped = self.run_rows(arrays, bound, rows, |row| row)?;
+        self.first_row += rows as u64;
+        Ok(mapped)
+    }
+
+    /// Runs the next batch, calling the function only for the chosen rows; the others get nulls.
+    pub fn run_chosen(&mut self, arrays: &[ArrayRef], bound: &Bound, chosen: &BooleanBuffer) -> Result<Mapped> {
+        let rows = chosen.len();
+        let positions: Vec<usize> = chosen.set_indices().collect();
+        let filter = FilterBuilder::new(&BooleanArray::new(chosen.clone(), None)).optimize().build();
+        let malformed = |error: arrow::error::ArrowError| Error::engine(format!("a function's arguments: {error}"));
+        let picked: std::result::Result<Vec<ArrayRef>, _> = arrays.iter().map(|array| filter.filter(array)).collect();
+        let picked = picked.map_err(malformed)?;
+        let count = positions.len();
+        let mapped = self.run_rows(&picked, bound, count, |row| positions.get(row).copied().unwrap_or(row))?;
+        self.first_row += rows as u64;
+        // Where each row's result is among those of the chosen ones.
+        let mut places: Vec<Option<u32>> = vec![None; rows];
+        for (place, row) in positions.iter().enumerate() {
+            if let Some(found) = places.get_mut(*row) {
+                *found = Some(place as u32);
+            }
+        }
+        let places = UInt32Array::from(places);
+        let spread = |array: &ArrayRef| arrow::compute::take(array, &places, None).map_err(malformed);
+        let arrays = mapped.arrays.iter().map(spread).collect::<Result<Vec<_>>>()?;
+        let failed = mapped.failed.map(|failed| {
+            BooleanBuffer::collect_bool(rows, |row| places.is_valid(row) && failed.value(places.value(row) as usize))
+        });
+        Ok(Mapped { arrays, failed })
+    }
+
+    /// The rows of the next batch for which the function raises.
+    pub fn failures(&mut self, arrays: &[ArrayRef], bound: &Bound, rows: usize) -> Result<Vec<Failure>> {
+        let Some(failed) = self.run(arrays, bound, rows)?.failed else { return Ok(Vec::new()) };
+        let on_error = std::mem::replace(&mut self.on_error, OnError::Raise);
+        let again = |row: usize| {
+            // The message of an exception is known only right after it was raised.
+            let one: Vec<ArrayRef> = arrays.iter().map(|array| array.slice(row, 1)).collect();
+            match self.run_rows(&one, bound, 1, |_| row) {
+                Err(Error::Row(error)) => Ok(Some(Failure { row, error: *error })),
+                Err(other) => Err(other),
+                Ok(_) => Err(Error::engine("a function raised for a row, but not when asked again")),
+            }
+        };
+        let found: Result<Vec<Option<Failure>>> = failed.set_indices().map(again).collect();
+        self.on_error = on_error;
+        Ok(found?.into_iter().flatten().collect())
+    }
+
+    /// Runs rows whose positions among all rows of the batch `position` gives.
+    fn run_rows(
+        &mut self,
+        arrays: &[ArrayRef],
+        bound: &Bound,
+        rows: usize,
+        position: impl Fn(usize) -> usize,
+    ) -> Result<Mapped> {
+        // A run that failed has left its allocations.
+        self.arena.reset();
+        let columns = Columns::new(arrays, &bound.types)?;
         let input = MapInput { columns: columns.views(), broadcast: &[], states: None, start: 0, rows };
         let may_fail = self.on_error != OnError::Raise;
         let mut outputs = Outputs::new(self.kernel.outputs(), rows, may_fail);
@@ -104,18 +253,30 @@ impl Runner {
             unsafe { self.kernel.run(&mut context, &input, &views, may_fail.then_some(statuses.as_mut_slice())) };
         let failed = match outcome {
             MapOutcome::Done { failed: 0 } => None,
-            MapOutcome::Done { .. } => Some(count_failures(&self.run, &self.function, self.kernel.spans(), &statuses)),
+            MapOutcome::Done { .. } => {
+                if self.reports {
+                    count_failures(&self.run, &self.function, self.kernel.spans(), &statuses);
+                }
+                Some(failing(&statuses))
+            }
             MapOutcome::Cancelled => return Err(Error::Cancelled),
             MapOutcome::Failed { row, status } => {
-                let place = RowPlace { row: Some(self.first_row + row as u64), inputs: printed(arrays, names, row) };
+                let inputs = printed(arrays, &bound.names, row);
+                let place = RowPlace { row: Some(self.first_row + position(row) as u64), inputs };
                 // SAFETY: the kernel has just run with this context.
                 return Err(unsafe { row_error(&self.function, self.kernel.spans(), status, &context, place) });
             }
         };
+        self.memory.try_resize(self.arena.reserved_bytes()).map_err(failure::from_datafusion)?;
         // SAFETY: the kernel wrote every row; the arena is reset only below.
         let arrays = unsafe { outputs.finish() };
+        let arrays = match self.function.result_type() {
+            // SAFETY: the one array holds the addresses of the lists that the kernel has made in the arena.
+            ir::Type::List(item) => arrays.and_then(|lists| unsafe { items::columns(item, &lists) }),
+            _ => arrays,
+        };
         self.arena.reset();
-        self.first_row += rows as u64;
+        self.memory.resize(self.arena.reserved_bytes());
         Ok(Mapped { arrays: arrays?, failed })
     }
 }
@@ -160,13 +321,13 @@ fn file_of(function: &CompiledFunction, span: ir::Span) -> Option<String> {
     function.module().files.get(span.file as usize).cloned()
 }
 
-/// Counts the failing rows by class and line for the report, and says which they are.
-pub(crate) fn count_failures(
-    run: &RunState,
-    function: &CompiledFunction,
-    spans: &SpanTable,
-    statuses: &[abi::Status],
-) -> BooleanBuffer {
+/// Which rows failed.
+pub(crate) fn failing(statuses: &[abi::Status]) -> BooleanBuffer {
+    BooleanBuffer::collect_bool(statuses.len(), |row| statuses.get(row) != Some(&abi::STATUS_OK))
+}
+
+/// Counts the failing rows by class and line for the report.
+pub(crate) fn count_failures(run: &RunState, function: &CompiledFunction, spans: &SpanTable, statuses: &[abi::Status]) {
     let mut counts: Vec<(abi::Status, u64)> = Vec::new();
     for status in statuses.iter().filter(|status| **status != abi::STATUS_OK) {
         match counts.iter_mut().find(|(known, _)| known == status) {
@@ -179,7 +340,6 @@ pub(crate) fn count_failures(
             run.count_error(function.name(), class, file_of(function, span).as_deref(), span.line, count);
         }
     }
-    BooleanBuffer::collect_bool(statuses.len(), |row| statuses.get(row) != Some(&abi::STATUS_OK))
 }
 
 /// A row of these columns as Python prints it.

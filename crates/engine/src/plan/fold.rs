@@ -461,7 +461,7 @@ impl GroupsAccumulator for FoldGroups {
     }
 
     fn size(&self) -> usize {
-        self.states.capacity() * 8 + self.begun.capacity()
+        self.states.capacity() * 8 + self.begun.capacity() + self.arena.reserved_bytes()
     }
 }
 

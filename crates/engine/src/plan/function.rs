@@ -16,6 +16,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRe
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use codegen::{Leaf, LeafKind, MapKernel};
 use datafusion::common::{DFSchema, DFSchemaRef, Result as DataFusionResult, internal_err};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use datafusion::physical_expr::EquivalenceProperties;
@@ -24,14 +25,16 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::StreamExt;
 
+use super::failures;
 use super::node::one_input;
 use crate::dataset::OnError;
 use crate::error::{Error, Result};
 use crate::failure;
 use crate::function::CompiledFunction;
 use crate::kernel;
-use crate::kernel::runner::{BoundRow, Mapped, Runner};
+use crate::kernel::runner::{Bound, Mapped, Runner};
 use crate::run::RunState;
+use crate::session::BATCH_ROWS;
 use crate::types::arrow_of_elem;
 
 /// What the functions of an operator are for.
@@ -41,26 +44,55 @@ pub(crate) enum Role {
     Columns,
     /// The rows for which the one function returns something true are kept.
     Predicate,
+    /// The one function returns a list of new rows for each row; they are all there is in the result.
+    Rows,
+    /// Only the rows for which a function raises are given, with what it raised ([`super::failures`]).
+    Failures,
+}
+
+/// Where the parameters of a function come from.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Arguments {
+    /// The one parameter is the row.
+    Row,
+    /// Each parameter is the value of the column of this name.
+    Values(Vec<String>),
 }
 
 /// A function over the rows of the operator's input.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Call {
     pub function: CompiledFunction,
+    pub arguments: Arguments,
+    /// The function is called only where this column is true; its results are null elsewhere.
+    pub when: Option<String>,
     /// Names of the columns its result becomes, one a leaf; none for a predicate.
     pub outputs: Vec<String>,
 }
 
 impl Call {
+    /// The function of a row.
+    pub fn of_row(function: CompiledFunction, outputs: Vec<String>) -> Call {
+        Call { function, arguments: Arguments::Row, when: None, outputs }
+    }
+
     /// Names of the columns it reads.
     fn reads(&self) -> Vec<String> {
-        let used = ir::introspect::columns_read(self.function.module(), self.function.module().entry, 0);
-        match self.function.param_types().first() {
-            Some(ir::Type::Record(record)) => {
-                used.into_iter().filter_map(|index| record.fields.get(index)).map(|(name, _)| name.clone()).collect()
+        let mut names = match &self.arguments {
+            Arguments::Values(names) => names.clone(),
+            Arguments::Row => {
+                let used = ir::introspect::columns_read(self.function.module(), self.function.module().entry, 0);
+                match self.function.param_types().first() {
+                    Some(ir::Type::Record(record)) => {
+                        let fields = used.into_iter().filter_map(|index| record.fields.get(index));
+                        fields.map(|(name, _)| name.clone()).collect()
+                    }
+                    _ => Vec::new(),
+                }
             }
-            _ => Vec::new(),
-        }
+        };
+        names.extend(self.when.iter().cloned());
+        names
     }
 }
 
@@ -76,13 +108,14 @@ pub(crate) struct FunctionNode {
 
 impl FunctionNode {
     pub fn new(input: LogicalPlan, calls: Vec<Call>, role: Role, on_error: OnError) -> Result<FunctionNode> {
-        let mut fields: Vec<_> =
-            input.schema().iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone())).collect();
-        for call in &calls {
-            for field in result_fields(call, on_error)? {
-                fields.push((None, Arc::new(field)));
+        let mut fields: Vec<_> = match role {
+            Role::Rows => Vec::new(),
+            Role::Columns | Role::Predicate | Role::Failures => {
+                input.schema().iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone())).collect()
             }
-        }
+        };
+        let added = added_fields(input.schema().as_arrow(), &calls, role, on_error)?;
+        fields.extend(added.into_iter().map(|field| (None, Arc::new(field))));
         let schema = DFSchema::new_with_metadata(fields, HashMap::new()).map_err(failure::from_datafusion)?;
         Ok(FunctionNode { input, calls, role, on_error, schema: Arc::new(schema) })
     }
@@ -94,14 +127,29 @@ impl FunctionNode {
     }
 }
 
+/// The columns that come after those of the input.
+fn added_fields(input: &Schema, calls: &[Call], role: Role, on_error: OnError) -> Result<Vec<Field>> {
+    if role == Role::Failures {
+        return Ok(failures::fields(input));
+    }
+    let fields: Result<Vec<Vec<Field>>> = calls.iter().map(|call| result_fields(call, on_error)).collect();
+    Ok(fields?.into_iter().flatten().collect())
+}
+
 /// The columns a call's result becomes.
 fn result_fields(call: &Call, on_error: OnError) -> Result<Vec<Field>> {
     if call.outputs.is_empty() {
         return Ok(Vec::new());
     }
-    let leaves = codegen::leaves(call.function.result_type()).map_err(|error| Error::plan(error.message))?;
+    let row = match call.function.result_type() {
+        ir::Type::List(item) => item,
+        other => other,
+    };
+    let leaves = codegen::leaves(row).map_err(|error| Error::plan(error.message))?;
     let field = |(leaf, name): (&Leaf, &String)| {
-        Field::new(name, leaf_type(leaf.kind), leaf.nullable || on_error == OnError::Null)
+        let is_list = matches!(call.function.result_type(), ir::Type::List(_));
+        let nullable = leaf.nullable || !is_list && on_error == OnError::Null || call.when.is_some();
+        Field::new(name, leaf_type(leaf.kind), nullable)
     };
     Ok(leaves.iter().zip(&call.outputs).map(field).collect())
 }
@@ -113,6 +161,7 @@ fn leaf_type(kind: LeafKind) -> DataType {
         LeafKind::Int => DataType::Int64,
         LeafKind::Float => DataType::Float64,
         LeafKind::Str => DataType::Utf8,
+        LeafKind::List => DataType::UInt64,
         LeafKind::Np(elem) => arrow_of_elem(elem),
     }
 }
@@ -133,12 +182,17 @@ fn describe(f: &mut fmt::Formatter<'_>, calls: &[Call], role: Role, on_error: On
     f.write_str(match role {
         Role::Columns => "Function: ",
         Role::Predicate => "FunctionFilter: ",
+        Role::Rows => "FunctionRows: ",
+        Role::Failures => "FunctionFailures: ",
     })?;
     for (index, call) in calls.iter().enumerate() {
         if index > 0 {
             f.write_str(", ")?;
         }
         write!(f, "{}({})", call.function.name(), call.reads().join(", "))?;
+        if let Some(when) = &call.when {
+            write!(f, " WHEN {when}")?;
+        }
         if !call.outputs.is_empty() {
             write!(f, " AS {}", call.outputs.join(", "))?;
         }
@@ -147,6 +201,7 @@ fn describe(f: &mut fmt::Formatter<'_>, calls: &[Call], role: Role, on_error: On
         OnError::Raise => Ok(()),
         OnError::Null => f.write_str(", on_error=null"),
         OnError::Drop => f.write_str(", on_error=drop"),
+        OnError::Collect => f.write_str(", on_error=collect"),
     }
 }
 
@@ -183,8 +238,8 @@ impl UserDefinedLogicalNodeCore for FunctionNode {
     /// The input's columns that are passed on to someone, and those that the functions read.
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
         let input = self.input.schema();
-        let mut needed: BTreeSet<usize> =
-            output_columns.iter().copied().filter(|index| *index < input.fields().len()).collect();
+        let passed = if self.role == Role::Rows { 0 } else { input.fields().len() };
+        let mut needed: BTreeSet<usize> = output_columns.iter().copied().filter(|index| *index < passed).collect();
         for name in self.calls.iter().flat_map(Call::reads) {
             needed.insert(input.fields().iter().position(|field| *field.name() == name)?);
         }
@@ -192,9 +247,13 @@ impl UserDefinedLogicalNodeCore for FunctionNode {
     }
 
     fn supports_limit_pushdown(&self) -> bool {
-        // One row in, one row out.
-        self.role == Role::Columns && self.on_error != OnError::Drop
+        one_for_one(self.role, self.on_error)
     }
+}
+
+/// One row in, one row out.
+fn one_for_one(role: Role, on_error: OnError) -> bool {
+    role == Role::Columns && matches!(on_error, OnError::Raise | OnError::Null)
 }
 
 /// The operator in a physical plan.
@@ -212,22 +271,33 @@ pub(crate) struct FunctionExec {
 struct PlannedCall {
     call: Call,
     kernel: Arc<MapKernel>,
-    bound: BoundRow,
-    /// Names of the columns it reads.
-    names: Vec<String>,
+    bound: Bound,
+    /// The column that says for which rows it is called.
+    when: Option<usize>,
 }
 
 impl FunctionExec {
     pub fn new(input: Arc<dyn ExecutionPlan>, calls: Vec<Call>, role: Role, on_error: OnError) -> Result<FunctionExec> {
         let input_schema = input.schema();
-        let mut fields = input_schema.fields().to_vec();
+        let mut fields = match role {
+            Role::Rows => Vec::new(),
+            Role::Columns | Role::Predicate | Role::Failures => input_schema.fields().to_vec(),
+        };
         let mut planned = Vec::with_capacity(calls.len());
+        fields.extend(added_fields(&input_schema, &calls, role, on_error)?.into_iter().map(Arc::new));
         for call in calls {
-            fields.extend(result_fields(&call, on_error)?.into_iter().map(Arc::new));
-            let bound = BoundRow::new(&call.function, 0, &input_schema)?;
-            let kernel = kernel::map_kernel(&call.function, std::slice::from_ref(&bound.input))?;
-            let names = bound.columns.iter().map(|index| input_schema.field(*index).name().clone()).collect();
-            planned.push(PlannedCall { call, kernel, bound, names });
+            let bound = match &call.arguments {
+                Arguments::Row => Bound::of_row(&call.function, &input_schema)?,
+                Arguments::Values(names) => Bound::of_values(&call.function, names, &input_schema)?,
+            };
+            let kernel = kernel::map_kernel(&call.function, &bound.inputs)?;
+            let when = match &call.when {
+                None => None,
+                Some(name) => {
+                    Some(input_schema.index_of(name).map_err(|_| Error::engine("a condition has no column"))?)
+                }
+            };
+            planned.push(PlannedCall { call, kernel, bound, when });
         }
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let properties = PlanProperties::new(
@@ -270,7 +340,11 @@ impl ExecutionPlan for FunctionExec {
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> DataFusionResult<SendableRecordBatchStream> {
         let run = RunState::of(&context).map_err(failure::wrap)?;
         let runner = |planned: &PlannedCall| {
-            Runner::new(planned.call.function.clone(), planned.kernel.clone(), run.clone(), self.on_error)
+            let consumer = MemoryConsumer::new(format!("{}[{partition}]", planned.call.function.name()));
+            let memory = consumer.register(context.memory_pool());
+            let (function, kernel) = (planned.call.function.clone(), planned.kernel.clone());
+            let runner = Runner::new(function, kernel, run.clone(), self.on_error, memory);
+            if self.role == Role::Failures { runner.unreported() } else { runner }
         };
         let mut batches = Batches {
             runners: self.calls.iter().map(runner).collect(),
@@ -280,7 +354,12 @@ impl ExecutionPlan for FunctionExec {
             on_error: self.on_error,
         };
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let stream = self.input.execute(partition, context)?.map(move |batch| {
+        let input = self.input.execute(partition, context)?;
+        if self.role == Role::Rows {
+            let made = rows_of(batches, input, metrics);
+            return Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), made)));
+        }
+        let stream = input.map(move |batch| {
             let batch = batch?;
             let timer = metrics.elapsed_compute().timer();
             let result = batches.run(&batch).map_err(failure::wrap);
@@ -295,7 +374,20 @@ impl ExecutionPlan for FunctionExec {
     }
 
     fn supports_limit_pushdown(&self) -> bool {
-        self.role == Role::Columns && self.on_error != OnError::Drop
+        one_for_one(self.role, self.on_error)
+    }
+}
+
+impl PlannedCall {
+    /// The function's results for the rows of the batch.
+    fn run(&self, runner: &mut Runner, batch: &RecordBatch) -> Result<Mapped> {
+        let (arrays, rows) = (self.bound.arrays(batch), batch.num_rows());
+        let Some(when) = self.when else { return runner.run(&arrays, &self.bound, rows) };
+        let chosen = truth(Some(batch.column(when)), rows)?;
+        match chosen.count_set_bits() {
+            count if count == rows => runner.run(&arrays, &self.bound, rows),
+            _ => runner.run_chosen(&arrays, &self.bound, &chosen),
+        }
     }
 }
 
@@ -310,19 +402,22 @@ struct Batches {
 
 impl Batches {
     fn run(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        match self.role {
+            Role::Failures => return self.failures(batch),
+            Role::Rows => return self.rows(batch),
+            Role::Columns | Role::Predicate => {}
+        }
         let rows = batch.num_rows();
         let mut columns = batch.columns().to_vec();
         let mut kept: Option<BooleanBuffer> = None;
         for (planned, runner) in self.calls.iter().zip(&mut self.runners) {
-            let arrays: Vec<ArrayRef> =
-                planned.bound.columns.iter().map(|index| batch.column(*index).clone()).collect();
-            let Mapped { arrays, failed } = runner.run(&arrays, &planned.bound.types, &planned.names, rows)?;
+            let Mapped { arrays, failed } = planned.run(runner, batch)?;
             match self.role {
                 Role::Columns => columns.extend(arrays),
-                Role::Predicate => kept = Some(truth(arrays.first(), rows)?),
+                Role::Predicate | Role::Rows | Role::Failures => kept = Some(truth(arrays.first(), rows)?),
             }
             // A filter has no value that could become null: a failing row is left out there, too.
-            let removes = self.on_error == OnError::Drop || self.role == Role::Predicate;
+            let removes = self.role == Role::Predicate || matches!(self.on_error, OnError::Drop | OnError::Collect);
             if let Some(failed) = failed.filter(|_| removes) {
                 let good = !&failed;
                 kept = Some(kept.map_or(good.clone(), |kept| &kept & &good));
@@ -342,6 +437,27 @@ impl Batches {
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options).map_err(malformed)
     }
 
+    /// The new rows that the one function makes of each row; a row for which it raises has none.
+    fn rows(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let (Some(planned), Some(runner)) = (self.calls.first(), self.runners.first_mut()) else {
+            return Err(Error::engine("new rows without a function"));
+        };
+        let columns = planned.run(runner, batch)?.arrays;
+        self.check_types(&columns)?;
+        RecordBatch::try_new(self.schema.clone(), columns)
+            .map_err(|error| Error::engine(format!("a function's new rows: {error}")))
+    }
+
+    /// The rows for which a function raises, once for each that does, with what it raised.
+    fn failures(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut found = Vec::new();
+        for (planned, runner) in self.calls.iter().zip(&mut self.runners) {
+            found.extend(runner.failures(&planned.bound.arrays(batch), &planned.bound, batch.num_rows())?);
+        }
+        found.sort_by_key(|failure| failure.row);
+        failures::batch(batch, &found, &self.schema)
+    }
+
     /// The declared types are what everything above was planned for.
     fn check_types(&self, columns: &[ArrayRef]) -> Result<()> {
         let fields = self.schema.fields();
@@ -356,6 +472,43 @@ impl Batches {
             ))),
         }
     }
+}
+
+/// Rows of the input that are turned into new rows at a time, at first.
+const FLAT_ROWS: usize = 256;
+
+/// The new rows of all rows of the input. How many rows of the input are taken at a time depends on how many new rows the
+/// last ones made: what waits in memory stays about a batch.
+fn rows_of(
+    batches: Batches,
+    input: SendableRecordBatchStream,
+    metrics: BaselineMetrics,
+) -> impl futures::Stream<Item = DataFusionResult<RecordBatch>> {
+    let state = (batches, input, metrics, None::<RecordBatch>, FLAT_ROWS);
+    futures::stream::try_unfold(state, |(mut batches, mut input, metrics, mut rest, mut taken)| async move {
+        loop {
+            let batch = match rest.take() {
+                Some(batch) => batch,
+                None => match input.next().await.transpose()? {
+                    Some(batch) => batch,
+                    None => return Ok(None),
+                },
+            };
+            let count = taken.min(batch.num_rows());
+            if count < batch.num_rows() {
+                rest = Some(batch.slice(count, batch.num_rows() - count));
+            }
+            let timer = metrics.elapsed_compute().timer();
+            let made = batches.run(&batch.slice(0, count)).map_err(failure::wrap)?;
+            timer.done();
+            let rows = made.num_rows();
+            metrics.output_rows().add(rows);
+            taken = (BATCH_ROWS * count.max(1) / rows.max(1)).clamp(1, BATCH_ROWS);
+            if rows > 0 {
+                return Ok(Some((made, (batches, input, metrics, rest, taken))));
+            }
+        }
+    })
 }
 
 /// The truth of each value, as `bool(value)` gives it; null is `None`, which is false.

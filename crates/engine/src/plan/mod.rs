@@ -1,5 +1,6 @@
 //! Our operators in DataFusion's plans, and which of DataFusion's rewrites apply to them.
 
+pub(crate) mod failures;
 pub(crate) mod float_key;
 pub(crate) mod fold;
 pub(crate) mod function;

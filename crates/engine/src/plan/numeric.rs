@@ -16,7 +16,6 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, Expr, GroupsAccumulator, Signature, Volatility,
 };
 
-use super::one_group::OneGroup;
 use crate::error::{Error, RowError};
 use crate::failure;
 
@@ -119,8 +118,13 @@ impl AggregateUDFImpl for Numeric {
         let Some(field) = args.expr_fields.first() else {
             return internal_err!("a numeric aggregate has one argument");
         };
-        let groups = self.cells(field.data_type())?;
-        Ok(Box::new(OneGroup::new(groups, std::slice::from_ref(field))))
+        let shown = self.shown.clone();
+        Ok(match field.data_type() {
+            DataType::Float64 => Box::new(Whole::<Floats>::new(self.kind, shown)),
+            DataType::UInt64 => Box::new(Whole::<Unsigned>::new(self.kind, shown)),
+            DataType::Int64 => Box::new(Whole::<Signed>::new(self.kind, shown)),
+            other => return internal_err!("a numeric aggregate of {other}"),
+        })
     }
 
     fn groups_accumulator_supported(&self, _args: AccumulatorArgs) -> bool {
@@ -136,7 +140,7 @@ impl AggregateUDFImpl for Numeric {
 }
 
 /// A type of input and how its values are added up.
-trait Numbers: Send + 'static {
+trait Numbers: Send + Sync + 'static {
     type Input: ArrowPrimitiveType;
     /// The type of a state between two operators.
     type State: ArrowPrimitiveType;
@@ -290,6 +294,60 @@ impl<N: Numbers> Cells<N> {
             *state = N::combine(self.kind, *state, value);
             *counted += count;
         }
+    }
+}
+
+/// All rows as one group: its value stays in a register while a batch is added up.
+struct Whole<N: Numbers>(Cells<N>);
+
+impl<N: Numbers> Whole<N> {
+    fn new(kind: NumericKind, shown: String) -> Whole<N> {
+        let mut cells = Cells::new(kind, shown);
+        cells.grow(1);
+        Whole(cells)
+    }
+}
+
+impl<N: Numbers> std::fmt::Debug for Whole<N> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Whole")
+    }
+}
+
+impl<N: Numbers> Accumulator for Whole<N> {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> DataFusionResult<()> {
+        let Some(input) = values.first().and_then(|array| array.as_primitive_opt::<N::Input>()) else {
+            return internal_err!("a numeric aggregate of another type than planned");
+        };
+        let kind = self.0.kind;
+        let (Some(state), Some(count)) = (self.0.values.first_mut(), self.0.counts.first_mut()) else {
+            return internal_err!("a numeric aggregate without a group");
+        };
+        *state = match input.null_count() {
+            0 => input.values().iter().fold(*state, |state, value| N::combine(kind, state, N::widen(*value))),
+            _ => input.iter().flatten().fold(*state, |state, value| N::combine(kind, state, N::widen(value))),
+        };
+        *count += (input.len() - input.null_count()) as i64;
+        Ok(())
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> DataFusionResult<()> {
+        let rows = states.first().map_or(0, |array| array.len());
+        self.0.merge_batch(states, &vec![0; rows], 1)
+    }
+
+    fn evaluate(&mut self) -> DataFusionResult<ScalarValue> {
+        let Cells { kind, shown, values, counts } = &self.0;
+        ScalarValue::try_from_array(&N::finish(*kind, values, counts, shown)?, 0)
+    }
+
+    fn state(&mut self) -> DataFusionResult<Vec<ScalarValue>> {
+        let state = N::state_array(self.0.values.clone())?;
+        Ok(vec![ScalarValue::try_from_array(&state, 0)?, ScalarValue::from(self.0.counts.first().copied())])
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
     }
 }
 

@@ -17,6 +17,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
@@ -254,12 +255,16 @@ impl PhysicalOptimizerRule for KeepPartOrder {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
-        _config: &ConfigOptions,
+        config: &ConfigOptions,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
+        // The one part in which rows are counted has those of all inputs of a union.
+        let in_order = config.execution.target_partitions == 1;
         let replaced = plan.transform_up(|node| {
             let replaced: Arc<dyn ExecutionPlan> = if let Some(coalesce) = node.downcast_ref::<CoalescePartitionsExec>()
             {
                 Arc::new(OrderedCoalesceExec::new(coalesce.input().clone(), coalesce.fetch()))
+            } else if in_order && node.is::<UnionExec>() {
+                Arc::new(OrderedCoalesceExec::new(node, None))
             } else if node.children().is_empty() {
                 Arc::new(MeterExec::new(node))
             } else {

@@ -9,13 +9,17 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{JoinType, Result as DataFusionResult, internal_err};
 use datafusion::physical_expr::LexOrdering;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, ReplaceChildrenOptions,
+};
 
 use super::row_number::RowNumberExec;
 
-/// Numbers the rows below each sort, as its last key, and below the ordered side of each outer join.
+/// Numbers the rows below each sort, as its last key, and below the ordered side of each outer join; gives a join in one part
+/// where parts would depend on each other.
 #[derive(Debug)]
 pub(crate) struct KeepRowOrder;
 
@@ -37,12 +41,38 @@ impl PhysicalOptimizerRule for KeepRowOrder {
             if let Some(sort) = node.downcast_ref::<SortExec>() {
                 return Ok(Transformed::yes(stable_sort(sort)?));
             }
-            match node.downcast_ref::<HashJoinExec>() {
-                Some(join) if *join.join_type() == JoinType::Right => Ok(Transformed::yes(ordered_join(join)?)),
-                _ => Ok(Transformed::no(node)),
+            if let Some(join) = node.downcast_ref::<HashJoinExec>() {
+                return match *join.join_type() {
+                    JoinType::Right => Ok(Transformed::yes(ordered_join(join)?)),
+                    join_type => with_one_right_part(&node, join_type),
+                };
+            }
+            match node.downcast_ref::<NestedLoopJoinExec>().map(|join| *join.join_type()) {
+                Some(join_type) => with_one_right_part(&node, join_type),
+                None => Ok(Transformed::no(node)),
             }
         })?;
         Ok(replaced.data)
+    }
+}
+
+/// A join that gives rows of its left side by what it met on the right has to meet all of the right side: its parts would
+/// share what they met, and whichever ends last would give those rows. On a cluster they could not even share it.
+fn with_one_right_part(
+    join: &Arc<dyn ExecutionPlan>,
+    join_type: JoinType,
+) -> DataFusionResult<Transformed<Arc<dyn ExecutionPlan>>> {
+    let gives_left = matches!(
+        join_type,
+        JoinType::Left | JoinType::Full | JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark
+    );
+    match join.children().as_slice() {
+        [left, right] if gives_left && right.output_partitioning().partition_count() > 1 => {
+            let right: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new((*right).clone()));
+            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+            Ok(Transformed::yes(join.clone().replace_children(vec![(*left).clone(), right], options)?))
+        }
+        _ => Ok(Transformed::no(join.clone())),
     }
 }
 

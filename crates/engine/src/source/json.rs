@@ -1,10 +1,11 @@
 //! JSON files: one object a line, or one array of objects. Columns are inferred from every row, so that no field is lost.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::Session as DataFusionSession;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -65,6 +66,7 @@ fn infer(session: &Session, files: &[SourceFile], lines: bool) -> Result<Schema>
     let state = context.state();
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
     let mut schemas = Vec::with_capacity(files.len());
+    let mut inexact = Vec::new();
     for file in files {
         let damaged = |reason: &str| {
             Error::engine_hint(
@@ -81,16 +83,44 @@ fn infer(session: &Session, files: &[SourceFile], lines: bool) -> Result<Schema>
             Error::Engine(error) => damaged(error.message.trim_start_matches("a JSON file cannot be read: ")),
             other => other,
         })?;
-        check_integers(file)?;
+        inexact.extend(check_integers(file)?);
         schemas.push(schema.as_ref().clone());
     }
     let merged = Schema::try_merge(schemas).map_err(|error| Error::engine(format!("the files differ: {error}")))?;
+    if let Some(found) = inexact.iter().find(|found| merged.fields().iter().any(|field| found.rounds(field, false))) {
+        return Err(Error::engine_hint(
+            format!("{}: the integer {} is rounded in a column of floats", found.place, found.text),
+            "write it as a float (`1e20`) where rounding is meant, or the column's floats as strings",
+        ));
+    }
     let fields: Vec<Field> = merged.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     Ok(Schema::new(fields))
 }
 
-/// An integer outside 64 bits is an error: the reader would make it a float, which is another number.
-fn check_integers(file: &SourceFile) -> Result<()> {
+/// An integer that no float is equal to.
+struct Inexact {
+    /// The field that holds it, as it is written.
+    key: String,
+    text: String,
+    place: String,
+}
+
+impl Inexact {
+    /// Whether the field, or one in it, is of floats and may hold the integer. What is written with escapes may be any field.
+    fn rounds(&self, field: &Field, inside: bool) -> bool {
+        let here = inside || field.name() == &self.key || self.key.contains('\\');
+        match field.data_type() {
+            DataType::Float64 => here,
+            DataType::List(item) => self.rounds(item, here),
+            DataType::Struct(fields) => fields.iter().any(|field| self.rounds(field, false)),
+            _ => false,
+        }
+    }
+}
+
+/// An integer outside 64 bits is an error: the reader would make it a float, which is another number. Gives the first integer
+/// of each field that would be rounded if the field were of floats.
+fn check_integers(file: &SourceFile) -> Result<Vec<Inexact>> {
     let unreadable = |error: std::io::Error| failure::from_io(&format!("cannot read `{}`", file.shown), &error);
     let mut reader = BufReader::new(File::open(&file.path).map_err(unreadable)?);
     let mut integers = Integers::default();
@@ -98,7 +128,12 @@ fn check_integers(file: &SourceFile) -> Result<()> {
         let chunk = reader.fill_buf().map_err(unreadable)?;
         let count = chunk.len();
         if count == 0 {
-            return Ok(());
+            let found = integers.inexact.into_iter().map(|(key, (text, line))| Inexact {
+                key,
+                text,
+                place: format!("`{}` line {}", file.shown, line + 1),
+            });
+            return Ok(found.collect());
         }
         if let Some(text) = chunk.iter().find_map(|byte| integers.next(*byte)) {
             return Err(Error::engine_hint(
@@ -117,6 +152,12 @@ struct Integers {
     escaped: bool,
     /// The number being read.
     number: String,
+    /// The string being read, or the last one.
+    string: Vec<u8>,
+    /// The innermost field.
+    key: String,
+    /// By field the first integer that no float is equal to, and its line.
+    inexact: BTreeMap<String, (String, u64)>,
     /// Line ends passed.
     line: u64,
 }
@@ -126,6 +167,9 @@ impl Integers {
     fn next(&mut self, byte: u8) -> Option<String> {
         if self.in_string {
             self.in_string = self.escaped || byte != b'"';
+            if self.in_string {
+                self.string.push(byte);
+            }
             self.escaped = byte == b'\\' && !self.escaped;
             return None;
         }
@@ -134,12 +178,23 @@ impl Integers {
             return None;
         }
         // The letters of `true` and `false` collect an `e`; what is no number does not fail.
-        let is_integer = self.number.len() > 18 && !self.number.contains(['.', 'e', 'E']);
-        if is_integer && self.number.parse::<i64>().is_err() {
-            return Some(std::mem::take(&mut self.number));
+        if self.number.len() > 15 && !self.number.contains(['.', 'e', 'E']) {
+            match self.number.parse::<i64>() {
+                Err(_) if self.number.len() > 18 => return Some(std::mem::take(&mut self.number)),
+                Ok(number) if number as f64 as i128 != i128::from(number) && !self.inexact.contains_key(&self.key) => {
+                    self.inexact.insert(self.key.clone(), (self.number.clone(), self.line));
+                }
+                _ => {}
+            }
         }
         self.number.clear();
         self.in_string = byte == b'"';
+        if self.in_string {
+            self.string.clear();
+        }
+        if byte == b':' {
+            self.key = String::from_utf8_lossy(&self.string).into_owned();
+        }
         self.line += u64::from(byte == b'\n');
         None
     }
@@ -238,6 +293,15 @@ mod tests {
     fn found(text: &str) -> Option<String> {
         let mut integers = Integers::default();
         text.bytes().find_map(|byte| integers.next(byte))
+    }
+
+    #[test]
+    fn integers_that_no_float_is_equal_to_are_found_with_their_field() {
+        let mut integers = Integers::default();
+        let text = "{\"a\": 9007199254740992,\n\"b\": {\"c\": [1, 9007199254740993]}, \"d\": \"9007199254740993\"}";
+        assert!(text.bytes().all(|byte| integers.next(byte).is_none()));
+        let found: Vec<_> = integers.inexact.into_iter().collect();
+        assert_eq!(found, [("c".to_owned(), ("9007199254740993".to_owned(), 1))]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::plan::MeterExec;
 use crate::plan::float_key;
 use crate::plan::fold::{FoldOutput, FoldUdaf};
-use crate::plan::function::{Call, FunctionExec, Role};
+use crate::plan::function::{Arguments, Call, FunctionExec, Role};
 use crate::plan::numeric::{self, NumericKind};
 use crate::plan::ordered::OrderedCoalesceExec;
 use crate::plan::row_number::RowNumberExec;
@@ -59,12 +59,25 @@ pub fn encode_node(node: &Arc<dyn ExecutionPlan>, outbox: &mut Outbox) -> Option
 }
 
 fn write_calls(writer: &mut Writer, outbox: &mut Outbox, node: &FunctionExec) -> Result<()> {
-    writer.flag(node.role() == Role::Predicate);
+    writer.byte(match node.role() {
+        Role::Columns => 0,
+        Role::Predicate => 1,
+        Role::Failures => 2,
+        Role::Rows => 3,
+    });
     write_on_error(writer, node.on_error());
     let calls = node.calls();
     writer.number(calls.len() as u64);
     for call in calls {
         functions::write_function(writer, outbox, &call.function)?;
+        match &call.arguments {
+            Arguments::Row => writer.flag(false),
+            Arguments::Values(names) => {
+                writer.flag(true);
+                writer.list(names.iter(), |writer, name| writer.text(name));
+            }
+        }
+        writer.optional(call.when.as_deref(), Writer::text);
         writer.list(call.outputs.iter(), |writer, name| writer.text(name));
     }
     Ok(())
@@ -75,6 +88,7 @@ fn write_on_error(writer: &mut Writer, on_error: OnError) {
         OnError::Raise => 0,
         OnError::Null => 1,
         OnError::Drop => 2,
+        OnError::Collect => 3,
     });
 }
 
@@ -83,6 +97,7 @@ fn read_on_error(reader: &mut Reader<'_>) -> Result<OnError> {
         0 => Ok(OnError::Raise),
         1 => Ok(OnError::Null),
         2 => Ok(OnError::Drop),
+        3 => Ok(OnError::Collect),
         _ => Err(malformed()),
     }
 }
@@ -97,12 +112,15 @@ pub fn decode_node(
     let mut reader = Reader::new(bytes);
     let node: Arc<dyn ExecutionPlan> = match reader.byte()? {
         tag::FUNCTION => {
-            let role = if reader.flag()? { Role::Predicate } else { Role::Columns };
+            let role = match reader.byte()? {
+                0 => Role::Columns,
+                1 => Role::Predicate,
+                2 => Role::Failures,
+                3 => Role::Rows,
+                _ => return Err(malformed()),
+            };
             let on_error = read_on_error(&mut reader)?;
-            let calls = reader.list(|reader| {
-                let function = functions::read_function(reader, scope.inbox)?;
-                Ok(Call { function, outputs: reader.list(Reader::text)? })
-            })?;
+            let calls = reader.list(|reader| read_call(reader, scope))?;
             Arc::new(FunctionExec::new(input.clone(), calls, role, on_error)?)
         }
         tag::ROW_NUMBER => Arc::new(RowNumberExec::of_parts(input.clone(), scope.parts.clone())),
@@ -111,6 +129,16 @@ pub fn decode_node(
     };
     reader.end()?;
     Ok(node)
+}
+
+fn read_call(reader: &mut Reader<'_>, scope: &Scope<'_>) -> Result<Call> {
+    let function = functions::read_function(reader, scope.inbox)?;
+    let arguments = match reader.flag()? {
+        true => Arguments::Values(reader.list(Reader::text)?),
+        false => Arguments::Row,
+    };
+    let when = reader.optional(Reader::text)?;
+    Ok(Call { function, arguments, when, outputs: reader.list(Reader::text)? })
 }
 
 /// The aggregate; `None` when it is not one of ours.
@@ -225,8 +253,8 @@ mod tests {
     }
 
     fn input() -> Arc<dyn ExecutionPlan> {
-        let field = Field::new("x", DataType::Float64, false);
-        Arc::new(EmptyExec::new(Arc::new(Schema::new(vec![field]))))
+        let fields = vec![Field::new("x", DataType::Float64, false), Field::new("ok", DataType::Boolean, true)];
+        Arc::new(EmptyExec::new(Arc::new(Schema::new(fields))))
     }
 
     fn scaled() -> Arc<dyn ExecutionPlan> {
@@ -239,8 +267,19 @@ mod tests {
         ir::verify(&module).unwrap();
         let captures = CaptureValues::new(vec![5], Arc::new(()));
         let function = CompiledFunction::new("scaled", Arc::new(module), captures);
-        let call = Call { function, outputs: vec!["y".to_owned()] };
+        let call = Call::of_row(function, vec!["y".to_owned()]);
         Arc::new(FunctionExec::new(input(), vec![call], Role::Columns, OnError::Null).unwrap())
+    }
+
+    /// A call with values of columns as arguments, where another column says so.
+    fn guarded() -> Arc<dyn ExecutionPlan> {
+        let text = "entry f0\nfunc f0 f(a) -> float {\nb0(v0: float):\n  return v0\n}\n";
+        let module = ir::text::parse(text).unwrap();
+        ir::verify(&module).unwrap();
+        let function = CompiledFunction::new("same", Arc::new(module), CaptureValues::none());
+        let arguments = Arguments::Values(vec!["x".to_owned()]);
+        let call = Call { function, arguments, when: Some("ok".to_owned()), outputs: vec!["y".to_owned()] };
+        Arc::new(FunctionExec::new(input(), vec![call], Role::Columns, OnError::Raise).unwrap())
     }
 
     fn decode(bytes: &[u8]) -> Result<Arc<dyn ExecutionPlan>> {
@@ -250,23 +289,26 @@ mod tests {
 
     #[test]
     fn an_operator_comes_back_the_same() {
-        let node = scaled();
-        let bytes = encode_node(&node, &mut Outbox::default()).unwrap().unwrap();
-        let back = decode(&bytes).unwrap();
-        assert_eq!(back.schema(), node.schema());
-        assert_eq!(encode_node(&back, &mut Outbox::default()).unwrap().unwrap(), bytes);
+        for node in [scaled(), guarded()] {
+            let bytes = encode_node(&node, &mut Outbox::default()).unwrap().unwrap();
+            let back = decode(&bytes).unwrap();
+            assert_eq!(back.schema(), node.schema());
+            assert_eq!(encode_node(&back, &mut Outbox::default()).unwrap().unwrap(), bytes);
+        }
     }
 
     #[test]
     fn bytes_that_were_cut_or_changed_never_crash() {
-        let bytes = encode_node(&scaled(), &mut Outbox::default()).unwrap().unwrap();
-        for end in 0..bytes.len() {
-            assert!(decode(&bytes[..end]).is_err(), "{end}");
-        }
-        for position in 0..bytes.len() {
-            let mut changed = bytes.clone();
-            changed[position] ^= 1 << (position % 8);
-            let _ = decode(&changed);
+        for node in [scaled(), guarded()] {
+            let bytes = encode_node(&node, &mut Outbox::default()).unwrap().unwrap();
+            for end in 0..bytes.len() {
+                assert!(decode(&bytes[..end]).is_err(), "{end}");
+            }
+            for position in 0..bytes.len() {
+                let mut changed = bytes.clone();
+                changed[position] ^= 1 << (position % 8);
+                let _ = decode(&changed);
+            }
         }
     }
 }
