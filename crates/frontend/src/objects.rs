@@ -11,7 +11,7 @@ use crate::classes::{Class, ClassKind};
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
-use crate::shape::{Shape, Sites, element_type, join, with_element};
+use crate::shape::{Shape, Sites, element_type, join, with_element, without_empty};
 
 /// Keys of sites from this one on are those of fields.
 pub const FIELD_KEYS: u32 = 0xc000_0000;
@@ -206,7 +206,7 @@ impl Objects {
             let Some(field) = known.fields.iter_mut().find(|field| field.name == given.name) else { continue };
             field.may_be_missing |= given.may_be_missing;
             match &given.held {
-                Ok(ty) => field.shape = Some(Shape::from(ty.clone())),
+                Ok(ty) => field.shape = Some(Shape::from(without_empty(ty))),
                 Err(reason) => field.refused = Some(reason.clone()),
             }
         }

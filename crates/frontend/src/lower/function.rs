@@ -50,7 +50,8 @@ fn growing(arguments: &[Argument], is_entry: bool, may_grow: bool, sites: &mut S
 /// An empty `deque`, `Counter` and the like: the container in it is typed by use.
 fn growing_inside(index: usize, shape: &Shape, sites: &mut Sites) -> Option<Shape> {
     let Type::Record(record) = &shape.ty else { return None };
-    let (name, inner) = record.fields.first().filter(|_| record.kind == ir::RecordKind::Library)?;
+    let (name, inner) =
+        record.fields.first().filter(|_| record.kind == ir::RecordKind::Library && record.tuple_item().is_none())?;
     element_type(inner)?;
     if known_element(inner).is_some() {
         return None;
