@@ -224,12 +224,9 @@ impl<'t> Frame<'t> {
             return true;
         }
         let py = class.py();
+        let name = |class: &Bound<'_, PyType>| class.name().ok()?.extract::<String>().ok();
         let named = self.layouts.map_or(&[][..], |layouts| &layouts.named);
-        let is_same = |known: &&Py<PyType>| {
-            let (known, class) = (known.bind(py), class);
-            !known.is(class) && matches!((known.name(), class.name()), (Ok(a), Ok(b)) if a.eq(&b).unwrap_or(false))
-        };
-        if named.iter().find(is_same).is_some() {
+        if named.iter().map(|known| known.bind(py)).any(|known| !known.is(class) && name(known) == name(class)) {
             return false;
         }
         self.classes.push(class.clone().unbind());

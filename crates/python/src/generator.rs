@@ -54,6 +54,9 @@ pub fn start<'py>(
     let types: &'static Specialisation = unsafe { &*Arc::as_ptr(code) };
     let code = code.clone();
     let mut frame = Frame::new(Arena::new(), true, &types.layouts);
+    for class in &types.layouts.named {
+        frame.add_class(class.bind(py));
+    }
     let (mut arg_slots, mut capture_slots) = (Vec::new(), Vec::new());
     if !write_call(py, types, (args, captures), (&mut arg_slots, &mut capture_slots), &mut frame)? {
         return Ok(Outcome::OtherTypes);
@@ -151,7 +154,7 @@ fn contents(held: &Held<'_>, py: Python<'_>) -> PyResult<Vec<usize>> {
     let address = |object: &Bound<'_, PyAny>| object.as_ptr() as usize;
     if let Type::Object(_) = held.ty {
         let attributes = attributes(object)?;
-        return Ok(attributes.iter().flat_map(|(name, value)| [address(name), address(value)]).collect());
+        return Ok(attributes.iter().flat_map(|(name, value)| [address(name.as_any()), address(value)]).collect());
     }
     let mut found = Vec::new();
     if let Ok(dict) = object.cast::<PyDict>() {

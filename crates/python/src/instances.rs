@@ -90,7 +90,7 @@ impl<'py> Instances<'py> {
             return Ok(Err(reason));
         }
         let shown: String = class.name()?.extract()?;
-        let same = self.classes.iter().filter(|known| known.name.split('#').next() == Some(&shown)).count();
+        let same = self.classes.iter().filter(|known| known.name.split('#').next() == Some(shown.as_str())).count();
         let name = if same == 0 { shown.into() } else { format!("{shown}#g{same}").into() };
         self.classes.push(SeenClass {
             class: class.clone(),
@@ -307,7 +307,7 @@ fn is_private(name: &str) -> bool {
 }
 
 /// The prefixes that Python gives to private names in the classes of the line.
-fn prefixes(class: &Bound<'_, PyType>) -> PyResult<Vec<(String, Bound<'_, PyAny>)>> {
+fn prefixes<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
     let mut prefixes = Vec::new();
     for base in class.mro().iter() {
         let name: String = base.getattr(intern!(class.py(), "__name__"))?.extract()?;

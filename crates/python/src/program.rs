@@ -220,9 +220,9 @@ impl Described {
 
     /// Whether another class of this name is described.
     pub fn has_namesake(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
-        let name = class.name()?;
+        let name: String = class.name()?.extract()?;
         for known in self.classes(class.py()) {
-            if !known.is(class) && known.cast::<PyType>()?.name()?.eq(&name)? {
+            if !known.is(class) && known.cast::<PyType>()?.name()?.extract::<String>()? == name {
                 return Ok(true);
             }
         }

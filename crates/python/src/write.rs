@@ -218,7 +218,7 @@ fn write_stand_in(ty: &Type, out: &mut Vec<u64>, frame: &mut Frame<'_>) -> PyRes
         Type::Union(variants) => {
             let start = out.len();
             out.push(0);
-            for variant in variants.first() {
+            if let Some(variant) = variants.first() {
                 write_stand_in(variant, out, frame)?;
             }
             out.resize(start + slot_count(ty), 0);
