@@ -437,12 +437,8 @@ impl Function {
     /// The function for the engine, with the captured values of now: arrays are copied, so that a plan computes the
     /// same whenever it is run.
     pub fn for_engine(&self, py: Python<'_>, request: Request) -> PyResult<CompiledFunction> {
-<<<<<<< HEAD
-        let request = self.fitting(py, request)?;
-        let as_list = request.as_list;
-=======
         let request = Request { objects_may_leave: false, ..self.fitting(py, request)? };
->>>>>>> 51e724a (Objects leave to Python only)
+        let as_list = request.as_list;
         let described = self.described(py, false)?;
         let code = specialise(py, &described, request)?;
         let Some(values) = described.read_captures(py)? else {
