@@ -373,10 +373,9 @@ impl Function {
         }
         let mut classes: Vec<Bound<'py, PyAny>> = known.classes(py).collect();
         classes.extend(instances.all_classes().map(|class| class.clone().into_any()));
-        let made = Arc::new(Described {
-            asked: classes.iter().map(|class| class.as_ptr() as usize).collect(),
-            ..self.describe(py, false, &classes)?
-        });
+        let mut made = self.describe(py, false, &classes)?;
+        made.asked = classes.iter().map(|class| class.as_ptr() as usize).collect();
+        let made = Arc::new(made);
         if let Some(class) = instances.records.iter().find(|class| made.has_namesake(class).unwrap_or(false)) {
             let name = class.name()?;
             return Err(PyTypeError::new_err(format!(

@@ -266,16 +266,16 @@ impl<'a, 'py> Reader<'a, 'py> {
     }
 
     /// The class of this name.
-    fn class(&self, name: &str) -> PyResult<&'a Bound<'py, PyType>> {
-        let mut found: Option<&Bound<'py, PyType>> = None;
+    fn class(&self, name: &str) -> PyResult<Bound<'py, PyType>> {
+        let mut found: Option<Bound<'py, PyType>> = None;
         for class in self.classes.iter().map(|class| class.bind(self.py)) {
-            if class.name()? != name || found.is_some_and(|known| known.is(class)) {
+            if class.name()? != name || found.as_ref().is_some_and(|known| known.is(class)) {
                 continue;
             }
             if found.is_some() {
                 return Err(PyTypeError::new_err(format!("two classes are called `{name}`: which one is returned?")));
             }
-            found = Some(class);
+            found = Some(class.clone());
         }
         found.ok_or_else(|| broken(&format!("an instance of `{name}`, a class the border does not know")))
     }
