@@ -194,11 +194,20 @@ pub fn type_of_dict<'py>(
     Ok(value.and_then(|value| key_type(key, "dict").map(|key| Type::Dict(key, Box::new(value)))))
 }
 
-/// The type of what `**kwargs` takes: each keyword is a field.
+/// The type of what `**kwargs` takes: a dict, where its values are of one type, else a record of which each keyword is a field.
 pub fn type_of_keywords<'py>(
     keywords: &Bound<'py, PyDict>,
     instances: &mut Instances<'py>,
 ) -> PyResult<Result<Type, Reason>> {
+    if keywords.is_empty() {
+        // Any types will do.
+        return Ok(Ok(Type::Dict(Box::new(Type::Str), Box::new(Type::Int))));
+    }
+    if let Ok(dict @ Type::Dict(..)) = type_of_dict(keywords, DEPTH_MAX, Some(instances))?
+        && !matches!(&dict, Type::Dict(_, value) if matches!(**value, Type::Union(_)))
+    {
+        return Ok(Ok(dict));
+    }
     let mut fields = Vec::with_capacity(keywords.len());
     for (name, value) in keywords.iter() {
         match type_within(&value, DEPTH_MAX, Some(instances))? {
