@@ -85,16 +85,8 @@ pub fn specialise(py: Python<'_>, described: &Described, request: Request) -> Py
 }
 
 fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<Specialisation> {
-    let Request {
-        params,
-        row_result,
-        expected_result,
-        fill_defaults,
-        as_list,
-        objects,
-        factories,
-        objects_may_leave,
-    } = request;
+    let Request { params, row_result, expected_result, fill_defaults, as_list, objects, factories, objects_may_leave } =
+        request;
     let (program, entry) = if fill_defaults || as_list {
         let (program, entry) = called_by_entry(&described.program, params.len(), as_list);
         (Cow::Owned(program), entry)
