@@ -21,8 +21,6 @@ OUTSIDE = (
     "not yet",
     "`open`",
     "`input`",
-    "an object of class",
-    "a class",
     "complex",
     "`eval`",
     "`exec`",

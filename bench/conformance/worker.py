@@ -9,6 +9,7 @@ import dataclasses
 import doctest
 import importlib.util
 import io
+import itertools
 import json
 import linecache
 import math
@@ -24,6 +25,8 @@ import fuseline as fl
 
 #: Calls of one function that are compared.
 CALLS_MAX = 40
+#: Values of a generator that are compared.
+YIELDED_MAX = 200
 
 
 @dataclasses.dataclass
@@ -41,16 +44,49 @@ def say(**fields: str) -> None:
     print("\x1e" + json.dumps(fields), file=sys.__stdout__, flush=True)
 
 
-def same(ours: Any, theirs: Any) -> bool:
-    """Equal, of the same type through and through, with NaN equal to NaN."""
+@dataclasses.dataclass
+class Yielded:
+    """The first values of a generator, and the exception that ended them."""
+
+    values: list[Any]
+    raised: type[BaseException] | None = None
+
+    @classmethod
+    def by(cls, generator: Iterator[Any]) -> Yielded:
+        found = cls([])
+        try:
+            for value in itertools.islice(generator, YIELDED_MAX):
+                found.values.append(copy.deepcopy(value))
+        except Exception as error:
+            found.raised = type(error)
+        return found
+
+
+def is_instance(value: Any) -> bool:
+    """Whether it is an instance of a class of the collection's own, which most have no ``==`` for."""
+    return hasattr(value, "__dict__") and not isinstance(value, (type, types.FunctionType, Yielded))
+
+
+def same(ours: Any, theirs: Any, met: set[tuple[int, int]] | None = None) -> bool:
+    """Equal, of the same type through and through, with NaN equal to NaN; instances by their attributes."""
+    met = set() if met is None else met
     if type(ours) is not type(theirs):
         return False
+    if (id(ours), id(theirs)) in met:
+        return True
+    if isinstance(theirs, Yielded):
+        return same(ours.values, theirs.values, met) and ours.raised is theirs.raised
+    if is_instance(theirs):
+        met.add((id(ours), id(theirs)))
+        left, right = vars(ours), vars(theirs)
+        return left.keys() == right.keys() and all(same(left[name], right[name], met) for name in right)
     if isinstance(theirs, float):
         return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
     if isinstance(theirs, (list, tuple)):
-        return len(ours) == len(theirs) and all(map(same, ours, theirs))
+        return len(ours) == len(theirs) and all(same(a, b, met) for a, b in zip(ours, theirs, strict=True))
     if isinstance(theirs, dict):
-        return list(ours) == list(theirs) and all(same(ours[key], theirs[key]) for key in theirs)
+        keys = zip(ours, theirs, strict=False)
+        return len(ours) == len(theirs) and all(same(a, b, met) and same(ours[a], theirs[b], met) for a, b in keys)
     if type(theirs).__module__ == "numpy":
         import numpy as np
 
@@ -108,6 +144,8 @@ def problem_of(compiled: Callable[..., Any], call: Call) -> tuple[str, str] | No
     shown = f"{args!r} {kwargs or ''}"[:200]
     try:
         result = compiled(*args, **kwargs)
+        if isinstance(result, types.GeneratorType):
+            result = Yielded.by(result)
     except fl.CompileError:
         if call.raised is TypeError:
             # What CPython says when it runs is said before.
@@ -165,7 +203,10 @@ def recorded(module: types.ModuleType, name: str, calls: list[Call]) -> Iterator
                 return function(*args, **kwargs)
             try:
                 result = function(*args, **kwargs)
-                before.result = copy.deepcopy(result)
+                if isinstance(result, types.GeneratorType):
+                    before.result = Yielded.by(function(*copy.deepcopy(args), **copy.deepcopy(kwargs)))
+                else:
+                    before.result = copy.deepcopy(result)
             except Exception as error:
                 before.raised = type(error)
                 raise

@@ -42,6 +42,11 @@ class Report(TypedDict):
     mismatches: list[Mismatch]
     rejected: list[Rejected]
 
+class Generator:
+    """What goes on with a generator of compiled code."""
+
+    def step(self) -> tuple[bool, Any]: ...
+
 class Function:
     """The base of `fuseline.CompiledFunction`."""
 

@@ -243,8 +243,11 @@ def _says_all(annotation: object) -> bool:
 
 
 def _parameter_names(function: types.FunctionType) -> tuple[str, ...]:
+    """The names of the parameters, ``*args`` and ``**kwargs`` last."""
     code = function.__code__
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    count = code.co_argcount + code.co_kwonlyargcount
+    variadic = [bool(code.co_flags & flag) for flag in (inspect.CO_VARARGS, inspect.CO_VARKEYWORDS)]
+    return code.co_varnames[: count + sum(variadic)]
 
 
 def _parameter_kinds(function: types.FunctionType) -> tuple[str, ...]:

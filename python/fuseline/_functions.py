@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import linecache
 import types
@@ -44,7 +45,10 @@ def _filled(function: CompiledFunction[..., Any], fixed: dict[str, Any]) -> type
     while own in names:
         own += "_"
     keywords = function.__wrapped__.__kwdefaults__ or {}
-    given = ", ".join(f"{name}={name}" if name in keywords else name for name in names)
+    code = function.__wrapped__.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    star = dict(zip(names[count:], ("*", "**") if code.co_flags & inspect.CO_VARARGS else ("**",)))
+    given = ", ".join(f"{name}={name}" if name in keywords else star.get(name, "") + name for name in names)
     text = f"lambda {', '.join(name for name in names if name not in fixed)}: {own}({given})\n"
     file = f"<fuseline call {next(_numbers)}>"
     linecache.cache[file] = (len(text), None, [text], file)

@@ -14,6 +14,7 @@ import copy
 import dataclasses
 import dis
 import functools
+import inspect
 import linecache
 import re
 import sys
@@ -21,7 +22,7 @@ import types
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 
 from fuseline._errors import register_exception, source_error
 
@@ -47,6 +48,9 @@ TABLE_ITEMS_MAX: Final = 64
 
 #: In place of an object: the name must be absent.
 ABSENT: Final = object()
+
+#: Packages whose functions are not compiled from their source.
+_FOREIGN: Final = frozenset({"fuseline", "numpy", "pandas", "polars", "pyarrow"})
 
 _FUTURE_FLAGS: Final = sum({getattr(__future__, name).compiler_flag for name in __future__.all_feature_names})
 _GLOBAL_READS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
@@ -131,13 +135,15 @@ class Description:
     unresolved: list[str] = field(default_factory=list)
 
 
-def describe(function: types.FunctionType, *, itself: bool = False) -> Description:
-    """Describe ``function`` and everything it reaches.
+def describe(
+    function: types.FunctionType, *, itself: bool = False, classes: Sequence[type] = ()
+) -> Description:
+    """Describe ``function`` and everything it reaches, and ``classes``: those of its arguments.
 
     With ``itself`` the function's own name stands for the function, whatever it stands for now: a decorator runs
     before the name is bound.
     """
-    return _Describer(function, itself).run()
+    return _Describer(function, itself).run(classes)
 
 
 class _Describer:
@@ -150,8 +156,10 @@ class _Describer:
         self.file_index: dict[tuple[str, int], int] = {}
         self.queue: list[tuple[types.FunctionType, FunctionEntry, Place]] = []
 
-    def run(self) -> Description:
+    def run(self, classes: Sequence[type]) -> Description:
         self.function(self.entry)
+        for cls in classes:
+            self.class_(cls)
         while self.queue:
             function, entry, place = self.queue.pop(0)
             self.bind(function, entry, place)
@@ -206,17 +214,44 @@ class _Describer:
             self.name(function, entry, Reference("cell", name, cell), required=True)
         for name in sorted(global_names(code)):
             self.name(function, entry, Reference("global", name, function.__globals__), required=True)
+        self.members(function, entry, parse(function), function.__globals__)
         for name in sorted(place.annotation_names - entry.bindings.keys()):
             self.name(function, entry, Reference("global", name, function.__globals__), required=False)
         for name, value in _defaults(function):
             reference = Reference("fixed", name, value)
             entry.defaults[name] = ("value", self.reference(reference, id(function)))
 
-    def name(
-        self, function: types.FunctionType | None, entry: FunctionEntry, reference: Reference, *, required: bool
+    def members(
+        self, function: types.FunctionType, entry: FunctionEntry, tree: ast.AST, namespace: dict[str, Any]
     ) -> None:
+        """Bind what is reached as ``module.name`` in modules of the user's own, under that path."""
+        for inner in ast.walk(tree):
+            path = _path(inner) if isinstance(inner, ast.Attribute) else None
+            if path is None or path[0] not in entry.bindings or path[0] in function.__code__.co_freevars:
+                continue
+            module = namespace.get(path[0])
+            for depth, name in enumerate(path[1:], 2):
+                if not _is_own_module(module) or name not in vars(module):
+                    break
+                entry.bindings[".".join(path[: depth - 1])] = ("module", module.__name__)
+                known_as = ".".join(path[:depth])
+                if known_as not in entry.bindings:
+                    reference = Reference("global", name, vars(module))
+                    self.name(function, entry, reference, required=False, known_as=known_as)
+                module = vars(module)[name]
+
+    def name(
+        self,
+        function: types.FunctionType | None,
+        entry: FunctionEntry,
+        reference: Reference,
+        *,
+        required: bool,
+        known_as: str | None = None,
+    ) -> None:
+        """Bind what the name stands for; ``known_as`` is the path by which the text reaches it."""
         value = reference.read()
-        name = reference.name
+        name = known_as or reference.name
         if self.itself and function is self.entry and function is not None and name == function.__name__:
             entry.bindings[name] = ("function", 0)
             return
@@ -370,6 +405,24 @@ def _file_of_methods(cls: type) -> str | None:
         "<string>"
     }
     return files.pop() if len(files) == 1 else None
+
+
+def _path(node: ast.Attribute) -> list[str] | None:
+    """The names of ``a.b.c``."""
+    names = [node.attr]
+    inner = node.value
+    while isinstance(inner, ast.Attribute):
+        names.append(inner.attr)
+        inner = inner.value
+    return [inner.id, *reversed(names)] if isinstance(inner, ast.Name) else None
+
+
+def _is_own_module(value: object) -> TypeGuard[types.ModuleType]:
+    """Whether it is a module whose functions may be compiled: none of the standard library or of the known packages."""
+    if not isinstance(value, types.ModuleType):
+        return False
+    package = value.__name__.partition(".")[0]
+    return package not in sys.stdlib_module_names and package not in _FOREIGN
 
 
 def _builtins_of(function: types.FunctionType) -> dict[str, Any]:
@@ -639,13 +692,15 @@ def without_body(function: types.FunctionType) -> types.FunctionType:
     """A function with the signature of ``function`` that does nothing: calling it raises what a bad call raises."""
     empty = compile("def empty(): pass", "<fuseline>", "exec").co_consts[0]
     code = function.__code__
-    count = code.co_argcount + code.co_kwonlyargcount
+    variadic = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    count = code.co_argcount + code.co_kwonlyargcount + variadic.bit_count()
     stub = empty.replace(
         co_argcount=code.co_argcount,
         co_posonlyargcount=code.co_posonlyargcount,
         co_kwonlyargcount=code.co_kwonlyargcount,
         co_varnames=code.co_varnames[:count],
         co_nlocals=count,
+        co_flags=empty.co_flags | variadic,
         co_name=code.co_name,
         # Python 3.11 and later have it.
         **({"co_qualname": function.__qualname__} if hasattr(code, "co_qualname") else {}),

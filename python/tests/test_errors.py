@@ -61,9 +61,9 @@ def test_a_compile_error_has_place_caret_and_help():
     with pytest.raises(fl.CompileError) as caught:
         fl.compile(unsupported)(1)
     (first, *_) = caught.value.diagnostics
-    assert first.file == __file__ and first.line == unsupported.__code__.co_firstlineno + 1 and first.column == 16
+    assert first.file == __file__ and first.line == unsupported.__code__.co_firstlineno + 3 and first.column == 19
     assert first.code and first.message
-    assert "import os" in first.rendered and "^" in first.rendered
+    assert "os.getpid()" in first.rendered and "^" in first.rendered
     assert str(first) == first.rendered and first.rendered in str(caught.value)
 
 
@@ -84,8 +84,7 @@ def test_types_that_clash():
 
 
 def test_star_parameters():
-    with pytest.raises(fl.CompileError):
-        fl.compile(lambda *args: args)(1)
+    assert fl.compile(lambda *args: args)(1, "a") == (1, "a")
 
 
 def test_an_argument_of_a_foreign_class():

@@ -95,7 +95,7 @@ impl SqlFunction for Function {
             return Err(Error::engine("a function that is not in its file"));
         };
         let params = arguments.iter().cloned().map(Some).collect();
-        let asked = frontend::Request { params, row_result: true, expected_result: None };
+        let asked = frontend::Request { params, row_result: true, ..frontend::Request::default() };
         let compiled = frontend::compile(&self.file.program, self.index, &asked);
         let diagnostics: Vec<_> = function.diagnostics.iter().chain(&compiled.diagnostics).cloned().collect();
         let Some(module) = compiled.module.filter(|_| diagnostics.is_empty()) else {

@@ -1,15 +1,17 @@
 //! The entry point: a program, the function to start from and the types of its arguments in, a module or diagnostics
 //! out. Owns the order of the passes; knows nothing of how each works.
 
+use std::sync::Arc;
+
 use crate::annotation::{Signature, annotation_type};
+use crate::border;
 use crate::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
-use crate::lower::MATCH;
+use crate::objects::GivenClass;
 use crate::parse::{Parsed, ast::Ranged};
 use crate::program::Program;
-use crate::shape::{Shape, python_name};
-use crate::specialise::{Argument, Callable, Compiler, parameter_list};
+use crate::shape::Shape;
+use crate::specialise::{Argument, Callable, Compiler, argument_names, parameter_list};
 use crate::widen::{self, Widenings};
-use ir::{RecordKind, Type};
 
 /// The stack of the thread that compiles. Only what is used of it takes memory; the parser's limit on nesting keeps
 /// every program well within it.
@@ -28,6 +30,13 @@ pub struct Request {
     pub row_result: bool,
     /// The type the result must have (a fold's state): an `int` where it has a `float` becomes one.
     pub expected_result: Option<ir::Type>,
+    /// The classes of the instances that can be changed among the arguments.
+    pub objects: Vec<GivenClass>,
+    /// The built-in classes that make the missing values of the `defaultdict`s among the arguments, by the numbers in their
+    /// types; empty where nothing does.
+    pub factories: Vec<String>,
+    /// The caller can take instances that can be changed, and make new ones.
+    pub objects_may_leave: bool,
 }
 
 impl Request {
@@ -49,6 +58,24 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// The type of the entry function's result, when it is known.
     pub result: Option<ir::Type>,
+    /// The classes of the module whose instances can be changed, with their numbers among the functions of the program.
+    pub classes: Vec<(Arc<str>, usize)>,
+    /// What makes the missing values of the `defaultdict`s, by number: a built-in class or (empty) nothing; `None` for others.
+    pub factories: Vec<Option<String>>,
+    /// The entry is a generator function: how to go on with the generator it returns.
+    pub resume: Option<Resume>,
+}
+
+/// How to go on with a generator that has left compiled code.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    /// `(generator) -> bool`, see [`ir::passes::generator`].
+    pub func: ir::FuncId,
+    /// The class of the generator.
+    pub class: Arc<str>,
+    /// What it yields and returns.
+    pub item: ir::Type,
+    pub returned: ir::Type,
 }
 
 impl Compiled {
@@ -90,6 +117,25 @@ fn endless_fields(compiler: &Compiler<'_>, entry: usize) -> Diagnostic {
         labels: Vec::new(),
         help: None,
     }
+}
+
+/// Meets the classes of the instances among the arguments, and those that fields are known to hold instances of.
+fn meet_given(compiler: &mut Compiler<'_>, request: &Request) -> Result<(), Box<Diagnostic>> {
+    for (_, number) in compiler.objects.names() {
+        // Of the program's classes; what else there is has no text.
+        let _ = compiler.class(number);
+    }
+    for given in &request.objects {
+        let class = compiler.class(given.number)?;
+        if !compiler.objects.is_given(given.number) {
+            let mut given = given.clone();
+            for held in given.fields.iter_mut().flat_map(|field| &mut field.held) {
+                *held = compiler.widenings.widened(held);
+            }
+            compiler.objects.give(&class, &given);
+        }
+    }
+    Ok(())
 }
 
 fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled {
@@ -140,6 +186,9 @@ fn compile_with(
     compiler.widenings = widenings.clone();
     let mut rounds = 0;
     loop {
+        if let Err(diagnostic) = meet_given(&mut compiler, request) {
+            return refused(vec![*diagnostic]);
+        }
         let arguments = match entry_arguments(&compiler, entry, request) {
             Ok(arguments) => arguments,
             Err(diagnostics) => return refused(diagnostics),
@@ -155,11 +204,7 @@ fn compile_with(
         if rounds > OBJECT_ROUNDS_MAX {
             return refused(vec![endless_fields(&compiler, entry)]);
         }
-        let misfits = std::mem::take(&mut compiler.misfits);
-        compiler = Compiler::new(program, parsed, request);
-        compiler.widenings = widenings.clone();
-        compiler.misfits = misfits;
-        compiler.objects = objects;
+        compiler = compiler.next_round(objects);
     }
     let misfits = std::mem::take(&mut compiler.misfits);
     (outcome(&mut compiler, entry), misfits)
@@ -168,64 +213,25 @@ fn compile_with(
 /// What came of lowering everything that the entry reaches.
 fn outcome(compiler: &mut Compiler<'_>, entry: usize) -> Compiled {
     let mut diagnostics = compiler.diagnostics();
-    if diagnostics.is_empty() && compiler.entry_result().is_some_and(|result| compiler.holds_generator(&result)) {
-        diagnostics.extend(compiler.source(Callable::Program(entry)).map(|source| Diagnostic {
-            code: "not-a-value",
-            message: "a generator cannot leave compiled code".to_owned(),
-            place: source.place(),
-            labels: Vec::new(),
-            help: Some("return a list, or use the generator in another compiled function".to_owned()),
-        }));
-    }
-    if diagnostics.is_empty()
-        && let Some(class) = compiler.entry_result().and_then(|result| compiler.object_in(&result))
-    {
-        diagnostics.extend(compiler.source(Callable::Program(entry)).map(|source| Diagnostic {
-            code: "not-a-value",
-            message: format!("an instance of `{class}`, which can be changed, cannot leave compiled code"),
-            place: source.place(),
-            labels: Vec::new(),
-            help: Some("return what is in its fields, or a frozen dataclass".to_owned()),
-        }));
+    if diagnostics.is_empty() {
+        diagnostics.extend(border::refusal(compiler, entry));
     }
     if !diagnostics.is_empty() {
-        return Compiled { diagnostics, module: None, result: compiler.entry_result() };
+        return Compiled { diagnostics, result: compiler.entry_result(), ..Compiled::default() };
     }
-    if let Some((class, result)) = compiler.entry_result().and_then(|ty| Some((library_class(&ty)?.to_owned(), ty))) {
-        let place = compiler.source(Callable::Program(entry)).map(|source| source.parsed.place(source.range()));
-        let help = match class.as_str() {
-            MATCH => "return its groups",
-            class if class.starts_with("datetime.") => "return a text or a number of it, such as `isoformat()`",
-            _ => "make a `dict` or a `list` of it",
-        };
-        let diagnostic = Diagnostic {
-            code: "result-mismatch",
-            message: format!("the result has the type `{}`, which stays in compiled code", python_name(&result)),
-            place: place.unwrap_or(Place { file: 0, start: 0, end: 0 }),
-            labels: Vec::new(),
-            help: Some(help.to_owned()),
-        };
-        return Compiled { diagnostics: vec![diagnostic], module: None, result: Some(result) };
-    }
-    let module = compiler.module();
+    let (module, resume) = compiler.module();
     if let Err(errors) = ir::verify::verify(&module) {
         let first = errors.first().map(|error| error.to_string()).unwrap_or_default();
         return Compiled::refused(vec![internal(&format!("the compiler made code that it refuses itself: {first}"))]);
     }
-    Compiled { result: compiler.entry_result(), module: Some(module), diagnostics }
-}
-
-/// A class of the standard library of which a value of the type may hold an instance. Nothing outside of compiled code knows
-/// what the numbers in such a record mean.
-fn library_class(ty: &Type) -> Option<&str> {
-    match ty {
-        Type::Record(record) if let Some(item) = record.tuple_item() => library_class(item),
-        Type::Record(record) if record.kind == RecordKind::Library => Some(&record.name),
-        Type::Record(record) => record.fields.iter().find_map(|(_, ty)| library_class(ty)),
-        Type::Tuple(items) | Type::Union(items) => items.iter().find_map(library_class),
-        Type::List(item) | Type::Set { item, .. } => library_class(item),
-        Type::Dict(key, value) => library_class(key).or_else(|| library_class(value)),
-        _ => None,
+    let classes = compiler.objects.names();
+    Compiled {
+        result: compiler.entry_result(),
+        module: Some(module),
+        diagnostics,
+        classes,
+        factories: compiler.factory_names(),
+        resume,
     }
 }
 
@@ -234,11 +240,24 @@ fn entry_arguments(compiler: &Compiler<'_>, entry: usize, request: &Request) -> 
     let Some(source) = compiler.source(Callable::Program(entry)) else { return Ok(Vec::new()) };
     let mut arguments = Vec::new();
     let mut diagnostics = Vec::new();
-    for (index, parameter) in parameter_list(source.parameters()).into_iter().enumerate() {
+    let list = parameter_list(source.parameters());
+    for (index, name) in argument_names(&source).into_iter().enumerate() {
         if let Some(Some(ty)) = request.params.get(index) {
             arguments.push(Argument::Value(Shape::from(compiler.widenings.widened(ty))));
             continue;
         }
+        let Some(parameter) = list.get(index) else {
+            let is_rest = source.parameters().and_then(|parameters| parameters.vararg.as_ref());
+            let star = if is_rest.is_some_and(|rest| rest.name.as_str() == name) { "*" } else { "**" };
+            diagnostics.push(Diagnostic {
+                code: "unsupported-parameter",
+                message: format!("what `{star}{name}` takes is only known when the function is called"),
+                place: source.place(),
+                labels: Vec::new(),
+                help: Some("call the function from Python or from another function, or name the parameters".to_owned()),
+            });
+            continue;
+        };
         let name = parameter.name();
         let mut refuse = |code, place: &dyn Fn() -> Place, message, help: &str| {
             let help = Some(help.to_owned());

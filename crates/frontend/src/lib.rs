@@ -2,6 +2,7 @@
 //! LLVM; it never fails: text in, `(module, diagnostics)` out.
 
 pub mod annotation;
+mod border;
 mod classes;
 pub mod compile;
 pub mod diagnostic;
@@ -24,4 +25,6 @@ mod widen;
 mod with_statement;
 
 pub use annotation::{Signature, parse_signature};
-pub use compile::{Compiled, Request, compile};
+pub use compile::{Compiled, Request, Resume, compile};
+pub use objects::{GivenClass, GivenField, join_held};
+pub use specialise::FACTORIES;

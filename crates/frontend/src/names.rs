@@ -272,6 +272,22 @@ pub fn has_yield(body: &[Stmt]) -> bool {
     yields.0
 }
 
+/// Whether a body has a `try` or a `with` of its own.
+pub fn has_try(body: &[Stmt]) -> bool {
+    struct Tries(bool);
+    impl<'a> Visitor<'a> for Tries {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            self.0 |= matches!(stmt, Stmt::Try(_) | Stmt::With(_));
+            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                ast::visitor::walk_stmt(self, stmt);
+            }
+        }
+    }
+    let mut tries = Tries(false);
+    tries.visit_body(body);
+    tries.0
+}
+
 /// The variables of a function that are bound more than once, or in a loop: their values may change behind the back of
 /// what holds one.
 fn rebound(names: &Names, params: usize, body: &[Stmt]) -> SlotSet {

@@ -11,7 +11,7 @@ use crate::classes::{Class, ClassKind};
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
-use crate::shape::{Shape, Sites, element_type, join, with_element};
+use crate::shape::{Shape, Sites, element_type, join, with_element, without_empty};
 
 /// Keys of sites from this one on are those of fields.
 pub const FIELD_KEYS: u32 = 0xc000_0000;
@@ -35,6 +35,28 @@ pub struct ObjectClass {
     pub name: Arc<str>,
     pub fields: Vec<ObjectField>,
     is_dataclass: bool,
+    /// Instances are handed in from outside.
+    is_given: bool,
+}
+
+/// A class of which the entry's arguments hold instances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenClass {
+    /// Its number among the functions of the program.
+    pub number: usize,
+    /// The name of its type in the types of the arguments.
+    pub name: Arc<str>,
+    pub fields: Vec<GivenField>,
+}
+
+/// An attribute of such instances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenField {
+    pub name: String,
+    /// What the instances hold, or why that has no type.
+    pub held: Result<Type, String>,
+    /// Not every instance has it.
+    pub may_be_missing: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +66,8 @@ pub struct ObjectField {
     pub shape: Option<Shape>,
     /// Whether it may be read before it has a value: a flag behind the fields says whether it has one.
     pub may_be_missing: bool,
+    /// What it holds that has no type, in an instance that is handed in: nothing can be done with the field then.
+    pub refused: Option<String>,
     number: u32,
 }
 
@@ -147,11 +171,11 @@ impl Objects {
         let fields = variables.iter().enumerate().map(|(index, name)| {
             self.numbers.push((number, index));
             let field = self.numbers.len() as u32 - 1;
-            ObjectField { name: name.clone(), shape: None, may_be_missing: true, number: field }
+            ObjectField { name: name.clone(), shape: None, may_be_missing: true, refused: None, number: field }
         });
         let fields = fields.collect();
         let name = format!("{name}#{number}").into();
-        self.classes.insert(number, ObjectClass { name, fields, is_dataclass: false });
+        self.classes.insert(number, ObjectClass { name, fields, is_dataclass: false, is_given: false });
     }
 
     /// Enters a class that was met.
@@ -159,6 +183,41 @@ impl Objects {
         if self.classes.contains_key(&class.number) {
             return;
         }
+        let taken = self.classes.values().any(|known| *known.name == *class.name);
+        let name = if taken { format!("{}#{}", class.name, class.number) } else { class.name.clone() };
+        self.enter(class, name.into());
+    }
+
+    /// Enters a class of which there are instances already.
+    pub fn give(&mut self, class: &Class<'_>, given: &GivenClass) {
+        self.enter(class, given.name.clone());
+        let Some(known) = self.classes.get_mut(&class.number) else { return };
+        known.is_given = true;
+        for field in &mut known.fields {
+            field.may_be_missing |= !given.fields.iter().any(|given| given.name == field.name);
+        }
+        for given in &given.fields {
+            if !known.fields.iter().any(|field| field.name == given.name) {
+                self.numbers.push((class.number, known.fields.len()));
+                let number = self.numbers.len() as u32 - 1;
+                let name = given.name.clone();
+                known.fields.push(ObjectField { name, shape: None, may_be_missing: true, refused: None, number });
+            }
+            let Some(field) = known.fields.iter_mut().find(|field| field.name == given.name) else { continue };
+            field.may_be_missing |= given.may_be_missing;
+            match &given.held {
+                Ok(ty) => field.shape = Some(Shape::from(without_empty(ty))),
+                Err(reason) => field.refused = Some(reason.clone()),
+            }
+        }
+    }
+
+    /// Whether instances of the class are handed in.
+    pub fn is_given(&self, number: usize) -> bool {
+        self.classes.get(&number).is_some_and(|class| class.is_given)
+    }
+
+    fn enter(&mut self, class: &Class<'_>, name: Arc<str>) {
         let mut names: Vec<String> = class.fields.iter().map(|field| field.name.clone()).collect();
         let mut certain: HashSet<String> = names.iter().cloned().collect();
         let has_init = class.method("__init__").is_some();
@@ -179,17 +238,20 @@ impl Objects {
             .map(|(index, name)| {
                 self.numbers.push((class.number, index));
                 let number = self.numbers.len() as u32 - 1;
-                ObjectField { may_be_missing: !certain.contains(&name), name, shape: None, number }
+                ObjectField { may_be_missing: !certain.contains(&name), name, shape: None, refused: None, number }
             })
             .collect();
-        let taken = self.classes.values().any(|known| *known.name == *class.name);
-        let name = if taken { format!("{}#{}", class.name, class.number) } else { class.name.clone() };
         let is_dataclass = matches!(class.kind, ClassKind::Dataclass(_));
-        self.classes.insert(class.number, ObjectClass { name: name.into(), fields, is_dataclass });
+        self.classes.insert(class.number, ObjectClass { name, fields, is_dataclass, is_given: false });
     }
 
     pub fn class(&self, number: usize) -> Option<&ObjectClass> {
         self.classes.get(&number)
+    }
+
+    /// The classes by the names of their types.
+    pub fn names(&self) -> Vec<(Arc<str>, usize)> {
+        self.classes.iter().map(|(number, class)| (class.name.clone(), *number)).collect()
     }
 
     /// The number of the class of this type.
@@ -228,7 +290,7 @@ impl Objects {
             };
             let joined = match &field.shape {
                 None => shape.clone(),
-                Some(known) => Shape::from(join_fields(&known.ty, &shape.ty)),
+                Some(known) => Shape::from(join_held(&known.ty, &shape.ty)),
             };
             if field.shape.as_ref().is_none_or(|known| known.ty != joined.ty) {
                 field.shape = Some(joined);
@@ -263,7 +325,9 @@ impl ObjectClass {
 
     /// Whether the instances have the fields of the class's text and no others.
     pub fn is_plain(&self, declared: usize) -> bool {
-        self.fields.len() == declared && self.flag_count() == 0
+        self.fields.len() == declared
+            && self.flag_count() == 0
+            && self.fields.iter().all(|field| field.refused.is_none())
     }
 
     pub fn flag_count(&self) -> usize {
@@ -272,7 +336,7 @@ impl ObjectClass {
 }
 
 /// The type that holds both, where containers of which nothing is known yet fit any container of their kind.
-fn join_fields(left: &Type, right: &Type) -> Type {
+pub fn join_held(left: &Type, right: &Type) -> Type {
     let mut variants: Vec<Type> = left.variants().to_vec();
     for ty in right.variants() {
         match variants.iter().position(|known| is_same_container(known, ty)) {
@@ -306,10 +370,10 @@ fn join_containers(left: &Type, right: &Type) -> Type {
         _ if is_unknown(left) => right.clone(),
         _ if is_unknown(right) => left.clone(),
         (Some(Type::Tuple(a)), Some(Type::Tuple(b))) if matches!(left, Type::Dict(..)) => {
-            let joined = a.iter().zip(&b).map(|(a, b)| join_fields(a, b)).collect();
+            let joined = a.iter().zip(&b).map(|(a, b)| join_held(a, b)).collect();
             with_element(left, Type::Tuple(joined))
         }
-        (Some(a), Some(b)) => with_element(left, join_fields(&a, &b)),
+        (Some(a), Some(b)) => with_element(left, join_held(&a, &b)),
         _ => left.clone(),
     }
 }

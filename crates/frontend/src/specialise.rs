@@ -12,16 +12,16 @@ use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
 use crate::classes::{ClassKind, Classes};
-use crate::compile::Request;
+use crate::compile::{Request, Resume};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
 use crate::locate::{FunctionNode, find_function};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
-use crate::names::{Names, free_names, free_names_of_generator, has_yield};
+use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
 use crate::objects::{Objects, Stores};
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
-use crate::shape::{Shape, Sites, is_too_large, join, python_name, without_growing_tuples};
+use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
 use crate::widen::Widenings;
 
 /// The number of a function with argument types.
@@ -41,6 +41,13 @@ const ROUNDS_MAX: usize = 60;
 pub const RESUME: u32 = 1 << 31;
 /// The class of the generators of a function is this with the function's number.
 const GENERATOR_CLASS: &str = "generator#";
+
+/// The built-in classes that make the missing values of a `defaultdict` which crosses the border.
+pub const FACTORIES: &[&str] = &["int", "list", "set", "dict", "str", "float", "bool", "tuple"];
+
+fn given_factory(name: &str) -> Option<Static> {
+    FACTORIES.iter().find(|known| **known == name).map(|known| Static::Builtin(known))
+}
 
 fn generator_type(id: SpecId) -> Type {
     Type::Object(format!("{GENERATOR_CLASS}{}", id.0).into())
@@ -241,7 +248,7 @@ impl<'p> Compiler<'p> {
             names: HashMap::new(),
             changes: 0,
             closures: Vec::new(),
-            factories: Vec::new(),
+            factories: request.factories.iter().map(|name| given_factory(name)).collect(),
             function_values: Vec::new(),
             classes: Classes::default(),
             objects: Objects::default(),
@@ -401,6 +408,18 @@ impl<'p> Compiler<'p> {
         }
     }
 
+    /// A compiler for the next round, in which the numbers that are parts of types mean the same.
+    pub fn next_round(self, objects: Objects) -> Compiler<'p> {
+        let mut next = Compiler::new(self.program, self.parsed, self.request);
+        next.closures = self.closures;
+        next.factories = self.factories;
+        next.function_values = self.function_values;
+        next.widenings = self.widenings;
+        next.misfits = self.misfits;
+        next.objects = objects;
+        next
+    }
+
     /// The number that stands for what makes the missing values of a `defaultdict`.
     pub fn factory_number(&mut self, factory: Option<Static>) -> usize {
         if let Some(known) = self.factories.iter().position(|known| *known == factory) {
@@ -408,6 +427,16 @@ impl<'p> Compiler<'p> {
         }
         self.factories.push(factory);
         self.factories.len() - 1
+    }
+
+    /// What makes the missing values of the `defaultdict`s, as far as a name says it.
+    pub fn factory_names(&self) -> Vec<Option<String>> {
+        let name = |factory: &Option<Static>| match factory {
+            None => Some(String::new()),
+            Some(Static::Builtin(name)) => FACTORIES.contains(name).then(|| (*name).to_owned()),
+            Some(_) => None,
+        };
+        self.factories.iter().map(name).collect()
     }
 
     /// What makes the missing values of a `defaultdict`; `None` where nothing does.
@@ -443,18 +472,6 @@ impl<'p> Compiler<'p> {
         let Type::Object(class) = ty else { return None };
         let number = class.strip_prefix(GENERATOR_CLASS)?.parse().ok()?;
         Some(SpecId(number)).filter(|id| (id.0 as usize) < self.specs.len())
-    }
-
-    /// Whether there is a generator in the type.
-    pub fn holds_generator(&self, ty: &Type) -> bool {
-        match ty {
-            Type::Object(_) => self.generator_of(ty).is_some(),
-            Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| self.holds_generator(item)),
-            Type::Record(record) => record.fields.iter().any(|(_, item)| self.holds_generator(item)),
-            Type::List(item) | Type::Set { item, .. } => self.holds_generator(item),
-            Type::Dict(key, value) => self.holds_generator(key) || self.holds_generator(value),
-            _ => false,
-        }
     }
 
     /// What a generator yields, as far as is known.
@@ -508,22 +525,12 @@ impl<'p> Compiler<'p> {
         self.source(spec.key.callable).map(|source| source.name())
     }
 
-    /// The name of a class of the program whose instances can be changed, when the type holds such an instance.
-    pub fn object_in(&self, ty: &Type) -> Option<String> {
-        match ty {
-            Type::Object(name) => self.objects.number_of(name).map(|_| python_name(ty)),
-            Type::Union(variants) => variants.iter().find_map(|variant| self.object_in(variant)),
-            Type::List(item) | Type::Set { item, .. } => self.object_in(item),
-            Type::Dict(key, value) => self.object_in(key).or_else(|| self.object_in(value)),
-            other => other.field_types()?.iter().find_map(|field| self.object_in(field)),
-        }
-    }
-
     /// Whether instances of the class can be changed, so that they are objects and no records.
     pub fn is_object_class(&mut self, number: usize) -> bool {
         let Ok(class) = self.class(number) else { return false };
         match class.kind {
             ClassKind::Plain => true,
+            ClassKind::Dataclass(_) if self.objects.is_given(number) => true,
             ClassKind::Dataclass(_) => {
                 let names = class.names_of_family(self);
                 let changes = |field: &str| names.iter().any(|name| self.stores.change(name, field));
@@ -849,6 +856,11 @@ impl<'p> Compiler<'p> {
         })
     }
 
+    /// The types of the entry's parameters: what is put into containers among them is known by now.
+    pub fn entry_params(&self) -> Vec<Type> {
+        self.specs.first().and_then(|spec| spec.func.as_ref()).map(Func::param_types).unwrap_or_default()
+    }
+
     /// The functions that may raise `StopIteration`.
     fn may_stop(&self, order: &[SpecId]) -> HashSet<SpecId> {
         let mut stopping: HashSet<SpecId> = HashSet::new();
@@ -871,8 +883,8 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    /// The module of everything that the entry reaches.
-    pub fn module(&self) -> ir::Module {
+    /// The module of everything that the entry reaches; how to go on with the entry's generators, if it makes some.
+    pub fn module(&self) -> (ir::Module, Option<Resume>) {
         let order = self.reached();
         let number: HashMap<SpecId, FuncId> =
             order.iter().enumerate().map(|(index, id)| (*id, FuncId(index as u32))).collect();
@@ -899,7 +911,13 @@ impl<'p> Compiler<'p> {
                 *callee = known.get(&SpecId(callee.0 & !RESUME)).copied().unwrap_or(*callee);
             }
         }
-        ir::Module {
+        let resume = resumed.get(&SpecId(0)).and_then(|func| {
+            let spec = self.specs.first()?;
+            let Type::Object(class) = generator_type(SpecId(0)) else { return None };
+            let ty = |shape: &Option<Shape>| shape.as_ref().map_or(Type::None, |shape| shape.ty.clone());
+            Some(Resume { func: *func, class, item: ty(&spec.item), returned: ty(&spec.result) })
+        });
+        let module = ir::Module {
             files: self.program.files.iter().map(|file| file.name.clone()).collect(),
             captures: self
                 .program
@@ -911,6 +929,21 @@ impl<'p> Compiler<'p> {
             exceptions: self.exceptions().clone(),
             funcs,
             entry: FuncId(0),
+        };
+        (module, resume)
+    }
+
+    /// What the entry's generators yield and return; `None` when it is no generator function. One with a `try` in it does
+    /// something when it is closed, which Python cannot tell it.
+    pub fn entry_generator(&self) -> Option<Vec<Type>> {
+        let spec = self.specs.first().filter(|spec| self.is_generator(spec.key.callable))?;
+        let tries = |id: SpecId| match self.source(self.specs[id.0 as usize].key.callable).map(|source| source.node) {
+            Some(FunctionNode::Def(def)) => has_yield(&def.body) && has_try(&def.body),
+            _ => false,
+        };
+        if self.reached().into_iter().any(tries) {
+            return None;
         }
+        Some([&spec.item, &spec.result].into_iter().flatten().map(|shape| shape.ty.clone()).collect())
     }
 }

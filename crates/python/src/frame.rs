@@ -15,6 +15,8 @@ use runtime::set::Layout;
 use runtime::shape::Place;
 use runtime::{set, tables, value};
 
+use crate::layouts::Layouts;
+
 /// A container of Python's that was copied.
 pub struct Held<'t> {
     pub object: Py<PyAny>,
@@ -23,6 +25,10 @@ pub struct Held<'t> {
     pub address: u64,
     /// The slots of its items as they were, when the frame remembers them.
     pub before: Vec<u64>,
+    /// Of an instance, the number of its class among the layouts.
+    pub layout: usize,
+    /// Of a deque, the address of the list that says where in the other its first item is.
+    pub state: u64,
 }
 
 /// Copies of Python's containers.
@@ -34,14 +40,72 @@ pub struct Frame<'t> {
     by_object: HashMap<usize, usize>,
     /// The classes of the records that were copied, by name.
     classes: Vec<Py<PyType>>,
+    /// The arrays that are referred to where they lie, by the addresses of their first elements.
+    pub arrays: HashMap<u64, Vec<Py<PyAny>>>,
+    /// How instances lie in memory.
+    pub layouts: Option<&'t Layouts>,
+    /// Instances whose fields are not copied yet, by their numbers among what is held.
+    open: Vec<usize>,
     /// The function may store into its arguments: what was in them is remembered.
     remembers: bool,
 }
 
 impl<'t> Frame<'t> {
     /// A frame of a call. `remembers`: what the function stores into containers shall be found afterwards.
-    pub fn new(arena: Arena, remembers: bool) -> Frame<'t> {
-        Frame { arena, remembers, ..Frame::default() }
+    pub fn new(arena: Arena, remembers: bool, layouts: &'t Layouts) -> Frame<'t> {
+        Frame { arena, remembers, layouts: Some(layouts), ..Frame::default() }
+    }
+
+    /// Room for an instance, whose fields are copied later: they may lead back to it.
+    pub fn add_instance(&mut self, object: &Bound<'_, PyAny>, ty: &'t Type, layout: usize) -> PyResult<u64> {
+        let slots = self.layouts.and_then(|layouts| layouts.classes.get(layout)).map_or(1, |layout| layout.slots);
+        let room = self.arena.alloc_slots(slots).map_err(out_of_memory)?;
+        room.fill(0);
+        let address = room.as_mut_ptr() as u64;
+        self.hold(object, ty, address, &[]);
+        if let Some(held) = self.held.last_mut() {
+            held.layout = layout;
+        }
+        self.open.push(self.held.len() - 1);
+        Ok(address)
+    }
+
+    pub fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// What is in the containers now is what a later look compares with.
+    ///
+    /// # Safety
+    /// The arena lives, and what is held was copied by this frame.
+    pub unsafe fn remember_all(&mut self) {
+        let layouts = self.layouts;
+        for held in &mut self.held {
+            // SAFETY: the caller's.
+            held.before = unsafe { crate::mutation::slots_now(held, layouts) };
+        }
+    }
+
+    /// An instance whose fields are to be copied.
+    pub fn next_open(&mut self) -> Option<usize> {
+        self.open.pop()
+    }
+
+    /// The slots of an instance's fields, now all there.
+    pub fn fill_instance(&mut self, index: usize, slots: &[u64]) {
+        let Some(held) = self.held.get_mut(index) else { return };
+        // SAFETY: `add_instance` made room for as many slots as its class has.
+        unsafe { std::ptr::copy_nonoverlapping(slots.as_ptr(), held.address as *mut u64, slots.len()) };
+        if self.remembers {
+            held.before = slots.to_vec();
+        }
+    }
+
+    /// The address of an empty container: what stands in a field that has no value and is never read.
+    pub fn stand_in(&mut self) -> PyResult<u64> {
+        let room = self.arena.alloc_slots(size_of::<Table>().div_ceil(8)).map_err(out_of_memory)?;
+        room.fill(0);
+        Ok(room.as_mut_ptr() as u64)
     }
 
     /// The copy of an object that was copied before: one object has one copy, for the function may compare or change it.
@@ -64,12 +128,43 @@ impl<'t> Frame<'t> {
 
     /// A list's items, `slots` of each one after the other.
     pub fn add_list(&mut self, object: &Bound<'_, PyAny>, ty: &'t Type, items: &[u64], len: usize) -> PyResult<u64> {
+        let address = self.add_items(items, len)?;
+        self.hold(object, ty, address, items);
+        Ok(address)
+    }
+
+    /// A list that stands for no object of its own.
+    pub fn add_items(&mut self, items: &[u64], len: usize) -> PyResult<u64> {
         let data = self.arena.alloc_slots(items.len()).map_err(out_of_memory)?;
         data.copy_from_slice(items);
         let data = data.as_mut_ptr();
-        let address = self.add_header(List { data, len: len as i64, capacity: len as i64 })?;
-        self.hold(object, ty, address, items);
-        Ok(address)
+        self.add_header(List { data, len: len as i64, capacity: len as i64 })
+    }
+
+    /// A deque's items: the addresses of their list and of the deque's state.
+    pub fn add_deque(
+        &mut self,
+        object: &Bound<'_, PyAny>,
+        ty: &'t Type,
+        items: &[u64],
+        len: usize,
+    ) -> PyResult<(u64, u64)> {
+        let state = self.add_items(&[0, 0], 2)?;
+        let address = self.add_list(object, ty, items, len)?;
+        if let Some(held) = self.held.last_mut() {
+            held.state = state;
+        }
+        Ok((address, state))
+    }
+
+    /// The state of the deque whose items are at this address.
+    pub fn state_of(&self, address: u64) -> u64 {
+        self.held.iter().find(|held| held.address == address).map_or(0, |held| held.state)
+    }
+
+    /// The name of the built-in class that makes the missing values of a `defaultdict`, by the number in its type.
+    pub fn factory(&self, number: &str) -> Option<&'t str> {
+        self.layouts?.factories.get(number.parse::<usize>().ok()?)?.as_deref()
     }
 
     /// A dict's entries, key and value one after the other.
@@ -123,11 +218,19 @@ impl<'t> Frame<'t> {
         Ok(address)
     }
 
-    /// Remembers the class of a record.
-    pub fn add_class(&mut self, class: &Bound<'_, PyType>) {
-        if !self.classes.iter().any(|known| known.is(class)) {
-            self.classes.push(class.clone().unbind());
+    /// Remembers the class of a record; false when the program's class of that name is another one.
+    pub fn add_class(&mut self, class: &Bound<'_, PyType>) -> bool {
+        if self.classes.iter().any(|known| known.is(class)) {
+            return true;
         }
+        let py = class.py();
+        let name = |class: &Bound<'_, PyType>| class.name().ok()?.extract::<String>().ok();
+        let named = self.layouts.map_or(&[][..], |layouts| &layouts.named);
+        if named.iter().map(|known| known.bind(py)).any(|known| !known.is(class) && name(known) == name(class)) {
+            return false;
+        }
+        self.classes.push(class.clone().unbind());
+        true
     }
 
     pub fn classes(&self) -> &[Py<PyType>] {
@@ -137,7 +240,7 @@ impl<'t> Frame<'t> {
     fn hold(&mut self, object: &Bound<'_, PyAny>, ty: &'t Type, address: u64, items: &[u64]) {
         let before = if self.remembers { items.to_vec() } else { Vec::new() };
         self.by_object.insert(object.as_ptr() as usize, self.held.len());
-        self.held.push(Held { object: object.clone().unbind(), ty, address, before });
+        self.held.push(Held { object: object.clone().unbind(), ty, address, before, layout: 0, state: 0 });
     }
 
     fn add_header<T>(&mut self, header: T) -> PyResult<u64> {

@@ -13,10 +13,11 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::errors::{engine_error, guard, has_only_code, usage_error};
 use crate::frame::{Frame, Kept};
+use crate::instances::Instances;
 use crate::program::Described;
 use crate::scalar::{self, Outcome};
 use crate::specialise::{Request, Specialisation, specialise};
-use crate::types::type_of;
+use crate::types::{DEPTH_MAX, type_of, type_of_keywords, type_within};
 use crate::write::write;
 
 /// A description and a specialisation of it.
@@ -31,8 +32,9 @@ struct Params {
     names: Vec<String>,
     positional: usize,
     positional_only: usize,
-    /// Has `*args` or `**kwargs`.
-    variadic: bool,
+    /// The positions of `*args` and of `**kwargs`, which come last.
+    rest: Option<usize>,
+    others: Option<usize>,
 }
 
 #[derive(Default)]
@@ -68,12 +70,18 @@ impl Function {
         let positional = count("co_argcount")?;
         let total = positional + count("co_kwonlyargcount")?;
         let mut names: Vec<String> = code.getattr("co_varnames")?.extract()?;
-        names.truncate(total);
         // CO_VARARGS and CO_VARKEYWORDS.
-        let variadic = count("co_flags")? & 0x0c != 0;
-        let params = Params { names, positional, positional_only: count("co_posonlyargcount")?, variadic };
+        let (takes_rest, takes_others) = (count("co_flags")? & 0x04 != 0, count("co_flags")? & 0x08 != 0);
+        names.truncate(total + usize::from(takes_rest) + usize::from(takes_others));
+        let params = Params {
+            names,
+            positional,
+            positional_only: count("co_posonlyargcount")?,
+            rest: takes_rest.then_some(total),
+            others: takes_others.then_some(total + usize::from(takes_rest)),
+        };
         let signature = match signature {
-            Some(text) => Some(parse_signature(py, text, params.names.len())?),
+            Some(text) => Some(parse_signature(py, text, total)?),
             None => None,
         };
         Ok(Function { function: function.clone().unbind(), params, signature, state: Mutex::default() })
@@ -131,15 +139,24 @@ impl Function {
     fn _call<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         guard(py, || {
             let args: Vec<Bound<'py, PyAny>> = args.iter().collect();
+            let mut instances = Instances::default();
             let mut types = Vec::with_capacity(args.len());
             for (index, value) in args.iter().enumerate() {
-                types.push(type_of(value)?.map_err(|reason| self.bad_argument(index, &reason))?);
+                let ty = match self.params.others {
+                    Some(others) if others == index => type_of_keywords(value.cast()?, &mut instances)?,
+                    _ => type_within(value, DEPTH_MAX, Some(&mut instances))?,
+                };
+                types.push(ty.map_err(|reason| self.bad_argument(index, &reason))?);
+                if let Some(reason) = instances.look_into()? {
+                    return Err(self.bad_argument(index, &format!("a value that holds {reason}")));
+                }
             }
-            let request = Request::of(types);
+            instances.add_class_attributes()?;
+            let request = Request { factories: instances.factories.clone(), ..Request::of(types) };
             // A name can change its meaning between the description and the call only from another thread.
             for _ in 0..4 {
-                let described = self.described(py, false)?;
-                let code = specialise(py, &described, request.clone())?;
+                let (described, objects) = self.described_with(py, &instances)?;
+                let code = specialise(py, &described, Request { objects, ..request.clone() })?;
                 let ready = Ready { described, code };
                 let outcome = self.call_ready(py, &ready, &args)?;
                 self.remember(ready);
@@ -156,7 +173,7 @@ impl Function {
     /// something that is no type of ours: then the arguments of a call tell the types.
     fn _compile_annotated(&self, py: Python<'_>, itself: bool) -> PyResult<()> {
         guard(py, || {
-            let described = Arc::new(self.describe(py, itself)?);
+            let described = Arc::new(self.describe(py, itself, &[])?);
             if !described.unresolved.is_empty() {
                 return Ok(());
             }
@@ -173,7 +190,7 @@ impl Function {
             let types = types.iter().map(|text| parse_type(py, text)).collect::<PyResult<Vec<_>>>()?;
             let described = self.described(py, false)?;
             let params = types.into_iter().map(Some).collect();
-            let asked = frontend::Request { params, row_result: false, expected_result: None };
+            let asked = frontend::Request { params, objects_may_leave: true, ..frontend::Request::default() };
             Ok(py.detach(|| frontend::compile(&described.program, 0, &asked)).module.is_some())
         })
     }
@@ -224,13 +241,20 @@ impl Function {
             return Ok(args.iter().collect());
         }
         let mut bound: Vec<Option<Bound<'py, PyAny>>> = vec![None; params.names.len()];
-        let mut fits = args.len() <= params.positional && !params.variadic;
-        for (place, value) in bound.iter_mut().zip(args.iter()) {
+        let mut fits = args.len() <= params.positional || params.rest.is_some();
+        for (place, value) in bound.iter_mut().zip(args.iter()).take(params.positional) {
             *place = Some(value);
         }
+        let others = PyDict::new(py);
         for (name, value) in kwargs.iter().flat_map(|kwargs| kwargs.iter()) {
             let name: String = name.extract()?;
+            let variadic = [params.rest, params.others];
             let index = params.names.iter().position(|param| *param == name);
+            let index = index.filter(|index| !variadic.contains(&Some(*index)));
+            if params.others.is_some() && index.is_none_or(|index| index < params.positional_only) {
+                others.set_item(name, value)?;
+                continue;
+            }
             match index.filter(|index| *index >= params.positional_only).and_then(|index| bound.get_mut(index)) {
                 Some(place) if place.is_none() => *place = Some(value),
                 _ => fits = false,
@@ -238,6 +262,12 @@ impl Function {
         }
         if fits {
             self.fill_defaults(py, &mut bound)?;
+            if let Some(place) = params.rest.and_then(|rest| bound.get_mut(rest)) {
+                *place = Some(PyTuple::new(py, args.iter().skip(params.positional))?.into_any());
+            }
+            if let Some(place) = params.others.and_then(|others| bound.get_mut(others)) {
+                *place = Some(others.into_any());
+            }
         }
         match bound.into_iter().collect::<Option<Vec<_>>>().filter(|_| fits) {
             Some(bound) => Ok(bound),
@@ -266,14 +296,6 @@ impl Function {
 
     /// CPython's own `TypeError` for arguments that do not fit the parameters.
     fn bad_call<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>, kwargs: Option<&Bound<'py, PyDict>>) -> PyErr {
-        if self.params.variadic {
-            return usage_error(
-                py,
-                "variadic-function",
-                "a function with `*args` or `**kwargs` cannot be compiled",
-                Some("name the parameters"),
-            );
-        }
         let explain = || -> PyResult<()> {
             let make = py.import(intern!(py, "fuseline._source"))?.getattr(intern!(py, "without_body"))?;
             make.call1((self.function.bind(py),))?.call(args, kwargs)?;
@@ -337,9 +359,46 @@ impl Function {
         state.recent.clear();
     }
 
-    fn describe(&self, py: Python<'_>, itself: bool) -> PyResult<Described> {
+    /// The description with the classes of the arguments, and what is known of these.
+    fn described_with<'py>(
+        &self,
+        py: Python<'py>,
+        instances: &Instances<'py>,
+    ) -> PyResult<(Arc<Described>, Vec<frontend::GivenClass>)> {
+        let known = self.described(py, false)?;
+        if instances.all_classes().all(|class| known.asked_for(class))
+            && let Some(objects) = instances.given(&known)
+        {
+            return Ok((known, objects));
+        }
+        let mut classes: Vec<Bound<'py, PyAny>> = known.classes(py).collect();
+        classes.extend(instances.all_classes().map(|class| class.clone().into_any()));
+        let mut made = self.describe(py, false, &classes)?;
+        made.asked = classes.iter().map(|class| class.as_ptr() as usize).collect();
+        let made = Arc::new(made);
+        if let Some(class) = instances.records.iter().find(|class| made.has_namesake(class).unwrap_or(false)) {
+            let name = class.name()?;
+            return Err(PyTypeError::new_err(format!(
+                "an argument is an instance of another class `{name}` than the one that the function uses"
+            )));
+        }
+        let Some(objects) = instances.given(&made) else {
+            let missing = instances.classes.iter().find(|seen| !made.codes.iter().any(|code| code.is(&seen.class)));
+            let name = missing.map(|seen| seen.class.qualname()).transpose()?;
+            let name = name.map_or_else(String::new, |name| name.to_string());
+            return Err(PyTypeError::new_err(format!(
+                "an argument holds an object of class `{name}`, which compiled code cannot take: the source of the class \
+                 cannot be found"
+            )));
+        };
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).described = Some(made.clone());
+        Ok((made, objects))
+    }
+
+    fn describe(&self, py: Python<'_>, itself: bool, classes: &[Bound<'_, PyAny>]) -> PyResult<Described> {
         let options = PyDict::new(py);
         options.set_item("itself", itself)?;
+        options.set_item("classes", classes)?;
         let describe = py.import(intern!(py, "fuseline._source"))?.getattr(intern!(py, "describe"))?;
         Described::extract(&describe.call((self.function.bind(py),), Some(&options))?)
     }
@@ -353,14 +412,14 @@ impl Function {
         {
             return Ok(known);
         }
-        let made = Arc::new(self.describe(py, itself)?);
+        let made = Arc::new(self.describe(py, itself, &[])?);
         self.state.lock().unwrap_or_else(PoisonError::into_inner).described = Some(made.clone());
         Ok(made)
     }
 
     fn annotated(&self) -> Request {
         let params = self.signature.iter().flatten().cloned().map(Some).collect();
-        Request { params, ..Request::default() }
+        Request { params, objects_may_leave: true, ..Request::default() }
     }
 
     /// The newest specialisation; without one, that of the annotations.
@@ -377,7 +436,7 @@ impl Function {
     /// The function for the engine, with the captured values of now: arrays are copied, so that a plan computes the
     /// same whenever it is run.
     pub fn for_engine(&self, py: Python<'_>, request: Request) -> PyResult<CompiledFunction> {
-        let request = self.fitting(py, request)?;
+        let request = Request { objects_may_leave: false, ..self.fitting(py, request)? };
         let as_list = request.as_list;
         let described = self.described(py, false)?;
         let code = specialise(py, &described, request)?;
@@ -411,8 +470,9 @@ impl Function {
         let (given, taken) = (request.params.len(), self.params.names.len());
         let mut bound: Vec<Option<Bound<'_, PyAny>>> = vec![None; taken];
         self.fill_defaults(py, &mut bound)?;
+        // `*args` and `**kwargs` have no types before a call.
         let filled = bound.iter().skip(given).all(Option::is_some);
-        if given > self.params.positional || !filled || self.params.variadic {
+        if given > self.params.positional || !filled {
             let name: String = self.function.bind(py).getattr(intern!(py, "__name__"))?.extract()?;
             let message =
                 format!("`{name}` cannot be called with {given} argument{}", if given == 1 { "" } else { "s" });

@@ -11,7 +11,11 @@ mod errors;
 mod fold;
 mod frame;
 mod function;
+mod generator;
+mod instances;
 mod interrupt;
+mod layouts;
+mod library;
 mod log;
 mod mutation;
 mod program;
@@ -48,6 +52,7 @@ fn type_name(object: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     log::take_over();
     module.add_class::<function::Function>()?;
+    module.add_class::<generator::Generator>()?;
     module.add_class::<dataset::Session>()?;
     module.add_class::<dataset::Dataset>()?;
     module.add_class::<dataset::Stream>()?;

@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyNameError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::types::type_of;
 
@@ -88,6 +88,8 @@ pub struct Described {
     pub key: String,
     /// The code objects whose addresses are in `key`.
     pub codes: Vec<Py<PyAny>>,
+    /// The addresses of the classes that were to be described as well, whether or not their source was found.
+    pub asked: Vec<usize>,
 }
 
 impl Described {
@@ -100,6 +102,7 @@ impl Described {
             unresolved: description.getattr("unresolved")?.extract()?,
             key: String::new(),
             codes: Vec::new(),
+            asked: Vec::new(),
         };
         for file in description.getattr("files")?.try_iter()? {
             let (name, text) = file?.extract()?;
@@ -208,6 +211,27 @@ impl Described {
             watched.reference.place.traverse(visit)?;
             watched.expected.iter().try_for_each(|object| visit.call(object))
         })
+    }
+
+    /// Whether the class is described, or was to be.
+    pub fn asked_for(&self, class: &Bound<'_, PyType>) -> bool {
+        self.asked.contains(&(class.as_ptr() as usize)) || self.codes.iter().any(|code| code.is(class))
+    }
+
+    /// Whether another class of this name is described.
+    pub fn has_namesake(&self, class: &Bound<'_, PyType>) -> PyResult<bool> {
+        let name: String = class.name()?.extract()?;
+        for known in self.classes(class.py()) {
+            if !known.is(class) && known.cast::<PyType>()?.name()?.extract::<String>()? == name {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The classes among what is described.
+    pub fn classes<'py>(&self, py: Python<'py>) -> impl Iterator<Item = Bound<'py, PyAny>> {
+        self.codes.iter().map(move |code| code.bind(py).clone()).filter(|code| code.is_instance_of::<PyType>())
     }
 
     /// The types the captured values had.

@@ -8,40 +8,142 @@ use ir::layout::{STR_ASCII_BIT, slot_count, variant_slot};
 use ir::{Elem, RecordKind, RecordType, Type};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyList, PySet, PyString, PyTuple, PyType};
 use runtime::abi;
 
-use crate::frame::{Frame, Held, runs, table_items};
+use crate::frame::{Frame, runs, table_items};
+use crate::layouts::Layout;
+use crate::library::read_library;
 use crate::types::NumpyTypes;
 
 /// Reads values whose addresses are alive.
 pub struct Reader<'a, 'py> {
     py: Python<'py>,
-    /// Arrays that were handed in: a returned array that is one of them is that very object.
-    arrays: &'a [Bound<'py, PyAny>],
+    /// What was handed in: a returned array that is one of its arrays is that very object.
+    frame: Option<&'a Frame<'a>>,
     /// Classes of records.
     classes: &'a [Py<PyType>],
     /// Containers by the addresses of their headers: those that were handed in, and those that were read. Each is one object.
     containers: RefCell<HashMap<u64, Bound<'py, PyAny>>>,
+    /// New instances whose fields are not there yet.
+    open: RefCell<Vec<(u64, &'a Layout, Bound<'py, PyAny>)>>,
+    /// What was replaced in the caller's containers: texts that are still to be read may lie in these objects.
+    replaced: RefCell<Vec<Bound<'py, PyAny>>>,
 }
 
 impl<'a, 'py> Reader<'a, 'py> {
     /// A reader of values in which nothing was handed in.
     pub fn new(py: Python<'py>) -> Reader<'a, 'py> {
-        Reader { py, arrays: &[], classes: &[], containers: RefCell::default() }
+        Reader {
+            py,
+            frame: None,
+            classes: &[],
+            containers: RefCell::default(),
+            open: RefCell::default(),
+            replaced: RefCell::default(),
+        }
     }
 
     /// A reader of what a call left.
-    pub fn of_call(
-        py: Python<'py>,
-        arrays: &'a [Bound<'py, PyAny>],
-        classes: &'a [Py<PyType>],
-        held: &[Held<'_>],
-    ) -> Reader<'a, 'py> {
-        let containers = held.iter().map(|held| (held.address, held.object.bind(py).clone())).collect();
-        Reader { py, arrays, classes, containers: RefCell::new(containers) }
+    pub fn of_call(py: Python<'py>, frame: &'a Frame<'a>) -> Reader<'a, 'py> {
+        let containers = frame.held.iter().map(|held| (held.address, held.object.bind(py).clone())).collect();
+        Reader {
+            py,
+            frame: Some(frame),
+            classes: frame.classes(),
+            containers: RefCell::new(containers),
+            open: RefCell::default(),
+            replaced: RefCell::default(),
+        }
+    }
+
+    /// Keeps what is about to be replaced for as long as something is read.
+    pub fn outlive(&self, objects: impl IntoIterator<Item = Bound<'py, PyAny>>) {
+        self.replaced.borrow_mut().extend(objects);
+    }
+
+    /// What was replaced.
+    pub fn into_replaced(self) -> Vec<Bound<'py, PyAny>> {
+        self.replaced.into_inner()
+    }
+
+    /// The value of type `ty` at the start of `slots`, with all that can be reached from it.
+    ///
+    /// # Safety
+    /// As of [`Reader::read`].
+    pub unsafe fn read_all(&self, ty: &Type, slots: &[u64]) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: the caller's.
+        unsafe {
+            let value = self.read(ty, slots)?;
+            self.fill_instances()?;
+            Ok(value)
+        }
+    }
+
+    /// Gives new instances their fields: a loop, for there may be many behind each other.
+    ///
+    /// # Safety
+    /// As of [`Reader::read`].
+    pub unsafe fn fill_instances(&self) -> PyResult<()> {
+        loop {
+            let Some((address, layout, object)) = self.open.borrow_mut().pop() else { return Ok(()) };
+            // SAFETY: the caller's; an instance has the slots of its class.
+            let slots = unsafe { std::slice::from_raw_parts(address as *const u64, layout.slots) };
+            for field in &layout.fields {
+                if field.flag.is_some_and(|flag| slots.get(flag) != Some(&1)) {
+                    continue;
+                }
+                // SAFETY: the caller's.
+                let value = unsafe { self.read(&field.ty, slots.get(field.slot..).unwrap_or_default())? };
+                let attribute = field.attribute.bind(self.py);
+                // What it has from its class is not its own.
+                let of_class =
+                    if field.flag.is_some() { layout.class.bind(self.py).getattr_opt(attribute)? } else { None };
+                if of_class
+                    .is_none_or(|known| !known.get_type().is(value.get_type()) || !known.eq(&value).unwrap_or(false))
+                {
+                    set_attribute(&object, attribute, &value)?;
+                }
+            }
+        }
+    }
+
+    pub fn py(&self) -> Python<'py> {
+        self.py
+    }
+
+    /// The object that a container at this address is, when it was handed in or read before.
+    pub fn known(&self, address: u64) -> Option<Bound<'py, PyAny>> {
+        self.containers.borrow().get(&address).cloned()
+    }
+
+    pub fn keep(&self, address: u64, object: &Bound<'py, PyAny>) {
+        self.containers.borrow_mut().insert(address, object.clone());
+    }
+
+    /// What makes the missing values of a `defaultdict`.
+    pub fn factory(&self, number: &str) -> PyResult<Bound<'py, PyAny>> {
+        match self.frame.and_then(|frame| frame.factory(number)) {
+            Some("") => Ok(self.py.None().into_bound(self.py)),
+            Some(name) => self.py.import(intern!(self.py, "builtins"))?.getattr(name),
+            None => Err(broken("a `defaultdict`")),
+        }
+    }
+
+    /// A new instance, whose fields follow.
+    fn new_instance(&self, name: &Arc<str>, address: u64) -> PyResult<Bound<'py, PyAny>> {
+        let Some((_, layout)) = self.frame.and_then(|frame| frame.layouts).and_then(|layouts| layouts.find(name))
+        else {
+            return Err(broken("an instance of a class the border does not know"));
+        };
+        let object = self.py.get_type::<PyAny>();
+        let made = object.call_method1(intern!(self.py, "__new__"), (&layout.class,))?;
+        self.keep(address, &made);
+        self.open.borrow_mut().push((address, layout, made.clone()));
+        Ok(made)
     }
 
     /// The value of type `ty` at the start of `slots`.
@@ -66,6 +168,8 @@ impl<'a, 'py> Reader<'a, 'py> {
             // SAFETY: as this function's.
             Type::Tuple(items) => unsafe { PyTuple::new(py, self.read_fields(items.iter(), slots)?)?.into_any() },
             // SAFETY: as this function's.
+            Type::Record(record) if record.kind == RecordKind::Library => unsafe { read_library(self, record, slots)? },
+            // SAFETY: as this function's.
             Type::Record(record) => unsafe { self.read_record(record, slots)? },
             Type::Union(variants) => {
                 let tag = first as usize;
@@ -75,17 +179,17 @@ impl<'a, 'py> Reader<'a, 'py> {
             }
             // SAFETY: as this function's.
             Type::Bytes => unsafe { self.read_bytes(first, slots.get(1).copied().unwrap_or_default()) },
-            Type::List(_) | Type::Dict(..) | Type::Set { .. } => {
-                let known = self.containers.borrow().get(&first).cloned();
-                match known {
-                    Some(object) => object,
+            Type::List(_) | Type::Dict(..) | Type::Set { .. } | Type::Object(_) => {
+                let known = self.known(first);
+                match (known, ty) {
+                    (Some(object), _) => object,
+                    (None, Type::Object(name)) => self.new_instance(name, first)?,
                     // SAFETY: as this function's.
-                    None => unsafe { self.read_container(ty, first)? },
+                    (None, _) => unsafe { self.read_container(ty, first)? },
                 }
             }
             // SAFETY: as this function's.
             Type::Array { elem, ndim } => unsafe { self.read_array(*elem, *ndim as usize, slots)? },
-            Type::Object(_) => return Err(broken("an object of a class the border does not know")),
             Type::Exception => return Err(broken("an exception as a value")),
         })
     }
@@ -137,14 +241,6 @@ impl<'a, 'py> Reader<'a, 'py> {
     }
 
     unsafe fn read_record(&self, record: &Arc<RecordType>, slots: &[u64]) -> PyResult<Bound<'py, PyAny>> {
-        if let (Some(item), [address]) = (record.tuple_item(), slots) {
-            // SAFETY: as the caller's; the list inside is one of such items.
-            let (slots, count) = unsafe { (list_slots(*address, item), list_len(*address)) };
-            let items: PyResult<Vec<_>> =
-                runs(slots, slot_count(item), count).map(|slots| unsafe { self.read(item, slots) }).collect();
-            let items = items?;
-            return Ok(PyTuple::new(self.py, items)?.into_any());
-        }
         static ROW: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         // SAFETY: as the caller's.
         let values = unsafe { self.read_fields(record.fields.iter().map(|(_, ty)| ty), slots)? };
@@ -170,16 +266,16 @@ impl<'a, 'py> Reader<'a, 'py> {
     }
 
     /// The class of this name.
-    fn class(&self, name: &str) -> PyResult<&'a Bound<'py, PyType>> {
-        let mut found: Option<&Bound<'py, PyType>> = None;
+    fn class(&self, name: &str) -> PyResult<Bound<'py, PyType>> {
+        let mut found: Option<Bound<'py, PyType>> = None;
         for class in self.classes.iter().map(|class| class.bind(self.py)) {
-            if class.name()? != name || found.is_some_and(|known| known.is(class)) {
+            if class.name()? != name || found.as_ref().is_some_and(|known| known.is(class)) {
                 continue;
             }
             if found.is_some() {
                 return Err(PyTypeError::new_err(format!("two classes are called `{name}`: which one is returned?")));
             }
-            found = Some(class);
+            found = Some(class.clone());
         }
         found.ok_or_else(|| broken(&format!("an instance of `{name}`, a class the border does not know")))
     }
@@ -191,7 +287,7 @@ impl<'a, 'py> Reader<'a, 'py> {
     unsafe fn read_container(&self, ty: &Type, address: u64) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         // It is known before its items are read: it may hold itself.
-        let keep = |object: &Bound<'py, PyAny>| self.containers.borrow_mut().insert(address, object.clone());
+        let keep = |object: &Bound<'py, PyAny>| self.keep(address, object);
         // SAFETY: the caller's.
         unsafe {
             match ty {
@@ -268,7 +364,9 @@ impl<'a, 'py> Reader<'a, 'py> {
     unsafe fn read_array(&self, elem: Elem, ndim: usize, slots: &[u64]) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let mut described = Vec::with_capacity(1 + 2 * ndim);
-        for object in self.arrays {
+        let address = slots.first().copied().unwrap_or_default();
+        for object in self.frame.and_then(|frame| frame.arrays.get(&address)).into_iter().flatten() {
+            let object = object.bind(py);
             described.clear();
             let same_type = crate::write::write(
                 object,
@@ -285,13 +383,27 @@ impl<'a, 'py> Reader<'a, 'py> {
         let numpy = py.import("numpy")?;
         let array = numpy.call_method1("empty", (PyTuple::new(py, &shape)?, elem.name()))?;
         let target = array.cast::<numpy::PyUntypedArray>()?;
-        let source = slots.first().copied().unwrap_or_default() as *const u8;
+        let source = address as *const u8;
         // SAFETY: the caller vouches for the source; the target is new, contiguous and of the same shape.
         unsafe {
-            let address = crate::write::array_address(target) as *mut u8;
-            copy_elements(source, &shape, &strides, elem.size_bytes(), address);
+            let target = crate::write::array_address(target) as *mut u8;
+            copy_elements(source, &shape, &strides, elem.size_bytes(), target);
         }
         Ok(array)
+    }
+}
+
+/// `object.attribute = value` as `object` itself does it, whatever its class thinks of being changed.
+pub fn set_attribute(
+    object: &Bound<'_, PyAny>,
+    attribute: &Bound<'_, PyString>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    // SAFETY: three live objects; an error is taken up.
+    let status = unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), attribute.as_ptr(), value.as_ptr()) };
+    match (status, PyErr::take(object.py())) {
+        (0, None) => Ok(()),
+        (_, error) => Err(error.unwrap_or_else(|| broken("an attribute"))),
     }
 }
 

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use codegen::{CallKernel, Options};
 use frontend::program::{Binding, FunctionSource, Locator, Program, SourceFile};
+use frontend::{GivenClass, Resume};
 use ir::{Module, Type};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::errors::{compile_error, engine_error};
+use crate::layouts::Layouts;
 use crate::program::Described;
 
 /// One function for given types of arguments and captured values.
@@ -26,9 +28,12 @@ pub struct Specialisation {
     pub writes_elsewhere: bool,
     /// Holds a loop or a recursion: the only ways to take long.
     pub can_run_long: bool,
-    /// The classes that the program names.
-    pub classes: Vec<Py<PyType>>,
+    /// How instances that can be changed lie in its memory.
+    pub layouts: Layouts,
+    /// The entry is a generator function: how to go on with what it returns.
+    pub resume: Option<Resume>,
     call: OnceLock<CallKernel>,
+    go_on: OnceLock<CallKernel>,
     /// The addresses of these objects are in the cache's key.
     _codes: Vec<Py<PyAny>>,
 }
@@ -45,17 +50,23 @@ pub struct Request {
     pub fill_defaults: bool,
     /// The result is a list of what the function returns or yields.
     pub as_list: bool,
+    /// The classes of the instances that can be changed among the arguments.
+    pub objects: Vec<GivenClass>,
+    /// The names of what makes the missing values of the `defaultdict`s among them.
+    pub factories: Vec<String>,
+    /// The result goes to Python: it may hold such instances.
+    pub objects_may_leave: bool,
 }
 
 impl Request {
     /// For arguments of these types.
     pub fn of(params: Vec<Type>) -> Request {
-        Request { params: params.into_iter().map(Some).collect(), ..Request::default() }
+        Request { params: params.into_iter().map(Some).collect(), objects_may_leave: true, ..Request::default() }
     }
 
     /// The result goes into columns.
     pub fn for_columns(self) -> Request {
-        Request { row_result: true, ..self }
+        Request { row_result: true, objects_may_leave: false, ..self }
     }
 }
 
@@ -74,35 +85,44 @@ pub fn specialise(py: Python<'_>, described: &Described, request: Request) -> Py
 }
 
 fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<Specialisation> {
-    let Request { params, row_result, expected_result, fill_defaults, as_list } = request;
+    let Request { params, row_result, expected_result, fill_defaults, as_list, objects, factories, objects_may_leave } =
+        request;
     let (program, entry) = if fill_defaults || as_list {
         let (program, entry) = called_by_entry(&described.program, params.len(), as_list);
         (Cow::Owned(program), entry)
     } else {
         (Cow::Borrowed(&described.program), 0)
     };
-    let asked = frontend::Request { params, row_result, expected_result };
+    let asked = frontend::Request { params, row_result, expected_result, objects, factories, objects_may_leave };
     let compiled = py.detach(|| frontend::compile(&program, entry, &asked));
     let Some(module) = compiled.module else {
         return Err(compile_error(py, &program.files, &compiled.diagnostics));
     };
+    let class = |number: usize| Some(described.codes.get(number)?.bind(py).cast::<PyType>().ok()?.clone());
+    let classes: Vec<(Arc<str>, Bound<'_, PyType>)> =
+        compiled.classes.iter().filter_map(|(name, number)| Some((name.clone(), class(*number)?))).collect();
+    let mut layouts = Layouts::new(py, &module, &classes, &asked.objects, compiled.factories)?;
+    layouts.named =
+        described.classes(py).filter_map(|class| Some(class.cast_into::<PyType>().ok()?.unbind())).collect();
     let facts = ir::introspect::Facts::new(&module);
     let entry = module.entry_func();
     let params = entry.param_types();
     let every = (0..module.funcs.len() as u32).map(ir::FuncId);
     Ok(Specialisation {
-        writes: (0..params.len()).map(|index| facts.writes_param(module.entry, index)).collect(),
+        // What a generator function stores it stores later, through its state.
+        writes: match &compiled.resume {
+            Some(resume) => vec![facts.writes_param(resume.func, 0); params.len()],
+            None => (0..params.len()).map(|index| facts.writes_param(module.entry, index)).collect(),
+        },
         writes_elsewhere: facts.func(module.entry).writes.is_elsewhere(),
         can_run_long: every.into_iter().any(|id| facts.has_loops(id) || facts.is_recursive(id)),
         captures: module.captures.iter().map(|capture| capture.ty.clone()).collect(),
         result: entry.result.clone(),
         params,
-        classes: described
-            .codes
-            .iter()
-            .filter_map(|code| Some(code.bind(py).cast::<PyType>().ok()?.clone().unbind()))
-            .collect(),
+        layouts,
+        resume: compiled.resume,
         call: OnceLock::new(),
+        go_on: OnceLock::new(),
         _codes: described.codes.iter().map(|code| code.clone_ref(py)).collect(),
         module: Arc::new(module),
     })
@@ -132,6 +152,18 @@ fn called_by_entry(program: &Program, count: usize, as_list: bool) -> (Program, 
 }
 
 impl Specialisation {
+    /// The machine code that goes on with a generator.
+    pub fn resume_kernel(&self, py: Python<'_>) -> PyResult<&CallKernel> {
+        if let Some(kernel) = self.go_on.get() {
+            return Ok(kernel);
+        }
+        let Some(resume) = &self.resume else { return Err(engine_error(py, "this function is no generator")) };
+        let module = Module { entry: resume.func, ..(*self.module).clone() };
+        let kernel =
+            codegen::compile_call(&module, &Options::default()).map_err(|error| engine_error(py, &error.message))?;
+        Ok(self.go_on.get_or_init(|| kernel))
+    }
+
     /// The machine code, made at first use.
     pub fn call_kernel(&self, py: Python<'_>) -> PyResult<&CallKernel> {
         if let Some(kernel) = self.call.get() {

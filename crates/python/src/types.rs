@@ -13,6 +13,9 @@ use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyRange, PySet, PyString, PyTuple, PyType,
 };
 
+use crate::instances::Instances;
+use crate::library::type_of_library;
+
 /// NumPy's scalar classes and those arrays are accepted of, in the order of [`Elem::ALL`].
 pub struct NumpyTypes {
     scalars: Vec<Py<PyType>>,
@@ -88,14 +91,19 @@ pub fn elem_of_array(array: &Bound<'_, PyUntypedArray>) -> Option<Elem> {
 pub type Reason = String;
 
 /// How deep containers may nest. A list can hold itself.
-const DEPTH_MAX: usize = 100;
+pub const DEPTH_MAX: usize = 100;
 
-/// The IR type of a live object, or what it is instead.
+/// The IR type of a live object, or what it is instead. Instances of the user's classes that can be changed have none.
 pub fn type_of(object: &Bound<'_, PyAny>) -> PyResult<Result<Type, Reason>> {
-    type_within(object, DEPTH_MAX)
+    type_within(object, DEPTH_MAX, None)
 }
 
-fn type_within(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type, Reason>> {
+/// The same of an object within others; `instances` takes up instances of the user's classes, which have no type without it.
+pub fn type_within<'py>(
+    object: &Bound<'py, PyAny>,
+    depth: usize,
+    mut instances: Option<&mut Instances<'py>>,
+) -> PyResult<Result<Type, Reason>> {
     if object.is_none() {
         return Ok(Ok(Type::None));
     }
@@ -117,7 +125,7 @@ fn type_within(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type,
     if let Ok(tuple) = object.cast_exact::<PyTuple>() {
         let mut items = Vec::with_capacity(tuple.len());
         for item in tuple.iter() {
-            match type_within(&item, depth)? {
+            match type_within(&item, depth, instances.as_deref_mut())? {
                 Ok(ty) => items.push(ty),
                 Err(reason) => return Ok(Err(format!("a tuple that holds {reason}"))),
             }
@@ -125,15 +133,15 @@ fn type_within(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type,
         return Ok(Ok(Type::Tuple(items)));
     }
     if let Ok(list) = object.cast_exact::<PyList>() {
-        let item = item_type(list.iter().map(Ok), "list", depth)?;
+        let item = item_type(list.iter().map(Ok), "list", depth, instances)?;
         return Ok(item.map(|item| Type::List(Box::new(stored_type(item, list.is_empty())))));
     }
     if let Ok(dict) = object.cast_exact::<PyDict>() {
-        return type_of_dict(dict, depth);
+        return type_of_dict(dict, depth, instances);
     }
     if object.is_exact_instance_of::<PySet>() || object.is_exact_instance_of::<PyFrozenSet>() {
         let frozen = object.is_exact_instance_of::<PyFrozenSet>();
-        let item = item_type(object.try_iter()?, if frozen { "frozenset" } else { "set" }, depth)?;
+        let item = item_type(object.try_iter()?, if frozen { "frozenset" } else { "set" }, depth, instances)?;
         let is_empty = object.len()? == 0;
         let item = item.map(|item| stored_type(item, is_empty));
         return Ok(item.and_then(|item| key_type(item, "set").map(|item| Type::Set { item, frozen })));
@@ -144,18 +152,19 @@ fn type_within(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type,
     if object.is_exact_instance_of::<PyRange>() {
         return Ok(Ok(Type::Range));
     }
-    type_of_foreign(object, depth)
+    type_of_foreign(object, depth, instances)
 }
 
 /// The type that holds every item; `None`'s for no items.
-fn item_type<'py>(
+pub fn item_type<'py>(
     items: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
     container: &str,
     depth: usize,
+    mut instances: Option<&mut Instances<'py>>,
 ) -> PyResult<Result<Type, Reason>> {
     let mut found: Option<Type> = None;
     for item in items {
-        let ty = match type_within(&item?, depth)? {
+        let ty = match type_within(&item?, depth, instances.as_deref_mut())? {
             Ok(ty) => ty,
             Err(reason) => return Ok(Err(format!("a {container} that holds {reason}"))),
         };
@@ -168,25 +177,57 @@ fn item_type<'py>(
 }
 
 /// A list that holds `None` only is told from an empty one by a variant that it does not use.
-fn stored_type(item: Type, is_empty: bool) -> Type {
+pub fn stored_type(item: Type, is_empty: bool) -> Type {
     if item == Type::None && !is_empty { Type::union([Type::None, Type::Bool]) } else { item }
 }
 
-fn type_of_dict(dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<Result<Type, Reason>> {
-    let key = match item_type(dict.keys().iter().map(Ok), "dict", depth)? {
+pub fn type_of_dict<'py>(
+    dict: &Bound<'py, PyDict>,
+    depth: usize,
+    mut instances: Option<&mut Instances<'py>>,
+) -> PyResult<Result<Type, Reason>> {
+    let key = match item_type(dict.keys().iter().map(Ok), "dict", depth, instances.as_deref_mut())? {
         Ok(key) => key,
         Err(reason) => return Ok(Err(reason)),
     };
-    let value = item_type(dict.values().iter().map(Ok), "dict", depth)?;
+    let value = item_type(dict.values().iter().map(Ok), "dict", depth, instances)?;
     Ok(value.and_then(|value| key_type(key, "dict").map(|key| Type::Dict(key, Box::new(value)))))
+}
+
+/// The type of what `**kwargs` takes: a dict, where its values are of one type, else a record of which each keyword is a field.
+pub fn type_of_keywords<'py>(
+    keywords: &Bound<'py, PyDict>,
+    instances: &mut Instances<'py>,
+) -> PyResult<Result<Type, Reason>> {
+    if keywords.is_empty() {
+        // Any types will do.
+        return Ok(Ok(Type::Dict(Box::new(Type::Str), Box::new(Type::Int))));
+    }
+    if let Ok(dict @ Type::Dict(..)) = type_of_dict(keywords, DEPTH_MAX, Some(instances))?
+        && !matches!(&dict, Type::Dict(_, value) if matches!(**value, Type::Union(_)))
+    {
+        return Ok(Ok(dict));
+    }
+    let mut fields = Vec::with_capacity(keywords.len());
+    for (name, value) in keywords.iter() {
+        match type_within(&value, DEPTH_MAX, Some(instances))? {
+            Ok(ty) => fields.push((name.extract()?, ty)),
+            Err(reason) => return Ok(Err(format!("keywords of which `{name}` is {reason}"))),
+        }
+    }
+    Ok(Ok(Type::Record(Arc::new(RecordType { kind: RecordKind::Dict, name: String::new(), fields }))))
 }
 
 fn key_type(key: Type, container: &str) -> Result<Box<Type>, Reason> {
     if key.is_hashable() { Ok(Box::new(key)) } else { Err(format!("a {container} with keys of type `{key}`")) }
 }
 
-/// NumPy's objects, rows, named tuples and frozen dataclasses.
-fn type_of_foreign(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<Type, Reason>> {
+/// NumPy's objects, rows, named tuples and frozen dataclasses, and what is left: instances that can be changed.
+fn type_of_foreign<'py>(
+    object: &Bound<'py, PyAny>,
+    depth: usize,
+    mut instances: Option<&mut Instances<'py>>,
+) -> PyResult<Result<Type, Reason>> {
     let py = object.py();
     let numpy = NumpyTypes::get(py)?;
     if let Some(elem) = numpy.elem_of(object) {
@@ -195,15 +236,26 @@ fn type_of_foreign(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Result<T
     if let Some(array) = numpy.plain_array(object) {
         return Ok(type_of_array(array));
     }
+    if let Some(known) = type_of_library(object, depth, instances.as_deref_mut())? {
+        return Ok(known);
+    }
     let Some(fields) = fields_of(object)? else {
-        return Ok(Err(format!("an object of class `{}`", object.get_type().qualname()?)));
+        return match instances {
+            Some(instances) => instances.meet(object),
+            None => Ok(Err(format!("an object of class `{}`", object.get_type().qualname()?))),
+        };
     };
     let mut types = Vec::with_capacity(fields.values.len());
     for (name, value) in &fields.values {
-        match type_within(value, depth)? {
+        match type_within(value, depth, instances.as_deref_mut())? {
             Ok(ty) => types.push((name.clone(), ty)),
             Err(reason) => return Ok(Err(format!("a {} whose field `{name}` is {reason}", fields.noun()))),
         }
+    }
+    if let Some(instances) = instances
+        && fields.kind != RecordKind::Row
+    {
+        instances.meet_record(&object.get_type());
     }
     Ok(Ok(Type::Record(Arc::new(RecordType { kind: fields.kind, name: fields.name, fields: types }))))
 }

@@ -1,6 +1,8 @@
 //! From Python objects to slots (`ir::layout`). Strings, bytes and arrays are referred to where they lie, so the objects must
 //! outlive the slots: the caller keeps them alive. Containers are copied into a [`Frame`].
 
+use std::sync::Arc;
+
 use ir::layout::{STR_ASCII_BIT, slot_count, variant_slot};
 use ir::{Elem, RecordKind, RecordType, Type};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
@@ -10,6 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyRange, PySet, PyString, PyTuple};
 
 use crate::frame::Frame;
+use crate::instances::dict_of;
+use crate::layouts::Layout;
+use crate::library::write_library;
 use crate::set_layout;
 use crate::types::{NumpyTypes, elem_of_array, fields_of};
 
@@ -49,7 +54,13 @@ pub fn write<'t>(object: &Bound<'_, PyAny>, ty: &'t Type, out: &mut Vec<u64>, fr
         }
         Type::Union(variants) => return write_union(object, variants, out, frame),
         Type::Np(elem) => return write_np(object, *elem, out),
-        Type::Array { elem, ndim } => return write_array(object, *elem, *ndim, out),
+        Type::Array { elem, ndim } => {
+            if !write_array(object, *elem, *ndim, out)? {
+                return Ok(false);
+            }
+            let address = out.get(out.len() - 1 - 2 * *ndim as usize).copied().unwrap_or_default();
+            frame.arrays.entry(address).or_default().push(object.clone().unbind());
+        }
         Type::Bytes => {
             let Ok(bytes) = object.cast_exact::<PyBytes>() else { return Ok(false) };
             out.extend([bytes.as_bytes().as_ptr() as u64, bytes.as_bytes().len() as u64]);
@@ -61,8 +72,12 @@ pub fn write<'t>(object: &Bound<'_, PyAny>, ty: &'t Type, out: &mut Vec<u64>, fr
                 out.push(int_value(&range.getattr(name)?)? as u64);
             }
         }
+        Type::Record(record) if record.kind == RecordKind::Library => {
+            return write_library(object, ty, record, out, frame);
+        }
         Type::Record(record) => return write_record(object, record, out, frame),
-        Type::Object(_) | Type::Exception => return Ok(false),
+        Type::Object(name) => return write_instance(object, ty, name, out, frame),
+        Type::Exception => return Ok(false),
     }
     Ok(true)
 }
@@ -111,6 +126,115 @@ fn write_union<'t>(
         out.truncate(start);
     }
     Ok(false)
+}
+
+/// Instances are copied, each once; their fields by [`write_fields`].
+fn write_instance<'t>(
+    object: &Bound<'_, PyAny>,
+    ty: &'t Type,
+    name: &Arc<str>,
+    out: &mut Vec<u64>,
+    frame: &mut Frame<'t>,
+) -> PyResult<bool> {
+    let Some((index, layout)) = frame.layouts.and_then(|layouts| layouts.find(name)) else { return Ok(false) };
+    if !object.get_type().is(&layout.class) {
+        return Ok(false);
+    }
+    out.push(match frame.known(object, ty)? {
+        Some(address) => address,
+        None => frame.add_instance(object, ty, index)?,
+    });
+    Ok(true)
+}
+
+/// Copies the fields of the instances that were written, and of those found on the way: a loop, for there may be many behind
+/// each other. False when one has other fields than the code was made for.
+pub fn write_fields(frame: &mut Frame<'_>, py: Python<'_>) -> PyResult<bool> {
+    let mut slots = Vec::new();
+    while let Some(index) = frame.next_open() {
+        let Some(held) = frame.held.get(index) else { continue };
+        let object = held.object.bind(py).clone();
+        let Some(layout) = frame.layouts.and_then(|layouts| layouts.classes.get(held.layout)) else { return Ok(false) };
+        slots.clear();
+        if !write_attributes(&object, layout, &mut slots, frame)? {
+            return Ok(false);
+        }
+        frame.fill_instance(index, &slots);
+    }
+    Ok(true)
+}
+
+fn write_attributes<'t>(
+    object: &Bound<'_, PyAny>,
+    layout: &'t Layout,
+    slots: &mut Vec<u64>,
+    frame: &mut Frame<'t>,
+) -> PyResult<bool> {
+    let py = object.py();
+    let dict = dict_of(object)?;
+    let mut own = 0;
+    slots.resize(layout.slots, 0);
+    let mut value_slots = Vec::new();
+    for field in &layout.fields {
+        let attribute = field.attribute.bind(py);
+        let in_dict = dict.as_ref().map(|dict| dict.get_item(attribute)).transpose()?.flatten();
+        own += usize::from(in_dict.is_some());
+        // A slot, or what its class has in its place.
+        let value = match in_dict {
+            Some(value) => Some(value),
+            None => object.getattr_opt(attribute)?,
+        };
+        value_slots.clear();
+        match (&value, field.flag) {
+            (Some(value), flag) => {
+                if !write(value, &field.ty, &mut value_slots, frame)? {
+                    return Ok(false);
+                }
+                if let Some(flag) = flag.and_then(|flag| slots.get_mut(flag)) {
+                    *flag = 1;
+                }
+            }
+            (None, Some(_)) => write_stand_in(&field.ty, &mut value_slots, frame)?,
+            (None, None) => return Ok(false),
+        }
+        if let Some(place) = slots.get_mut(field.slot..field.slot + value_slots.len()) {
+            place.copy_from_slice(&value_slots);
+        }
+    }
+    let Some(dict) = dict else { return Ok(true) };
+    for attribute in &layout.ignored {
+        own += usize::from(dict.contains(attribute)?);
+    }
+    // An attribute that the code was not made for may mean anything.
+    Ok(own == dict.len())
+}
+
+/// The slots of a field that has no value.
+fn write_stand_in(ty: &Type, out: &mut Vec<u64>, frame: &mut Frame<'_>) -> PyResult<()> {
+    match ty {
+        Type::List(_) | Type::Dict(..) | Type::Set { .. } | Type::Object(_) => out.push(frame.stand_in()?),
+        Type::Tuple(items) => items.iter().try_for_each(|ty| write_stand_in(ty, out, frame))?,
+        Type::Record(record) => record.fields.iter().try_for_each(|(_, ty)| write_stand_in(ty, out, frame))?,
+        Type::Union(variants) => {
+            let start = out.len();
+            out.push(0);
+            if let Some(variant) = variants.first() {
+                write_stand_in(variant, out, frame)?;
+            }
+            out.resize(start + slot_count(ty), 0);
+        }
+        Type::None
+        | Type::Bool
+        | Type::Int
+        | Type::Float
+        | Type::Str
+        | Type::Range
+        | Type::Np(_)
+        | Type::Array { .. }
+        | Type::Exception
+        | Type::Bytes => out.resize(out.len() + slot_count(ty), 0),
+    }
+    Ok(())
 }
 
 fn write_np(object: &Bound<'_, PyAny>, elem: Elem, out: &mut Vec<u64>) -> PyResult<bool> {
@@ -232,12 +356,34 @@ fn write_set<'t>(
     frame.add_set(object, ty, &items, &layout).map(Some)
 }
 
+/// What `**kwargs` takes.
+fn write_keywords<'t>(
+    object: &Bound<'_, PyAny>,
+    record: &'t RecordType,
+    out: &mut Vec<u64>,
+    frame: &mut Frame<'t>,
+) -> PyResult<bool> {
+    let Ok(keywords) = object.cast_exact::<PyDict>() else { return Ok(false) };
+    if keywords.len() != record.fields.len() {
+        return Ok(false);
+    }
+    for ((name, value), (expected, ty)) in keywords.iter().zip(&record.fields) {
+        if name.extract::<String>()? != *expected || !write(&value, ty, out, frame)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn write_record<'t>(
     object: &Bound<'_, PyAny>,
     record: &'t RecordType,
     out: &mut Vec<u64>,
     frame: &mut Frame<'t>,
 ) -> PyResult<bool> {
+    if record.kind == RecordKind::Dict {
+        return write_keywords(object, record, out, frame);
+    }
     let Some(fields) = fields_of(object)? else { return Ok(false) };
     if fields.kind != record.kind || fields.name != record.name || fields.values.len() != record.fields.len() {
         return Ok(false);
@@ -247,8 +393,6 @@ fn write_record<'t>(
             return Ok(false);
         }
     }
-    if record.kind != RecordKind::Row {
-        frame.add_class(&object.get_type());
-    }
-    Ok(true)
+    // Methods of a record are found by the name of its class, so it must be the class that the program means.
+    Ok(record.kind == RecordKind::Row || frame.add_class(&object.get_type()))
 }

@@ -48,6 +48,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return Ok(Thing::Val(val));
         }
         let callee = match &*call.func {
+            Expr::Attribute(attribute) if self.member_binding(attribute).is_some() => self.attribute(attribute)?,
             Expr::Attribute(attribute) => match self.thing(&attribute.value)? {
                 Thing::Static(Static::Module(module)) => {
                     self.member(&module, attribute.attr.as_str(), &attribute.attr)?

@@ -438,8 +438,33 @@ impl<'p> Lowerer<'_, 'p> {
 
     // Attributes.
 
-    fn attribute(&mut self, attribute: &'p ast::ExprAttribute) -> Lowered<Thing> {
+    /// What `module.name` stands for, where the program says it: modules of the user's own have no members that are known
+    /// here.
+    pub fn member_binding(&self, attribute: &'p ast::ExprAttribute) -> Option<(String, &'p Binding)> {
+        let mut names = vec![attribute.attr.as_str()];
+        let mut object = &*attribute.value;
+        while let Expr::Attribute(outer) = object {
+            names.push(outer.attr.as_str());
+            object = &outer.value;
+        }
+        let Expr::Name(root) = object else { return None };
+        let root = root.id.as_str();
+        let bindings = &self.compiler.function(self.function)?.bindings;
+        if self.slot(root).is_some() || !matches!(bindings.get(root), Some(Binding::Module(_))) {
+            return None;
+        }
+        names.push(root);
+        names.reverse();
+        let path = names.join(".");
+        let binding = bindings.get(&path)?;
+        Some((path, binding))
+    }
+
+    pub fn attribute(&mut self, attribute: &'p ast::ExprAttribute) -> Lowered<Thing> {
         let name = attribute.attr.as_str();
+        if let Some((path, binding)) = self.member_binding(attribute) {
+            return self.binding(&path, binding, attribute);
+        }
         if name == "__name__"
             && let Some(subject) = self.subject_of_type(&attribute.value)
         {

@@ -39,9 +39,33 @@ fn growing(arguments: &[Argument], is_entry: bool, may_grow: bool, sites: &mut S
             };
             Argument::Value(Shape { ty, origin: Origin { sites: vec![site], ..Origin::default() } })
         }
+        Argument::Value(shape) if may_grow && is_entry => {
+            Argument::Value(growing_inside(index, shape, sites).unwrap_or_else(|| shape.clone()))
+        }
         other => other.clone(),
     };
     arguments.iter().enumerate().map(one).collect()
+}
+
+/// An empty `deque`, `Counter` and the like: the container in it is typed by use.
+fn growing_inside(index: usize, shape: &Shape, sites: &mut Sites) -> Option<Shape> {
+    let Type::Record(record) = &shape.ty else { return None };
+    let (name, inner) =
+        record.fields.first().filter(|_| record.kind == ir::RecordKind::Library && record.tuple_item().is_none())?;
+    element_type(inner)?;
+    if known_element(inner).is_some() {
+        return None;
+    }
+    let site = sites.param_site(index, None);
+    let inner = match sites.element(site) {
+        Some(element) => with_element(inner, element.ty.clone()),
+        None => inner.clone(),
+    };
+    let mut record = (**record).clone();
+    record.fields[0] = (name.clone(), inner);
+    let of_inner = Origin { sites: vec![site], ..Origin::default() };
+    let parts = (0..record.fields.len()).map(|at| if at == 0 { of_inner.clone() } else { Origin::default() }).collect();
+    Some(Shape { ty: Type::Record(record.into()), origin: Origin { parts, ..Origin::default() } })
 }
 
 /// What lowering a function came to.
@@ -166,17 +190,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn body(&mut self, source: Source<'p>) -> Lowered<()> {
-        let is_entry = self.compiler.is_entry(self.spec);
-        let parameters = source.parameters();
-        let several = parameters.and_then(|parameters| parameters.vararg.as_deref().or(parameters.kwarg.as_deref()));
-        if let Some(variadic) = several.filter(|_| is_entry) {
-            return self.fail_at(
-                variadic,
-                "unsupported-parameter",
-                format!("`*{}` cannot be compiled: the number of parameters must be fixed", variadic.name),
-                None,
-            );
-        }
         match source.node {
             FunctionNode::Def(def) if def.is_async => {
                 self.fail_at(&def.name, "unsupported-statement", "an `async` function cannot be compiled", None)

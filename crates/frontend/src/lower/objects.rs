@@ -158,6 +158,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(index) = self.field_index(class, name) else { return Ok(None) };
         let Some(known) = self.compiler.objects.class(class).cloned() else { return Ok(None) };
         let field = &known.fields[index];
+        if let Some(reason) = &field.refused {
+            return self.refuse_field(object, name, reason);
+        }
         if field.shape.is_none() {
             // Nothing is known to be stored in it: either it is found out later, or it never has a value.
             return Err(self.raise(class_of_missing, &message));
@@ -185,6 +188,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.coerce_present(&loaded, &shape).map(Some)
     }
 
+    /// The field of an instance that was handed in holds what has no type.
+    fn refuse_field<T>(&mut self, object: &Val, name: &str, reason: &str) -> Lowered<T> {
+        let class = python_name(object.ty());
+        self.fail(
+            "unsupported-value",
+            format!("`{name}` of this `{class}` is {reason}, which compiled code cannot take"),
+            None,
+        )
+    }
+
     /// A union without its `None`.
     fn coerce_present(&mut self, loaded: &Val, shape: &crate::shape::Shape) -> Lowered<Val> {
         self.each_variant(loaded, &mut |lowerer, val| match val.ty() {
@@ -210,6 +223,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(class) = self.object_class(object.ty()) else { return Err(Stop::Failed) };
         let Some(known) = self.compiler.objects.class(class).cloned() else { return Err(Stop::Failed) };
         let Some(field) = known.fields.get(index) else { return Err(Stop::Failed) };
+        if let Some(reason) = &field.refused {
+            return self.refuse_field(object, &field.name, reason);
+        }
         let joined = match &field.shape {
             None => None,
             Some(_) => {
