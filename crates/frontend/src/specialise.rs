@@ -603,6 +603,8 @@ impl<'p> Compiler<'p> {
         loop {
             self.spec(id).state = State::Open(depth);
             self.stack.push((id, usize::MAX));
+            // What was refused under a wrong idea of its own result may be right now.
+            self.spec(id).failed = false;
             let changes = self.changes;
             self.lower(id);
             let lowest = self.stack.pop().map_or(usize::MAX, |(_, lowest)| lowest);
@@ -750,9 +752,8 @@ impl<'p> Compiler<'p> {
         if let Some(names) = self.names.get(&key) {
             return names.clone();
         }
-        let (mut params, body) = params_and_body(source);
-        params.extend_from_slice(captured);
-        let mut names = Names::of(&params, body);
+        let (params, body) = params_and_body(source);
+        let mut names = Names::of_closure(&params, captured, body);
         if let FunctionNode::Lambda(lambda) = source.node {
             names.add_bound_in(&lambda.body);
         }
