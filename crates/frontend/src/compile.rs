@@ -195,6 +195,7 @@ fn outcome(compiler: &mut Compiler<'_>, entry: usize) -> Compiled {
         let place = compiler.source(Callable::Program(entry)).map(|source| source.parsed.place(source.range()));
         let help = match class.as_str() {
             MATCH => "return its groups",
+            class if class.starts_with("function#") => "call it, and return what it gives",
             class if class.starts_with("datetime.") => "return a text or a number of it, such as `isoformat()`",
             _ => "make a `dict` or a `list` of it",
         };

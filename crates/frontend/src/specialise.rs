@@ -11,7 +11,7 @@ use std::rc::Rc;
 use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
-use crate::classes::{ClassKind, Classes};
+use crate::classes::{ClassKind, Classes, Default as FieldDefault, Field};
 use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
@@ -524,7 +524,12 @@ impl<'p> Compiler<'p> {
         let Ok(class) = self.class(number) else { return false };
         match class.kind {
             ClassKind::Plain => true,
-            ClassKind::Dataclass(_) => {
+            ClassKind::Dataclass(options) => {
+                // A list that each instance has of its own is there to be filled.
+                let is_made = |field: &Field<'p>| matches!(field.default, Some(FieldDefault::Factory(_)));
+                if !options.frozen && class.fields.iter().any(is_made) {
+                    return true;
+                }
                 let names = class.names_of_family(self);
                 let changes = |field: &str| names.iter().any(|name| self.stores.change(name, field));
                 class.fields.iter().any(|field| changes(&field.name))
