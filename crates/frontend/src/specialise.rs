@@ -18,7 +18,7 @@ use crate::library;
 use crate::locate::{FunctionNode, find_function};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_yield};
-use crate::objects::{Objects, Stores};
+use crate::objects::{Objects, Stores, fills};
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, python_name, without_growing_tuples};
@@ -525,9 +525,12 @@ impl<'p> Compiler<'p> {
         match class.kind {
             ClassKind::Plain => true,
             ClassKind::Dataclass(options) => {
-                // A list that each instance has of its own is there to be filled.
-                let is_made = |field: &Field<'p>| matches!(field.default, Some(FieldDefault::Factory(_)));
-                if !options.frozen && class.fields.iter().any(is_made) {
+                // A list that each instance has of its own and that its methods fill.
+                let is_filled = |field: &Field<'p>| {
+                    matches!(field.default, Some(FieldDefault::Factory(_)))
+                        && class.methods.iter().any(|method| fills(method.node, &field.name))
+                };
+                if !options.frozen && class.fields.iter().any(is_filled) {
                     return true;
                 }
                 let names = class.names_of_family(self);
