@@ -205,6 +205,7 @@ class Describer:
                 self.classes[node.targets[0].id] = node
         self.functions = []
         self.numbers = {}
+        self.sentinels = {}
         self.captures = []
 
     def function(self, function):
@@ -221,6 +222,10 @@ class Describer:
             description["bindings"][name] = self.binding(name, value, function.__globals__)
         for parameter in inspect.signature(function).parameters.values():
             if parameter.default is not parameter.empty:
+                if type(parameter.default) is object:
+                    value = self.binding(parameter.name, parameter.default, function.__globals__)
+                    description["sentinels"] = {**description.get("sentinels", {}), parameter.name: value[1]}
+                    continue
                 description["defaults"][parameter.name] = encode(parameter.default)
         return number
 
@@ -287,6 +292,8 @@ class Describer:
                     return ["member", module.__name__, value.__name__]
             module = getattr(value, "__module__", None) or "numpy"
             return ["member", module, getattr(value, "__name__", repr(value))]
+        if type(value) is object:
+            return ["sentinel", self.sentinels.setdefault(id(value), len(self.sentinels))]
         if type(value) is dict and value and all(callable(item) for item in value.values()):
             return ["table", [[key, self.binding(name, item, namespace)] for key, item in value.items()]]
         encoded = encode(value)

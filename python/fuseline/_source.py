@@ -28,7 +28,7 @@ from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
 #: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))``, ``("table", ((key, binding), ...))``
-#: for a dict of functions, or ``("unsupported", text)``. A
+#: for a dict of functions, ``("sentinel", number)`` for an `object()`, or ``("unsupported", text)``. A
 #: built-in has no entry.
 Binding = tuple[str, Any]
 
@@ -154,6 +154,7 @@ class _Describer:
         self.function_index: dict[int, int] = {}
         self.reference_index: dict[tuple[int, str], int] = {}
         self.file_index: dict[tuple[str, int], int] = {}
+        self.sentinels: dict[int, int] = {}
         self.queue: list[tuple[types.FunctionType, FunctionEntry, Place]] = []
 
     def run(self, classes: Sequence[type]) -> Description:
@@ -218,6 +219,9 @@ class _Describer:
         for name in sorted(place.annotation_names - entry.bindings.keys()):
             self.name(function, entry, Reference("global", name, function.__globals__), required=False)
         for name, value in _defaults(function):
+            if type(value) is object:
+                entry.defaults[name] = self.sentinel(value)
+                continue
             reference = Reference("fixed", name, value)
             entry.defaults[name] = ("value", self.reference(reference, id(function)))
 
@@ -286,6 +290,8 @@ class _Describer:
             return "pattern", (value.pattern, int(value.flags))
         if type(value) is dict:
             return self.table(value)
+        if type(value) is object:
+            return self.sentinel(value)
         if isinstance(value, (type, types.BuiltinFunctionType)) or callable(value) or _is_typing_form(value):
             member = _member(value)
             if member is not None:
@@ -299,6 +305,9 @@ class _Describer:
                 return "unsupported", f"the function `{value.__qualname__}` of `{value.__module__}`"
             return "unsupported", f"an object of class `{type(value).__qualname__}`"
         return None
+
+    def sentinel(self, value: object) -> Binding:
+        return "sentinel", self.sentinels.setdefault(id(value), len(self.sentinels))
 
     def table(self, value: dict[Any, Any]) -> Binding | None:
         """A dict of functions by name; the description holds as long as it has the same items."""

@@ -19,6 +19,10 @@ def reduce(function, iterable, initial=..., /):
     return total
 
 
+def _order_of_objects(items, reverse):
+    return _order(items, lambda left, right: -1 if left < right else 0, reverse)
+
+
 def _order(items, compare, reverse):
     # The stable order in which the comparison sorts: runs of doubled length are merged.
     count = len(items)

@@ -117,6 +117,7 @@ pub fn refusal(compiler: &Compiler<'_>, entry: usize) -> Option<Diagnostic> {
         Stays::Library(class) => {
             let help = match class.as_str() {
                 MATCH => "return its groups",
+                class if class.starts_with("function#") => "call it, and return what it gives",
                 class if class.starts_with("datetime.") => "return a text or a number of it, such as `isoformat()`",
                 _ => "make a `dict` or a `list` of it",
             };

@@ -72,8 +72,14 @@ const CELLS: &str = ".cells";
 impl Names {
     /// The names of a function with these parameters and this body.
     pub fn of(params: &[String], body: &[Stmt]) -> Names {
+        Names::of_closure(params, &[], body)
+    }
+
+    /// The names of a function inside another, which is given variables around it, too: it hands them on when it calls itself,
+    /// so they are live everywhere.
+    pub fn of_closure(params: &[String], captured: &[String], body: &[Stmt]) -> Names {
         let mut names = Names { outer: nonlocal_names(body), ..Names::default() };
-        for param in params {
+        for param in params.iter().chain(captured) {
             names.add(param);
         }
         let mut bound = Bound { names: &mut names };
@@ -81,7 +87,7 @@ impl Names {
         names.add_cells(body);
         let mut always = SlotSet::default();
         for (slot, name) in names.locals.iter().enumerate() {
-            if name.starts_with(CELLS) {
+            if name.starts_with(CELLS) || captured.contains(name) {
                 always.insert(slot);
             }
         }
@@ -91,7 +97,7 @@ impl Names {
         let out = liveness.always.clone();
         liveness.block(body, out);
         let LiveSets { after, header, caught } = liveness.found;
-        let rebound = rebound(&names, params.len(), body);
+        let rebound = rebound(&names, params.len() + captured.len(), body);
         Names { after, header, caught, rebound, ..names }
     }
 

@@ -452,6 +452,43 @@ fn own_name(def: &ast::StmtFunctionDef) -> Option<String> {
     def.parameters.iter_non_variadic_params().next().map(|parameter| parameter.name().to_string())
 }
 
+/// Whether a method puts something into the container in a field of its first parameter.
+pub fn fills(def: &ast::StmtFunctionDef, field: &str) -> bool {
+    struct Filled<'f> {
+        own: String,
+        field: &'f str,
+        found: bool,
+    }
+    impl<'a> Visitor<'a> for Filled<'_> {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            let is_field = |expr: &Expr| match expr {
+                Expr::Attribute(attribute) => {
+                    attribute.attr.as_str() == self.field
+                        && matches!(&*attribute.value, Expr::Name(name) if name.id.as_str() == self.own)
+                }
+                _ => false,
+            };
+            self.found |= match expr {
+                Expr::Call(call) => match &*call.func {
+                    Expr::Attribute(method) => {
+                        const FILLING: &[&str] =
+                            &["append", "extend", "insert", "add", "update", "setdefault", "appendleft"];
+                        FILLING.contains(&method.attr.as_str()) && is_field(&method.value)
+                    }
+                    _ => false,
+                },
+                Expr::Subscript(subscript) => subscript.ctx == ExprContext::Store && is_field(&subscript.value),
+                _ => false,
+            };
+            visitor::walk_expr(self, expr);
+        }
+    }
+    let Some(own) = own_name(def) else { return false };
+    let mut filled = Filled { own, field, found: false };
+    filled.visit_body(&def.body);
+    filled.found
+}
+
 /// The attributes of its first parameter that a method stores.
 pub fn stored_in_self(def: &ast::StmtFunctionDef) -> Vec<String> {
     struct Found {

@@ -50,6 +50,8 @@ pub enum Binding {
     Tuple(Vec<Binding>),
     /// A dict of functions and classes by name, which is only looked up.
     Table(Vec<(String, Binding)>),
+    /// An `object()` that is there to be told from everything else, by its number.
+    Sentinel(usize),
     /// A compiled regular expression: its text, and its flags as numbers of `re`.
     Pattern(String, u32),
     /// A module by its full name: `math`, `numpy`, `fuseline`.

@@ -219,6 +219,37 @@ pub fn without_empty(ty: &Type) -> Type {
     }
 }
 
+/// The type without what looks like another of its variants but for containers that are empty there: of a recursive function
+/// whose last call returns `[[]]` and whose others return lists of lists of ints, `list[list[int]]`.
+pub fn without_emptier(ty: &Type) -> Type {
+    let boxed = |ty: &Type| Box::new(without_emptier(ty));
+    match ty {
+        Type::Union(variants) => {
+            let is_fuller = |other: &Type, variant: &Type| other != variant && is_emptier(variant, other);
+            let kept = variants.iter().filter(|variant| !variants.iter().any(|other| is_fuller(other, variant)));
+            Type::union(kept.map(without_emptier))
+        }
+        Type::List(item) => Type::List(boxed(item)),
+        Type::Set { item, frozen } => Type::Set { item: boxed(item), frozen: *frozen },
+        Type::Dict(key, value) => Type::Dict(boxed(key), boxed(value)),
+        Type::Tuple(items) => Type::Tuple(items.iter().map(without_emptier).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Whether a value of the type may be one of `full` with empty containers in it.
+fn is_emptier(ty: &Type, full: &Type) -> bool {
+    let inner = |ty: &Type, full: &Type| *ty == Type::None || is_emptier(ty, full);
+    match (ty, full) {
+        (a, b) if a == b => true,
+        (Type::List(a), Type::List(b)) => inner(a, b),
+        (Type::Set { item: a, frozen: x }, Type::Set { item: b, frozen: y }) => x == y && inner(a, b),
+        (Type::Dict(a, c), Type::Dict(b, d)) => inner(a, b) && inner(c, d),
+        (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_emptier(a, b)),
+        _ => false,
+    }
+}
+
 /// Whether the element type of such a value may be found by use.
 fn has_sites(ty: &Type) -> bool {
     match ty {
@@ -238,7 +269,14 @@ pub struct Sites {
     observed: Vec<Option<Shape>>,
     /// Sites of containers that fields of objects hold: what is assumed of them is not one function's to change.
     given: Vec<SiteId>,
+    /// Containers within containers that are being merged.
+    depth: usize,
+    /// A container holds itself, as far as is known: `node = node.setdefault(letter, {})`.
+    pub is_endless: bool,
 }
+
+/// Merges within merges: more than any type may have levels.
+const MERGE_DEPTH_MAX: usize = TYPE_DEPTH_MAX + 4;
 
 /// The keys of fields' sites are below this one; behind it are those of parameters.
 const FIELD_KEYS_END: u32 = 0xff00_0000;
@@ -597,6 +635,17 @@ fn merge_with_row(dict: &Shape, row: &Shape, sites: &mut Sites) -> Option<Shape>
 /// Containers are one variant when they hold the same, or when those that differ were made in this function, so that their
 /// element type can still grow.
 fn merge_containers(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
+    if sites.is_endless || sites.depth > MERGE_DEPTH_MAX {
+        sites.is_endless = true;
+        return Some(left.clone());
+    }
+    sites.depth += 1;
+    let merged = merge_elements(left, right, sites);
+    sites.depth -= 1;
+    merged
+}
+
+fn merge_elements(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
     let same = left.ty == right.ty;
     let (a, b) = (&left.origin.sites, &right.origin.sites);
     let element = |shape: &Shape, sites: &Sites| match shape.origin.sites.first() {
@@ -626,6 +675,18 @@ fn merge_containers(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Sh
         let fixed = a.is_empty() || b.is_empty();
         let origin = Origin { sites: if fixed { Vec::new() } else { merged }, ..Origin::default() };
         return Some(Shape { ty: with_element(&left.ty, joined.ty), origin });
+    }
+    // What is known to be in one is in the other: an empty list that stands in for a longer one, as in `d.get(k, []) + [x]`,
+    // must not lose its item type because nothing else is put into it.
+    if !a.is_empty() && !b.is_empty() && a != b {
+        let (left_item, right_item) = (element(left, sites), element(right, sites));
+        for (of, item) in [(a, right_item), (b, left_item)] {
+            for site in of {
+                if let Some(item) = &item {
+                    sites.grow(*site, item);
+                }
+            }
+        }
     }
     // The sites of one stand for all that may be in the other, unless one of them is fixed.
     let origin = Origin { sites: if a.is_empty() || b.is_empty() { Vec::new() } else { merged }, ..Origin::default() };

@@ -11,14 +11,14 @@ use std::rc::Rc;
 use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
-use crate::classes::{ClassKind, Classes};
+use crate::classes::{ClassKind, Classes, Default as FieldDefault, Field};
 use crate::compile::{Request, Resume};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
 use crate::locate::{FunctionNode, find_function};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
-use crate::objects::{Objects, Stores};
+use crate::objects::{Objects, Stores, fills};
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
@@ -531,7 +531,15 @@ impl<'p> Compiler<'p> {
         match class.kind {
             ClassKind::Plain => true,
             ClassKind::Dataclass(_) if self.objects.is_given(number) => true,
-            ClassKind::Dataclass(_) => {
+            ClassKind::Dataclass(options) => {
+                // A list that each instance has of its own and that its methods fill.
+                let is_filled = |field: &Field<'p>| {
+                    matches!(field.default, Some(FieldDefault::Factory(_)))
+                        && class.methods.iter().any(|method| fills(method.node, &field.name))
+                };
+                if !options.frozen && class.fields.iter().any(is_filled) {
+                    return true;
+                }
                 let names = class.names_of_family(self);
                 let changes = |field: &str| names.iter().any(|name| self.stores.change(name, field));
                 class.fields.iter().any(|field| changes(&field.name))
@@ -610,6 +618,8 @@ impl<'p> Compiler<'p> {
         loop {
             self.spec(id).state = State::Open(depth);
             self.stack.push((id, usize::MAX));
+            // What was refused under a wrong idea of its own result may be right now.
+            self.spec(id).failed = false;
             let changes = self.changes;
             self.lower(id);
             let lowest = self.stack.pop().map_or(usize::MAX, |(_, lowest)| lowest);
@@ -757,9 +767,8 @@ impl<'p> Compiler<'p> {
         if let Some(names) = self.names.get(&key) {
             return names.clone();
         }
-        let (mut params, body) = params_and_body(source);
-        params.extend_from_slice(captured);
-        let mut names = Names::of(&params, body);
+        let (params, body) = params_and_body(source);
+        let mut names = Names::of_closure(&params, captured, body);
         if let FunctionNode::Lambda(lambda) = source.node {
             names.add_bound_in(&lambda.body);
         }

@@ -12,7 +12,11 @@ pub const ROUNDS_MAX: usize = 8;
 
 /// Which containers are made for further types: the type of a container, and the element type it gets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Widenings(Vec<(Type, Type)>);
+pub struct Widenings {
+    elements: Vec<(Type, Type)>,
+    /// Rows (`dict` displays with these keys) that are changed somewhere: they are dicts from the start.
+    rows: Vec<Vec<String>>,
+}
 
 impl Widenings {
     /// Notes that something of the type `wanted` was put into a container. Whether that is news.
@@ -23,29 +27,46 @@ impl Widenings {
         if joined == before {
             return false;
         }
-        match self.0.iter_mut().find(|(ty, _)| ty == container) {
+        match self.elements.iter_mut().find(|(ty, _)| ty == container) {
             Some((_, element)) => *element = joined,
-            None => self.0.push((container.clone(), joined)),
+            None => self.elements.push((container.clone(), joined)),
         }
         true
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Notes that a row with these keys is to be a dict.
+    pub fn note_row(&mut self, keys: Vec<String>) -> bool {
+        let is_new = !self.rows.contains(&keys);
+        if is_new {
+            self.rows.push(keys);
+        }
+        is_new
+    }
+
+    /// Whether a `dict` display with these keys is a dict.
+    pub fn is_dict<'k>(&self, keys: impl Iterator<Item = &'k str> + Clone) -> bool {
+        self.rows.iter().any(|row| row.iter().map(String::as_str).eq(keys.clone()))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.elements.is_empty()
     }
 
     /// Takes in what another compilation noted. Whether there was anything new.
     pub fn learn(&mut self, found: &Widenings) -> bool {
         let mut is_new = false;
-        for (container, element) in &found.0 {
+        for (container, element) in &found.elements {
             is_new |= self.note(container, element);
+        }
+        for row in &found.rows {
+            is_new |= self.note_row(row.clone());
         }
         is_new
     }
 
     /// What a container of this type holds instead.
     pub fn element(&self, container: &Type) -> Option<Type> {
-        self.0.iter().find(|(ty, _)| ty == container).map(|(_, element)| element.clone())
+        self.elements.iter().find(|(ty, _)| ty == container).map(|(_, element)| element.clone())
     }
 
     /// The type with the containers in it made for what is put into them.

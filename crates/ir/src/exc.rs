@@ -67,11 +67,31 @@ exceptions! {
     UserWarning: Warning,
     DeprecationWarning: Warning,
     RuntimeWarning: Warning,
+    SyntaxError: Exception,
+    IndentationError: SyntaxError,
+    ReferenceError: Exception,
+    GeneratorExit: BaseException,
+    IsADirectoryError: OSError,
+    NotADirectoryError: OSError,
+    InterruptedError: OSError,
+    BrokenPipeError: ConnectionError,
+    ConnectionAbortedError: ConnectionError,
+    ConnectionRefusedError: ConnectionError,
+    ConnectionResetError: ConnectionError,
+    FutureWarning: Warning,
+    SyntaxWarning: Warning,
 }
 
 impl ExcKind {
+    /// Second names of classes.
+    pub const ALIASES: &'static [(&'static str, ExcKind)] =
+        &[("IOError", ExcKind::OSError), ("EnvironmentError", ExcKind::OSError)];
+
     /// The class with this Python name.
     pub fn from_name(name: &str) -> Option<ExcKind> {
+        if let Some((_, kind)) = ExcKind::ALIASES.iter().find(|(alias, _)| *alias == name) {
+            return Some(*kind);
+        }
         ExcKind::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 

@@ -259,6 +259,7 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
             let (module, name) = payload.extract()?;
             Binding::Member(module, name)
         }
+        "sentinel" => Binding::Sentinel(payload.extract()?),
         "table" => {
             let mut items = Vec::new();
             for item in payload.try_iter()? {

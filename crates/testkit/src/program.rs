@@ -49,6 +49,9 @@ fn function_source(function: &Json) -> Result<FunctionSource, String> {
     for (name, value) in function.get("defaults").and_then(Json::as_object).ok_or_else(malformed)? {
         defaults.insert(name.clone(), constant(&Value::from_json(value)?));
     }
+    for (name, number) in function.get("sentinels").and_then(Json::as_object).into_iter().flatten() {
+        defaults.insert(name.clone(), Binding::Sentinel(number.as_u64().ok_or_else(malformed)? as usize));
+    }
     Ok(FunctionSource { file: 0, locator, bindings, defaults })
 }
 
@@ -62,6 +65,7 @@ fn binding(entry: &Json) -> Option<Binding> {
         "module" => Binding::Module(text(1)?),
         "pattern" => Binding::Pattern(text(1)?, entry.get(2).and_then(Json::as_u64)? as u32),
         "member" => Binding::Member(text(1)?, text(2)?),
+        "sentinel" => Binding::Sentinel(number()?),
         "table" => {
             let items = entry.get(1).and_then(Json::as_array)?;
             let item = |item: &Json| Some((item.get(0).and_then(Json::as_str)?.to_string(), binding(item.get(1)?)?));

@@ -4,8 +4,9 @@ use ir::{ContainerOp, ExcKind, Prim, Type};
 
 use super::collections::is_collection;
 use super::elementwise::Node;
+use super::iterate::Source;
 use super::numpy_names::may_write;
-use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
+use super::{Lowered, Lowerer, Static, Stop, Thing, Val, Var};
 use crate::annotation::annotation_type;
 use crate::parse::ast::{self, Expr};
 use crate::shape::{Shape, python_name};
@@ -111,11 +112,28 @@ impl<'p> Lowerer<'_, 'p> {
                 self.store(&object, &index, &val)
             }
             Expr::Attribute(attribute) => {
+                self.refuse_class_attribute(attribute)?;
                 let object = self.expr(&attribute.value)?;
                 self.at(attribute);
                 self.store_attribute(&object, attribute, &val)
             }
             other => self.fail_at(other, "unsupported-assignment", "this cannot be assigned to in compiled code", None),
+        }
+    }
+
+    /// Refuses `Class.name = val`: what one call stores there the next would have to see.
+    fn refuse_class_attribute(&mut self, attribute: &'p ast::ExprAttribute) -> Lowered<()> {
+        if !matches!(&*attribute.value, Expr::Name(_)) {
+            return Ok(());
+        }
+        match self.thing(&attribute.value)? {
+            Thing::Static(Static::Class(number)) => {
+                let name = self.class(number)?.name.clone();
+                let message = format!("`{name}.{}` cannot be assigned in compiled code", attribute.attr);
+                let help = Some("keep it in an instance, or return the new value".to_owned());
+                self.fail_at(attribute, "unsupported-assignment", message, help)
+            }
+            Thing::Static(_) | Thing::Val(_) => Ok(()),
         }
     }
 
@@ -177,6 +195,17 @@ impl<'p> Lowerer<'_, 'p> {
                 let most = self.int(count as i64 + 1);
                 let list = self.call_library("builtins", "_take", &[val.clone(), most])?;
                 self.unpack(&list, count)
+            }
+            Type::Object(_) | Type::Record(_)
+                if self.class_of(val).is_some_and(|class| class.method("__iter__").is_some()) =>
+            {
+                match self.source_of(val)? {
+                    Source::Iterator(items) => self.unpack(&items, count),
+                    source => {
+                        let list = self.collect_list(source, self.place.start | 1 << 23)?;
+                        self.unpack(&list, count)
+                    }
+                }
             }
             other => self.clash(format!("cannot unpack non-iterable {} object", python_name(other))),
         }
@@ -276,6 +305,7 @@ impl<'p> Lowerer<'_, 'p> {
                 self.store(&object, &index, &val)
             }
             Expr::Attribute(attribute) => {
+                self.refuse_class_attribute(attribute)?;
                 let object = self.expr(&attribute.value)?;
                 self.at(attribute);
                 let name = attribute.attr.as_str();

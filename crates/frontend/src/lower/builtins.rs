@@ -104,6 +104,8 @@ const SYNTAX: &[(&str, Syntax)] = &[
     ("all", |l, call| l.any_or_all(call, false)),
     ("any", |l, call| l.any_or_all(call, true)),
     ("callable", |l, call| l.callable_builtin(call)),
+    ("getattr", |l, call| l.getattr_builtin(call)),
+    ("hasattr", |l, call| l.hasattr_builtin(call)),
     ("isinstance", |l, call| l.isinstance(call)),
     ("iter", |l, call| l.iter_builtin(call)),
     ("list", |l, call| l.list_builtin(call)),
@@ -130,9 +132,7 @@ const OTHERS: &[&str] = &[
     "dir",
     "eval",
     "exec",
-    "getattr",
     "globals",
-    "hasattr",
     "help",
     "id",
     "input",
@@ -154,7 +154,8 @@ const OTHERS: &[&str] = &[
 pub fn names() -> impl Iterator<Item = &'static str> {
     let values = VALUES.iter().map(|row| row.name);
     let syntax = SYNTAX.iter().map(|(name, _)| *name);
-    let exceptions = ExcKind::ALL.iter().map(|kind| kind.name());
+    let aliases = ExcKind::ALIASES.iter().map(|(name, _)| *name);
+    let exceptions = ExcKind::ALL.iter().map(|kind| kind.name()).chain(aliases);
     values.chain(syntax).chain(LAZY.iter().copied()).chain(OTHERS.iter().copied()).chain(exceptions)
 }
 

@@ -4,9 +4,7 @@
 use ir::{FuncId, Op, Type};
 
 use super::expr::describe;
-use super::function_values::may_be_function;
-use super::index::Index;
-use super::iterate::Source;
+use super::function_values::{default_name, is_default_name, is_literal, may_be_function};
 use super::memo::{is_cached, memo_name};
 use super::statics::makes_function;
 use super::value::Static;
@@ -99,51 +97,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
-    /// How many arguments a list behind `*` must hold, where the function called tells.
-    fn wanted_of_star(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<usize> {
-        let args = &*call.arguments.args;
-        if args.iter().filter(|arg| arg.is_starred_expr()).count() != 1 {
-            return None;
-        }
-        let given: Vec<&str> = call
-            .arguments
-            .keywords
-            .iter()
-            .map(|keyword| keyword.arg.as_ref().map_or("", |name| name.as_str()))
-            .collect();
-        let by_parameters = |parameters: Option<&ast::Parameters>, own: usize| -> Option<usize> {
-            let parameters = parameters?;
-            if parameters.vararg.is_some() || given.contains(&"") {
-                return None;
-            }
-            let by_position = parameters.posonlyargs.iter().chain(&parameters.args);
-            let open = by_position.filter(|parameter| !given.contains(&parameter.name().as_str()));
-            let all: Vec<&ast::ParameterWithDefault> = open.collect();
-            let fixed = all.iter().all(|parameter| parameter.default.is_none());
-            fixed.then(|| all.len().checked_sub(own + args.len() - 1)).flatten()
-        };
-        match known {
-            Static::Function(function) => {
-                by_parameters(self.compiler.source(Callable::Program(*function))?.parameters(), 0)
-            }
-            Static::Closure(id) => by_parameters(self.compiler.source(Callable::Closure(*id))?.parameters(), 0),
-            Static::Class(number) => {
-                let class = self.class(*number).ok()?;
-                if let Some((index, _)) = class.method("__init__") {
-                    return by_parameters(self.compiler.source(Callable::Method(*number, index))?.parameters(), 1);
-                }
-                let open = class.fields.iter().filter(|field| field.init && !given.contains(&field.name.as_str()));
-                let all: Vec<_> = open.collect();
-                let fixed = all.iter().all(|field| field.default.is_none() && !field.keyword_only);
-                fixed.then(|| all.len().checked_sub(args.len() - 1)).flatten()
-            }
-            Static::Member(module, name) if module == "datetime" && name == "date" => {
-                3usize.checked_sub(args.len() - 1)
-            }
-            _ => None,
-        }
-    }
-
     fn call_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Lowered<Thing> {
         let star = self.star.take();
         self.star = self.wanted_of_star(known, call);
@@ -194,7 +147,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let message = format!("the module `{module}` cannot be called");
                 self.fail("type-mismatch", message, None)
             }
-            Static::Absent | Static::Constant(_) | Static::Pattern(..) => self.clash("this object is not callable"),
+            Static::Absent | Static::Constant(_) | Static::Pattern(..) | Static::Sentinel(_) => {
+                self.clash("this object is not callable")
+            }
         }
     }
 
@@ -253,36 +208,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             arguments.keywords.extend(thing.map(|thing| (name.to_string(), thing)));
         }
         if failed { Err(Stop::Failed) } else { Ok(arguments) }
-    }
-
-    /// The items of what stands behind `*` where the function called takes so many.
-    fn star_items(
-        &mut self,
-        source: Result<Source<'p>, Val>,
-        wanted: usize,
-        starred: &'p ast::ExprStarred,
-    ) -> Lowered<Vec<Val>> {
-        self.at(starred);
-        let list = match source {
-            Err(val) if matches!(val.ty(), Type::List(_)) => val,
-            Err(val) => {
-                let source = self.source_of(&val)?;
-                self.collect_list(source, starred.start().to_u32())?
-            }
-            Ok(source) => self.collect_list(source, starred.start().to_u32())?,
-        };
-        self.at(starred);
-        let length = self.length(&list)?;
-        let count = self.int(wanted as i64);
-        let fits = self.prim(ir::Prim::IntEq, &[&length, &count]);
-        let message = format!("this call takes {wanted} arguments from what stands behind `*`");
-        self.require(&fits, ir::ExcKind::TypeError, &message)?;
-        let mut items = Vec::new();
-        for index in 0..wanted {
-            let index = self.int(index as i64);
-            items.push(self.load(&list, &Index::Item(index))?);
-        }
-        Ok(items)
     }
 
     /// Puts arguments in the order of the parameters; `None` where the default is meant.
@@ -479,6 +404,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
                 Some(thing) if is_constant(parameter) => things.push(constant_of(thing)),
                 Some(thing) => things.push(self.argument(thing)?),
+                None if let Some(default) = kept_default(kept.as_deref(), name) => things.push(default),
                 None => match self.default_value(callable, parameter)? {
                     Some(thing) if is_constant(parameter) => things.push(constant_of(thing)),
                     Some(thing) => things.push(thing),
@@ -503,7 +429,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         match (kept, callable) {
             (Some(kept), _) => {
-                for (name, thing) in kept {
+                for (name, thing) in kept.into_iter().filter(|(name, _)| !is_default_name(name)) {
                     captured.names.push(name);
                     captured.things.push(thing);
                 }
@@ -747,16 +673,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let Some(default) = &parameter.default else { return Ok(None) };
         let place = self.place;
-        let literal = match &**default {
-            Expr::BytesLiteral(_)
-            | Expr::NumberLiteral(_)
-            | Expr::BooleanLiteral(_)
-            | Expr::NoneLiteral(_)
-            | Expr::StringLiteral(_) => true,
-            Expr::UnaryOp(unary) => unary.op == ast::UnaryOp::USub && unary.operand.is_number_literal_expr(),
-            _ => false,
-        };
-        if !literal {
+        if !is_literal(default) {
             return self.fail(
                 "unsupported-default",
                 format!("the default of `{}` is not a constant", parameter.name()),
@@ -792,7 +709,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Member(module, name) => self.call_member(module, name, arguments),
             Static::Made(made) => self.call_made(made, arguments),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
-            Static::Absent | Static::Constant(_) | Static::Pattern(..) => self.clash("this object is not callable"),
+            Static::Absent | Static::Constant(_) | Static::Pattern(..) | Static::Sentinel(_) => {
+                self.clash("this object is not callable")
+            }
         }
     }
 
@@ -962,6 +881,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         false
     }
+}
+
+/// The default of a parameter among what a function keeps.
+fn kept_default(kept: Option<&[(String, Thing)]>, parameter: &str) -> Option<Thing> {
+    let name = default_name(parameter);
+    kept?.iter().find(|(known, _)| *known == name).map(|(_, thing)| thing.clone())
 }
 
 /// Whether the argument must be a constant: the types inside depend on it. Such parameters of the library say so.

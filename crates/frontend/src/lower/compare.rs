@@ -347,6 +347,10 @@ impl Lowerer<'_, '_> {
         if let Some(found) = self.special_with(container, "__contains__", std::slice::from_ref(item))? {
             return self.each_variant(&found, &mut |lowerer, found| lowerer.truth(&found));
         }
+        if self.class_of(container).is_some_and(|class| class.method("__iter__").is_some()) {
+            let items = self.iterator(container)?;
+            return self.call_library("builtins", "_contains", &[items, item.clone()]);
+        }
         if let Some(list) = self.tuple_list(container) {
             return self.list_contains(&list, item);
         }

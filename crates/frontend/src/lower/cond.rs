@@ -110,7 +110,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !matches!(op, ast::CmpOp::Is | ast::CmpOp::IsNot) || !matches!(left, Expr::Name(_)) {
             return Ok(None);
         }
-        let is = match (self.thing(left)?, right) {
+        let one = self.thing(left)?;
+        if let Expr::Name(_) = right
+            && let other = self.thing(right)?
+            && let (Thing::Static(Static::Sentinel(_)), _) | (_, Thing::Static(Static::Sentinel(_))) = (&one, &other)
+        {
+            let same = matches!((&one, &other), (Thing::Static(a), Thing::Static(b)) if a == b);
+            return Ok(Some(same == (op == ast::CmpOp::Is)));
+        }
+        let is = match (one, right) {
             (Thing::Static(Static::Absent), Expr::EllipsisLiteral(_)) => true,
             (_, Expr::EllipsisLiteral(_)) | (Thing::Static(_), Expr::NoneLiteral(_)) => false,
             _ => return Ok(None),

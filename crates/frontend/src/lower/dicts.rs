@@ -57,7 +57,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn dict_display(&mut self, dict: &'p ast::ExprDict) -> Lowered<Val> {
         let is_row =
             !dict.items.is_empty() && dict.items.iter().all(|item| matches!(&item.key, Some(Expr::StringLiteral(_))));
-        if !is_row {
+        let keys = dict.items.iter().filter_map(|item| match &item.key {
+            Some(Expr::StringLiteral(key)) => Some(key.value.to_str()),
+            _ => None,
+        });
+        if !is_row || self.compiler.widenings.is_dict(keys) {
             return self.dict_of_display(dict, None);
         }
         let site = self.sites.site(dict.start().to_u32() | ROW_SITE, None);
@@ -108,6 +112,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn dict_of_row(&mut self, row: &Val, element: &Shape) -> Lowered<Val> {
         let Type::Record(record) = row.ty().clone() else { return Err(Stop::Failed) };
         let names: Vec<String> = record.fields.iter().map(|(name, _)| format!("`{name}`")).collect();
+        self.compiler.misfits.note_row(record.fields.iter().map(|(name, _)| name.clone()).collect());
         self.fail(
             "unsupported-operation",
             format!("this `dict` came as a row with the keys {}", names.join(", ")),

@@ -1,11 +1,12 @@
 //! The built-ins that reduce an iterable to a value: `sum`, `min`, `max`, `any`, `all`, `sorted`, `list`.
 
-use ir::{ExcKind, Type};
+use ir::{ExcKind, Prim, Type};
 
 use super::iterate::Source;
+use super::number::is_number;
 use super::statics::Function;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
-use crate::parse::ast::{self, CmpOp, Expr, Operator};
+use crate::parse::ast::{self, CmpOp, Expr, Operator, Ranged};
 use crate::shape::python_name;
 
 /// The arguments of a call with keywords: the expressions by position, and those of the allowed keywords.
@@ -122,6 +123,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `min` and `max`, of several arguments or of an iterable.
     pub fn extreme(&mut self, call: &'p ast::ExprCall, op: CmpOp, name: &'static str) -> Lowered<Val> {
+        if let ([Expr::Starred(starred)], []) = (&*call.arguments.args, &*call.arguments.keywords) {
+            return self.extreme_of_star(call, starred, op, name);
+        }
         let Arguments { positional, keywords: [key, default] } = self.arguments(call, name, ["key", "default"])?;
         match positional {
             [] => self.fail_at(call, "wrong-arguments", format!("`{name}` expected at least 1 argument, got 0"), None),
@@ -143,6 +147,39 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.extreme_of_values(&vals, op, key.as_ref())
             }
         }
+    }
+
+    /// `max(*numbers)`: of two or more it is `max(numbers)`, of fewer a `TypeError`.
+    fn extreme_of_star(
+        &mut self,
+        call: &'p ast::ExprCall,
+        starred: &'p ast::ExprStarred,
+        op: CmpOp,
+        name: &'static str,
+    ) -> Lowered<Val> {
+        let list = match self.iterable_thing(&starred.value)? {
+            Err(val) if matches!(val.ty(), Type::Tuple(items) if items.len() > 1) => {
+                let vals = self.fields(&val);
+                self.at_call(call);
+                return self.extreme_of_values(&vals, op, None);
+            }
+            Err(val) if matches!(val.ty(), Type::List(_)) => val,
+            Err(val) => {
+                let source = self.source_of(&val)?;
+                self.collect_list(source, starred.start().to_u32())?
+            }
+            Ok(source) => self.collect_list(source, starred.start().to_u32())?,
+        };
+        self.at_call(call);
+        let item = self.element_shape(&list).ty;
+        if !item.variants().iter().all(|ty| is_number(ty) || *ty == Type::None) {
+            let message = format!("`*` in this call of `{name}` cannot be compiled");
+            return self.fail("unsupported-expression", message, Some(format!("use `{name}(...)` of the list itself")));
+        }
+        let (length, two) = (self.length(&list)?, self.int(2));
+        let fits = self.prim(Prim::IntGe, &[&length, &two]);
+        self.require(&fits, ExcKind::TypeError, &format!("{name} expected at least 2 arguments"))?;
+        self.extreme_of(Source::List(list), op, name, None, None)
     }
 
     /// The `key=` of `min`, `max` and `sorted`.

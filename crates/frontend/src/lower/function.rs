@@ -14,7 +14,7 @@ use crate::names::Names;
 use crate::program::Binding;
 use crate::shape::{
     Merge, Origin, Shape, Sites, annotation_text, element_type, is_too_large, join, join_with, known_element,
-    with_element, without_empty,
+    with_element, without_emptier, without_empty,
 };
 use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names, parameter_list};
 
@@ -174,7 +174,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !self.diagnostics.is_empty() {
             return;
         }
-        if self.misfits > 0 {
+        if self.sites.is_endless {
+            let message = "a container in this function holds containers of its own kind without end";
+            let help = Some("make a class whose field is a dict or list of its instances".to_owned());
+            self.report("too-many-types", message.to_owned(), source.place(), help);
+        } else if self.misfits > 0 {
             let help = Some("annotate the list, or keep values of one type in it".to_owned());
             self.diagnostics.push(Diagnostic {
                 code: "too-many-types",
@@ -253,6 +257,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let result = Compiler::join_results(before, found, &mut self.sites);
         let Some(mut result) = result else { return Ok(None) };
+        if before.is_some() {
+            result.ty = without_emptier(&result.ty);
+        }
         if let Some(expected) = self.compiler.request.expected_result.clone()
             && self.compiler.is_entry(self.spec)
         {

@@ -12,10 +12,12 @@ use crate::locate::FunctionNode;
 use crate::parse::ast::{self, Expr, visitor::Visitor};
 use crate::program::Binding;
 use crate::shape::python_name;
-use crate::specialise::{Callable, FunctionValue};
+use crate::specialise::{Callable, FunctionValue, parameter_list};
 
 /// What tells a table of functions from other containers that are made at the same place.
 const TABLE_SITE: u32 = 1 << 24;
+/// No name of a program begins like this.
+const DEFAULT: &str = ".default ";
 /// Followed by the number of the [`FunctionValue`].
 const CLASS: &str = "function#";
 
@@ -32,13 +34,41 @@ pub fn may_be_function(ty: &Type) -> bool {
 }
 
 impl<'c, 'p> Lowerer<'c, 'p> {
+    /// A function inside this one where it is made. Its defaults are evaluated here, once; one that is no literal makes the
+    /// function a value that keeps it, as in `lambda x, i=i: x + i`.
+    pub fn closure_thing(&mut self, node: FunctionNode<'p>) -> Lowered<Thing> {
+        let parameters = match node {
+            FunctionNode::Def(def) => Some(&*def.parameters),
+            FunctionNode::Lambda(lambda) => lambda.parameters.as_deref(),
+            FunctionNode::Generator(_) => None,
+        };
+        let mut defaults = Vec::new();
+        for parameter in parameter_list(parameters) {
+            if let Some(default) = parameter.default.as_deref().filter(|default| !is_literal(default)) {
+                let val = self.expr(default)?;
+                defaults.push((default_name(parameter.name().as_str()), val));
+            }
+        }
+        let known = self.closure(node)?;
+        if defaults.is_empty() {
+            return Ok(Thing::Static(known));
+        }
+        self.function_with(known, defaults).map(Thing::Val)
+    }
+
     /// The function as a value.
     pub fn function_value(&mut self, known: Static) -> Lowered<Val> {
+        self.function_with(known, Vec::new())
+    }
+
+    fn function_with(&mut self, known: Static, defaults: Vec<(String, Val)>) -> Lowered<Val> {
         let is_function = match &known {
             Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Made(_) => true,
             Static::Builtin(name) => ExcKind::from_name(name).is_none(),
             Static::Member(module, _) => module != "numpy",
-            Static::Module(_) | Static::Pattern(..) | Static::Absent | Static::Constant(_) => false,
+            Static::Module(_) | Static::Pattern(..) | Static::Sentinel(_) | Static::Absent | Static::Constant(_) => {
+                false
+            }
         };
         if !is_function {
             let message = format!("{} is not a value that compiled code can hold", describe(&known));
@@ -55,6 +85,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     Thing::Static(known) => captured.push((name, Some(known))),
                 }
             }
+        }
+        for (name, val) in defaults {
+            captured.push((name, None));
+            vals.push(val);
         }
         let names = captured.iter().filter(|(_, known)| known.is_none()).map(|(name, _)| name.clone());
         let fields = names.zip(vals.iter().map(|val| val.ty().clone())).collect();
@@ -130,7 +164,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return self.fail_at(call, "wrong-arguments", "`callable` takes one argument", None);
         };
         match self.thing(subject)? {
-            Thing::Static(known) => Ok(self.bool(!matches!(known, Static::Module(_) | Static::Pattern(..)))),
+            Thing::Static(known) => {
+                Ok(self.bool(!matches!(known, Static::Module(_) | Static::Pattern(..) | Static::Sentinel(_))))
+            }
             Thing::Val(val) => self.each_variant(&val, &mut |lowerer, val| {
                 let has_call = lowerer.class_of(&val).is_some_and(|class| class.method("__call__").is_some());
                 Ok(lowerer.bool(has_call || may_be_function(val.ty())))
@@ -158,6 +194,31 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             captured.push((name, thing));
         }
         self.call_closure(Callable::Closure(id), arguments, captured)
+    }
+}
+
+/// What the value of a parameter's default is called among the variables that a function keeps.
+pub fn default_name(parameter: &str) -> String {
+    format!("{DEFAULT}{parameter}")
+}
+
+/// Whether the name is one of [`default_name`].
+pub fn is_default_name(name: &str) -> bool {
+    name.starts_with(DEFAULT)
+}
+
+/// Whether a default means the same wherever it is evaluated.
+pub fn is_literal(default: &Expr) -> bool {
+    match default {
+        Expr::BytesLiteral(_)
+        | Expr::NumberLiteral(_)
+        | Expr::BooleanLiteral(_)
+        | Expr::NoneLiteral(_)
+        | Expr::StringLiteral(_) => true,
+        // In the library: not given.
+        Expr::EllipsisLiteral(_) => true,
+        Expr::UnaryOp(unary) => unary.op == ast::UnaryOp::USub && unary.operand.is_number_literal_expr(),
+        _ => false,
     }
 }
 

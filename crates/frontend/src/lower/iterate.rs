@@ -392,6 +392,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             _ if let Some(list) = lowerer.tuple_list(&val) => Ok(list),
             ty if view_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::Dict => lowerer.demand_dict(&val),
+            // Beside `None`, which is an error.
+            Type::Record(_) | Type::Object(_)
+                if lowerer.class_of(&val).is_some_and(|class| class.method("__iter__").is_some()) =>
+            {
+                lowerer.iterator(&val)
+            }
             ty if is_collection(ty) => Ok(lowerer.inner_dict(&val)),
             ty if lowerer.compiler.generator_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => {

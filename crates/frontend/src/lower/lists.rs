@@ -446,6 +446,11 @@ impl<'p> Lowerer<'_, 'p> {
         self.at_place(place);
         let keys = self.plain_keys(keys)?;
         let element = self.element_shape(&keys);
+        if element.ty.variants().iter().all(|ty| matches!(ty, Type::Object(_))) {
+            let order = self.call_library("functools", "_order_of_objects", &[keys, reverse.clone()])?;
+            self.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
+            return Ok(());
+        }
         let keys = self.without_numpy(&keys, &element)?;
         self.require_whole(&keys.ty().clone(), "sorted")?;
         let order = self.emit(Op::ListArgsort, &[&keys, reverse], Type::List(Box::new(Type::Int)));

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod assign;
+mod attributes;
 mod builtins;
 mod bytes;
 mod call;
@@ -49,6 +50,7 @@ mod patterns;
 mod regex;
 mod sequence;
 mod sets;
+mod star;
 mod statics;
 mod stmt;
 mod strptime;

@@ -82,9 +82,15 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::Delete(delete) => self.delete(delete),
             Stmt::FunctionDef(def) if def.decorator_list.iter().all(|decorator| is_cache(&decorator.expression)) => {
                 self.refuse_cell(def.name.as_str(), &def.name)?;
-                let closure = self.closure(FunctionNode::Def(def))?;
+                let closure = self.closure_thing(FunctionNode::Def(def))?;
                 if let Some(slot) = self.names.slot(def.name.as_str()) {
-                    self.set_slot(slot, Var::Static(closure));
+                    self.set_slot(
+                        slot,
+                        match closure {
+                            Thing::Static(known) => Var::Static(known),
+                            Thing::Val(val) => Var::Bound(val),
+                        },
+                    );
                 }
                 Ok(())
             }

@@ -80,6 +80,8 @@ pub enum Static {
     Pattern(String, u32),
     /// A member of a module.
     Member(String, String),
+    /// An `object()` of the module around, which only is itself.
+    Sentinel(usize),
     /// The default of a parameter of the library's functions that was not given; `... ` in their text.
     Absent,
     /// A number that is a part of the types: an argument for a parameter of the library that must be a constant.

@@ -34,8 +34,8 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         "def f(a): return len",
         "(int)",
         &[
-            "1:18: not-a-value: the built-in `len` is not a value that compiled code can hold (help: call it, or use one of its \
-         members)",
+            "1:5: result-mismatch: the result has the type `function`, which stays in compiled code (help: call it, and return what \
+         it gives)",
         ],
     ),
     ("def f(a):\n x\n return x", "(int)", &["2:2: unknown-name: `x` is not defined"]),
@@ -51,7 +51,14 @@ const ROWS: &[(&str, &str, &[&str])] = &[
             "1:18: int-too-large: this number does not fit into the 64 bits that a compiled `int` has (help: write it as a `float`)",
         ],
     ),
-    ("def f(a):\n with a: pass", "(int)", &["2:2: unsupported-statement: `with` cannot be compiled"]),
+    (
+        "def f(a):\n with a: pass",
+        "(int)",
+        &[
+            "2:7: unknown-attribute: 'int' object has no attribute '__enter__'",
+            "2:7: unknown-attribute: 'int' object has no attribute '__exit__'",
+        ],
+    ),
     ("def f(a): return {1, [a]}", "(int)", &["1:22: type-mismatch: unhashable type: 'list'"]),
     (
         "def f(*a): return 1",
@@ -113,6 +120,24 @@ fn diagnostics() {
         assert_eq!(compiled.module.is_some(), compiled.diagnostics.is_empty(), "{source}");
         assert_eq!(concise(&program, &compiled.diagnostics), *expected, "{source}");
     }
+}
+
+/// What is said of the variables in a wrong expression: where they came from, and what they were there.
+#[test]
+fn messages_about_types_say_where_variables_came_from() {
+    let source = "def f(x, flag):\n if flag: y = 'a'\n else: y = [x]\n return x + y";
+    let (program, compiled) = common::compile_last(source, Some("(int, bool)"));
+    let [diagnostic] = compiled.diagnostics.as_slice() else { panic!("{:?}", compiled.diagnostics) };
+    assert_eq!(diagnostic.code, "type-mismatch");
+    let said: Vec<String> = diagnostic
+        .labels
+        .iter()
+        .map(|(place, text)| {
+            let at = render::position(&program.files[place.file], place.start);
+            format!("{}:{}: {text}", at.line, at.column)
+        })
+        .collect();
+    assert_eq!(said, ["1:7: `x` is an `int` here", "2:11: `y` is a `str` here", "3:8: `y` is a `list[int]` here"]);
 }
 
 /// Place, code, message and help of each.

@@ -33,6 +33,14 @@ fn hostile_sources() {
         sources.push(blocks(|level| format!("for i{level} in range(3):"), depth));
         sources.push(blocks(|level| format!("while x > {level}:"), depth));
     }
+    // A dict that holds itself, as far as types go, and a tree of lists likewise.
+    let endless =
+        "def f(x):\n    root = node = {}\n    for c in 'abc':\n        node = node.setdefault(c, {})\n    return x\n";
+    sources.push(endless.to_owned());
+    sources.push("def f(x):\n    a = []\n    for i in 'abc':\n        a = [a, a + [a]]\n    return x\n".to_owned());
+    sources.push(
+        "def f(x):\n    d = {}\n    for i in 'abc':\n        d[i] = d.get(i, []) + [d]\n    return x\n".to_owned(),
+    );
     sources.push("def f(x):\n    return f((x,))\n".to_owned());
     sources.push("def f(x):\n    return (f(x),) if x else ()\n".to_owned());
     sources.push("def f(x):\n    while x: x = (x,)\n    return x\n".to_owned());

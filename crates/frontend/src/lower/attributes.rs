@@ -1,0 +1,108 @@
+//! `hasattr` and `getattr` with names that the text tells: they ask what is known of the type.
+
+use ir::{Op, Type};
+
+use super::methods::exists_in_python;
+use super::{Lowered, Lowerer, Val};
+use crate::parse::ast;
+
+/// The special methods that say what a built-in class can do, with the classes.
+fn has_special(ty: &Type, name: &str) -> Option<bool> {
+    let is_container = matches!(
+        ty,
+        Type::List(_) | Type::Tuple(_) | Type::Dict(..) | Type::Set { .. } | Type::Str | Type::Bytes | Type::Range
+    );
+    let is_set = matches!(ty, Type::Set { .. });
+    Some(match name {
+        "__iter__" | "__len__" | "__contains__" => is_container,
+        "__getitem__" => is_container && !is_set,
+        "__next__" | "__call__" => false,
+        _ if name.starts_with("__") => return None,
+        // Numbers, ranges and frozen sets share tables with others here.
+        _ if matches!(ty, Type::Bool | Type::Int | Type::Float | Type::Range | Type::Set { frozen: true, .. }) => {
+            return None;
+        }
+        _ => exists_in_python(ty, name),
+    })
+}
+
+impl<'p> Lowerer<'_, 'p> {
+    /// `hasattr(x, "name")`.
+    pub fn hasattr_builtin(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let (vals, name) = self.attribute_arguments("hasattr", call, 2)?;
+        self.each_variant(&vals[0].clone(), &mut |lowerer, val| lowerer.has_attribute(&val, &name))
+    }
+
+    /// `getattr(x, "name")`, `getattr(x, "name", default)`.
+    pub fn getattr_builtin(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
+        let (vals, name) = self.attribute_arguments("getattr", call, 3)?;
+        let default = vals.get(2).cloned();
+        self.each_variant(&vals[0].clone(), &mut |lowerer, val| {
+            let Some(default) = &default else { return lowerer.attribute_of(&val, &name) };
+            match lowerer.has_attribute(&val, &name)?.known_bool() {
+                Some(true) => lowerer.attribute_of(&val, &name),
+                Some(false) => Ok(default.clone()),
+                None => lowerer.fail(
+                    "unsupported-function",
+                    format!("whether there is a `{name}` is not known when the program is compiled"),
+                    Some("give it a value in `__init__`".to_owned()),
+                ),
+            }
+        })
+    }
+
+    /// The arguments of such a call, of which the second is a name.
+    fn attribute_arguments(
+        &mut self,
+        function: &str,
+        call: &'p ast::ExprCall,
+        most: usize,
+    ) -> Lowered<(Vec<Val>, String)> {
+        let arguments = self.call_arguments(call)?;
+        self.at_call(call);
+        let vals = self.plain_arguments(function, arguments)?;
+        if vals.len() < 2 || vals.len() > most {
+            return self.fail("wrong-arguments", format!("`{function}` takes a value and a name"), None);
+        }
+        match vals[1].known_str() {
+            Some(name) => Ok((vals, name.to_string())),
+            None => self.fail(
+                "unsupported-function",
+                format!("`{function}` needs a name that is written in the text in compiled code"),
+                None,
+            ),
+        }
+    }
+
+    fn has_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        if let Some(class) = self.class_of(val) {
+            let is_method = class.method(name).is_some() || class.constants.iter().any(|(known, _, _)| known == name);
+            if let Some(number) = self.object_class(val.ty()) {
+                let known = self.compiler.objects.class(number).cloned();
+                let is_field = known.iter().flat_map(|known| &known.fields).any(|field| field.name == name);
+                return match known.as_ref().and_then(|known| known.flag_of(name)).filter(|_| !is_method) {
+                    Some(flag) => Ok(self.emit(Op::ObjectGet(flag as u32), &[val], Type::Bool)),
+                    None => self.own_attribute(is_method || is_field, name),
+                };
+            }
+            let is_field = class.fields.iter().any(|field| field.name == name);
+            return self.own_attribute(is_method || is_field, name);
+        }
+        match (val.ty(), has_special(val.ty(), name)) {
+            (Type::None | Type::Bool | Type::Int | Type::Float | Type::Str | Type::Bytes | Type::Range, Some(has))
+            | (Type::List(_) | Type::Tuple(_) | Type::Dict(..) | Type::Set { .. }, Some(has)) => Ok(self.bool(has)),
+            _ => {
+                let message = format!("whether this has a `{name}` is not known when the program is compiled");
+                self.fail("unsupported-function", message, None)
+            }
+        }
+    }
+
+    /// Whether an instance of a class of the program has an attribute; what every object has is not in the text.
+    fn own_attribute(&mut self, is_own: bool, name: &str) -> Lowered<Val> {
+        if !is_own && name.starts_with("__") {
+            return self.fail("unsupported-function", format!("`{name}` cannot be asked for in compiled code"), None);
+        }
+        Ok(self.bool(is_own))
+    }
+}
