@@ -222,9 +222,9 @@ impl From<Error> for Unwritten {
     }
 }
 
-impl From<Unwritten> for Error {
-    fn from(unwritten: Unwritten) -> Error {
-        match unwritten {
+impl Unwritten {
+    pub(super) fn into_error(self) -> Error {
+        match self {
             Unwritten::Encode { error, first_row } => cannot_encode(error, first_row as usize),
             Unwritten::Other(error) => error,
         }

@@ -91,13 +91,14 @@ pub(crate) fn write(
     let mut first_row = 0;
     let mut go_on = true;
     while go_on && let Some(batch) = stream.next(watch)? {
-        go_on = messages.add(&batch, first_row, &mut |step| match step {
+        let mut step = |step| match step {
             Step::Send(message) => senders.hand_over(message, first_row, watch),
             Step::Failed(row) => {
                 report.failed.push(row);
                 Ok(!write.ordered)
             }
-        })?;
+        };
+        go_on = messages.add(&batch, first_row, &mut step).map_err(Unwritten::into_error)?;
         first_row += batch.num_rows() as u64;
     }
     if let Some(message) = messages.rest() {
