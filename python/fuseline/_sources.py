@@ -65,8 +65,7 @@ def read_parquet(path: Path | Sequence[Path]) -> Dataset:
 
 
 def read_arrow(path: Path | Sequence[Path]) -> Dataset:
-    """Arrow IPC files ("Feather" version 2), or files of Arrow IPC streams. Of a file only the batches and columns that are
-    needed are read.
+    """Arrow IPC files ("Feather" version 2), or files of Arrow IPC streams. Only the columns that are needed are read.
 
     Args:
         path: A file, several of the same kind, or a pattern with ``*``, ``?`` and ``[..]``.

@@ -1,4 +1,4 @@
-"""Arrow and JSON files: what is written reads back as the same rows, and what is damaged or cannot be said is an error."""
+"""Arrow and JSON files: what is written reads back; what is damaged, or cannot be said, is an error."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_file_cut_anywhere_is_an_error(tmp_path: pathlib.Path, layout: Any) ->
     path = tmp_path / "t.arrow"
     fl.from_arrow(table(200)).write_arrow(path, layout=layout)
     whole = path.read_bytes()
-    for length in [*range(0, 64), *range(64, len(whole), 97), len(whole) - 1]:
+    for length in [*range(64), *range(64, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:length])
         with pytest.raises(fl.EngineError):
             fl.read_arrow(path).collect()

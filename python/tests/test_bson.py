@@ -120,7 +120,9 @@ def test_an_archive_that_was_changed_is_found_out(tmp_path: pathlib.Path) -> Non
 
 
 def small_archive() -> bytes:
-    return archive({"trips": [{"n": n, "s": "x" * n} for n in range(9)], "other": [{"o": n} for n in range(5)]}, block=2)
+    return archive(
+        {"trips": [{"n": n, "s": "x" * n} for n in range(9)], "other": [{"o": n} for n in range(5)]}, block=2
+    )
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -144,7 +146,11 @@ def test_an_archive_cut_at_any_byte_is_an_error(tmp_path: pathlib.Path, compress
         (bytes.fromhex("6de29981"), bytes.fromhex("6de29982"), "not valid BSON|damaged"),
         (b"version\0", b"versio", "damaged"),
         (b"collection\0", b"collectiox\0", "names no collection"),
-        (struct.pack("<i", len(encode({"n": 3, "s": "xxx"}))) + b"\x10", b"\xff\xff\xff\x7f\x10", "length that makes no"),
+        (
+            struct.pack("<i", len(encode({"n": 3, "s": "xxx"}))) + b"\x10",
+            b"\xff\xff\xff\x7f\x10",
+            "length that makes no",
+        ),
         (b"xxx\0", b"xx\xff\0", "checksum|UTF-8"),
         (b"\x10n\0\x03", b"\x12n\0\x03", "checksum|not valid BSON"),
         (b"CRC\0", b"CRD\0", "checksum"),
@@ -163,7 +169,7 @@ def test_a_damaged_archive_is_an_error(tmp_path: pathlib.Path, old: bytes, new: 
 def test_any_bit_of_an_archive_that_changes_is_seen_or_harmless(tmp_path: pathlib.Path) -> None:
     data = small_archive()
     path = tmp_path / "dump.archive"
-    expected = [n for n in range(9)]
+    expected = list(range(9))
     for place in range(len(data)):
         changed = bytearray(data)
         changed[place] ^= 1 << place % 8
