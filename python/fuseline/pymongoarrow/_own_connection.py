@@ -1,5 +1,6 @@
 """A PyMongo collection with a query, or with rows to insert, as what our own connection takes: the same servers,
-credentials and options, and none of PyMongo's work for each document. What cannot be carried over is refused with a reason.
+credentials and options, and none of PyMongo's work for each document. What cannot be carried over is refused, with the
+reason.
 """
 
 from __future__ import annotations
