@@ -143,7 +143,7 @@ def test_an_archive_cut_at_any_byte_is_an_error(tmp_path: pathlib.Path, compress
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (bytes.fromhex("6de29981"), bytes.fromhex("6de29982"), "not valid BSON|damaged"),
+        (bytes.fromhex("6de29981"), bytes.fromhex("6de29982"), "is one collection"),
         (b"version\0", b"versio", "damaged"),
         (b"collection\0", b"collectiox\0", "names no collection"),
         (
@@ -162,7 +162,7 @@ def test_a_damaged_archive_is_an_error(tmp_path: pathlib.Path, old: bytes, new: 
     assert old in data
     path = tmp_path / "dump.archive"
     path.write_bytes(data.replace(old, new))
-    with pytest.raises(fl.EngineError, match=message):
+    with pytest.raises((fl.EngineError, fl.CompileError), match=message):
         fl.read_bson(path, collection="test.trips", schema={"n": int}).collect()
 
 
