@@ -289,6 +289,37 @@ def write_by_pymongo(uri):
     return written(uri, lambda collection, table: collection.insert_many(table.to_pylist()))
 
 
+def write_by_socket(uri):
+    """Inserts that were made before, over two connections: what no client can beat on two cores."""
+    import concurrent.futures
+    import itertools
+
+    import bson
+
+    host, port = uri.split("//")[1].split("/")[0].split(":")
+    connections = [socket.create_connection((host, int(port))) for _ in range(2)]
+    rows = iter(rows_to_write().to_pylist())
+    messages = []
+    while documents := b"".join(bson.encode(row) for row in itertools.islice(rows, 3000)):
+        sequence = b"documents\0" + documents
+        command = bson.encode({"insert": WRITTEN, "ordered": False, "$db": DATABASE})
+        body = bytes(4) + b"\0" + command + b"\1" + struct.pack("<i", 4 + len(sequence)) + sequence
+        messages.append(struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body)
+
+    def send(place):
+        for message in messages[place::2]:
+            connections[place].sendall(message)
+            reply = b""
+            while len(reply) < 4 or len(reply) < struct.unpack_from("<i", reply)[0]:
+                reply += connections[place].recv(4096)
+
+    def write(*_):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(send, range(2)))
+
+    return written(uri, write)
+
+
 #: By workload: what it is, the clock that counts, and its sides: the environment they run in, and how they start.
 WORKLOADS = {
     "reads-numpy": ("1 M documents of a collection to NumPy, 3 numeric fields", "wall", {
@@ -333,6 +364,7 @@ WORKLOADS = {
         "fuseline.pymongoarrow write": ("fuseline", lambda folder, uri: write_by_drop_in(True, uri)),
         "PyMongoArrow write": ("pymongoarrow", lambda folder, uri: write_by_drop_in(False, uri)),
         "PyMongo insert_many": ("fuseline", lambda folder, uri: write_by_pymongo(uri)),
+        "a socket that sends inserts": ("fuseline", lambda folder, uri: write_by_socket(uri)),
     }),
 }  # fmt: skip
 

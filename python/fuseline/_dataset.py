@@ -662,6 +662,50 @@ class Dataset:
         with progress_bar("write_parquet") as bar:
             self._note(self._core.write_parquet(os.fspath(path), bar))
 
+    def write_arrow(self, path: str | os.PathLike[str], *, layout: Literal["file", "stream"] = "file") -> None:
+        """Write one Arrow IPC file. It appears when it is complete, or not at all.
+
+        Args:
+            path: The file; one that is there is replaced.
+            layout: ``"file"``, with a list of its batches at the end, or ``"stream"``.
+
+        Raises:
+            EngineError: The file cannot be written.
+
+        >>> import fuseline as fl, tempfile, os
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "out.arrow")
+        ...     fl.from_rows([{"x": 1}]).write_arrow(path)
+        ...     fl.read_arrow(path).to_rows()
+        [Row(x=1)]
+        """
+        if layout not in ("file", "stream"):
+            raise ValueError(f'layout is "file" or "stream", not {layout!r}')
+        with progress_bar("write_arrow") as bar:
+            self._note(self._core.write_arrow(os.fspath(path), layout == "stream", bar))
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write one JSON file: an object a line, with a null for a null. It appears when it is complete, or not at all.
+
+        Dates and instants are texts in ISO 8601, binary data is hexadecimal text, decimals are numbers with all their
+        digits.
+
+        Args:
+            path: The file; one that is there is replaced.
+
+        Raises:
+            EngineError: The file cannot be written, or a value has no JSON form: NaN and infinity.
+
+        >>> import fuseline as fl, tempfile, os, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "out.json")
+        ...     fl.from_rows([{"x": 1, "name": None}]).write_json(path)
+        ...     pathlib.Path(path).read_text()
+        '{"x":1,"name":null}\\n'
+        """
+        with progress_bar("write_json") as bar:
+            self._note(self._core.write_json(os.fspath(path), bar))
+
     def stream(self) -> Iterator[pa.RecordBatch]:
         """The rows as Arrow batches as soon as they are there, for a source that never ends:
         ``read_mongo(watch=True)``. Closing the iterator ends the query.

@@ -111,6 +111,10 @@ class Session:
         """As `fuseline.read_parquet`."""
         return self._dataset(self._core.read_parquet(_paths(path)))
 
+    def read_arrow(self, path: Path | Sequence[Path]) -> Dataset:
+        """As `fuseline.read_arrow`."""
+        return self._dataset(self._core.read_arrow(_paths(path)))
+
     def read_json(
         self,
         path: Path | Sequence[Path],

@@ -64,6 +64,26 @@ def read_parquet(path: Path | Sequence[Path]) -> Dataset:
     return current_session().read_parquet(path)
 
 
+def read_arrow(path: Path | Sequence[Path]) -> Dataset:
+    """Arrow IPC files ("Feather" version 2), or files of Arrow IPC streams. Only the columns that are needed are read.
+
+    Args:
+        path: A file, several of the same kind, or a pattern with ``*``, ``?`` and ``[..]``.
+
+    Raises:
+        EngineError: The file is not there (a `FileNotFoundError` as well), cut short, or not such a file. A stream
+            without its end is taken as cut short.
+
+    >>> import fuseline as fl, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "trips.arrow")
+    ...     fl.from_rows([{"fare": 3.5}]).write_arrow(path)
+    ...     fl.read_arrow(path).to_rows()
+    [Row(fare=3.5)]
+    """
+    return current_session().read_arrow(path)
+
+
 def read_bson(
     path: Path | Sequence[Path],
     *,

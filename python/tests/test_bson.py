@@ -119,6 +119,81 @@ def test_an_archive_that_was_changed_is_found_out(tmp_path: pathlib.Path) -> Non
             fl.read_bson(path, schema={"n": int}).collect()
 
 
+def small_archive() -> bytes:
+    return archive(
+        {"trips": [{"n": n, "s": "x" * n} for n in range(9)], "other": [{"o": n} for n in range(5)]}, block=2
+    )
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_archive_cut_at_any_byte_is_an_error(tmp_path: pathlib.Path, compressed: bool) -> None:
+    data = small_archive()
+    path = tmp_path / "dump.archive"
+    # What follows the collection that is read need not be there.
+    end = data.rindex(b"CRC", 0, data.rindex(b"CRC")) + len(b"CRC\0") + 8 + 1
+    for length in range(4, end):
+        path.write_bytes(gzip.compress(data[:length]) if compressed else data[:length])
+        with pytest.raises(fl.EngineError, match="damaged: it is cut short|damaged: it ends before"):
+            fl.read_bson(path, collection="test.trips", schema={"n": int}).collect()
+    path.write_bytes(gzip.compress(data[:end]) if compressed else data[:end])
+    with pytest.raises(fl.EngineError, match="cut short"):
+        fl.read_bson(path, collection="test.other", schema={"o": int}).collect()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (bytes.fromhex("6de29981"), bytes.fromhex("6de29982"), "is one collection"),
+        (b"version\0", b"versio", "damaged"),
+        (b"collection\0", b"collectiox\0", "names no collection"),
+        (
+            struct.pack("<i", len(encode({"n": 3, "s": "xxx"}))) + b"\x10",
+            b"\xff\xff\xff\x7f\x10",
+            "length that makes no",
+        ),
+        (b"xxx\0", b"xx\xff\0", "checksum|UTF-8"),
+        (b"\x10n\0\x03", b"\x12n\0\x03", "checksum|not valid BSON"),
+        (b"CRC\0", b"CRD\0", "checksum"),
+        (TERMINATOR + b"\x3b", b"\xff\xff\xff\xfe\x3b", "damaged|not valid"),
+    ],
+)
+def test_a_damaged_archive_is_an_error(tmp_path: pathlib.Path, old: bytes, new: bytes, message: str) -> None:
+    data = small_archive()
+    assert old in data
+    path = tmp_path / "dump.archive"
+    path.write_bytes(data.replace(old, new))
+    with pytest.raises((fl.EngineError, fl.CompileError), match=message):
+        fl.read_bson(path, collection="test.trips", schema={"n": int}).collect()
+
+
+def test_any_bit_of_an_archive_that_changes_is_seen_or_harmless(tmp_path: pathlib.Path) -> None:
+    data = small_archive()
+    path = tmp_path / "dump.archive"
+    expected = list(range(9))
+    for place in range(len(data)):
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        try:
+            found = fl.read_bson(path, collection="test.trips", schema={"n": int}).collect()["n"].to_pylist()
+        except (fl.EngineError, fl.CompileError):
+            continue
+        assert found == expected, place
+
+
+def test_views_and_blocks_without_documents(tmp_path: pathlib.Path) -> None:
+    data = bytes.fromhex("6de29981") + encode({"concurrent_collections": 4, "version": "0.1"})
+    data += encode({"db": "a", "collection": "seen", "metadata": "{}", "size": 0, "type": "view"})
+    data += encode({"db": "a", "collection": "b.c", "metadata": "{}", "size": 0, "type": "collection"}) + TERMINATOR
+    header = {"db": "a", "collection": "b.c", "EOF": False, "CRC": 0}
+    data += (encode(header) + TERMINATOR) * 2 + encode(header) + encode({"n": 1}) + TERMINATOR
+    data += encode({**header, "EOF": True, "CRC": signed(crc64(encode({"n": 1})))}) + TERMINATOR
+    path = tmp_path / "dump.archive"
+    path.write_bytes(data)
+    assert rows(fl.read_bson(path)) == [{"n": 1}]
+    assert rows(fl.read_bson(path, collection="a.b.c")) == [{"n": 1}]
+
+
 def test_a_file_cut_anywhere_is_an_error_or_whole(tmp_path: pathlib.Path) -> None:
     data = b"".join(map(encode, DOCUMENTS[:3]))
     ends = {sum(len(encode(document)) for document in DOCUMENTS[:count]): count for count in range(4)}

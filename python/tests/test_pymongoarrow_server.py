@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pymongo
 import pytest
-from mongod import Server
+from mongod import TLS, Server
 from pymongo import monitoring
 from pymongo.collation import Collation
 
@@ -151,3 +151,145 @@ def test_writing(collection: Any) -> None:
         api.write(target, table.slice(10, 5))
     details = caught.value.details
     assert (details["nInserted"], details["writeErrors"][0]["index"]) == (0, 0)
+
+
+WROTE = "wrote over a connection of our own"
+
+
+def test_writing_goes_over_our_own_connection(server: Server, collection: Any, path: Any) -> None:
+    target = collection.database.own
+    table = pa.table({"_id": range(120_000), "s": ["text"] * 120_000})
+    assert api.write(target, table).inserted_count == 120_000
+    assert path() == WROTE
+    # In the order of the rows, as with PyMongo.
+    assert [row["_id"] for row in target.find()] == list(range(120_000))
+    assert api.write(target.with_options(write_concern=pymongo.WriteConcern(w=1, j=True)), pa.table({"x": [1]}))
+    assert path() == WROTE
+
+
+def test_an_ordered_write_ends_at_the_first_duplicate(collection: Any, path: Any) -> None:
+    target = collection.database.duplicates
+    target.insert_one({"_id": 70_000})
+    with pytest.raises(ArrowWriteError) as caught:
+        api.write(target, pa.table({"_id": range(100_000)}))
+    details = caught.value.details
+    assert details["nInserted"] == 70_000
+    assert [(error["index"], error["code"]) for error in details["writeErrors"]] == [(70_000, 11000)]
+    assert target.count_documents({}) == 70_001
+    assert path() == WROTE
+
+
+def test_what_is_written_through_pymongo(server: Server, collection: Any, path: Any, monkeypatch: Any) -> None:
+    class Listener(monitoring.CommandListener):
+        commands: list[str] = []
+
+        def started(self, event: Any) -> None:
+            self.commands.append(event.command_name)
+
+        def succeeded(self, event: Any) -> None: ...
+
+        def failed(self, event: Any) -> None: ...
+
+    table = pa.table({"x": [1, 2]})
+    with pymongo.MongoClient(server.uri, event_listeners=[Listener()]) as client:
+        assert api.write(client.test.listened, table).inserted_count == 2
+    assert path() == "write through PyMongo: the client has listeners for commands" and "insert" in Listener.commands
+    unheard = collection.database.unheard.with_options(write_concern=pymongo.WriteConcern(w=0))
+    api.write(unheard, table)
+    assert path() == "write through PyMongo: the write concern is `w=0`"
+    written: list[Any] = []
+    monkeypatch.setattr(pymongo.collection.Collection, "insert_many", lambda _, documents: written.extend(documents))
+    assert api.write(collection, table).inserted_count == 2
+    assert path() == "write through PyMongo: `insert_many` has been replaced" and len(written) == 2
+
+
+def test_nothing_is_written_when_a_value_cannot_be(collection: Any) -> None:
+    target = collection.database.unwritten
+    numbers = pa.array([1] * 50_000 + [2**64 - 1], pa.uint64())
+    with pytest.raises(ValueError, match="Unsupported data in table: row 50000, x: 18446744073709551615"):
+        api.write(target, pa.table({"x": numbers}), auto_convert=True)
+    assert target.count_documents({}) == 0
+
+
+def test_a_write_to_nowhere_is_an_error_of_the_library() -> None:
+    nowhere = pymongo.MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=200)
+    with nowhere, pytest.raises(ArrowWriteError) as caught:
+        api.write(nowhere.test.rows, pa.table({"x": [1]}))
+    assert caught.value.details["nInserted"] == 0
+    assert "127.0.0.1:1" in caught.value.details["writeErrors"][0]["errmsg"]
+
+
+def test_a_session_in_a_transaction_reads_its_own_writes(path: Any) -> None:
+    server = Server("--replSet", "tests")
+    try:
+        member = {"_id": 0, "host": f"127.0.0.1:{server.port}"}
+        server.command("admin", {"replSetInitiate": {"_id": "tests", "members": [member]}})
+        with pymongo.MongoClient(f"mongodb://127.0.0.1:{server.port}/?replicaSet=tests") as client:
+            rows = client.test.rows
+            rows.insert_many([{"_id": n} for n in range(3)])
+            with client.start_session() as session, session.start_transaction():
+                rows.insert_one({"_id": 3}, session=session)
+                inside = api.find_arrow_all(rows, {}, session=session)
+                pipeline: list[Any] = [{"$match": {"_id": {"$gte": 2}}}]
+                grouped = api.aggregate_numpy_all(rows, pipeline, session=session, schema=Schema({"_id": int}))
+                outside = api.find_arrow_all(rows, {})
+            assert inside["_id"].to_pylist() == [0, 1, 2, 3]
+            assert grouped["_id"].tolist() == [2, 3]
+            assert outside["_id"].to_pylist() == [0, 1, 2]
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256"])
+def test_users_by_password(path: Any, mechanism: str) -> None:
+    server = Server()
+    try:
+        server.insert("test", "rows", ROWS[:100])
+        user = {"createUser": "w:r", "pwd": "p@ss/word", "roles": ["readWrite"], "mechanisms": [mechanism]}
+        server.command("test", user)
+        server.stop()
+        server.arguments.append("--auth")
+        server.start()
+        options = {"directConnection": True, "username": "w:r", "password": "p@ss/word", "authSource": "test"}
+        with pymongo.MongoClient("127.0.0.1", server.port, **options, authMechanism=mechanism) as client:
+            assert api.find_arrow_all(client.test.rows, {}).num_rows == 100
+            assert path() == OWN
+            assert api.write(client.test.copy, pa.table({"x": [1, 2, 3]})).inserted_count == 3
+            assert path() == WROTE
+            with pytest.raises(ArrowWriteError, match="does not permit"):
+                api.write(client.other.copy, pa.table({"x": [1]}))
+        wrong = {**options, "password": "wrong", "serverSelectionTimeoutMS": 2000}
+        with pymongo.MongoClient("127.0.0.1", server.port, **wrong) as client:
+            with pytest.raises(pymongo.errors.OperationFailure, match="Authentication failed"):
+                api.find_arrow_all(client.test.rows, {})
+            with pytest.raises(ArrowWriteError, match="refused the credentials"):
+                api.write(client.test.copy, pa.table({"x": [1]}))
+    finally:
+        server.close()
+
+
+def test_tls_and_a_certificate_as_user(path: Any) -> None:
+    server = Server(tls=True)
+    try:
+        server.insert("test", "rows", ROWS[:100])
+        subject = "CN=reader,OU=clients,O=Fuseline tests"
+        role = {"role": "readWrite", "db": "test"}
+        server.command("$external", {"createUser": subject, "roles": [role]})
+        server.stop()
+        server.arguments.append("--auth")
+        server.start()
+        with pymongo.MongoClient(
+            "localhost",
+            server.port,
+            directConnection=True,
+            tls=True,
+            tlsCAFile=str(TLS / "ca.pem"),
+            tlsCertificateKeyFile=str(TLS / "client.pem"),
+            authMechanism="MONGODB-X509",
+        ) as client:
+            assert api.find_arrow_all(client.test.rows, {}).num_rows == 100
+            assert path() == OWN
+            assert api.write(client.test.copy, pa.table({"x": [1, 2, 3]})).inserted_count == 3
+            assert path() == WROTE
+    finally:
+        server.close()

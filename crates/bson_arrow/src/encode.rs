@@ -124,26 +124,45 @@ impl Documents {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn encode(batch: &RecordBatch, options: &EncodeOptions, out: &mut Documents) -> Result<(), EncodeError> {
-    let members = Members::new(batch.schema_ref().fields(), batch.columns(), "", 0).map_err(EncodeError::Schema)?;
-    let writer = Writer { leave_out_nulls: options.nulls == Nulls::LeaveOut };
-    let bytes_max = options.document_bytes_max.unwrap_or(usize::MAX).min(i32::MAX as usize);
+    let rows = RowEncoder::new(batch, options).map_err(EncodeError::Schema)?;
     out.offsets.reserve(batch.num_rows());
     for row in 0..batch.num_rows() {
-        let start = out.bytes.len();
-        let written = writer.document(&members, row, 1, &mut out.bytes);
-        let bytes = out.bytes.len() - start;
-        let outcome = match written {
-            Err(failure) => Err(failure.into_error(row)),
-            Ok(()) if bytes > bytes_max => Err(EncodeError::TooLarge { row, bytes, bytes_max }),
-            Ok(()) => Ok(()),
-        };
-        if outcome.is_err() {
-            out.bytes.truncate(start);
-            return outcome;
-        }
+        rows.append(row, &[], &mut out.bytes)?;
         out.offsets.push(out.bytes.len());
     }
     Ok(())
+}
+
+/// The rows of a batch as documents, one at a time, for a caller who writes more than documents.
+pub struct RowEncoder<'a> {
+    members: Members<'a>,
+    writer: Writer,
+    bytes_max: usize,
+}
+
+impl<'a> RowEncoder<'a> {
+    /// The error names the field whose type has no BSON counterpart.
+    pub fn new(batch: &'a RecordBatch, options: &EncodeOptions) -> Result<RowEncoder<'a>, SchemaError> {
+        let members = Members::new(batch.schema_ref().fields(), batch.columns(), "", 0)?;
+        let writer = Writer { leave_out_nulls: options.nulls == Nulls::LeaveOut };
+        let bytes_max = options.document_bytes_max.unwrap_or(usize::MAX).min(i32::MAX as usize);
+        Ok(RowEncoder { members, writer, bytes_max })
+    }
+
+    /// Appends the row's document to `out`; `elements`, in BSON's form, come before its own. After an error `out` is as
+    /// it was.
+    pub fn append(&self, row: usize, elements: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let start = out.len();
+        let written = self.writer.document(&self.members, row, 1, elements, out);
+        let bytes = out.len() - start;
+        let outcome = match written {
+            Err(failure) => Err(failure.into_error(row)),
+            Ok(()) if bytes > self.bytes_max => Err(EncodeError::TooLarge { row, bytes, bytes_max: self.bytes_max }),
+            Ok(()) => return Ok(()),
+        };
+        out.truncate(start);
+        outcome
+    }
 }
 
 /// Whether batches of this schema can be written; the error names the field whose type has no BSON counterpart.

@@ -27,7 +27,7 @@ mod values;
 
 pub use decode::{Decoder, Options, validate};
 pub use element::ElementType;
-pub use encode::{Documents, EncodeOptions, Nulls, encode};
+pub use encode::{Documents, EncodeOptions, Nulls, RowEncoder, encode};
 pub use error::{DecodeError, EncodeError, Mismatch, SchemaError};
 pub use infer::{FieldReport, Inference};
 pub use policy::{Mismatches, OnMismatch, ReasonCount, Rejected};

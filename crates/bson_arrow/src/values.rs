@@ -365,9 +365,17 @@ pub(crate) struct Writer {
 type Written = Result<(), Box<EncodeFailure>>;
 
 impl Writer {
-    /// Writes the document at `row`; it is the `depth`th of those around it.
-    pub fn document(&self, members: &Members<'_>, row: usize, depth: usize, out: &mut Vec<u8>) -> Written {
+    /// Writes the document at `row`; it is the `depth`th of those around it. `elements` come before its own.
+    pub fn document(
+        &self,
+        members: &Members<'_>,
+        row: usize,
+        depth: usize,
+        elements: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Written {
         let start = open(out);
+        out.extend_from_slice(elements);
         for member in &members.0 {
             if member.node.is_null(row) && self.leave_out_nulls {
                 continue;
@@ -436,7 +444,7 @@ impl Writer {
                 cstring(pattern.get(row), out)?;
                 cstring(options.get(row), out)?;
             }
-            Values::Document(members) => self.document(members, row, depth + 1, out)?,
+            Values::Document(members) => self.document(members, row, depth + 1, &[], out)?,
             Values::List(items, spans) => self.list(items, spans.get(row), depth + 1, out)?,
             Values::Dictionary(values, keys) => self.value(values, keys[row], depth, kind_at, out)?,
         }

@@ -28,7 +28,7 @@ use crate::plan::gather::GatherNode;
 use crate::run::{self, BatchStream, Report, Watch};
 use crate::session::Session;
 use crate::types::RowType;
-use crate::write;
+use crate::write::{self, ArrowLayout};
 
 /// What happens to a row for which a function raises.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -607,6 +607,16 @@ impl Dataset {
     /// Writes one Parquet file; it appears when it is complete, or not at all.
     pub fn write_parquet(&self, path: &Path, watch: Watch<'_>) -> Result<Report> {
         write::parquet(self.stream()?, path, watch)
+    }
+
+    /// Writes one Arrow IPC file, or a file of one stream; it appears when it is complete, or not at all.
+    pub fn write_arrow(&self, path: &Path, layout: ArrowLayout, watch: Watch<'_>) -> Result<Report> {
+        write::arrow(self.stream()?, path, layout, watch)
+    }
+
+    /// Writes one file of JSON objects, one a line; it appears when it is complete, or not at all.
+    pub fn write_json(&self, path: &Path, watch: Watch<'_>) -> Result<Report> {
+        write::json(self.stream()?, path, watch)
     }
 
     /// Writes one `.bson` file; it appears when it is complete, or not at all.

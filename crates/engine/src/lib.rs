@@ -44,7 +44,7 @@ pub use error::{EngineError, Error, PlanError, Result, RowError};
 pub use function::{CaptureValues, CompiledFunction, Keepalive, StateValue};
 pub use kernel::{Argument, elementwise};
 pub use mongo::{
-    FailedRow, FindOrAggregate, MongoRead, MongoWrite, Replies, Reply, Resume, When, WriteMode, WriteReport,
+    FailedRow, FindOrAggregate, MongoRead, MongoWrite, Replies, Reply, Resume, Unwritten, When, WriteMode, WriteReport,
 };
 pub use remote::{Remote, Run};
 pub use run::{BatchStream, ErrorCount, Progress, Report, Watch};
@@ -52,3 +52,4 @@ pub use session::{Session, SessionOptions};
 pub use source::CsvOptions;
 pub use sql::{CalledFunction, SqlFunction, SqlNames};
 pub use types::{RowType, row_type};
+pub use write::ArrowLayout;

@@ -19,10 +19,10 @@ use crate::dataset::Dataset;
 use crate::documents::DocumentOptions;
 use crate::error::{Error, Result};
 use crate::failure;
-use crate::mongo::{Clients, MongoRead, Replies};
+use crate::mongo::{Clients, MongoRead, MongoWrite, Replies, Unwritten, WriteReport};
 use crate::plan;
 use crate::remote::Remote;
-use crate::run::RunState;
+use crate::run::{RunState, Watch};
 use crate::source::{self, CsvOptions};
 use crate::sql::{self, CalledFunction, SqlNames};
 
@@ -137,6 +137,11 @@ impl Session {
         Dataset::from_table(self, source::parquet::open(paths)?)
     }
 
+    /// Reads Arrow IPC files, or files of Arrow IPC streams, as one table.
+    pub fn read_arrow(&self, paths: &[String]) -> Result<Dataset> {
+        Dataset::from_table(self, source::arrow::open(paths)?)
+    }
+
     /// Reads JSON files as one table: one object a line, or one array of objects a file.
     pub fn read_json(&self, paths: &[String]) -> Result<Dataset> {
         Dataset::from_table(self, source::json::open(self, paths)?)
@@ -172,6 +177,17 @@ impl Session {
     /// Sends a query to MongoDB whose replies the caller decodes.
     pub fn mongo_replies(&self, read: &MongoRead) -> Result<Replies> {
         self.runtime()?.block_on(Replies::open(self.clone(), &self.inner.clients, read))
+    }
+
+    /// Inserts the batches' rows into a collection of MongoDB, or none of them when one has a value without a BSON form.
+    /// Also gives why the rest was not written, if so.
+    pub fn mongo_insert(
+        &self,
+        batches: &[RecordBatch],
+        write: &MongoWrite,
+        watch: Watch<'_>,
+    ) -> Result<(WriteReport, Option<Error>), Unwritten> {
+        crate::mongo::insert(self, &self.inner.clients, batches, write, watch)
     }
 
     pub(crate) fn clients(&self) -> &Clients {

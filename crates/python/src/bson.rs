@@ -10,7 +10,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use bson_arrow::structured::{Kind, Layout, LayoutField, RecordError, encode_records};
 use bson_arrow::{DecodeError, Decoder, Documents, EncodeError, EncodeOptions, Inference, Nulls, OnMismatch, Options};
-use engine::Reply;
+use engine::{Reply, Unwritten};
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
@@ -21,6 +21,7 @@ use crate::arrow_io::{ArrowBatches, ArrowSchema, import_schema, import_stream};
 use crate::dataset::Session;
 use crate::documents;
 use crate::errors::{dataset_error, engine_error, guard};
+use crate::query;
 
 /// The memory of a `bytes` object, without a copy.
 fn buffer_of(bytes: &Bound<'_, PyBytes>) -> Buffer {
@@ -239,6 +240,30 @@ pub fn bson_encode<'py>(
             }
         }
         Ok(list)
+    })
+}
+
+/// Inserts every row of Arrow batches into a collection over a connection of our own; none when one has no BSON form. `spec`
+/// as `Dataset.write_mongo` takes it. Also gives why the rest was not written, if so.
+#[pyfunction]
+pub fn mongo_insert<'py>(
+    py: Python<'py>,
+    session: &Bound<'py, Session>,
+    batches: &Bound<'py, PyAny>,
+    spec: &Bound<'py, PyDict>,
+) -> PyResult<(Bound<'py, PyDict>, Option<String>)> {
+    guard(py, || {
+        let (_, batches) = import_stream(batches)?;
+        let write = documents::mongo_write(spec)?;
+        let session = session.get().engine();
+        let no_bar = py.None().into_bound(py);
+        let written = query::run(py, &no_bar, |watch| match session.mongo_insert(&batches, &write, watch) {
+            Ok(written) => Ok(Ok(written)),
+            Err(Unwritten::Encode { error, first_row }) => Ok(Err((error, first_row))),
+            Err(Unwritten::Other(error)) => Err(error),
+        })?;
+        let (report, stopped) = written.map_err(|(error, first_row)| encode_error(py, error, first_row as usize))?;
+        Ok((documents::write_report(py, &report)?, stopped.map(|error| error.to_string())))
     })
 }
 

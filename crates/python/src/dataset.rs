@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use engine::{
-    Aggregate, AggregateKind, BatchStream, BsonWriteOptions, Column, CsvOptions, JoinKind, OnError, SessionOptions,
-    SortKey,
+    Aggregate, AggregateKind, ArrowLayout, BatchStream, BsonWriteOptions, Column, CsvOptions, JoinKind, OnError,
+    SessionOptions, SortKey,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -89,6 +89,10 @@ impl Session {
 
     fn read_parquet(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<Dataset> {
         guard(py, || finish(py, py.detach(|| self.0.read_parquet(&paths))))
+    }
+
+    fn read_arrow(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<Dataset> {
+        guard(py, || finish(py, py.detach(|| self.0.read_arrow(&paths))))
     }
 
     fn read_json(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<Dataset> {
@@ -413,6 +417,21 @@ impl Dataset {
         bar: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyDict>> {
         guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_parquet(&path, watch))?))
+    }
+
+    fn write_arrow<'py>(
+        &self,
+        py: Python<'py>,
+        path: PathBuf,
+        stream: bool,
+        bar: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let layout = if stream { ArrowLayout::Stream } else { ArrowLayout::File };
+        guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_arrow(&path, layout, watch))?))
+    }
+
+    fn write_json<'py>(&self, py: Python<'py>, path: PathBuf, bar: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        guard(py, || report_dict(py, &query::run(py, bar, |watch| self.0.write_json(&path, watch))?))
     }
 
     fn write_bson<'py>(

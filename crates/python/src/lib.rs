@@ -66,6 +66,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bson::RecordDecoder>()?;
     module.add_function(wrap_pyfunction!(bson::bson_encode, module)?)?;
     module.add_function(wrap_pyfunction!(bson::bson_encode_records, module)?)?;
+    module.add_function(wrap_pyfunction!(bson::mongo_insert, module)?)?;
     module.add_function(wrap_pyfunction!(elementwise::elementwise, module)?)?;
     module.add_function(wrap_pyfunction!(elementwise::column_type_name, module)?)?;
     module.add_function(wrap_pyfunction!(sql::sql, module)?)?;

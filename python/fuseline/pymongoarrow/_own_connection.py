@@ -1,5 +1,6 @@
-"""A PyMongo collection and query as what our own connection takes: the same servers, credentials and options, and none
-of PyMongo's work for each document. What cannot be carried over is refused with a reason.
+"""A PyMongo collection with a query, or with rows to insert, as what our own connection takes: the same servers,
+credentials and options, and none of PyMongo's work for each document. What cannot be carried over is refused, with the
+reason.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pymongo.collection import Collection
 _METHODS = {
     "find_raw_batches": Collection.find_raw_batches,
     "aggregate_raw_batches": Collection.aggregate_raw_batches,
+    "insert_many": Collection.insert_many,
 }
 
 # Options of a client that change nothing for a read of ours, or that `_uri` carries over.
@@ -73,8 +75,12 @@ _FIND_OPTIONS = {
 _AGGREGATE_OPTIONS = {"allowDiskUse", "collation", "comment", "hint", "let", "maxTimeMS"}
 
 
+# A write concern's parts, and their names in an address.
+_CONCERNS = {"w": "w", "j": "journal", "wtimeout": "wtimeoutMS"}
+
+
 class CannotCarryOverError(Exception):
-    """Why PyMongo itself must read."""
+    """Why PyMongo itself must read or write."""
 
 
 def find_spec(collection: Any, query: Any, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,18 +125,34 @@ def aggregate_spec(collection: Any, pipeline: Sequence[Any], options: Mapping[st
     return _whole(collection, {"pipeline": [_encoded(collection, stage) for stage in pipeline]}, extra)
 
 
+def insert_spec(collection: Any, exclude_none: bool) -> dict[str, Any]:
+    """What `fuseline._core.mongo_insert` takes for inserts in order."""
+    _check(collection, "insert_many", reads=False)
+    return {
+        "uri": _uri(collection.database.client, _write_concern(collection)),
+        "database": collection.database.name,
+        "collection": collection.name,
+        "mode": "insert",
+        "key": [],
+        "ordered": True,
+        "parallel": 1,
+        "leave_out_nulls": exclude_none,
+        "timeout": None,
+    }
+
+
 def _whole(collection: Any, spec: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     spec.update(uri=_uri(collection.database.client), database=collection.database.name, collection=collection.name)
     spec["extra"] = _encoded(collection, extra) if extra else None
     return spec
 
 
-def _check(collection: Any, method: str) -> None:
+def _check(collection: Any, method: str, reads: bool = True) -> None:
     if not isinstance(collection, Collection):
         raise CannotCarryOverError("the collection is none of PyMongo's")
     if getattr(type(collection), method) is not _METHODS[method] or method in vars(collection):
         raise CannotCarryOverError(f"`{method}` has been replaced")
-    if collection.read_preference != pymongo.ReadPreference.PRIMARY:
+    if reads and collection.read_preference != pymongo.ReadPreference.PRIMARY:
         raise CannotCarryOverError("the read preference is not `primary`")
     client = collection.database.client
     listeners = getattr(client, "_event_listeners", None)
@@ -143,8 +165,8 @@ def _check(collection: Any, method: str) -> None:
         raise CannotCarryOverError("a `pymongo.timeout` is running")
 
 
-def _uri(client: Any) -> str:
-    """The client's servers and options as an address."""
+def _uri(client: Any, further: Mapping[str, Any] | None = None) -> str:
+    """The client's servers and options as an address, with ``further`` parameters."""
     options = client.options
     given = {str(name).lower(): value for name, value in options._options.items()}
     unknown = sorted(given.keys() - _CARRIED)
@@ -168,8 +190,10 @@ def _uri(client: Any) -> str:
         ("tlsCertificateKeyFile", given.get("tlscertificatekeyfile")),
         ("tlsAllowInvalidCertificates", given.get("tlsallowinvalidcertificates")),
         ("retryReads", None if options.retry_reads else False),
+        ("retryWrites", None if options.retry_writes else False),
         ("serverSelectionTimeoutMS", int(options.server_selection_timeout * 1000)),
         ("connectTimeoutMS", int((options.pool_options.connect_timeout or 0) * 1000)),
+        *(further or {}).items(),
     ):
         if value is not None and value != "":
             parameters[name] = str(value).lower() if isinstance(value, bool) else value
@@ -193,6 +217,17 @@ def _credentials(credentials: Any) -> tuple[str, dict[str, Any]]:
 def _read_concern(collection: Any) -> dict[str, Any]:
     level = collection.read_concern.level
     return {"readConcern": {"level": level}} if level else {}
+
+
+def _write_concern(collection: Any) -> dict[str, Any]:
+    """The collection's write concern as parameters of an address."""
+    concern = dict(collection.write_concern.document)
+    found = {name: concern.pop(key) for key, name in _CONCERNS.items() if key in concern}
+    if concern:
+        raise CannotCarryOverError(f"the write concern has `{min(concern)}`")
+    if found.get("w") == 0:
+        raise CannotCarryOverError("the write concern is `w=0`")
+    return found
 
 
 def _ordered(keys: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from fuseline._session import current_session
 from fuseline.pymongoarrow._own_connection import CannotCarryOverError, aggregate_spec, find_spec
 from fuseline.pymongoarrow.version import __version__
 
-_log = logging.getLogger("fuseline.pymongoarrow")
+log = logging.getLogger("fuseline.pymongoarrow")
 
 Chunk = bytes | _core.BsonItems
 
@@ -54,20 +54,20 @@ def aggregate(collection: Any, pipeline: list[Any], options: dict[str, Any]) -> 
 def _chunks(
     collection: Any, own_spec: Callable[[], dict[str, Any]], through_pymongo: Callable[[], Any]
 ) -> Iterator[Chunk]:
-    _name_ourselves(collection)
+    name_ourselves(collection)
     seen = False
     try:
         for reply in _core.MongoReplies(current_session()._core, own_spec()):
             seen = True
             yield reply
-        _log.debug("read over a connection of our own")
+        log.debug("read over a connection of our own")
     except CannotCarryOverError as reason:
-        _log.debug("read through PyMongo: %s", reason)
+        log.debug("read through PyMongo: %s", reason)
     except EngineError as error:
         if seen:
             raise pymongo.errors.PyMongoError(str(error)) from error
         # PyMongo says what is wrong in the exception that its users expect, or knows a way.
-        _log.debug("read through PyMongo: %s", error)
+        log.debug("read through PyMongo: %s", error)
     else:
         return
     yield from through_pymongo()
@@ -83,7 +83,7 @@ def _are_small(collection: Any) -> bool:
     return 0 < int(statistics.get("avgObjSize", 0)) < _PROJECTED_BYTES_MIN
 
 
-def _name_ourselves(collection: Any) -> None:
+def name_ourselves(collection: Any) -> None:
     """Tells the server's log who asks, as PyMongoArrow does."""
     append_metadata = getattr(collection.database.client, "append_metadata", None)
     if callable(append_metadata):

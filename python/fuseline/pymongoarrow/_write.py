@@ -13,7 +13,11 @@ from bson.raw_bson import RawBSONDocument
 
 from fuseline import _core
 from fuseline._bson_errors import BsonEncodeError
+from fuseline._errors import EngineError
+from fuseline._session import current_session
 from fuseline.pymongoarrow import _tables
+from fuseline.pymongoarrow._own_connection import CannotCarryOverError, insert_spec
+from fuseline.pymongoarrow._source import log, name_ourselves
 from fuseline.pymongoarrow.errors import ArrowWriteError
 from fuseline.pymongoarrow.result import ArrowWriteResult
 
@@ -31,7 +35,33 @@ def write_table(collection: Any, tabular: Any, exclude_none: bool, auto_convert:
         wanted = _written_as(field, auto_convert)
         if wanted != field.type:
             table = table.set_column(index, field.with_type(wanted), table.column(index).cast(wanted))
-    documents = _documents(table, exclude_none)
+    try:
+        return _over_own_connection(collection, table, exclude_none)
+    except CannotCarryOverError as reason:
+        log.debug("write through PyMongo: %s", reason)
+    return _through_pymongo(collection, _documents(table, exclude_none))
+
+
+def _over_own_connection(collection: Any, table: pa.Table, exclude_none: bool) -> ArrowWriteResult:
+    spec = insert_spec(collection, exclude_none)
+    name_ourselves(collection)
+    try:
+        report, stopped = _core.mongo_insert(current_session()._core, table, spec)
+    except BsonEncodeError as error:
+        raise ValueError(f"Unsupported data in table: {error}") from None
+    except EngineError as error:
+        # Nothing was sent yet.
+        raise ArrowWriteError(_not_written(error, 0)) from error
+    log.debug("wrote over a connection of our own")
+    problems = [{"index": row, "code": code, "errmsg": message} for row, code, message in report["failed"]]
+    if stopped is not None:
+        problems.append({"index": report["inserted"], "errmsg": stopped})
+    if problems:
+        raise ArrowWriteError({"writeErrors": problems, "nInserted": report["inserted"], "writeConcernErrors": []})
+    return ArrowWriteResult({"insertedCount": report["inserted"]})
+
+
+def _through_pymongo(collection: Any, documents: list[bytes]) -> ArrowWriteResult:
     written = 0
     for batch in _batches(documents):
         try:
@@ -39,11 +69,15 @@ def write_table(collection: Any, tabular: Any, exclude_none: bool, auto_convert:
         except pymongo.errors.BulkWriteError as error:
             raise ArrowWriteError(_details(dict(error.details), written)) from error
         except pymongo.errors.PyMongoError as error:
-            problem = {"errmsg": str(error), "index": written}
-            details = {"writeErrors": [problem], "nInserted": written, "writeConcernErrors": []}
-            raise ArrowWriteError(details) from error
+            raise ArrowWriteError(_not_written(error, written)) from error
         written += len(batch)
     return ArrowWriteResult({"insertedCount": written})
+
+
+def _not_written(error: Exception, written: int) -> dict[str, Any]:
+    """An account of a write that ended with an error which is about no row."""
+    problem = {"errmsg": str(error), "index": written}
+    return {"writeErrors": [problem], "nInserted": written, "writeConcernErrors": []}
 
 
 def _table_of(tabular: Any, exclude_none: bool) -> pa.Table:

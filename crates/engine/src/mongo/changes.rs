@@ -18,7 +18,8 @@ const KEY: &str = "_key";
 /// moment at which the first row is asked for.
 pub(super) async fn start(connected: &Connected, query: &Query, after: Option<&str>) -> Result<Document> {
     if let Some(token) = after {
-        return Ok(doc! { "resumeAfter": { "_data": token } });
+        // Unlike `resumeAfter` it also goes on behind the end of the collection.
+        return Ok(doc! { "startAfter": { "_data": token } });
     }
     let database = connected.client.database(&query.database);
     let reply = database.run_command(doc! { "ping": 1 }).await.map_err(|error| connected.servers.explain(&error))?;
@@ -42,7 +43,11 @@ pub(super) fn flatten(query: &mut Query, schema: &Schema) -> Result<SchemaRef> {
     let mut fields = vec![
         Field::new(TOKEN, DataType::Utf8, false),
         Field::new(OPERATION, DataType::Utf8, false),
-        schema.field_with_name("_id").map_or_else(|_| bson_arrow::schema::raw(KEY), |id| id.clone().with_name(KEY)),
+        // What happens to the collection as a whole has no document.
+        schema
+            .field_with_name("_id")
+            .map_or_else(|_| bson_arrow::schema::raw(KEY), |id| id.clone().with_name(KEY))
+            .with_nullable(true),
     ];
     let mut project = doc! { TOKEN: "$_id._data", OPERATION: "$operationType", KEY: "$documentKey._id" };
     for field in schema.fields() {

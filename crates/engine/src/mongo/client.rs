@@ -31,6 +31,8 @@ pub(super) struct Connected {
     pub address: Address,
     /// Connections of our own, where the address allows them.
     pub direct: Option<Arc<Direct>>,
+    /// Whether the address lets an insert be sent a second time.
+    pub retry_writes: bool,
 }
 
 /// What a client was made from. Holds a password, so it does not show itself.
@@ -136,10 +138,11 @@ impl Clients {
             options.connect_timeout = Some(timeout);
         }
         let servers = Where::of(&options);
+        let retry_writes = options.retry_writes != Some(false);
         let direct = Direct::of(&options).map(Arc::new);
         let client = Client::with_options(options).map_err(|error| servers.explain(&error))?;
         let address = Address { uri: Arc::from(uri), timeout };
-        let connected = Connected { client, servers, address, direct };
+        let connected = Connected { client, servers, address, direct, retry_writes };
         Ok(lock(&self.open).entry(key).or_insert(connected).clone())
     }
 }

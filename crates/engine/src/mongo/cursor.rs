@@ -259,7 +259,7 @@ impl Reader {
                 Order::Natural(walk.behind(record))
             }
             Order::Changes { from } => {
-                let token = resume_token(&batch).map(|token| doc! { "resumeAfter": token });
+                let token = resume_token(&batch).map(|token| doc! { "startAfter": token });
                 Order::Changes { from: token.unwrap_or_else(|| from.clone()) }
             }
             Order::ById { from, to } => {

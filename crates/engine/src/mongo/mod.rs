@@ -10,6 +10,7 @@ mod cursor;
 mod direct;
 mod exclude;
 mod failure;
+mod message;
 mod natural;
 mod parts;
 mod read;
@@ -19,8 +20,9 @@ mod write;
 
 pub(crate) use client::Clients;
 pub use command::{FindOrAggregate, MongoRead, Resume, When};
+pub use message::Unwritten;
 pub(crate) use read::open;
 pub use replies::{Replies, Reply};
 pub(crate) use travel::read_part;
-pub(crate) use write::write;
 pub use write::{FailedRow, MongoWrite, WriteMode, WriteReport};
+pub(crate) use write::{insert, write};

@@ -1,30 +1,23 @@
-//! Rows into a collection: batches encoded and sent side by side, and an account of every row that the server did not take.
+//! Rows into a collection: messages sent side by side, and an account of every row that the server did not take.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::record_batch::RecordBatch;
-use bson_arrow::{Documents, EncodeOptions};
-use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
-use mongodb::error::ErrorKind;
-use mongodb::options::InsertManyOptions;
+use mongodb::ClientSession;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::options::{Acknowledgment, WriteConcern};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::client::{Clients, Connected};
 use super::failure::is_passing;
-use crate::bson::{BsonWriteOptions, cannot_encode};
+use super::message::{Message, Messages, Step, Unwritten};
+use crate::bson::BsonWriteOptions;
 use crate::error::{Error, Result};
 use crate::run::{BatchStream, Progress, Report, Watch};
 use crate::session::Session;
-
-/// Bytes of documents in one message: a command's own document may have 16 MiB.
-const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
-
-/// Documents in one message at most; the server's own limit is 100,000.
-const MESSAGE_DOCUMENTS: usize = 10_000;
-
-/// Bytes of an update statement around its documents.
-const STATEMENT_BYTES: usize = 64;
 
 /// How long to wait before the caller is asked whether to go on.
 const WATCH_INTERVAL: Duration = Duration::from_millis(40);
@@ -91,40 +84,72 @@ pub(crate) fn write(
     bson_arrow::encode::check_schema(stream.schema())
         .map_err(|error| Error::plan(format!("this cannot be written as BSON: {error}")))?;
     let runtime = session.runtime()?;
-    let connected = runtime.block_on(clients.get(&write.uri, write.timeout))?;
-    let target = Arc::new(Target { connected, write: write.clone() });
-    let parallel = if write.ordered { 1 } else { write.parallel.max(1) };
+    let target = Arc::new(runtime.block_on(Target::connect(clients, write))?);
+    let mut messages = Messages::new(write, target.concern().as_ref(), target.retryable)?;
+    let mut senders = Senders::start(runtime, target);
     let mut report = WriteReport::default();
-    let mut tasks = JoinSet::new();
     let mut first_row = 0;
-    let mut ended = false;
-    while !(ended && tasks.is_empty()) {
-        while !ended && tasks.len() < parallel {
-            match stream.next(watch)? {
-                None => ended = true,
-                Some(batch) => {
-                    let rows = batch.num_rows() as u64;
-                    tasks.spawn_on(target.clone().send(batch, first_row), runtime.handle());
-                    first_row += rows;
-                }
+    let mut go_on = true;
+    while go_on && let Some(batch) = stream.next(watch)? {
+        let mut step = |step| match step {
+            Step::Send(message) => senders.hand_over(message, first_row, watch),
+            Step::Failed(row) => {
+                report.failed.push(row);
+                Ok(!write.ordered)
             }
-        }
-        let next = async { tokio::time::timeout(WATCH_INTERVAL, tasks.join_next()).await };
-        match runtime.block_on(next) {
-            Err(_) if watch(Progress { rows: first_row, rows_total: None }) => {}
-            // Messages that are under way are dropped with the tasks.
-            Err(_) => return Err(Error::Cancelled),
-            Ok(None) => {}
-            Ok(Some(sent)) => {
-                let sent = sent.map_err(|error| Error::engine(format!("a worker thread failed: {error}")))??;
-                report.add(sent);
-                ended |= write.ordered && !report.failed.is_empty();
-            }
-        }
+        };
+        go_on = messages.add(&batch, first_row, &mut step).map_err(Unwritten::into_error)?;
+        first_row += batch.num_rows() as u64;
     }
-    report.failed.sort_by_key(|failed| failed.row);
+    if let Some(message) = messages.rest() {
+        senders.hand_over(message, first_row, watch)?;
+    }
+    let sent = senders.finish(first_row, watch)?;
+    report.add(sent.report);
+    if let Some(stopped) = sent.stopped {
+        return Err(stopped.error(&report));
+    }
+    report.finish(write.ordered);
     report.run = stream.report();
     Ok(report)
+}
+
+/// Inserts the batches' rows, or none of them when one has a value without a BSON form. Also gives why the rest was not
+/// written, if so.
+pub(crate) fn insert(
+    session: &Session,
+    clients: &Clients,
+    batches: &[RecordBatch],
+    write: &MongoWrite,
+    watch: Watch<'_>,
+) -> Result<(WriteReport, Option<Error>), Unwritten> {
+    let runtime = session.runtime()?;
+    let target = Arc::new(runtime.block_on(Target::connect(clients, write))?);
+    let mut messages = Messages::new(write, target.concern().as_ref(), target.retryable)?;
+    let mut ready = Vec::new();
+    let mut report = WriteReport::default();
+    let mut rows = 0;
+    for batch in batches {
+        messages.add(batch, rows, &mut |step| {
+            match step {
+                Step::Send(message) => ready.push(message),
+                Step::Failed(row) => report.failed.push(row),
+            }
+            Ok(true)
+        })?;
+        rows += batch.num_rows() as u64;
+    }
+    let mut senders = Senders::start(runtime, target);
+    for message in ready.into_iter().chain(messages.rest()) {
+        if !senders.hand_over(message, rows, watch)? {
+            break;
+        }
+    }
+    let sent = senders.finish(rows, watch)?;
+    report.add(sent.report);
+    report.finish(write.ordered);
+    let stopped = sent.stopped.map(|stopped| stopped.error(&report));
+    Ok((report, stopped))
 }
 
 impl WriteReport {
@@ -134,135 +159,223 @@ impl WriteReport {
         self.modified += other.modified;
         self.failed.extend(other.failed);
     }
+
+    fn finish(&mut self, ordered: bool) {
+        self.failed.sort_by_key(|failed| failed.row);
+        if ordered {
+            // Nothing is written behind the first, so nothing else can be said to have failed.
+            self.failed.truncate(1);
+        }
+    }
+}
+
+/// What came of messages.
+#[derive(Default)]
+struct Sent {
+    report: WriteReport,
+    stopped: Option<Stopped>,
+}
+
+/// Why no more messages were sent.
+struct Stopped {
+    /// The first of the reasons.
+    error: Error,
+    /// The first and last rows of messages whose fate is not known.
+    uncertain: Vec<(u64, u64)>,
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Stopped {
+        Stopped { error, uncertain: Vec::new() }
+    }
+}
+
+impl Sent {
+    fn add(&mut self, other: Sent) {
+        self.report.add(other.report);
+        match (&mut self.stopped, other.stopped) {
+            (Some(stopped), Some(other)) => stopped.uncertain.extend(other.uncertain),
+            (stopped @ None, other) => *stopped = other,
+            (Some(_), None) => {}
+        }
+    }
+}
+
+impl Stopped {
+    /// The reason, and what is known of the rows.
+    fn error(mut self, report: &WriteReport) -> Error {
+        let (Error::Engine(inner), false) = (&mut self.error, self.uncertain.is_empty()) else { return self.error };
+        self.uncertain.sort_unstable();
+        let ranges: Vec<String> = self.uncertain.iter().map(|(first, last)| format!("{first} to {last}")).collect();
+        inner.message += &format!(
+            "; rows {} may or may not have been written, {} others were",
+            ranges.join(" and "),
+            report.inserted + report.matched
+        );
+        inner.hint = Some("with an `_id` in the rows, write them again with `mode=\"upsert\"`".to_owned());
+        self.error
+    }
+}
+
+/// The tasks that send messages, and the way to them.
+struct Senders<'a> {
+    runtime: &'a tokio::runtime::Runtime,
+    messages: mpsc::Sender<Message>,
+    tasks: JoinSet<Sent>,
+    target: Arc<Target>,
+}
+
+impl<'a> Senders<'a> {
+    fn start(runtime: &'a tokio::runtime::Runtime, target: Arc<Target>) -> Senders<'a> {
+        let parallel = if target.write.ordered { 1 } else { target.write.parallel.max(1) };
+        let (messages, receiver) = mpsc::channel(parallel);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let mut tasks = JoinSet::new();
+        for _ in 0..parallel {
+            tasks.spawn_on(target.clone().send_all(receiver.clone()), runtime.handle());
+        }
+        Senders { runtime, messages, tasks, target }
+    }
+
+    /// Gives a message to whoever is free next; false when nobody takes messages any more.
+    fn hand_over(&mut self, message: Message, rows: u64, watch: Watch<'_>) -> Result<bool> {
+        loop {
+            if self.target.ended.load(Ordering::Acquire) {
+                return Ok(false);
+            }
+            let reserved = async { tokio::time::timeout(WATCH_INTERVAL, self.messages.reserve()).await };
+            match self.runtime.block_on(reserved) {
+                Ok(Ok(place)) => {
+                    place.send(message);
+                    return Ok(true);
+                }
+                Ok(Err(_)) => return Ok(false),
+                Err(_) if watch(Progress { rows, rows_total: None }) => {}
+                // Messages that are under way are dropped with their tasks.
+                Err(_) => return Err(Error::Cancelled),
+            }
+        }
+    }
+
+    /// Waits for what is under way.
+    fn finish(self, rows: u64, watch: Watch<'_>) -> Result<Sent> {
+        let Senders { runtime, messages, mut tasks, .. } = self;
+        drop(messages);
+        let mut all = Sent::default();
+        loop {
+            let next = async { tokio::time::timeout(WATCH_INTERVAL, tasks.join_next()).await };
+            match runtime.block_on(next) {
+                Ok(None) => return Ok(all),
+                Ok(Some(sent)) => {
+                    all.add(sent.map_err(|error| Error::engine(format!("a worker thread failed: {error}")))?);
+                }
+                Err(_) if watch(Progress { rows, rows_total: None }) => {}
+                Err(_) => return Err(Error::Cancelled),
+            }
+        }
+    }
 }
 
 /// The collection and how it is written to.
 struct Target {
     connected: Connected,
     write: MongoWrite,
+    /// The server knows a message again that it has seen.
+    retryable: bool,
+    /// No message is sent any more: one failed.
+    ended: AtomicBool,
 }
 
 impl Target {
-    /// Encodes the batch and sends it, message after message.
-    async fn send(self: Arc<Self>, batch: RecordBatch, first_row: u64) -> Result<WriteReport> {
-        let mut documents = Documents::default();
-        let options: EncodeOptions = self.write.documents.encode_options();
-        bson_arrow::encode(&batch, &options, &mut documents)
-            .map_err(|error| cannot_encode(error, first_row as usize))?;
-        let documents: Vec<&[u8]> = documents.iter().collect();
-        let mut report = WriteReport::default();
-        let mut start = 0;
-        while start < documents.len() {
-            let mut bytes = 0;
-            let fits = documents[start..].iter().take(MESSAGE_DOCUMENTS).take_while(|document| {
-                bytes += document.len() + STATEMENT_BYTES;
-                bytes <= MESSAGE_BYTES
-            });
-            let count = fits.count().max(1);
-            let message = &documents[start..start + count];
-            let sent = match &self.write.mode {
-                WriteMode::Insert => self.insert(message, first_row + start as u64).await?,
-                WriteMode::Replace { key } => self.update(message, key, false, first_row + start as u64).await?,
-                WriteMode::Upsert { key } => self.update(message, key, true, first_row + start as u64).await?,
-            };
-            report.add(sent);
-            start += count;
-            if self.write.ordered && !report.failed.is_empty() {
+    async fn connect(clients: &Clients, write: &MongoWrite) -> Result<Target> {
+        let connected = clients.get(&write.uri, write.timeout).await?;
+        let database = connected.client.database(&write.database);
+        if database.write_concern().and_then(|concern| concern.w.as_ref()) == Some(&Acknowledgment::Nodes(0)) {
+            return Err(Error::plan_hint(
+                "the address has `w=0`: MongoDB would not say which rows it took",
+                "leave `w` out of the address, or set it to 1",
+            ));
+        }
+        let admin = connected.client.database("admin");
+        let hello = admin.run_command(doc! { "hello": 1 }).await.map_err(|error| connected.servers.explain(&error))?;
+        // A server on its own has no log in which it could find a message again.
+        let has_log = hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|text| text == "isdbgrid");
+        let retryable = connected.retry_writes && has_log && write.mode == WriteMode::Insert;
+        Ok(Target { connected, write: write.clone(), retryable, ended: AtomicBool::new(false) })
+    }
+
+    fn concern(&self) -> Option<WriteConcern> {
+        self.connected.client.database(&self.write.database).write_concern().cloned()
+    }
+
+    /// Sends messages until there are no more, or until nothing may follow.
+    async fn send_all(self: Arc<Self>, messages: Arc<Mutex<mpsc::Receiver<Message>>>) -> Sent {
+        let mut sent = Sent::default();
+        let mut numbered = None;
+        loop {
+            let next = messages.lock().await.recv().await;
+            let Some(message) = next.filter(|_| !self.ended.load(Ordering::Acquire)) else { break };
+            match self.send(message, &mut numbered).await {
+                Ok(report) => sent.report.add(report),
+                Err(stopped) => sent.stopped = Some(stopped),
+            }
+            if sent.stopped.is_some() || (self.write.ordered && !sent.report.failed.is_empty()) {
+                self.ended.store(true, Ordering::Release);
                 break;
             }
         }
-        Ok(report)
+        sent
     }
 
-    async fn insert(&self, documents: &[&[u8]], first_row: u64) -> Result<WriteReport> {
-        let count = documents.len() as u64;
-        let owned: std::result::Result<Vec<RawDocumentBuf>, _> =
-            documents.iter().map(|document| RawDocumentBuf::from_bytes(document.to_vec())).collect();
-        let owned = owned.map_err(|error| Error::engine(format!("an encoded document is damaged: {error}")))?;
-        let database = self.connected.client.database(&self.write.database);
-        let collection = database.collection::<RawDocumentBuf>(&self.write.collection);
-        let options = InsertManyOptions::builder().ordered(self.write.ordered).build();
-        let Err(error) = collection.insert_many(&owned).with_options(options).await else {
-            return Ok(WriteReport { inserted: count, ..WriteReport::default() });
-        };
-        let ErrorKind::InsertMany(failure) = error.kind.as_ref() else {
-            return Err(self.lost(&error, first_row, count));
-        };
-        if let (Some(concern), true) = (&failure.write_concern_error, failure.write_errors.is_none()) {
-            return Err(self.connected.servers.not_durable(&concern.message));
+    /// Sends a message, again where that does no harm. Replacing twice is replacing once; an insert with a number is known
+    /// to the server when it comes a second time; any other insert is sent once.
+    async fn send(
+        &self,
+        mut message: Message,
+        numbered: &mut Option<Numbered>,
+    ) -> std::result::Result<WriteReport, Stopped> {
+        if let Some(at) = message.transaction_number_at {
+            let numbered = match numbered {
+                Some(numbered) => numbered,
+                None => numbered.insert(Numbered::start(&self.connected).await?),
+            };
+            let number = numbered.next().to_le_bytes();
+            message.command[at..at + number.len()].copy_from_slice(&number);
         }
-        let errors = failure.write_errors.iter().flatten();
-        let failed: Vec<FailedRow> = errors
-            .map(|error| FailedRow {
-                row: first_row + error.index as u64,
-                code: error.code,
-                message: error.message.clone(),
-            })
-            .collect();
-        let inserted = match (self.write.ordered, failed.first()) {
-            (true, Some(first)) => first.row - first_row,
-            _ => count - failed.len() as u64,
+        let insert = self.write.mode == WriteMode::Insert;
+        let attempts_max = if insert && !self.retryable { 0 } else { ATTEMPTS_MAX };
+        let database = self.connected.client.database(&self.write.database);
+        let mut command = message.command;
+        let mut attempts = 0;
+        let reply = loop {
+            let again = if attempts < attempts_max { command.clone() } else { Vec::new() };
+            let raw = RawDocumentBuf::from_bytes(command)
+                .map_err(|error| Error::engine(format!("a command is damaged: {error}")))?;
+            let run = database.run_raw_command(raw);
+            let sent = match numbered.as_mut() {
+                Some(numbered) => run.session(&mut numbered.session).await,
+                None => run.await,
+            };
+            match sent {
+                Ok(reply) => break reply,
+                Err(error) if is_passing(&error) && attempts < attempts_max => {
+                    attempts += 1;
+                    command = again;
+                    tokio::time::sleep(Duration::from_millis(100 * u64::from(attempts))).await;
+                }
+                Err(error) => return Err(self.lost(&error, &message.rows)),
+            }
         };
-        Ok(WriteReport { inserted, failed, ..WriteReport::default() })
+        Ok(self.account(&reply, &message.rows)?)
     }
 
     /// A message whose fate is not known: some of its rows may have been written.
-    fn lost(&self, error: &mongodb::error::Error, first_row: u64, rows: u64) -> Error {
-        let explained = self.connected.servers.explain(error);
-        match explained {
-            Error::Engine(inner) if is_passing(error) => Error::engine_hint(
-                format!(
-                    "{}; rows {first_row} to {} may or may not have been written",
-                    inner.message,
-                    first_row + rows - 1
-                ),
-                "with an `_id` in the rows, write them again with `mode=\"upsert\"`",
-            ),
-            other => other,
+    fn lost(&self, error: &mongodb::error::Error, rows: &[u64]) -> Stopped {
+        let rows = rows.first().zip(rows.last()).filter(|_| is_passing(error));
+        Stopped {
+            error: self.connected.servers.explain(error),
+            uncertain: rows.map(|(first, last)| (*first, *last)).into_iter().collect(),
         }
-    }
-
-    /// Replaces documents by key. Doing it twice is doing it once, so a lost message is sent again.
-    async fn update(&self, documents: &[&[u8]], key: &[String], upsert: bool, first_row: u64) -> Result<WriteReport> {
-        let mut statements: Vec<Bson> = Vec::with_capacity(documents.len());
-        let mut rows = Vec::with_capacity(documents.len());
-        let mut report = WriteReport::default();
-        for (row, document) in (first_row..).zip(documents) {
-            match statement(document, key, upsert)? {
-                Ok(statement) => {
-                    statements.push(Bson::Document(statement));
-                    rows.push(row);
-                }
-                Err(message) => report.failed.push(FailedRow { row, code: 0, message }),
-            }
-        }
-        if statements.is_empty() {
-            return Ok(report);
-        }
-        let mut command = doc! {
-            "update": &self.write.collection,
-            "updates": statements,
-            "ordered": self.write.ordered,
-        };
-        let database = self.connected.client.database(&self.write.database);
-        if let Some(concern) = database.write_concern() {
-            let concern = mongodb::bson::serialize_to_document(concern)
-                .map_err(|error| Error::engine(format!("the write concern cannot be sent: {error}")))?;
-            command.insert("writeConcern", concern);
-        }
-        let mut attempts = 0;
-        let reply = loop {
-            match database.run_command(command.clone()).await {
-                Ok(reply) => break reply,
-                Err(error) if is_passing(&error) && attempts < ATTEMPTS_MAX => {
-                    attempts += 1;
-                    tokio::time::sleep(Duration::from_millis(100 * u64::from(attempts))).await;
-                }
-                Err(error) => return Err(self.connected.servers.explain(&error)),
-            }
-        };
-        report.add(self.account(&reply, &rows)?);
-        Ok(report)
     }
 
     fn account(&self, reply: &Document, rows: &[u64]) -> Result<WriteReport> {
@@ -275,30 +388,40 @@ impl Target {
             code: error.get_i32("code").unwrap_or_default(),
             message: error.get_str("errmsg").unwrap_or("unknown reason").to_owned(),
         });
+        let failed: Vec<FailedRow> = failed.collect();
         let number = |key: &str| reply.get_i32(key).map_or(0, |number| number.max(0) as u64);
-        let inserted = list("upserted").len() as u64;
-        Ok(WriteReport {
-            inserted,
-            matched: number("n") - inserted.min(number("n")),
-            modified: number("nModified"),
-            failed: failed.collect(),
-            run: Report::default(),
-        })
+        let (inserted, matched) = match self.write.mode {
+            WriteMode::Insert => (number("n"), 0),
+            WriteMode::Replace { .. } | WriteMode::Upsert { .. } => {
+                let inserted = list("upserted").len() as u64;
+                (inserted, number("n").saturating_sub(inserted))
+            }
+        };
+        let unaccounted = (rows.len() as u64).saturating_sub(inserted + failed.len() as u64);
+        if self.write.mode == WriteMode::Insert && unaccounted > 0 && (!self.write.ordered || failed.is_empty()) {
+            return Err(Error::engine(format!("MongoDB did not say what became of {unaccounted} rows")));
+        }
+        Ok(WriteReport { inserted, matched, modified: number("nModified"), failed, run: Report::default() })
     }
 }
 
-/// `{q: {key: value}, u: document, upsert: ..}`; the inner error says why the row cannot be addressed.
-fn statement(document: &[u8], key: &[String], upsert: bool) -> Result<std::result::Result<Document, String>> {
-    let damaged = |error: &dyn std::fmt::Display| Error::engine(format!("an encoded document is damaged: {error}"));
-    let raw = RawDocument::from_bytes(document).map_err(|error| damaged(&error))?;
-    let document = Document::try_from(raw.to_owned()).map_err(|error| damaged(&error))?;
-    let mut filter = Document::new();
-    for field in key {
-        match document.get(field) {
-            None | Some(Bson::Null) => return Ok(Err(format!("the key `{field}` is null"))),
-            // `$eq` takes a value as it is, whatever operators a document in it might look like.
-            Some(value) => drop(filter.insert(field.clone(), doc! { "$eq": value.clone() })),
-        }
+/// A session in whose name inserts have numbers, by which the server knows one again that comes a second time.
+struct Numbered {
+    session: ClientSession,
+    last: i64,
+}
+
+impl Numbered {
+    async fn start(connected: &Connected) -> Result<Numbered> {
+        let session = connected.client.start_session().causal_consistency(false).await;
+        let session = session.map_err(|error| connected.servers.explain(&error))?;
+        // The driver hands sessions on, and numbers must grow from holder to holder: microseconds do.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_micros());
+        Ok(Numbered { session, last: i64::try_from(now).unwrap_or_default() })
     }
-    Ok(Ok(doc! { "q": filter, "u": document, "upsert": upsert, "multi": false }))
+
+    fn next(&mut self) -> i64 {
+        self.last += 1;
+        self.last
+    }
 }

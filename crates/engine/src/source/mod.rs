@@ -1,6 +1,7 @@
 //! Where datasets begin: files and batches in memory, as DataFusion tables. Owns how a source is cut into parts: always
 //! the same parts for the same data, in the data's order.
 
+pub(crate) mod arrow;
 pub(crate) mod csv;
 pub(crate) mod csv_split;
 pub(crate) mod files;

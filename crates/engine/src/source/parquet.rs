@@ -91,7 +91,13 @@ fn has_no_nulls(name: &str, parquet: &ParquetMetaData) -> bool {
     })
 }
 
-fn check_same_columns(first: &SourceFile, expected: &[Field], file: &SourceFile, found: &Schema) -> Result<()> {
+/// The columns of a file must be those of the first, of the same types.
+pub(super) fn check_same_columns(
+    first: &SourceFile,
+    expected: &[Field],
+    file: &SourceFile,
+    found: &Schema,
+) -> Result<()> {
     let expected_names: Vec<String> = expected.iter().map(|field| field.name().clone()).collect();
     let found_names: Vec<String> = found.fields().iter().map(|field| field.name().clone()).collect();
     if expected_names != found_names {

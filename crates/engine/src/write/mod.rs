@@ -1,11 +1,15 @@
 //! Writing results: to a temporary file beside the target, renamed when it is complete.
 
+mod json;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::ipc::writer::{FileWriter, StreamWriter};
 use arrow::record_batch::RecordBatch;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
@@ -15,6 +19,16 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 use crate::failure;
 use crate::run::{BatchStream, Report, Watch};
+
+pub(crate) use json::json;
+
+/// How batches lie in an Arrow file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ArrowLayout {
+    /// With a list of the batches at the end.
+    File,
+    Stream,
+}
 
 /// Rows of a Parquet row group: also the unit in which a reader can split the file.
 const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -98,6 +112,34 @@ pub(crate) fn parquet(mut stream: BatchStream, path: &Path, watch: Watch<'_>) ->
     }
     let mut output = writer.into_inner().map_err(failed)?;
     output.flush().map_err(|error| cannot_write(&shown, &error))?;
+    target.finish(path)?;
+    Ok(stream.report())
+}
+
+/// Writes the stream as one Arrow file.
+pub(crate) fn arrow(mut stream: BatchStream, path: &Path, layout: ArrowLayout, watch: Watch<'_>) -> Result<Report> {
+    let target = Target::create(path)?;
+    let failed = |error: ArrowError| Error::engine(format!("cannot write `{}`: {error}", target.shown));
+    let schema = stream.schema().clone();
+    let mut output = target.output()?;
+    match layout {
+        ArrowLayout::File => {
+            let mut writer = FileWriter::try_new(&mut output, &schema).map_err(failed)?;
+            while let Some(batch) = stream.next(watch)? {
+                writer.write(&batch).map_err(failed)?;
+            }
+            writer.finish().map_err(failed)?;
+        }
+        ArrowLayout::Stream => {
+            let mut writer = StreamWriter::try_new(&mut output, &schema).map_err(failed)?;
+            while let Some(batch) = stream.next(watch)? {
+                writer.write(&batch).map_err(failed)?;
+            }
+            writer.finish().map_err(failed)?;
+        }
+    }
+    output.flush().map_err(|error| cannot_write(&target.shown, &error))?;
+    drop(output);
     target.finish(path)?;
     Ok(stream.report())
 }
