@@ -185,7 +185,12 @@ class CheckEveryInteger(ast.NodeTransformer):
         name = ast.copy_location(ast.Name("_checked_value", ast.Load()), node)
         return ast.copy_location(ast.Call(name, [node], []), node)
 
-    visit_BinOp = visit_UnaryOp = visit_Call = wrap
+    visit_BinOp = visit_UnaryOp = wrap
+
+    def visit_Call(self, node):
+        if ast.unparse(node.func) == "math.prod":
+            node.func = ast.copy_location(ast.Name("_checked_prod", ast.Load()), node.func)
+        return self.wrap(node)
 
     def visit_MatchValue(self, node):
         return node  # A pattern is no expression.
@@ -200,7 +205,9 @@ class CheckEveryInteger(ast.NodeTransformer):
         if not isinstance(target, ast.Name):
             return node
         read = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
-        value = self.wrap(ast.copy_location(ast.BinOp(read, node.op, node.value), node))
+        # In place: other names of a list see what is added to it.
+        operate = ast.Name("_checked_" + type(node.op).__name__, ast.Load())
+        value = self.wrap(ast.copy_location(ast.Call(operate, [read, node.value], []), node))
         return ast.copy_location(ast.Assign([node.target], value), node)
 
 
@@ -240,7 +247,7 @@ def fresh_namespace(code, checked):
     namespace = {"__name__": "block", "row": Row, "np": np}
     if checked:
         namespace |= {"_checked_value": checked_value, "sum": checked_sum, "_checked_item": checked_item}
-        namespace |= {"_checked_attribute": checked_attribute} | IN_PLACE
+        namespace |= {"_checked_attribute": checked_attribute, "_checked_prod": checked_prod} | IN_PLACE
     exec(code, namespace)
     return namespace
 
@@ -323,7 +330,9 @@ class Describer:
         for name in sorted(names):
             # The names of attributes are among them: `__name__` of a class is not the module's.
             if name in function.__globals__ and not name.startswith(("_checked", "__")):
-                yield name, function.__globals__[name]
+                value = function.__globals__[name]
+                if value is not checked_sum:
+                    yield name, value
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
             yield name, cell.cell_contents
 

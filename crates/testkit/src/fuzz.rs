@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use frontend::Request;
 
-use crate::compile::Subject;
+use crate::compile::{Machines, Subject};
 use crate::generate::{self, Program};
 use crate::oracle::{Answer, BlockAnswers, Oracle, Request as Question};
 use crate::program::{argument_types, program};
@@ -148,7 +148,7 @@ fn run_here(
         for ((seed, generated), answers) in batch.iter().zip(replies) {
             report.programs += 1;
             turn(Some(*seed));
-            match judge(generated, &answers) {
+            match judge(generated, &answers, machines(*seed)) {
                 Verdict::Agrees { calls, literal_floats } => {
                     report.calls += calls;
                     report.literal_floats += literal_floats;
@@ -164,6 +164,13 @@ fn run_here(
         }
     }
     Ok(report)
+}
+
+/// Which machine code a program is made into: each of them in turn, so that more programs fit into the time; all of them
+/// where `FUSELINE_ENGINES` is `all`.
+fn machines(seed: u64) -> Machines {
+    let all = std::env::var_os("FUSELINE_ENGINES").is_some_and(|value| value == "all");
+    if all { Machines::All } else { Machines::One(seed) }
 }
 
 fn ask<'a>(oracle: &mut Oracle, programs: impl Iterator<Item = &'a Program>) -> Result<Vec<BlockAnswers>, String> {
@@ -182,13 +189,16 @@ fn smallest_section(oracle: &mut Oracle, seed: u64, failing: &Program) -> String
     let mut verdict_of = |program: &Program| {
         let answers = ask(oracle, std::iter::once(program)).ok()?.pop()?;
         // What CPython cannot run any more is no smaller case of the same fault.
-        answers.as_ref().ok()?.iter().all(Result::is_ok).then(|| judge(program, &answers))
+        answers.as_ref().ok()?.iter().all(Result::is_ok).then(|| judge(program, &answers, machines(seed)))
     };
-    // The same fault, as far as its first words tell.
-    let fault = |problem: &str| problem.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    // The same fault, as far as its first words and the exceptions in it tell.
+    let fault = |problem: &str| {
+        let is_telling = |(place, word): &(usize, &str)| *place < 3 || word.ends_with("Error");
+        problem.split([' ', ',']).enumerate().filter(is_telling).map(|(_, word)| word.to_string()).collect::<Vec<_>>()
+    };
     let wanted = match verdict_of(failing) {
         Some(Verdict::Differs { problem, .. }) => fault(&problem),
-        _ => String::new(),
+        _ => Vec::new(),
     };
     let still_fails = |verdict| matches!(verdict, Some(Verdict::Differs { problem, .. }) if fault(&problem) == wanted);
     let small = shrink(failing, |program| still_fails(verdict_of(program)));
@@ -199,7 +209,7 @@ fn smallest_section(oracle: &mut Oracle, seed: u64, failing: &Program) -> String
     format!("## Seed {seed}\n\n{problem}\n\n```python\n{}```\n\n```calls\n{call}  # {answer}\n```\n", small.source)
 }
 
-fn judge(generated: &Program, answers: &BlockAnswers) -> Verdict {
+fn judge(generated: &Program, answers: &BlockAnswers, machines: Machines) -> Verdict {
     let differs = |call: &str, answer: &str, problem: String| Verdict::Differs {
         call: call.to_string(),
         answer: answer.to_string(),
@@ -216,7 +226,7 @@ fn judge(generated: &Program, answers: &BlockAnswers) -> Verdict {
     let subject = program(&generated.source, first).and_then(|program| {
         let types = argument_types(&[&first.args])?.into_iter().zip(&first.annotated);
         let params = types.map(|(ty, annotated)| (!annotated).then_some(ty)).collect();
-        Subject::compile(&program, first.function, &Request { params, ..Request::default() })
+        Subject::compile_for(&program, first.function, &Request { params, ..Request::default() }, machines)
     });
     let subject = match subject {
         Ok(subject) => subject,

@@ -13,13 +13,12 @@ fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap_or(default))
 }
 
-/// Why programs were refused: without what is between backticks, often ones first, each with its first seed.
-fn reasons(refused: &[String]) -> Vec<(String, (usize, &str))> {
-    let mut found: BTreeMap<String, (usize, &str)> = BTreeMap::new();
+/// Why programs were refused, often reasons first, each with the seed of the first program.
+fn reasons(refused: &[String]) -> Vec<(&str, (usize, &str))> {
+    let mut found: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
     for line in refused {
         let (seed, reason) = line.split_once(": ").unwrap_or(("", line));
-        let outside: Vec<&str> = reason.split('`').step_by(2).collect();
-        found.entry(outside.join("`..`")).or_insert((0, seed)).0 += 1;
+        found.entry(reason).or_insert((0, seed)).0 += 1;
     }
     let mut found: Vec<_> = found.into_iter().collect();
     found.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));

@@ -90,8 +90,9 @@ impl Writer {
         self.form(&format!("{own} = {class}({})", items.join(", ")));
         for (name, kind) in &fields {
             self.form(&format!("{} :: ${own}.{name}", kind.text()));
-            let replace = if is_tuple { "$OWN._replace(" } else { "dataclasses.replace($OWN, " };
-            self.form(&format!("{own} :: {}{name}=${})", replace.replace("OWN", &own), kind.text()));
+            if is_tuple {
+                self.form(&format!("{own} :: ${own}._replace({name}=${})", kind.text()));
+            }
         }
         self.form(&format!("str :: «str¦repr»(${own})"));
         if !fields.iter().any(|(_, kind)| kind.may_hold_nan()) {

@@ -28,7 +28,9 @@ pub(super) fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let mut table = Table { expressions: Vec::new(), statements: Vec::new(), growing: Vec::new() };
-        for line in include_str!("forms.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/generate/forms.txt");
+        let text = std::fs::read_to_string(path).expect("the table is beside the sources");
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             if let Some(text) = line.strip_prefix("do :: ") {
                 table.statements.push(Form::new(Kind::Any, false, text));
             } else if let Some(text) = line.strip_prefix("grow :: ") {

@@ -24,7 +24,7 @@ pub struct Program {
 }
 
 /// How deep expressions nest in most programs, and in some.
-const DEPTHS_MAX: [usize; 4] = [2, 3, 3, 4];
+const DEPTHS_MAX: [usize; 8] = [1, 2, 2, 2, 2, 3, 3, 4];
 /// How deep statements nest.
 const NESTING_MAX: usize = 3;
 const CALLS: usize = 6;
@@ -151,7 +151,7 @@ impl Writer {
         if self.random.one_in(8) {
             self.closure();
         }
-        for _ in 0..2 + self.random.below(5) {
+        for _ in 0..2 + self.random.below(3) {
             self.statement(1);
         }
         let count = 1 + self.random.below(3);

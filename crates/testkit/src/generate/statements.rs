@@ -268,7 +268,7 @@ impl Writer {
     /// Statements in an indented block; names bound in it are not certain afterwards.
     fn block(&mut self, nesting: usize) {
         let known = self.variables.len();
-        for _ in 0..1 + self.random.below(3) {
+        for _ in 0..1 + self.random.below(2) {
             self.statement(nesting);
         }
         self.variables.truncate(known);
