@@ -105,7 +105,7 @@ impl Watch {
                 let now = started.elapsed().as_secs();
                 for turn in turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
                     let since = turn.since.load(Ordering::Relaxed);
-                    if since != 0 && now.saturating_sub(since) > SECONDS_MAX {
+                    if since != 0 && now.saturating_sub(since) > SECONDS_MAX * crate::patience() {
                         println!("seed {} hangs", turn.seed.load(Ordering::Relaxed));
                         std::process::exit(1);
                     }
