@@ -105,7 +105,7 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
         }
         (Part::Set(a, item_a, _), Part::Set(b, item_b, _)) => {
             let (left, right) = unsafe { (&*(a as *const Table), &*(b as *const Table)) };
-            left.len == right.len && unsafe { set::is_subset(left, right, item_a, item_b) }
+            a == b || left.len == right.len && unsafe { set::is_subset(left, right, item_a, item_b) }
         }
         (Part::Dict(a, key_a, value_a), Part::Dict(b, key_b, value_b)) => {
             let (left, right) = unsafe { (&*(a as *const Table), &*(b as *const Table)) };
