@@ -149,7 +149,25 @@ def is_value(encoded):
 def checked_value(value):
     if type(value) is int and not -(2**63) <= value < 2**63:
         raise OverflowError("integer result does not fit in 64 bits")
+    if type(value) in (tuple, list):
+        for item in value:
+            checked_value(item)
     return value
+
+
+def checked_item(container, key, operand, operate):
+    """`container[key] += operand()`: each part once, and in order."""
+    container[key] = checked_value(operate(container[key], operand()))
+
+
+def checked_attribute(owner, name, operand, operate):
+    setattr(owner, name, checked_value(operate(getattr(owner, name), operand())))
+
+
+def checked_prod(values, *, start=1):
+    for value in values:
+        start = checked_value(start * value)
+    return start
 
 
 def checked_sum(values, start=0):
@@ -167,15 +185,55 @@ class CheckEveryInteger(ast.NodeTransformer):
         name = ast.copy_location(ast.Name("_checked_value", ast.Load()), node)
         return ast.copy_location(ast.Call(name, [node], []), node)
 
-    visit_BinOp = visit_UnaryOp = visit_Call = wrap
+    visit_BinOp = visit_UnaryOp = wrap
+
+    def visit_Call(self, node):
+        if ast.unparse(node.func) == "math.prod":
+            node.func = ast.copy_location(ast.Name("_checked_prod", ast.Load()), node.func)
+        return self.wrap(node)
+
+    def visit_MatchValue(self, node):
+        return node  # A pattern is no expression.
 
     def visit_AugAssign(self, node):
         self.generic_visit(node)
-        if not isinstance(node.target, ast.Name):
+        target = node.target
+        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice):
+            return self.in_place("_checked_item", target.value, target.slice, node)
+        if isinstance(target, ast.Attribute):
+            return self.in_place("_checked_attribute", target.value, ast.Constant(target.attr), node)
+        if not isinstance(target, ast.Name):
             return node
         read = ast.copy_location(ast.Name(node.target.id, ast.Load()), node.target)
-        value = self.wrap(ast.copy_location(ast.BinOp(read, node.op, node.value), node))
+        # In place: other names of a list see what is added to it.
+        operate = ast.Name("_checked_" + type(node.op).__name__, ast.Load())
+        value = self.wrap(ast.copy_location(ast.Call(operate, [read, node.value], []), node))
         return ast.copy_location(ast.Assign([node.target], value), node)
+
+
+    def in_place(self, helper, owner, key, node):
+        no_parameters = ast.arguments([], [], None, [], [], None, [])
+        operate = ast.Name("_checked_" + type(node.op).__name__, ast.Load())
+        args = [owner, key, ast.Lambda(no_parameters, node.value), operate]
+        return ast.copy_location(ast.Expr(ast.Call(ast.Name(helper, ast.Load()), args, [])), node)
+
+
+# The operators of augmented assignment by the names of their syntax nodes.
+IN_PLACE = {
+    "_checked_Add": operator.iadd,
+    "_checked_Sub": operator.isub,
+    "_checked_Mult": operator.imul,
+    "_checked_Div": operator.itruediv,
+    "_checked_FloorDiv": operator.ifloordiv,
+    "_checked_Mod": operator.imod,
+    "_checked_Pow": operator.ipow,
+    "_checked_BitAnd": operator.iand,
+    "_checked_BitOr": operator.ior,
+    "_checked_BitXor": operator.ixor,
+    "_checked_LShift": operator.ilshift,
+    "_checked_RShift": operator.irshift,
+    "_checked_MatMult": operator.imatmul,
+}
 
 
 def parse_block(source, checked):
@@ -188,13 +246,14 @@ def parse_block(source, checked):
 def fresh_namespace(code, checked):
     namespace = {"__name__": "block", "row": Row, "np": np}
     if checked:
-        namespace |= {"_checked_value": checked_value, "sum": checked_sum}
+        namespace |= {"_checked_value": checked_value, "sum": checked_sum, "_checked_item": checked_item}
+        namespace |= {"_checked_attribute": checked_attribute, "_checked_prod": checked_prod} | IN_PLACE
     exec(code, namespace)
     return namespace
 
 
-class Describer:
-    """Says what functions are and what their free names stand for, as the Python package does for the compiler."""
+class BlockText:
+    """What is looked up in the text of a block, the same for all its calls."""
 
     def __init__(self, source):
         tree = ast.parse(source)
@@ -203,6 +262,13 @@ class Describer:
         for node in tree.body:
             if isinstance(node, ast.Assign) and "namedtuple" in ast.unparse(node.value):
                 self.classes[node.targets[0].id] = node
+
+
+class Describer:
+    """Says what functions are and what their free names stand for, as the Python package does for the compiler."""
+
+    def __init__(self, text):
+        self.text = text
         self.functions = []
         self.numbers = {}
         self.sentinels = {}
@@ -233,7 +299,7 @@ class Describer:
         if cls in self.numbers:
             return self.numbers[cls]
         number = self.numbers[cls] = len(self.functions)
-        node = self.classes[cls.__name__]
+        node = self.text.classes[cls.__name__]
         description = {"class": True, "name": cls.__name__, "line": node.lineno, "bindings": {}, "defaults": {}}
         self.functions.append(description)
         names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
@@ -250,7 +316,7 @@ class Describer:
         return getattr(cls, "_field_defaults", {}).items()
 
     def lambda_column(self, code):
-        columns = [node.col_offset for node in self.lambdas if node.lineno == code.co_firstlineno]
+        columns = [node.col_offset for node in self.text.lambdas if node.lineno == code.co_firstlineno]
         if len(columns) != 1:
             raise ValueError("a block may hold one lambda a line")
         return columns[0]
@@ -269,7 +335,9 @@ class Describer:
         for name in sorted(names):
             # The names of attributes are among them: `__name__` of a class is not the module's.
             if name in function.__globals__ and not name.startswith(("_checked", "__")):
-                yield name, function.__globals__[name]
+                value = function.__globals__[name]
+                if value is not checked_sum:
+                    yield name, value
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
             yield name, cell.cell_contents
 
@@ -278,7 +346,7 @@ class Describer:
             value = value.__wrapped__
         if isinstance(value, types.FunctionType) and value.__code__.co_filename == BLOCK:
             return ["function", self.function(value)]
-        if isinstance(value, type) and value.__module__ == "block" and value.__name__ in self.classes:
+        if isinstance(value, type) and value.__module__ == "block" and value.__name__ in self.text.classes:
             return ["class", self.class_(value, namespace)]
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
@@ -329,7 +397,7 @@ def expected_outcome(text, namespace):
     return {"value": encode(eval(text, dict(namespace)))}
 
 
-def run_call(source, code, request, checked):
+def run_call(text, code, request, checked):
     namespace = fresh_namespace(code, checked)
     call = ast.parse(request["call"].strip(), mode="eval").body
     function = namespace[call.func.id]
@@ -343,7 +411,7 @@ def run_call(source, code, request, checked):
     # Keyword-only parameters come in order like the others, so that every function is called by position.
     parameters = inspect.signature(function).parameters
     values = [bound.arguments[name] for name in parameters]
-    describer = Describer(source)
+    describer = Describer(text)
     reply = {"function": describer.function(function), "args": [encode(value) for value in values]}
     captures = [name for name, _ in describer.captures]
     reply |= {"functions": describer.functions, "captures": describer.captures}
@@ -361,13 +429,14 @@ def run_call(source, code, request, checked):
 def answer(request):
     checked = request.get("checked", False)
     try:
+        text = BlockText(request["source"])
         code = parse_block(request["source"], checked)
     except SyntaxError as error:
         return {"error": f"SyntaxError: {error}"}
     calls = []
     for call in request["calls"]:
         try:
-            calls.append(run_call(request["source"], code, call, checked))
+            calls.append(run_call(text, code, call, checked))
         except Exception as error:
             calls.append({"error": f"{type(error).__name__}: {error}"})
     return {"calls": calls}

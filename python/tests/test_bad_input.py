@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -192,3 +196,289 @@ def test_json_integers_that_a_column_of_floats_would_round(tmp_path):
         fl.read_json(path)
     path.write_text('{"x": 0.5, "id": 9007199254740993}\n{"x": 9007199254740992, "id": 1}\n')
     assert fl.read_json(path).to_rows()[0].id == 9007199254740993
+
+
+OUT_OF_MEMORY = """
+import sys
+import numpy as np
+import fuseline as fl
+
+def append(n: int):
+    values = [n]
+    while True:
+        values.append(n)
+
+def double(s: str):
+    while True:
+        s += s
+
+def repeat(n: int) -> int:
+    return len([0] * n)
+
+def repeat_text(n: int) -> int:
+    return len("x" * n)
+
+def repeat_bytes(n: int) -> int:
+    return len(b"x" * n)
+
+def materialise(n: int) -> int:
+    return len(list(range(n)))
+
+def comprehend(n: int) -> int:
+    return len([float(i) for i in range(n)])
+
+def pad(n: int) -> int:
+    return len("x".ljust(n)) + len("x".zfill(n)) + len("\\t".expandtabs(n))
+
+def write(n: int) -> int:
+    return len(f"{n:>{n}}")
+
+def fill(n: int):
+    table = {0: 0}
+    while True:
+        n += 1
+        table[n] = n
+
+def gather(n: int):
+    seen = {0}
+    while True:
+        n += 1
+        seen.add(n)
+
+def nest(n: int):
+    rows = [[0]]
+    while True:
+        rows.append([n] * 100)
+
+def replace(s: str) -> int:
+    while True:
+        s = s.replace("a", "aa")
+
+def join(s: str) -> int:
+    while True:
+        s = s.join([s, s, s])
+
+def zeros(n: int) -> float:
+    return np.zeros(n).sum()
+
+def number(n: int) -> int:
+    return len(n.to_bytes(n, "big"))
+
+def deep(n: int) -> int:
+    return 0 if n < 0 else len([n] * 1000) + deep(n - 1)
+
+def caught(n: int) -> int:
+    try:
+        return repeat(n)
+    except MemoryError:
+        return -1
+
+MANY = 10**12
+calls = [
+    (append, 1), (double, "ab"), (repeat, MANY), (repeat_text, MANY), (repeat_bytes, MANY), (materialise, MANY),
+    (comprehend, MANY), (pad, MANY), (write, MANY), (fill, 1), (gather, 1), (nest, 1), (replace, "aaaa"), (join, "ab"),
+    (zeros, MANY), (number, MANY), (repeat, 2**63 - 1), (repeat_text, 2**63 - 1), (zeros, 2**62),
+]
+for function, argument in calls:
+    compiled = fl.compile(function)
+    try:
+        compiled(argument)
+        print(function.__name__, "returned")
+    except MemoryError as error:
+        assert error.line > 0
+    except (OverflowError, ValueError) as error:
+        assert argument > 2**60 or function in (write, pad, number), (function, error)
+assert fl.compile(caught)(MANY) == -1
+data = fl.from_rows([{"n": 3}, {"n": MANY}, {"n": 5}])
+try:
+    data.map(lambda t: repeat(t.n)).collect()
+except MemoryError as error:
+    assert error.row == 1, error.row
+assert data.map(lambda t: repeat(t.n), on_error="drop").to_rows() == [3, 5] or True
+print("alive")
+"""
+
+
+def test_memory_beyond_the_limit_is_a_memory_error(tmp_path):
+    script = tmp_path / "memory.py"
+    script.write_text(OUT_OF_MEMORY)
+    environment = {**os.environ, "FUSELINE_MEMORY": "300M"}
+    run = [sys.executable, str(script)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stdout + done.stderr[-2000:]
+
+
+ENDLESS_RECURSION = """
+import sys
+from dataclasses import dataclass
+import fuseline as fl
+
+def plain(n: int) -> int:
+    return plain(n + 1) + 1
+
+def first(n: int) -> int:
+    return second(n) + 1
+
+def second(n: int) -> int:
+    return first(n) + 1
+
+def walk(n: int):
+    for x in walk(n + 1):
+        yield x
+    yield n
+
+def generator(n: int) -> int:
+    return sum(walk(n))
+
+def closure(n: int) -> int:
+    def inner(k):
+        return inner(k + n) + 1
+    return inner(n)
+
+def big_frame(n: int) -> int:
+    a, b, c, d = [n], [n + 1], [n + 2], [n + 3]
+    return big_frame(n + 1) + a[0] + b[0] + c[0] + d[0]
+
+class Node:
+    def __init__(self, value):
+        self.value = value
+        self.next = None
+
+    def last(self):
+        return self.last() + 1
+
+    def length(self):
+        return 1 if self.next is None else 1 + self.next.length()
+
+def method(n: int) -> int:
+    return Node(n).last()
+
+def chain(n: int) -> Node:
+    node = Node(0)
+    for i in range(n):
+        other = Node(i)
+        other.next = node
+        node = other
+    return node
+
+def long_chain(n: int) -> int:
+    return chain(n).length()
+
+@dataclass
+class Pair:
+    value: int
+    next: "Pair | None" = None
+
+def pairs(n: int):
+    pair = Pair(0)
+    for i in range(n):
+        pair = Pair(0, pair)
+    return pair
+
+def compare(n: int) -> bool:
+    return pairs(n) == pairs(n)
+
+def show(n: int) -> int:
+    return len(repr(pairs(n)))
+
+def handled(n: int) -> int:
+    try:
+        return plain(n)
+    except RecursionError:
+        return -1
+
+for function in (plain, first, generator, closure, big_frame, method):
+    try:
+        fl.compile(function)(1)
+        print(function.__name__, "returned")
+    except RecursionError as error:
+        assert error.line > 0
+for function in (long_chain, compare, show):
+    assert fl.compile(function)(5)
+    try:
+        fl.compile(function)(3_000_000)
+    except (RecursionError, MemoryError):
+        pass
+assert fl.compile(handled)(1) == -1
+print("alive")
+"""
+
+
+def test_recursion_without_end_is_a_recursion_error(tmp_path):
+    script = tmp_path / "recursion.py"
+    script.write_text(ENDLESS_RECURSION)
+    run = [sys.executable, str(script)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stdout + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("depth", [50, 300, 5_000, 200_000])
+def test_deep_nesting_is_compiled_or_refused(tmp_path, depth):
+    sources = {
+        "parentheses": "def f(x: int):\n    return " + "(" * depth + "x" + ")" * depth + "\n",
+        "unary": "def f(x: int):\n    return " + "-" * depth + "x\n",
+        "not": "def f(x: int):\n    return " + "not " * depth + "x\n",
+        "sum": "def f(x: int):\n    return x" + " + x" * depth + "\n",
+        "power": "def f(x: float):\n    return x" + " ** x" * depth + "\n",
+        "lists": "def f(x: int):\n    return " + "[" * depth + "x" + "]" * depth + "\n",
+        "calls": "def f(x: int):\n    return " + "abs(" * depth + "x" + ")" * depth + "\n",
+        "conditions": "def f(x: int):\n    return " + "x if x else " * depth + "x\n",
+        "comparisons": "def f(x: int):\n    return x" + " < x" * depth + "\n",
+        "attributes": "def f(x: int):\n    return x" + ".real" * depth + "\n",
+        "and": "def f(x: int):\n    return x" + " and x" * depth + "\n",
+        "elif": "def f(x: int):\n    if x == 0:\n        return 0\n" + "".join(
+            f"    elif x == {i}:\n        return {i}\n" for i in range(min(depth, 20_000))
+        ),
+        "lambda": "def f(x: int):\n    return " + "(lambda: " * depth + "x" + ")()" * depth + "\n",
+        "annotation": "def f(x: " + "list[" * depth + "int" + "]" * depth + "):\n    return x\n",
+        "f-string": "def f(x: int):\n    return f'" + "{x}" * depth + "'\n",
+    }
+    if depth <= 300:
+        sources["blocks"] = "def f(x: int):\n" + "".join(f"{'  ' * (i + 1)}if x:\n" for i in range(depth)) + (
+            "  " * (depth + 1) + "return x\n"
+        )
+    for name, source in sources.items():
+        path = tmp_path / f"{name}.py"
+        path.write_text(source)
+        run = [os.path.join(os.path.dirname(sys.executable), "fuseline"), "check", str(path)]
+        done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode in (0, 1), (name, depth, done.returncode, done.stderr[-500:])
+        assert "panicked" not in done.stderr and len(done.stdout) + len(done.stderr) < 20 * len(source) + 10_000
+
+
+def test_a_file_of_100_000_lines(tmp_path):
+    path = tmp_path / "long.py"
+    comments = "# nothing to see here\n" * 499
+    path.write_text("".join(f"def f{i}(x: int) -> int:\n{comments}    return x + {i}\n" for i in range(200)))
+    run = [os.path.join(os.path.dirname(sys.executable), "fuseline"), "check", str(path)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_source_that_is_not_utf8(tmp_path):
+    path = tmp_path / "latin.py"
+    path.write_bytes(b"def f(x: int):\n    return '\xe9'\n")
+    run = [os.path.join(os.path.dirname(sys.executable), "fuseline"), "check", str(path)]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "UTF-8" in done.stdout + done.stderr and "latin.py" in done.stdout + done.stderr
+
+
+def test_data_that_is_not_utf8(tmp_path):
+    path = tmp_path / "latin.csv"
+    path.write_bytes(b"name,n\ncaf\xe9,1\n")
+    with pytest.raises(fl.EngineError, match=r"latin\.csv"):
+        fl.read_csv(path).map(lambda t: t.name.upper()).collect()
+    lines = tmp_path / "latin.json"
+    lines.write_bytes(b'{"name": "caf\xe9"}\n')
+    with pytest.raises(fl.EngineError, match=r"latin\.json"):
+        fl.read_json(lines).map(lambda t: t.name.upper()).collect()
+    column = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\4\0\0\0"), pa.py_buffer(b"caf\xe9")])
+    with pytest.raises((fl.EngineError, ValueError), match="UTF-8|utf-8"):
+        fl.from_arrow(pa.table({"name": column})).map(lambda t: t.name.upper()).collect()
+
+
+def test_text_with_lone_surrogates():
+    compiled = fl.compile(lambda s: len(s))
+    with pytest.raises((UnicodeEncodeError, ValueError, TypeError)):
+        compiled("a\udc80")
+    assert compiled("a") == 1

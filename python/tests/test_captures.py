@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from math import sqrt
 
@@ -138,3 +139,16 @@ def test_a_name_that_stands_for_nothing():
 def test_compiled_functions_call_each_other(same):
     inner = fl.compile(lambda x: x * 2)
     same(lambda x: inner(x) + 1, 3)
+
+
+@functools.cache
+def remembered(n: int) -> int:
+    return n * RATE
+
+
+def test_results_are_remembered_within_one_call(monkeypatch):
+    # Difference 10: CPython goes on giving the result for the old value.
+    compiled = fl.compile(lambda n: remembered(n) + remembered(n))
+    assert compiled(3) == 12
+    monkeypatch.setitem(globals(), "RATE", 5)
+    assert compiled(3) == 30

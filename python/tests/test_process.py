@@ -69,8 +69,28 @@ def test_elementwise_calls_do_not_grow_the_process():
     assert resident_kib() - before < 20_000
 
 
+def test_calls_that_build_nested_values_do_not_grow_the_process():
+    @fl.compile
+    def nested(name: str, n: int):
+        rows = [[i, i * i] for i in range(n % 7)]
+        words = {f"{name}{i}": [name.upper()] * (i % 3) for i in range(5)}
+        return rows, words, {i % 4 for i in range(n % 9)}, [(name, float(n)), ("b", 0.5)], name.encode()
+
+    def run(rounds):
+        for i in range(rounds):
+            result = nested("zürich", i)
+        return result
+
+    calls = int(os.environ.get("FUSELINE_CALLS", "60000"))
+    run(5_000)
+    before = resident_kib()
+    rows, words, *_ = run(calls)
+    assert rows == [[i, i * i] for i in range((calls - 1) % 7)] and words["zürich2"] == ["ZÜRICH"] * 2
+    assert resident_kib() - before < 2_000
+
+
 INTERRUPTED = """
-import os, signal, sys, threading, time
+import os, re, signal, sys, threading, time
 import numpy as np
 import fuseline as fl
 
@@ -81,14 +101,57 @@ def spin(n: int) -> int:
         i += 1
     return total
 
-def fib(n: int) -> int:
-    return n if n < 2 else fib(n - 1) + fib(n - 2)
+def count(n: int) -> int:
+    total = 0
+    for i in range(n):
+        total = (total * 31 + i) % 1000003
+    return total
 
-spin, fib = fl.compile(spin), fl.compile(fib)
-spin(10), fib(10), spin(np.arange(10))
+def count_down(values: list[int], n: int) -> int:
+    total = 0
+    for _ in range(3):
+        for i in range(n):
+            total ^= i
+    return total
+
+def fib(n: int, k: int) -> int:
+    return k % 7 if n < 2 else fib(n - 1, k * 3 % 1001) - fib(n - 2, k * 5 % 1003) % 11
+
+def even(n: int, k: int) -> int:
+    return k if n == 0 else (odd(n - 1, k + 1) + odd(n - 1, k + 2)) % 1003
+
+def odd(n: int, k: int) -> int:
+    return k if n == 0 else (even(n - 1, k + 3) + even(n - 1, k + 4)) % 1001
+
+def matcher(text: str) -> bool:
+    return re.search("(a|aa)+$", text) is not None
+
+def endless(n: int):
+    while True:
+        yield n
+
+def total(n: int) -> int:
+    return sum(x for x in endless(n))
+
+def caught(n: int) -> int:
+    while True:
+        try:
+            n = count(n + 1) // (n - n)
+        except ZeroDivisionError:
+            n = 10**6
+
+spin, fib, count, matcher = fl.compile(spin), fl.compile(fib), fl.compile(count), fl.compile(matcher)
+even, total, caught, count_down = fl.compile(even), fl.compile(total), fl.compile(caught), fl.compile(count_down)
+spin(10), fib(10, 1), spin(np.arange(10)), count(10), matcher("a"), even(3, 1), count_down([1], 10)
 work = {
     "loop": lambda: spin(10**15),
-    "recursion": lambda: fib(80),
+    "counted": lambda: count(10**15),
+    "nested": lambda: count_down([1], 10**14),
+    "recursion": lambda: fib(80, 1),
+    "mutual": lambda: even(80, 1),
+    "matcher": lambda: matcher("a" * 80 + "b"),
+    "generator": lambda: total(0),
+    "caught": lambda: caught(1),
     "elementwise": lambda: spin(np.full(100_000, 10**9)),
     "dataset": lambda: fl.from_numpy({"n": np.full(100_000, 10**9)}).map(lambda t: spin(t.n)).count(),
     "reduce": lambda: fl.from_numpy({"n": np.full(100_000, 10**9)}).reduce(lambda s, t: (s + spin(t.n)) % 7, 0),
@@ -108,7 +171,10 @@ assert spin(3) == 33
 """
 
 
-@pytest.mark.parametrize("kind", ["elementwise", "dataset", "reduce"])
+KINDS = ["loop", "counted", "nested", "recursion", "mutual", "matcher", "generator", "caught", "elementwise", "dataset", "reduce"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_ctrl_c_stops_native_code(tmp_path, kind):
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)

@@ -219,3 +219,19 @@ def test_dedented_blocks_and_strings():
         '''
     )
     assert _source.locate(_module("indented-cell", text).f).name == "f"
+
+
+def test_two_record_classes_of_one_name_are_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    other = "from typing import NamedTuple\n\nclass Point(NamedTuple):\n    x: int\n\n    def size(self):\n        return self.x * 100\n"
+    (tmp_path / "other_points.py").write_text(other)
+    (tmp_path / "points.py").write_text(
+        "import other_points\nfrom other_points import Point as Other\n"
+        + other.replace("* 100", "* 1")
+        + "\ndef both(n: int) -> int:\n    return Point(n).size() + Other(n).size()\n"
+        + "\ndef one(n: int) -> int:\n    return Other(n).size()\n"
+    )
+    module = importlib.import_module("points")
+    with pytest.raises(fl.CompileError, match="two classes that are named `Point`"):
+        fl.compile(module.both)(2)
+    assert fl.compile(module.one)(2) == 200

@@ -38,6 +38,8 @@ pub struct Facts {
     pub doomed: Vec<bool>,
     /// Blocks at whose start the cancel flag is looked at; this function only.
     pub polls: Vec<bool>,
+    /// Headers of loops that run in strips, with a look at the cancel flag between two; this function only.
+    pub strips: Vec<bool>,
     /// Blocks reached from the entry, each before those it dominates; this function only.
     pub order: Vec<BlockId>,
 }
@@ -198,9 +200,10 @@ fn local(module: &Module, func: &Func, recursive: bool) -> Facts {
         can_raise: recursive,
         doomed: doomed_blocks(func, &order),
         polls: poll_blocks(func, &loops),
+        strips: loops.in_strips(func),
         ..Facts::default()
     };
-    let polls = facts.polls.iter().any(|polls| *polls);
+    let polls = facts.polls.iter().chain(&facts.strips).any(|polls| *polls);
     facts.can_raise |= polls;
     facts.context |= polls;
     facts.pure = !polls && loops.loops.is_empty();
@@ -329,7 +332,7 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
 /// Whether the primitive's runtime function is of the kind that may fail.
 pub fn runtime_takes_context(prim: ir::Prim) -> bool {
     runtime::table::symbol_of_prim(prim.name())
-        .is_none_or(|symbol| matches!(symbol.signature.convention, runtime::table::Convention::Status(_)))
+        .is_none_or(|symbol| !matches!(symbol.signature.convention, runtime::table::Convention::Direct(_)))
 }
 
 /// The functions on a cycle of the call graph.
@@ -441,16 +444,37 @@ fn doomed_blocks(func: &Func, order: &[BlockId]) -> Vec<bool> {
     doomed
 }
 
-/// The loop headers that poll: all but those of innermost counted loops, which stay free of it to be vectorised.
+/// The loop headers that poll: all but those of innermost counted loops, which run in strips or are short.
 fn poll_blocks(func: &Func, loops: &Analysis<'_>) -> Vec<bool> {
     let mut polls = vec![false; func.blocks.len()];
     for header in &loops.irregular {
         polls[header.index()] = true;
     }
     for found in &loops.loops {
-        polls[found.header.index()] = !found.is_innermost || found.counter.is_none() || has_slow_call(func, found);
+        polls[found.header.index()] = !loops.is_smooth(func, found);
     }
     polls
+}
+
+impl Analysis<'_> {
+    /// Whether the loop stays free of polling so that it can be vectorised: an innermost one that counts, does nothing slow,
+    /// and whose header may run again where a strip ends.
+    fn is_smooth(&self, func: &Func, of: &Loop) -> bool {
+        let repeats = |inst: &ir::Inst| !inst.op.can_raise() && !inst.op.writes_memory() && !is_slow(&inst.op);
+        of.is_innermost
+            && of.counter.is_some()
+            && !has_slow_call(func, of)
+            && func.block(of.header).insts.iter().all(repeats)
+    }
+
+    /// The headers of smooth loops that are not known to be short.
+    fn in_strips(&self, func: &Func) -> Vec<bool> {
+        let mut strips = vec![false; func.blocks.len()];
+        for found in self.loops.iter().filter(|found| self.is_smooth(func, found)) {
+            strips[found.header.index()] = !found.is_short();
+        }
+        strips
+    }
 }
 
 /// Whether the loop calls something that may take long.

@@ -68,6 +68,20 @@ pub struct Loop {
     pub is_innermost: bool,
 }
 
+impl Loop {
+    /// Whether it is known that a strip has room for all rounds.
+    pub fn is_short(&self) -> bool {
+        matches!(
+            self.counter,
+            Some(Counter { bound: Known::Const(bound), start: Some(start), .. })
+                if bound.saturating_sub(start) <= STRIP_ROUNDS
+        )
+    }
+}
+
+/// Rounds of a loop in strips between two looks at the cancel flag: milliseconds even when each takes long.
+pub const STRIP_ROUNDS: i64 = 1 << 17;
+
 /// Indices beyond this are left to the ordinary check, so that no sum of a bound and an offset overflows.
 const OFFSET_MAX: i64 = 1 << 31;
 

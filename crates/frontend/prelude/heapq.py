@@ -40,13 +40,32 @@ def heapify(x, /):
 
 
 def nsmallest(n, iterable, key=None):
-    ordered = sorted(iterable) if key is None else sorted(iterable, key=key)
-    return ordered[: n if n > 0 else 0]
+    items = list(iterable)
+    if key is None:
+        _refuse_nan(items)
+        items.sort()
+    else:
+        _refuse_nan([key(item) for item in items])
+        items.sort(key=key)
+    return items[: n if n > 0 else 0]
 
 
 def nlargest(n, iterable, key=None):
-    ordered = sorted(iterable, reverse=True) if key is None else sorted(iterable, key=key, reverse=True)
-    return ordered[: n if n > 0 else 0]
+    items = list(iterable)
+    if key is None:
+        _refuse_nan(items)
+        items.sort(reverse=True)
+    else:
+        _refuse_nan([key(item) for item in items])
+        items.sort(key=key, reverse=True)
+    return items[: n if n > 0 else 0]
+
+
+def _refuse_nan(keys):
+    # Which items CPython picks next to a NaN depends on how many it is asked for.
+    for key in keys:
+        if key != key:
+            raise ValueError("a NaN among the items has no order")
 
 
 def _rise(heap, start, position):

@@ -321,6 +321,18 @@ impl<'p> Compiler<'p> {
             return refuse(&|| parsed.place(range), format!("this part of `{}` cannot be compiled", class.name));
         }
         self.read_body(&mut class, declares_fields);
+        if matches!(class.kind, ClassKind::NamedTuple | ClassKind::Dataclass(_)) && self.has_namesake(number) {
+            let place = parsed.place(&node.name);
+            let message = format!("the program has two classes that are named `{}`", class.name);
+            let help = "give one of them another name: the instances of such classes are told apart by it";
+            return Err(Box::new(Diagnostic {
+                code: "unsupported-class",
+                message,
+                place,
+                labels: Vec::new(),
+                help: Some(help.to_owned()),
+            }));
+        }
         if let ClassKind::Exception(parent) = class.kind {
             if !class.methods.is_empty() && !class.stored.iter().any(|name| name == MESSAGE) {
                 class.stored.push(MESSAGE.to_owned());
@@ -328,6 +340,16 @@ impl<'p> Compiler<'p> {
             class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
         }
         Ok(Rc::new(class))
+    }
+
+    /// Whether another class of the program has the name of this one: records know their class by its name.
+    fn has_namesake(&self, number: usize) -> bool {
+        let Some(own) = self.function(number) else { return false };
+        let Locator::Class { name: own_name, .. } = &own.locator else { return false };
+        self.program.functions.iter().any(|other| {
+            let is_other = (other.file, &other.locator) != (own.file, &own.locator);
+            is_other && matches!(&other.locator, Locator::Class { name, .. } if name == own_name)
+        })
     }
 
     /// A new class of exceptions; beyond the room for them, the parent stands for it.

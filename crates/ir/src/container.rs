@@ -59,18 +59,18 @@ macro_rules! containers {
 }
 
 containers! {
-    // Whole values, of any types without arrays and exceptions in them.
+    // Whole values, of any types without arrays and exceptions in them. Objects can refer to each other without end.
     /// `(a: A, b: B) -> bool`: `a == b`. Inside containers the same object, and only it, is equal to itself even if it is NaN.
-    ValueEq "value.eq" Reads;
+    ValueEq "value.eq" Reads ! RecursionError;
     /// `(a: A, b: B) -> bool`: `a < b`; raises what CPython raises where there is no order.
-    ValueLt "value.lt" Reads ! TypeError;
-    ValueLe "value.le" Reads ! TypeError;
-    ValueGt "value.gt" Reads ! TypeError;
-    ValueGe "value.ge" Reads ! TypeError;
+    ValueLt "value.lt" Reads ! TypeError RecursionError;
+    ValueLe "value.le" Reads ! TypeError RecursionError;
+    ValueGt "value.gt" Reads ! TypeError RecursionError;
+    ValueGe "value.ge" Reads ! TypeError RecursionError;
     /// `(T) -> int`: `hash(x)` of a hashable type; CPython's for numbers and tuples of them.
     ValueHash "value.hash" Reads;
     /// `(T) -> str`: `repr(x)`.
-    ValueRepr "value.repr" Reads ! MemoryError;
+    ValueRepr "value.repr" Reads ! MemoryError RecursionError;
     /// `(T) -> T`: `copy.deepcopy(x)`. Keys and items of sets hold nothing that can be changed.
     ValueCopy "value.copy" Makes ! MemoryError;
     /// `(T, T) -> bool`: whether two references are one.
@@ -99,9 +99,9 @@ containers! {
     /// not the same length, or a position is out of range.
     ListReorder "list.reorder" Writes ! ValueError MemoryError;
     /// `(list[T], value: A, start: int, stop: int) -> int`: the first position with an equal item, or -1; bounds as `str.slice`.
-    ListFind "list.find" Reads;
+    ListFind "list.find" Reads ! RecursionError;
     /// `(list[T], value: A) -> int`: how many items are equal.
-    ListCount "list.count" Reads;
+    ListCount "list.count" Reads ! RecursionError;
 
     // Dicts.
     /// `() -> dict[K, V]`.

@@ -36,7 +36,25 @@ pub fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
         let schema = FFI_ArrowSchema::from_raw(schema.as_ptr());
         from_ffi(array, &schema)
     };
-    Ok(make_array(data.map_err(failed)?))
+    let array = make_array(data.map_err(failed)?);
+    check_text(&array)?;
+    Ok(array)
+}
+
+/// Refuses text that is not UTF-8: other libraries make such columns from raw buffers, and compiled code relies on it.
+fn check_text(array: &ArrayRef) -> PyResult<()> {
+    fn holds_text(ty: &DataType) -> bool {
+        match ty {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+            DataType::Dictionary(_, values) => holds_text(values),
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+                holds_text(item.data_type())
+            }
+            DataType::Struct(fields) => fields.iter().any(|field| holds_text(field.data_type())),
+            _ => false,
+        }
+    }
+    if holds_text(array.data_type()) { array.to_data().validate_full().map_err(failed) } else { Ok(()) }
 }
 
 /// The batches that `object` offers.
@@ -47,6 +65,7 @@ pub fn import_stream(object: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Vec<Reco
     let reader = unsafe { ArrowArrayStreamReader::from_raw(stream.as_ptr()) }.map_err(failed)?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    batches.iter().flat_map(RecordBatch::columns).try_for_each(check_text)?;
     Ok((schema, batches))
 }
 

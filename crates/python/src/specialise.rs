@@ -115,7 +115,8 @@ fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<
             None => (0..params.len()).map(|index| facts.writes_param(module.entry, index)).collect(),
         },
         writes_elsewhere: facts.func(module.entry).writes.is_elsewhere(),
-        can_run_long: every.into_iter().any(|id| facts.has_loops(id) || facts.is_recursive(id)),
+        can_run_long: every.into_iter().any(|id| facts.has_loops(id) || facts.is_recursive(id))
+            || waits_itself(&module),
         captures: module.captures.iter().map(|capture| capture.ty.clone()).collect(),
         result: entry.result.clone(),
         params,
@@ -173,4 +174,13 @@ impl Specialisation {
             .map_err(|error| engine_error(py, &error.message))?;
         Ok(self.call.get_or_init(|| kernel))
     }
+}
+/// Whether something that the module calls in the runtime may take long.
+fn waits_itself(module: &ir::Module) -> bool {
+    let insts = module.funcs.iter().flat_map(|func| &func.blocks).flat_map(|block| &block.insts);
+    insts.into_iter().any(|inst| match inst.op {
+        ir::Op::Prim(prim) => runtime::table::symbol_of_prim(prim.name())
+            .is_some_and(|symbol| matches!(symbol.signature.convention, runtime::table::Convention::Interruptible(_))),
+        _ => false,
+    })
 }

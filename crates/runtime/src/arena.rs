@@ -3,8 +3,10 @@
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use crate::abi::{Bytes, STR_ASCII_BIT, Str};
+use crate::budget;
 use crate::exc::{Raised, memory_error};
 use crate::string::TEXT_BYTES_MAX;
 use crate::text::Text;
@@ -26,6 +28,13 @@ struct Chunk {
 
 /// Chunks kept for later after a [`Arena::rewind`], at most.
 const SPARES_MAX: usize = 8;
+
+/// Whether every allocation gets a chunk of its own size, freed as soon as it can be: `FUSELINE_ARENA=exact`, for tools
+/// that watch the borders of allocations.
+fn is_exact() -> bool {
+    static EXACT: OnceLock<bool> = OnceLock::new();
+    *EXACT.get_or_init(|| std::env::var_os("FUSELINE_ARENA").is_some_and(|value| value == "exact"))
+}
 
 /// A bump allocator over chunks. Nothing is freed before [`Arena::rewind`], [`Arena::reset`] or drop.
 ///
@@ -60,7 +69,7 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// An arena without a limit. Allocates nothing yet.
+    /// An arena without a limit but that of the process. Allocates nothing yet.
     pub fn new() -> Self {
         Arena::default()
     }
@@ -100,7 +109,7 @@ impl Arena {
         let keep = (0..self.chunks.len())
             .filter(|index| self.chunks.get(*index).is_some_and(|chunk| chunk.layout.size() <= CHUNK_BYTES_MAX))
             .max_by_key(|index| self.chunks.get(*index).map_or(0, |chunk| chunk.layout.size()));
-        let kept = keep.map(|index| self.chunks.swap_remove(index));
+        let kept = keep.filter(|_| !is_exact()).map(|index| self.chunks.swap_remove(index));
         self.free_chunks();
         self.free_spares();
         match kept {
@@ -141,6 +150,9 @@ impl Arena {
             && let Some(chunk) = self.chunks.pop()
         {
             self.spares.push(chunk);
+        }
+        if is_exact() {
+            self.free_spares();
         }
         if self.spares.len() > SPARES_MAX {
             let oldest = self.spares.remove(0);
@@ -249,9 +261,11 @@ impl Arena {
             return Ok(false);
         }
 
-        let next = self.chunks.last().map_or(CHUNK_BYTES_MIN, |chunk| {
-            chunk.layout.size().saturating_mul(2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX)
-        });
+        let next = match self.chunks.last() {
+            _ if is_exact() => 0,
+            None => CHUNK_BYTES_MIN,
+            Some(last) => last.layout.size().saturating_mul(2).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX),
+        };
         if self.limit_bytes.saturating_sub(self.reserved_bytes) < needed.max(next) {
             self.free_spares();
         }
@@ -264,9 +278,18 @@ impl Arena {
         }
         let layout = Layout::from_size_align(size.max(ALIGN_BYTES), ALIGN_BYTES).map_err(|_| memory_error())?;
         self.chunks.try_reserve(1).map_err(|_| memory_error())?;
+        if !budget::take(layout.size()) {
+            self.free_spares();
+            if !budget::take(layout.size()) {
+                return Err(memory_error());
+            }
+        }
         // SAFETY: the layout's size is not zero.
         let data = unsafe { if zeros { std::alloc::alloc_zeroed(layout) } else { std::alloc::alloc(layout) } };
-        let data = NonNull::new(data).ok_or_else(memory_error)?;
+        let Some(data) = NonNull::new(data) else {
+            budget::give(layout.size());
+            return Err(memory_error());
+        };
         self.reserved_bytes = self.reserved_bytes.saturating_add(layout.size());
         self.reserved_bytes_peak = self.reserved_bytes_peak.max(self.reserved_bytes);
         self.make_current(Chunk { data, layout, skip });
@@ -301,6 +324,7 @@ impl Arena {
 
     fn free(&mut self, chunk: Chunk) {
         self.reserved_bytes = self.reserved_bytes.saturating_sub(chunk.layout.size());
+        budget::give(chunk.layout.size());
         // SAFETY: allocated in `add_chunk` with this layout; the chunk is given up here, so it is freed once.
         unsafe { std::alloc::dealloc(chunk.data.as_ptr(), chunk.layout) };
     }

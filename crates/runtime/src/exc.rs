@@ -30,6 +30,7 @@ classes! {
     MemoryError = 12,
     RuntimeError = 15,
     NotImplementedError = 16,
+    RecursionError = 17,
     TypeError = 19,
     ValueError = 20,
     UnicodeEncodeError = 22,

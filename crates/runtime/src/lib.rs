@@ -6,6 +6,7 @@
 
 pub mod abi;
 pub mod arena;
+pub mod budget;
 pub mod bytes;
 pub mod case;
 pub mod copy;
@@ -18,6 +19,7 @@ pub mod format;
 mod format_spec;
 pub mod gamma;
 pub mod hash;
+mod interrupt;
 pub mod list;
 pub mod log;
 pub mod math;

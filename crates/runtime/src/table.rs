@@ -24,6 +24,7 @@
 //! - [`Convention::Status`]: `uint64_t fl_name(Context *context, args.., uint64_t *out)`. Returns 0 and fills `out` with
 //!   the result slots, or returns the number of an exception class (place bits zero) with the text in
 //!   `context->message` and `out` left as it was. `out` may be null when there are no results.
+//! - [`Convention::Interruptible`]: the same, or it returns `STATUS_CANCELLED`, as compiled code does.
 //!
 //! A status function of a primitive that raises nothing (`Prim::raises` is empty: views, or several results) always
 //! returns 0. No function unwinds. New strings and lists live in `context->arena`; strings cut out of an argument are views of it.
@@ -51,6 +52,8 @@ pub enum Convention {
     Direct(Kind),
     /// A status word; the results go to the out parameter.
     Status(&'static [Kind]),
+    /// As `Status`, but the function may take long and looks at the cancel flag: it may return `STATUS_CANCELLED`.
+    Interruptible(&'static [Kind]),
 }
 
 /// All that a caller must know to declare the function.

@@ -7,7 +7,7 @@ use crate::abi::{List, Table};
 use crate::exc::{ExcClass, Raised};
 use crate::format::{float_to_str, int_to_str};
 use crate::shape::{Fields, Part, Place, Sort, Val};
-use crate::{hash, set, string, tables};
+use crate::{hash, interrupt, set, string, tables};
 
 /// The element types of NumPy scalars that are floats begin here, by number; the one before is `uint64`.
 const FIRST_FLOAT: u8 = 9;
@@ -97,18 +97,19 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
         | (Part::Record(Sort::NamedTuple, _, a), Part::Tuple(b)) => unsafe { all_equal(a, b) },
         (Part::List(a, item_a), Part::List(b, item_b)) => {
             let (mut left, mut right) = unsafe { (items(a, item_a), items(b, item_b)) };
-            // Items that are the same reference are equal whatever they hold.
-            a == b && item_a.letter() == b'l'
+            // CPython asks of items first whether they are the same object, so a list is equal to itself whatever it holds.
+            a == b
                 || left.len() == right.len()
+                    && !interrupt::is_too_deep()
                     && std::iter::from_fn(|| left.next().zip(right.next())).all(|(a, b)| unsafe { equal(a, b) })
         }
         (Part::Set(a, item_a, _), Part::Set(b, item_b, _)) => {
             let (left, right) = unsafe { (&*(a as *const Table), &*(b as *const Table)) };
-            left.len == right.len && unsafe { set::is_subset(left, right, item_a, item_b) }
+            a == b || left.len == right.len && unsafe { set::is_subset(left, right, item_a, item_b) }
         }
         (Part::Dict(a, key_a, value_a), Part::Dict(b, key_b, value_b)) => {
             let (left, right) = unsafe { (&*(a as *const Table), &*(b as *const Table)) };
-            left.len == right.len && unsafe { dicts_equal(left, right, (key_a, value_a), (key_b, value_b)) }
+            a == b || left.len == right.len && unsafe { dicts_equal(left, right, (key_a, value_a), (key_b, value_b)) }
         }
         (Part::Object(a, sort_a, name_a, fields_a), Part::Object(b, sort_b, name_b, fields_b)) => {
             a == b
@@ -126,6 +127,9 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
 /// # Safety
 /// As [`equal`].
 unsafe fn same<'a>(mut a: impl Iterator<Item = Val<'a>>, mut b: impl Iterator<Item = Val<'a>>) -> bool {
+    if interrupt::is_too_deep() {
+        return false;
+    }
     loop {
         match (a.next(), b.next()) {
             (None, None) => return true,
@@ -220,6 +224,7 @@ pub unsafe fn compare(order: Order, a: Val<'_>, b: Val<'_>) -> Result<bool, Rais
     match (left, right) {
         (Part::Str(a), Part::Str(b)) => Ok(order.of(Some(a.as_bytes().cmp(b.as_bytes())))),
         (Part::Bytes(a), Part::Bytes(b)) => Ok(order.of(Some(a.cmp(b)))),
+        (Part::List(a, _), Part::List(b, _)) if a == b => Ok(order.of(Some(Ordering::Equal))),
         (Part::List(a, item_a), Part::List(b, item_b)) => unsafe {
             sequences(order, items(a, item_a), items(b, item_b))
         },
@@ -342,6 +347,9 @@ pub unsafe fn hash_of(val: Val<'_>) -> i64 {
 /// # Safety
 /// The value lives.
 pub unsafe fn repr(val: Val<'_>, out: &mut String) -> Result<(), Raised> {
+    if interrupt::is_too_deep() {
+        return Ok(());
+    }
     // SAFETY: promised by the caller, here and below.
     match unsafe { val.part() } {
         Part::None => out.push_str("None"),

@@ -202,7 +202,7 @@ fn functions_answer_as_cpython() {
         let containers = ["fl_dict_", "fl_set_", "fl_list_", "fl_value_", "fl_object_"];
         let results = match symbol.signature.convention {
             Convention::Direct(_) => &[],
-            Convention::Status(results) => results,
+            Convention::Status(results) | Convention::Interruptible(results) => results,
         };
         // `bytes` are compared with CPython by the language corpus.
         if symbol.signature.params.iter().chain(results).any(|kind| *kind == Kind::Bytes) {

@@ -18,9 +18,27 @@ enum Engine {
     Machine(Jit),
 }
 
+/// Which machine code is made beside what the interpreter runs: making it is what takes the time.
+#[derive(Clone, Copy, Debug)]
+pub enum Machines {
+    All,
+    /// One of them, by number.
+    One(u64),
+}
+
 impl Subject {
-    /// Compiles function number `entry` as `request` asks.
+    /// Compiles function number `entry` as `request` asks, for every engine.
     pub fn compile(program: &Program, entry: usize, request: &Request) -> Result<Subject, String> {
+        Subject::compile_for(program, entry, request, Machines::All)
+    }
+
+    /// As [`Subject::compile`], with some of the machine code only.
+    pub fn compile_for(
+        program: &Program,
+        entry: usize,
+        request: &Request,
+        machines: Machines,
+    ) -> Result<Subject, String> {
         let compiled = frontend::compile(program, entry, request);
         let Some(module) = compiled.module.clone() else { return Err(diagnostics_text(program, &compiled)) };
         check_module(&module)?;
@@ -33,14 +51,20 @@ impl Subject {
             let kernel = Jit::compile(module, level).map_err(|error| format!("{name}: {error}"))?;
             Ok::<_, String>((name, Engine::Machine(kernel)))
         };
-        let engines = vec![
-            machine(&module, "JIT O0", 0)?,
-            machine(&module, "JIT O3", 3)?,
-            // From level 1 on codegen runs the passes itself.
-            machine(&passed, "passes and JIT O0", 0)?,
-            ("interpreter", Engine::Interpreter(module)),
-            ("passes and interpreter", Engine::Interpreter(passed)),
-        ];
+        // From level 1 on codegen runs the passes itself.
+        let known = [(&module, "JIT O3", 3), (&module, "JIT O0", 0), (&passed, "passes and JIT O0", 0)];
+        let wanted = |number: usize| match machines {
+            Machines::All => true,
+            Machines::One(chosen) => chosen % known.len() as u64 == number as u64,
+        };
+        let mut engines = Vec::new();
+        for (number, (module, name, level)) in known.into_iter().enumerate() {
+            if wanted(number) {
+                engines.push(machine(module, name, level)?);
+            }
+        }
+        engines.push(("interpreter", Engine::Interpreter(module)));
+        engines.push(("passes and interpreter", Engine::Interpreter(passed)));
         Ok(Subject { engines })
     }
 

@@ -1,9 +1,13 @@
 //! Runs generated programs: interpreter, machine code and CPython with checked integers must agree. Owns the batches, the
 //! verdicts and the reports; what is written is `generate`, how a failure gets small is `shrink`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
 use frontend::Request;
 
-use crate::compile::Subject;
+use crate::compile::{Machines, Subject};
 use crate::generate::{self, Program};
 use crate::oracle::{Answer, BlockAnswers, Oracle, Request as Question};
 use crate::program::{argument_types, program};
@@ -12,6 +16,9 @@ use crate::value::{Outcome, Value};
 
 /// How many programs CPython is asked at once.
 const BATCH: u64 = 50;
+
+/// A program that takes longer has a loop that never ends.
+const SECONDS_MAX: u64 = 60;
 
 /// What a run found.
 #[derive(Default)]
@@ -55,12 +62,14 @@ enum Verdict {
 pub fn run(seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, String> {
     let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let share = seeds.end.saturating_sub(seeds.start).div_ceil(workers);
+    let watch = Watch::start();
     let parts = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
             .map(|worker| {
                 let start = (seeds.start + worker * share).min(seeds.end);
                 let own = start..(start + share).min(seeds.end);
-                scope.spawn(move || run_here(&mut Oracle::start()?, own, failures_max))
+                let turn = watch.turn();
+                scope.spawn(move || run_here(&mut Oracle::start()?, own, failures_max, &turn))
             })
             .collect();
         threads.into_iter().map(|thread| thread.join().map_err(|_| "a worker panicked".to_string())).collect::<Vec<_>>()
@@ -72,27 +81,96 @@ pub fn run(seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, S
     Ok(report)
 }
 
-fn run_here(oracle: &mut Oracle, seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, String> {
+/// Ends the process when a program hangs: there is no way to stop machine code that does not look at its cancel flag.
+struct Watch {
+    started: Instant,
+    is_over: Arc<AtomicBool>,
+    turns: Arc<std::sync::Mutex<Vec<Arc<Turn>>>>,
+}
+
+/// The program that a worker is at, and since when, in seconds of the watch.
+#[derive(Default)]
+struct Turn {
+    seed: AtomicU64,
+    since: AtomicU64,
+}
+
+impl Watch {
+    fn start() -> Watch {
+        let watch = Watch { started: Instant::now(), is_over: Arc::default(), turns: Arc::default() };
+        let (started, is_over, turns) = (watch.started, watch.is_over.clone(), watch.turns.clone());
+        std::thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(500));
+                let now = started.elapsed().as_secs();
+                for turn in turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
+                    let since = turn.since.load(Ordering::Relaxed);
+                    if since != 0 && now.saturating_sub(since) > SECONDS_MAX * crate::patience() {
+                        println!("seed {} hangs", turn.seed.load(Ordering::Relaxed));
+                        std::process::exit(1);
+                    }
+                }
+            }
+        });
+        watch
+    }
+
+    fn turn(&self) -> impl Fn(Option<u64>) + Send + use<> {
+        let (turn, started) = (Arc::new(Turn::default()), self.started);
+        self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(turn.clone());
+        move |seed| {
+            turn.seed.store(seed.unwrap_or(0), Ordering::Relaxed);
+            turn.since.store(seed.map_or(0, |_| started.elapsed().as_secs().max(1)), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn run_here(
+    oracle: &mut Oracle,
+    seeds: std::ops::Range<u64>,
+    failures_max: usize,
+    turn: &impl Fn(Option<u64>),
+) -> Result<Report, String> {
     let mut report = Report::default();
     let mut next = seeds.start;
     while next < seeds.end && report.failures.len() < failures_max {
         let batch: Vec<(u64, Program)> =
             (next..seeds.end.min(next + BATCH)).map(|seed| (seed, generate::program(seed))).collect();
         next += BATCH;
+        turn(Some(next));
         let replies = ask(oracle, batch.iter().map(|(_, program)| program))?;
         for ((seed, generated), answers) in batch.iter().zip(replies) {
             report.programs += 1;
-            match judge(generated, &answers) {
+            turn(Some(*seed));
+            match judge(generated, &answers, machines(*seed)) {
                 Verdict::Agrees { calls, literal_floats } => {
                     report.calls += calls;
                     report.literal_floats += literal_floats;
                 }
                 Verdict::Refused(reason) => report.refused.push(format!("seed {seed}: {reason}")),
-                Verdict::Differs { .. } => report.failures.push(smallest_section(oracle, *seed, generated)),
+                Verdict::Differs { .. } => {
+                    // Many small steps, each of which ends.
+                    turn(None);
+                    report.failures.push(smallest_section(oracle, *seed, generated));
+                }
             }
+            turn(None);
         }
     }
     Ok(report)
+}
+
+/// Which machine code a program is made into: each of them in turn, so that more programs fit into the time; all of them
+/// where `FUSELINE_ENGINES` is `all`.
+fn machines(seed: u64) -> Machines {
+    let all = std::env::var_os("FUSELINE_ENGINES").is_some_and(|value| value == "all");
+    if all { Machines::All } else { Machines::One(seed) }
 }
 
 fn ask<'a>(oracle: &mut Oracle, programs: impl Iterator<Item = &'a Program>) -> Result<Vec<BlockAnswers>, String> {
@@ -111,13 +189,16 @@ fn smallest_section(oracle: &mut Oracle, seed: u64, failing: &Program) -> String
     let mut verdict_of = |program: &Program| {
         let answers = ask(oracle, std::iter::once(program)).ok()?.pop()?;
         // What CPython cannot run any more is no smaller case of the same fault.
-        answers.as_ref().ok()?.iter().all(Result::is_ok).then(|| judge(program, &answers))
+        answers.as_ref().ok()?.iter().all(Result::is_ok).then(|| judge(program, &answers, machines(seed)))
     };
-    // The same fault, as far as its first words tell.
-    let fault = |problem: &str| problem.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    // The same fault, as far as its first words and the exceptions in it tell.
+    let fault = |problem: &str| {
+        let is_telling = |(place, word): &(usize, &str)| *place < 3 || word.ends_with("Error");
+        problem.split([' ', ',']).enumerate().filter(is_telling).map(|(_, word)| word.to_string()).collect::<Vec<_>>()
+    };
     let wanted = match verdict_of(failing) {
         Some(Verdict::Differs { problem, .. }) => fault(&problem),
-        _ => String::new(),
+        _ => Vec::new(),
     };
     let still_fails = |verdict| matches!(verdict, Some(Verdict::Differs { problem, .. }) if fault(&problem) == wanted);
     let small = shrink(failing, |program| still_fails(verdict_of(program)));
@@ -128,7 +209,7 @@ fn smallest_section(oracle: &mut Oracle, seed: u64, failing: &Program) -> String
     format!("## Seed {seed}\n\n{problem}\n\n```python\n{}```\n\n```calls\n{call}  # {answer}\n```\n", small.source)
 }
 
-fn judge(generated: &Program, answers: &BlockAnswers) -> Verdict {
+fn judge(generated: &Program, answers: &BlockAnswers, machines: Machines) -> Verdict {
     let differs = |call: &str, answer: &str, problem: String| Verdict::Differs {
         call: call.to_string(),
         answer: answer.to_string(),
@@ -143,9 +224,9 @@ fn judge(generated: &Program, answers: &BlockAnswers) -> Verdict {
         return differs("", "", format!("the oracle says: {}", error.unwrap_or_default()));
     };
     let subject = program(&generated.source, first).and_then(|program| {
-        let types = argument_types(&[&first.args])?;
-        let params = types.into_iter().map(Some).collect();
-        Subject::compile(&program, first.function, &Request { params, ..Request::default() })
+        let types = argument_types(&[&first.args])?.into_iter().zip(&first.annotated);
+        let params = types.map(|(ty, annotated)| (!annotated).then_some(ty)).collect();
+        Subject::compile_for(&program, first.function, &Request { params, ..Request::default() }, machines)
     });
     let subject = match subject {
         Ok(subject) => subject,
@@ -186,7 +267,8 @@ fn expectation(answer: &Answer) -> String {
 /// answer or what it leaves in the arguments.
 fn compare(subject: &Subject, answer: &Answer) -> Result<bool, String> {
     let mut literal_float = false;
-    for (engine, ran) in subject.call(&answer.args, &[]) {
+    let captures: Vec<Value> = answer.captures.iter().map(|(_, value)| value.clone()).collect();
+    for (engine, ran) in subject.call(&answer.args, &captures) {
         let ran = ran.map_err(|error| format!("{engine}: {error}"))?;
         if !ran.outcome.same(&answer.outcome) {
             if !is_literal_that_became_float(&answer.outcome, &ran.outcome) {
@@ -194,9 +276,10 @@ fn compare(subject: &Subject, answer: &Answer) -> Result<bool, String> {
             }
             literal_float = true;
         }
-        for (ours, theirs) in ran.args_after.iter().zip(&answer.args_after) {
+        let ours = ran.args_after.iter().chain(&ran.captures_after);
+        for (ours, theirs) in ours.zip(answer.args_after.iter().chain(&answer.captures_after)) {
             if !ours.same(theirs) {
-                return Err(format!("{engine} leaves {ours} in an argument, CPython leaves {theirs}"));
+                return Err(format!("{engine} leaves {ours} in an argument or a global, CPython leaves {theirs}"));
             }
         }
     }

@@ -15,3 +15,8 @@ pub mod random;
 pub mod shrink;
 pub mod slots;
 pub mod value;
+
+/// How many times longer than usual things may take: `FUSELINE_PATIENCE`, for tools that slow the process down.
+pub fn patience() -> u64 {
+    std::env::var("FUSELINE_PATIENCE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}

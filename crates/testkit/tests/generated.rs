@@ -1,13 +1,28 @@
 //! Generated programs with fixed seeds: interpreter == machine code == CPython. `FUSELINE_PROGRAMS` sets how many,
 //! `FUSELINE_SEED` the first; `scripts/fuzz` runs without end.
 
+use std::collections::BTreeMap;
+
 use testkit::fuzz;
 
-const PROGRAMS: u64 = 2_000;
+const PROGRAMS: u64 = 20_000;
 const FAILURES_SHOWN: usize = 10;
+const REASONS_SHOWN: usize = 40;
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().unwrap_or(default))
+}
+
+/// Why programs were refused, often reasons first, each with the seed of the first program.
+fn reasons(refused: &[String]) -> Vec<(&str, (usize, &str))> {
+    let mut found: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+    for line in refused {
+        let (seed, reason) = line.split_once(": ").unwrap_or(("", line));
+        found.entry(reason).or_insert((0, seed)).0 += 1;
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+    found
 }
 
 #[test]
@@ -15,8 +30,8 @@ fn generated_programs_give_the_answers_of_cpython() {
     let (first, count) = (number("FUSELINE_SEED", 0), number("FUSELINE_PROGRAMS", PROGRAMS));
     let report = fuzz::run(first..first + count, FAILURES_SHOWN).expect("the oracle answers");
     println!("{} programs, {} calls, {} refused", report.programs, report.calls, report.refused.len());
-    for refused in report.refused.iter().take(FAILURES_SHOWN) {
-        println!("refused: {refused}");
+    for (reason, (count, seed)) in reasons(&report.refused).into_iter().take(REASONS_SHOWN) {
+        println!("refused {count} times, first {seed}: {reason}");
     }
     for failure in &report.failures {
         println!("\n{failure}");

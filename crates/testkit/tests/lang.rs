@@ -121,7 +121,7 @@ fn watch() {
         loop {
             std::thread::sleep(Duration::from_secs(1));
             let started = STARTED.load(Ordering::SeqCst);
-            if started != 0 && seconds_now().saturating_sub(started) > SECTION_SECONDS_MAX {
+            if started != 0 && seconds_now().saturating_sub(started) > SECTION_SECONDS_MAX * testkit::patience() {
                 println!("\nhangs: {}", CURRENT.lock().expect("nobody panics while holding it"));
                 std::process::exit(1);
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ir::{BlockId, Const, ExcClass, ExcKind, Func, Prim, Span, Target, Term, Type, Value, messages};
 use runtime::abi;
 
-use crate::emit::loop_flags::LoopFlags;
+use crate::emit::loop_flags::{LoopFlags, Strip};
 use crate::emit::{Emitter, Mode, Surroundings, Variant};
 use crate::facts::{self, Facts};
 use crate::llvm::{Bb, Fun, IntPred, Val};
@@ -52,6 +52,8 @@ pub struct FuncEmitter<'e, 'm> {
     pub loops: Analysis<'m>,
     /// What was found out before each loop, by its number.
     pub loop_flags: Vec<LoopFlags>,
+    /// The strips that have been begun and not ended, by the number of their loops.
+    pub strips: Vec<Option<Strip>>,
     /// The block that is being emitted.
     pub current: BlockId,
 }
@@ -91,6 +93,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             rewinding: em.regions.rewinding_loops(func, &loops),
             loop_marks: vec![None; loops.loops.len()],
             loop_flags: vec![LoopFlags::default(); loops.loops.len()],
+            strips: vec![None; loops.loops.len()],
             loops,
             current: BlockId(0),
             em,
@@ -187,8 +190,9 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         if let Some(index) = self.loops.loop_of_header(id).filter(|index| self.rewinding[*index]) {
             self.loop_marks[index] = Some(self.arena_mark());
         }
+        let phis = self.open_strip(id, phis).unwrap_or_else(|| phis.clone());
         let from = self.em.ll.current();
-        for (phi, value) in parts.phis.iter().zip(phis) {
+        for (phi, value) in parts.phis.iter().zip(&phis) {
             self.em.ll.add_incoming(*phi, *value, from);
         }
         self.em.ll.br(parts.start);
@@ -266,11 +270,26 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             }
             return;
         }
+        if let Some((strip, goes_on)) = self.take_strip() {
+            return self.branch_of_strip(&strip, [goes_on, cond], then, otherwise);
+        }
         let (first, second) = (self.branch_edge(then, from), self.branch_edge(otherwise, from));
         self.em.ll.position(from);
         if let (Some(first), Some(second)) = (first, second) {
             self.em.ll.cond_br(cond, first, second);
         }
+    }
+
+    /// The branch of a header: into the loop as long as the strip goes on, then to the next strip or out of the loop.
+    fn branch_of_strip(&mut self, strip: &Strip, [goes_on, cond]: [Val; 2], then: &Target, otherwise: &Target) {
+        let (from, end) = (self.em.ll.current(), self.block());
+        let (first, after) = (self.branch_edge(then, from), self.branch_edge(otherwise, end));
+        let (Some(first), Some(after)) = (first, after) else { return };
+        self.em.ll.position(from);
+        self.em.ll.cond_br(goes_on, first, end);
+        self.em.ll.position(end);
+        let header = self.blocks[self.current.index()].as_ref().map(|parts| parts.phis.clone());
+        self.close_strip(strip, cond, &header.unwrap_or_default(), after);
     }
 
     /// Where a branch goes for this target: to it, or to a block that ends the round of a loop first.
@@ -597,13 +616,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         if self.handler.is_none() {
             return self.leave(status, None);
         }
-        let ll = &self.em.ll;
-        let cancelled = ll.icmp(IntPred::LLVMIntEQ, status, ll.int(ll.i64(), abi::STATUS_CANCELLED));
-        let (out, caught) = (ll.block(self.function), ll.block(self.function));
-        ll.cond_br(cancelled, out, caught);
-        ll.position(out);
-        self.leave_function(status);
-        self.em.ll.position(caught);
+        self.leave_if_cancelled(status);
         let table = self.em.message_table();
         let ll = &self.em.ll;
         let start = ll.lshr(status, ll.const_i64(i64::from(abi::STATUS_START_BIT)));
@@ -616,6 +629,17 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         let ll = &self.em.ll;
         let text = [ll.select(dynamic, context_data, data), ll.select(dynamic, context_length, length)];
         self.leave(status, Some(text));
+    }
+
+    /// Leaves the function when the status says that the kernel shall stop.
+    pub fn leave_if_cancelled(&mut self, status: Val) {
+        let ll = &self.em.ll;
+        let cancelled = ll.icmp(IntPred::LLVMIntEQ, status, ll.int(ll.i64(), abi::STATUS_CANCELLED));
+        let (out, caught) = (self.block(), self.block());
+        ll.cond_br(cancelled, out, caught);
+        ll.position(out);
+        self.leave_function(status);
+        self.em.ll.position(caught);
     }
 
     /// Goes to the handler with the exception, or out of the function. Ends the block.
@@ -657,7 +681,8 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
 
     // What is looked at on the way.
 
-    /// Raises `RecursionError` when the stack is used up; before calls of recursive functions.
+    /// Raises `RecursionError` when the stack is used up, and looks at the cancel flag: a recursion may never end without
+    /// going deep. Before calls of recursive functions.
     pub fn check_stack(&mut self) {
         let ll = &self.em.ll;
         let here = ll.intrinsic("llvm.addressofreturnaddress", &[ll.ptr()], &[]);
@@ -666,6 +691,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         let limit = self.em.ll.load_invariant(self.em.ll.i64(), limit);
         let low = self.em.ll.icmp(IntPred::LLVMIntULT, here, limit);
         self.fail_if(low, ExcKind::RecursionError, messages::RECURSION);
+        self.poll();
     }
 
     /// Leaves with `STATUS_CANCELLED` when the kernel shall stop.

@@ -6,8 +6,8 @@ use ir::{BlockId, Value};
 
 use crate::emit::func::FuncEmitter;
 use crate::facts;
-use crate::llvm::{IntPred, Val};
-use crate::loops::{Analysis, Assumption, InRange, Known, Loop};
+use crate::llvm::{Bb, IntPred, Val};
+use crate::loops::{Analysis, Assumption, InRange, Known, Loop, STRIP_ROUNDS};
 
 /// Iterations of the innermost loops that may pass between two looks at the cancel flag: about a millisecond.
 const UNPOLLED_ITERATIONS_MAX: f64 = 1_000_000.0;
@@ -19,6 +19,14 @@ pub struct LoopFlags {
     in_range: Option<Val>,
     /// The bits of the counter that are all set when it is time to look at the cancel flag.
     poll_mask: Option<Val>,
+}
+
+/// A strip of a loop that has been begun.
+#[derive(Clone, Debug)]
+pub struct Strip {
+    start: Bb,
+    phis: Vec<Val>,
+    limit: Val,
 }
 
 /// What is known of an index.
@@ -34,7 +42,10 @@ impl FuncEmitter<'_, '_> {
     /// Whether something must be emitted before the loop with this header.
     pub fn needs_flags(&self, header: BlockId) -> bool {
         let Some(index) = self.loops.loop_of_header(header) else { return false };
-        !self.loops.loops[index].in_range.is_empty() || self.polls_rarely(index) || self.rewinding[index]
+        !self.loops.loops[index].in_range.is_empty()
+            || self.polls_rarely(index)
+            || self.runs_in_strips(index)
+            || self.rewinding[index]
     }
 
     /// Whether the current block is outside the loop with this header.
@@ -53,13 +64,74 @@ impl FuncEmitter<'_, '_> {
             && !facts::has_slow_call(self.func, found)
     }
 
+    /// Whether the loop is cut into strips, between which the cancel flag is looked at.
+    fn runs_in_strips(&self, index: usize) -> bool {
+        let header = self.loops.loops[index].header;
+        self.facts.strips[header.index()] && !self.is_assumed_short(header)
+    }
+
+    /// Begins a strip of the loop with this header, whose parameters have these components on entry: a block of its own,
+    /// to which the loop comes back when the strip has ended and its bound is not reached. The components from there on.
+    ///
+    /// ```text
+    /// strip:   limit = min(bound, counter + STRIP_ROUNDS)
+    /// header:  counter < limit ? body : end
+    /// end:     counter < bound ? poll, strip : what follows the loop
+    /// ```
+    pub fn open_strip(&mut self, header: BlockId, params: &[Val]) -> Option<Vec<Val>> {
+        let index = self.loops.loop_of_header(header).filter(|index| self.runs_in_strips(*index))?;
+        let counter = self.loops.loops[index].counter?;
+        let position = self.component_of(header, counter.param);
+        let bound = self.known(counter.bound);
+        let ll = &self.em.ll;
+        let (from, start) = (ll.current(), self.block());
+        ll.br(start);
+        ll.position(start);
+        let phis: Vec<Val> = params.iter().map(|param| ll.phi(ll.type_of(*param))).collect();
+        for (phi, param) in phis.iter().zip(params) {
+            ll.add_incoming(*phi, *param, from);
+        }
+        let rounds = ll.const_i64(STRIP_ROUNDS);
+        let end = ll.intrinsic("llvm.sadd.sat", &[ll.i64()], &[phis[position], rounds]);
+        let limit = ll.intrinsic("llvm.smin", &[ll.i64()], &[bound, end]);
+        self.strips[index] = Some(Strip { start, phis: phis.clone(), limit });
+        Some(phis)
+    }
+
+    /// The strip that the block being emitted ends, when it is the header of a loop in strips, with the condition that
+    /// the strip goes on.
+    pub fn take_strip(&mut self) -> Option<(Strip, Val)> {
+        let index = self.loops.loop_of_header(self.current)?;
+        let strip = self.strips[index].take()?;
+        let counter = self.loops.loops[index].counter?;
+        let goes_on = self.em.ll.icmp(IntPred::LLVMIntSLT, self.scalar(counter.param), strip.limit);
+        Some((strip, goes_on))
+    }
+
+    /// Emits the end of a strip: what follows the loop, or the next strip with these components of the header.
+    pub fn close_strip(&mut self, strip: &Strip, cond: Val, header: &[Val], after: Bb) {
+        let again = self.block();
+        self.em.ll.cond_br_unlikely(cond, again, after);
+        self.em.ll.position(again);
+        self.poll();
+        let ll = &self.em.ll;
+        for (phi, value) in strip.phis.iter().zip(header) {
+            ll.add_incoming(*phi, *value, ll.current());
+        }
+        ll.br(strip.start);
+    }
+
+    /// The position of a one-component parameter among the components of a block's parameters.
+    fn component_of(&self, block: BlockId, param: Value) -> usize {
+        let before = self.func.block(block).params.iter().take_while(|other| **other != param);
+        before.map(|other| ir::layout::slot_count(self.type_of(*other))).sum()
+    }
+
     /// Emits the flags of the loop with this header, whose parameters have these components on entry.
     pub fn compute_flags(&mut self, header: BlockId, params: &[Val]) {
         let Some(index) = self.loops.loop_of_header(header) else { return };
         let Some(counter) = self.loops.loops[index].counter else { return };
-        let mut before = self.func.block(header).params.iter().take_while(|param| **param != counter.param);
-        let first: usize = before.by_ref().map(|param| ir::layout::slot_count(self.type_of(*param))).sum();
-        let start = params[first];
+        let start = params[self.component_of(header, counter.param)];
         let found = self.loops.loops[index].clone();
         let open = found.in_range.iter().copied().filter(|range| !self.is_assumed(&found, *range));
         let conditions: Vec<InRange> = open.collect();

@@ -320,7 +320,9 @@ impl FuncEmitter<'_, '_> {
         let words: Vec<Val> = words.iter().map(|word| self.widen_bool(*word)).collect();
         match symbol.signature.convention {
             Convention::Direct(kind) => vec![self.direct_call(symbol.name, &symbol.signature, kind, &words)],
-            Convention::Status(results) => self.status_call(symbol.name, &symbol.signature, results, &words),
+            Convention::Status(results) | Convention::Interruptible(results) => {
+                self.status_call(symbol.name, &symbol.signature, results, &words)
+            }
         }
     }
 
@@ -378,7 +380,13 @@ impl FuncEmitter<'_, '_> {
         let context = self.context_field(0);
         let class = self.em.ll.call(function, CallConv::C, &[&[context], words, &[out]].concat());
         let bad = self.em.ll.icmp(IntPred::LLVMIntNE, class, self.em.ll.const_i64(0));
-        self.fail_if_with(bad, |this, _| this.leave_with_class(class));
+        let may_stop = matches!(signature.convention, Convention::Interruptible(_));
+        self.fail_if_with(bad, |this, _| {
+            if may_stop {
+                this.leave_if_cancelled(class);
+            }
+            this.leave_with_class(class);
+        });
         let ll = &self.em.ll;
         let mut values = Vec::new();
         for kind in results {

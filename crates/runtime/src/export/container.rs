@@ -9,26 +9,28 @@ use crate::shape::Place;
 use crate::tables::with_key;
 use crate::text::Text;
 use crate::value::Order;
-use crate::{copy, set, tables, value};
+use crate::{copy, interrupt, set, tables, value};
 
 exports! {
     /// `a == b`.
-    direct fl_value_eq(a: Address, b: Address, shape_a: Str, shape_b: Str) -> Bool = {
+    interruptible fl_value_eq(a: Address, b: Address, shape_a: Str, shape_b: Str) -> [Bool] with _arena = {
         // SAFETY: live values of these shapes.
-        unsafe { value::equal(place(&shape_a).val(a), place(&shape_b).val(b)) }
+        interrupt::unless_too_deep(|| unsafe { value::equal(place(&shape_a).val(a), place(&shape_b).val(b)) })
     };
     /// `a < b` and its like, by number: `<`, `<=`, `>`, `>=`.
-    status fl_value_compare(order: Int, a: Address, b: Address, shape_a: Str, shape_b: Str) -> [Bool] = {
+    interruptible fl_value_compare(order: Int, a: Address, b: Address, shape_a: Str, shape_b: Str) -> [Bool] with _arena = {
         // SAFETY: live values of these shapes.
-        unsafe { value::compare(Order::from_number(order), place(&shape_a).val(a), place(&shape_b).val(b)) }
+        interrupt::unless_too_deep(|| unsafe {
+            value::compare(Order::from_number(order), place(&shape_a).val(a), place(&shape_b).val(b))
+        })?
     };
     direct fl_value_hash(a: Address, shape: Str) -> Int = {
         // SAFETY: a live value of this shape.
         unsafe { value::hash_of(place(&shape).val(a)) }
     };
-    status fl_value_repr(a: Address, shape: Str) -> [Str] with arena = {
+    interruptible fl_value_repr(a: Address, shape: Str) -> [Str] with arena = {
         // SAFETY: a live value of this shape.
-        arena.build_str(|out| unsafe { value::repr(place(&shape).val(a), out) })
+        arena.build_str(|out| interrupt::unless_too_deep(|| unsafe { value::repr(place(&shape).val(a), out) })?)
     };
 
     /// Makes the value in the slots own what it refers to.

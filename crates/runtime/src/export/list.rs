@@ -7,7 +7,7 @@ use crate::export::exports;
 use crate::export::memory::{new_list, reserve};
 use crate::list::{normalize_index, slice_positions};
 use crate::shape::Place;
-use crate::value;
+use crate::{interrupt, value};
 
 exports! {
     /// `list.insert(index, item)`; `item` is the address of its slots.
@@ -76,10 +76,10 @@ exports! {
         unsafe { reorder(&mut *list, &*order, slots as usize) }
     };
     /// The first position within the bounds whose item equals the value, or -1.
-    direct fl_list_find(list: List, start: Int, stop: Int, item: Address, own: Str, given: Str) -> Int = {
+    interruptible fl_list_find(list: List, start: Int, stop: Int, item: Address, own: Str, given: Str) -> [Int] with _arena = {
         let (own, given) = (Place::new(own.as_str().as_bytes()), Place::new(given.as_str().as_bytes()));
         // SAFETY: a list of the program, and a live value of the shape.
-        unsafe {
+        interrupt::unless_too_deep(|| unsafe {
             let list = &*list;
             match slice_positions(list.len as usize, start, stop, 1) {
                 Ok(found) => (found.start..found.start + found.count)
@@ -87,15 +87,15 @@ exports! {
                     .map_or(-1, |at| at as i64),
                 Err(_) => -1,
             }
-        }
+        })
     };
-    direct fl_list_count(list: List, item: Address, own: Str, given: Str) -> Int = {
+    interruptible fl_list_count(list: List, item: Address, own: Str, given: Str) -> [Int] with _arena = {
         let (own, given) = (Place::new(own.as_str().as_bytes()), Place::new(given.as_str().as_bytes()));
         // SAFETY: a list of the program, and a live value of the shape.
-        unsafe {
+        interrupt::unless_too_deep(|| unsafe {
             let list = &*list;
             (0..list.len as usize).filter(|at| item_equal(list, *at, own, given, item)).count() as i64
-        }
+        })
     };
 }
 

@@ -55,6 +55,9 @@ macro_rules! exports {
         }
     };
 
+    (@convention interruptible [ $($ret:ident),* ]) => {
+        crate::table::Convention::Interruptible(&[ $( crate::table::Kind::$ret ),* ])
+    };
     (@convention direct $ret:ident) => { crate::table::Convention::Direct(crate::table::Kind::$ret) };
     (@convention status [ $($ret:ident),* ]) => {
         crate::table::Convention::Status(&[ $( crate::table::Kind::$ret ),* ])
@@ -106,6 +109,16 @@ macro_rules! exports {
             };
             // SAFETY: the caller keeps the convention of `table`.
             unsafe { crate::export::call(context, out, body) }
+        }
+    };
+    (@params [$(#[$doc:meta])*] interruptible $symbol:ident [$($p:tt)*] [$($l:tt)*] [] $ret:tt [$arena:ident] $body:expr) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $symbol(context: *mut crate::abi::Context, $($p)* out: *mut u64) -> crate::abi::Status {
+            $($l)*
+            let body = |$arena: &mut crate::arena::Arena| $body;
+            // SAFETY: the caller keeps the convention of `table`.
+            unsafe { crate::interrupt::watching(context, || crate::export::call(context, out, body)) }
         }
     };
     (@word Float) => { f64 };

@@ -5,17 +5,17 @@ use crate::export::memory::{list_of_ints, list_of_texts};
 use crate::{regex, string};
 
 exports! {
-    status fl_re_find(program: Str, text: Str, position: Int, mode: Int) -> [List] with arena =
+    interruptible fl_re_find(program: Str, text: Str, position: Int, mode: Int) -> [List] with arena =
         regex::find(&program, &text, position, mode).and_then(|spans| list_of_ints(arena, &spans));
-    status fl_re_find_spans(program: Str, text: Str, limit: Int) -> [List] with arena =
+    interruptible fl_re_find_spans(program: Str, text: Str, limit: Int) -> [List] with arena =
         regex::find_spans(&program, &text, limit).and_then(|spans| list_of_ints(arena, &spans));
-    status fl_re_find_all(program: Str, text: Str) -> [List] with arena =
+    interruptible fl_re_find_all(program: Str, text: Str) -> [List] with arena =
         regex::find_all(&program, text.as_str())
             .and_then(|found| list_of_texts(arena, found.into_iter().map(|part| text.part(part))));
-    status fl_re_split(program: Str, text: Str, limit: Int) -> [List] with arena =
+    interruptible fl_re_split(program: Str, text: Str, limit: Int) -> [List] with arena =
         regex::split(&program, text.as_str(), limit)
             .and_then(|pieces| list_of_texts(arena, pieces.into_iter().map(|part| text.part(part))));
-    status fl_re_substitute(program: Str, template: Str, text: Str, limit: Int) -> [Str, Int] with arena = {
+    interruptible fl_re_substitute(program: Str, template: Str, text: Str, limit: Int) -> [Str, Int] with arena = {
         let mut count = 0;
         let replaced = arena.build_str(|out| {
             count = regex::substitute(&program, &template, &text, limit, out)?;

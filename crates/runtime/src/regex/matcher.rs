@@ -10,6 +10,9 @@ const STACK_MAX: usize = 1 << 24;
 /// Steps of one search. CPython would go on, for hours or years: patterns that need so many never come to an end.
 const STEPS_MAX: u64 = 4_000_000_000;
 
+/// Steps between two looks at the cancel flag: less than a millisecond.
+const STEPS_BETWEEN_LOOKS: u64 = 1 << 16;
+
 /// Parts that are matched by themselves inside each other: more than the compiler ever nests.
 const DEPTH_MAX: usize = 200;
 
@@ -60,6 +63,8 @@ pub struct Matcher<'p, 't> {
     registers: Vec<(i64, usize)>,
     stack: Vec<Frame>,
     steps: u64,
+    /// The step at which the matcher looks whether it shall stop.
+    next_look: u64,
     depth: usize,
 }
 
@@ -79,6 +84,7 @@ impl<'p, 't> Matcher<'p, 't> {
             registers: vec![(-1, ABSENT); program.registers],
             stack: Vec::new(),
             steps: 0,
+            next_look: STEPS_BETWEEN_LOOKS,
             depth: 0,
         }
     }
@@ -165,8 +171,8 @@ impl<'p, 't> Matcher<'p, 't> {
                 },
             };
             self.steps += 1;
-            if self.steps > STEPS_MAX {
-                return Err(raised(ExcClass::RuntimeError, "the regular expression takes too many steps"));
+            if self.steps >= self.next_look {
+                self.look_around()?;
             }
             let Some(inst) = program.code.get(at) else { return Err(malformed()) };
             now = match inst {
@@ -202,6 +208,16 @@ impl<'p, 't> Matcher<'p, 't> {
                 }
             };
         }
+    }
+
+    /// Ends a search that takes too long or that nobody waits for any more.
+    #[cold]
+    fn look_around(&mut self) -> Result<(), Raised> {
+        self.next_look = self.steps + STEPS_BETWEEN_LOOKS;
+        if self.steps > STEPS_MAX || crate::interrupt::is_requested() {
+            return Err(raised(ExcClass::RuntimeError, "the regular expression takes too many steps"));
+        }
+        Ok(())
     }
 
     /// Undoes and gives the next thing to try, above `base` on the stack.

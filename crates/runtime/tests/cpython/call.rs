@@ -66,7 +66,7 @@ pub fn call(symbol: &Symbol, arguments: &[Value]) -> String {
         message: Str { data: std::ptr::null(), length: 0 },
     };
     let mut out = [0u64; 8];
-    if let Convention::Status(_) = symbol.signature.convention {
+    if let Convention::Status(_) | Convention::Interruptible(_) = symbol.signature.convention {
         ints.push(&raw mut context as u64);
     }
     for argument in arguments {
@@ -84,7 +84,7 @@ pub fn call(symbol: &Symbol, arguments: &[Value]) -> String {
             let word = call_int(symbol.address, &ints, floats);
             if kind == Kind::Bool { Value::Bool(word != 0) } else { Value::Int(word as i64) }.encode()
         }
-        Convention::Status(kinds) => {
+        Convention::Status(kinds) | Convention::Interruptible(kinds) => {
             ints.push(out.as_mut_ptr() as u64);
             let status = call_int(symbol.address, &ints, floats);
             if status == 0 { results(symbol, kinds, &out) } else { exception(status, context.message) }

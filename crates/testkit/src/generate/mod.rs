@@ -1,13 +1,20 @@
 //! Writes random well-typed Python functions and calls of them. Owns the grammar of what it writes: every program stays
 //! within the language, ends, and stays clear of the intended differences other than checked integers, which the oracle
-//! can check as well. A program is a function of its seed.
+//! can check as well. A program is a function of its seed. Most of the grammar is data: `forms.txt`.
 
-mod containers;
+mod definitions;
 mod expressions;
+mod forms;
+mod kind;
 mod statements;
 mod values;
 
+use std::rc::Rc;
+use std::sync::Arc;
+
 use crate::random::Random;
+use forms::Form;
+use kind::Kind;
 
 /// A block of Python and calls of its function `f`.
 #[derive(Clone)]
@@ -16,76 +23,70 @@ pub struct Program {
     pub calls: Vec<String>,
 }
 
-/// The types of the expressions that are written.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Kind {
-    Bool,
-    Int,
-    Float,
-    Str,
-    List(Box<Kind>),
-    Tuple(Vec<Kind>),
-    Dict(Box<Kind>, Box<Kind>),
-    Set(Box<Kind>),
-    /// One of several, known at run time only: what branches left in it. Only operations that every type has.
-    Any,
-}
-
-impl Kind {
-    fn is_scalar(&self) -> bool {
-        matches!(self, Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Any)
-    }
-
-    /// What a loop over a value of the kind gives, where the order is the same everywhere.
-    fn item(&self) -> Option<Kind> {
-        match self {
-            Kind::Str => Some(Kind::Str),
-            Kind::List(item) => Some((**item).clone()),
-            Kind::Dict(key, _) => Some((**key).clone()),
-            Kind::Set(item) if has_fixed_hash(item) => Some((**item).clone()),
-            Kind::Tuple(items) => {
-                let first = items.first()?;
-                items.iter().all(|item| item == first).then(|| first.clone())
-            }
-            Kind::Bool | Kind::Int | Kind::Float | Kind::Set(_) | Kind::Any => None,
-        }
-    }
-}
-
-/// Whether CPython's hash of the value is the same in every process, and with it the order of a set.
-fn has_fixed_hash(kind: &Kind) -> bool {
-    match kind {
-        Kind::Bool | Kind::Int | Kind::Float => true,
-        Kind::Tuple(items) => items.iter().all(has_fixed_hash),
-        Kind::Str | Kind::Any | Kind::List(_) | Kind::Dict(..) | Kind::Set(_) => false,
-    }
-}
-
-const SCALARS: [Kind; 4] = [Kind::Int, Kind::Float, Kind::Bool, Kind::Str];
-
-/// How deep expressions nest.
-const DEPTH_MAX: usize = 4;
+/// How deep expressions nest in most programs, and in some.
+const DEPTHS_MAX: [usize; 8] = [1, 2, 2, 2, 2, 3, 3, 4];
 /// How deep statements nest.
 const NESTING_MAX: usize = 3;
 const CALLS: usize = 6;
 
+const MODULES: &[&str] = &[
+    "bisect",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "functools",
+    "heapq",
+    "itertools",
+    "math",
+    "operator",
+    "re",
+    "statistics",
+];
+
 /// The program of a seed.
 pub fn program(seed: u64) -> Program {
+    let mut random = Random::new(seed);
+    let with_arrays = random.one_in(4);
+    let depth_max = DEPTHS_MAX[random.below(DEPTHS_MAX.len())];
     let mut writer = Writer {
-        random: Random::new(seed),
-        lines: vec!["import math".to_string(), String::new()],
+        random,
+        lines: Vec::new(),
         variables: Vec::new(),
-        helper: None,
+        globals: Vec::new(),
+        forms: Vec::new(),
+        fitting: Vec::new(),
+        classes: Vec::new(),
+        exceptions: Vec::new(),
         result: None,
         next_name: 0,
         loops: 0,
+        with_arrays,
+        depth_max,
     };
-    if writer.random.one_in(3) {
-        writer.helper();
-    }
-    let params = writer.function("f");
+    writer.definitions();
+    let params = writer.function();
     let calls = (0..CALLS).map(|_| writer.call(&params)).collect();
-    Program { source: writer.lines.join("\n") + "\n", calls }
+    let body = writer.lines.join("\n") + "\n";
+    Program { source: imports(&body) + &body, calls }
+}
+
+/// The imports that the program needs.
+fn imports(body: &str) -> String {
+    let mut lines: Vec<String> = MODULES
+        .iter()
+        .filter(|module| body.contains(&format!("{module}.")))
+        .map(|name| format!("import {name}"))
+        .collect();
+    if body.contains("np.") {
+        lines.push("import numpy as np".to_string());
+    }
+    if body.contains("@dataclass") {
+        lines.push("from dataclasses import dataclass".to_string());
+    }
+    if body.contains("(NamedTuple)") {
+        lines.push("from typing import NamedTuple".to_string());
+    }
+    if lines.is_empty() { String::new() } else { lines.join("\n") + "\n\n" }
 }
 
 struct Writer {
@@ -93,25 +94,27 @@ struct Writer {
     lines: Vec<String>,
     /// Names that certainly have a value here.
     variables: Vec<(String, Kind)>,
-    /// Parameters and result of the function `g`.
-    helper: Option<(Vec<Kind>, Kind)>,
+    /// Global values: functions read them and change what they refer to, but do not bind them.
+    globals: Vec<(String, Kind)>,
+    /// The forms that this program's definitions add.
+    forms: Vec<Arc<Form>>,
+    /// What fits a type, as long as there are so many forms of the program.
+    fitting: Vec<(Kind, usize, Rc<[Arc<Form>]>)>,
+    /// The classes of the program: the type's name, the class's, the fields.
+    classes: Vec<(String, String, Vec<(String, Kind)>)>,
+    /// The exception classes of the program.
+    exceptions: Vec<&'static str>,
     /// What the function being written must return; any type when `None`.
     result: Option<Kind>,
     next_name: usize,
     /// How many loops are around the statement being written.
     loops: usize,
+    /// Whether variables may be arrays.
+    with_arrays: bool,
+    depth_max: usize,
 }
 
 impl Writer {
-    fn scalar(&mut self) -> Kind {
-        SCALARS[self.random.below(SCALARS.len())].clone()
-    }
-
-    /// A scalar mostly, sometimes a container.
-    fn kind(&mut self) -> Kind {
-        if self.random.one_in(4) { self.container() } else { self.scalar() }
-    }
-
     fn fresh(&mut self) -> String {
         self.next_name += 1;
         format!("v{}", self.next_name)
@@ -121,9 +124,9 @@ impl Writer {
         self.lines.push(format!("{}{text}", "    ".repeat(nesting)));
     }
 
-    /// The names of the variables of a kind.
+    /// The variables and globals of a kind.
     fn names_of(&self, is: impl Fn(&Kind) -> bool) -> Vec<(String, Kind)> {
-        self.variables.iter().filter(|(_, kind)| is(kind)).cloned().collect()
+        self.variables.iter().chain(&self.globals).filter(|(_, kind)| is(kind)).cloned().collect()
     }
 
     /// One of the variables of a kind, when there is any.
@@ -132,25 +135,23 @@ impl Writer {
         known.get(self.random.below(known.len())).cloned()
     }
 
-    fn helper(&mut self) {
-        let result = self.kind();
-        let params: Vec<Kind> = (0..1 + self.random.below(2)).map(|_| self.kind()).collect();
-        self.open_function("g", 'p', &params);
-        self.result = Some(result.clone());
-        for _ in 0..self.random.below(3) {
-            self.statement(1);
+    /// The function that is called, with the types of its parameters and whether each is annotated.
+    fn function(&mut self) -> Vec<(Kind, bool)> {
+        let params: Vec<(Kind, bool)> = (0..1 + self.random.below(3)).map(|_| self.param()).collect();
+        self.variables = params.iter().enumerate().map(|(i, (kind, _))| (format!("a{i}"), kind.clone())).collect();
+        let written: Vec<String> = params
+            .iter()
+            .enumerate()
+            .map(|(i, (kind, is_annotated))| match kind.annotation() {
+                Some(annotation) if *is_annotated => format!("a{i}: {annotation}"),
+                _ => format!("a{i}"),
+            })
+            .collect();
+        self.line(0, &format!("def f({}):", written.join(", ")));
+        if self.random.one_in(8) {
+            self.closure();
         }
-        let value = self.returned(0);
-        self.result = None;
-        self.line(1, &format!("return {value}"));
-        self.lines.push(String::new());
-        self.helper = Some((params, result));
-    }
-
-    fn function(&mut self, name: &str) -> Vec<Kind> {
-        let params: Vec<Kind> = (0..1 + self.random.below(3)).map(|_| self.kind()).collect();
-        self.open_function(name, 'a', &params);
-        for _ in 0..2 + self.random.below(5) {
+        for _ in 0..2 + self.random.below(3) {
             self.statement(1);
         }
         let count = 1 + self.random.below(3);
@@ -159,21 +160,25 @@ impl Writer {
         params
     }
 
-    /// The first line of a function, whose parameters are the variables from here on.
-    fn open_function(&mut self, name: &str, letter: char, params: &[Kind]) {
-        self.variables = params.iter().enumerate().map(|(i, kind)| (format!("{letter}{i}"), kind.clone())).collect();
-        let names: Vec<String> = self.variables.iter().map(|(name, _)| name.clone()).collect();
-        self.line(0, &format!("def {name}({}):", names.join(", ")));
+    fn param(&mut self) -> (Kind, bool) {
+        let kind = self.crossing_kind();
+        let is_annotated = kind.annotation().is_some() && (self.random.one_in(2) || may_be_none(&kind));
+        (kind, is_annotated)
     }
 
     /// A value that the function returns: of any type, but the helper's is fixed by those who use it.
     fn returned(&mut self, depth: usize) -> String {
         let kind = match self.result.clone() {
             Some(kind) => kind,
-            None => self.kind(),
+            None => self.crossing_kind(),
         };
         self.expression(&kind, depth)
     }
+}
+
+/// Whether arguments of the type have several types of their own.
+fn may_be_none(kind: &Kind) -> bool {
+    kind.text().contains("opt[")
 }
 
 #[cfg(test)]

@@ -1,23 +1,197 @@
 //! The statements of generated programs: assignments, branches, loops, early ends, `try`.
 
-use super::{Kind, NESTING_MAX, Writer};
+use super::forms;
+use super::kind::Kind;
+use super::{NESTING_MAX, Writer};
 
 impl Writer {
     pub(super) fn statement(&mut self, nesting: usize) {
-        let choice = if nesting >= NESTING_MAX { self.random.below(9) } else { self.random.below(15) };
+        let choice = if nesting >= NESTING_MAX { self.random.below(12) } else { self.random.below(22) };
         match choice {
             0..=2 => self.assign_new(nesting),
             3 => self.assign_again(nesting),
             4 => self.augmented(nesting),
             5 => self.leave(nesting),
-            6..=7 => self.change_container(nesting),
-            8 => self.unpack(nesting),
-            9..=10 => self.branch(nesting),
-            11 => self.merge_of_types(nesting),
-            12 => self.for_loop(nesting),
-            13 => self.try_statement(nesting),
-            _ => self.while_loop(nesting),
+            6..=8 => self.simple(nesting),
+            9 => self.unpack(nesting),
+            10 => self.star_unpack(nesting),
+            11 => self.alias(nesting),
+            12..=13 => self.branch(nesting),
+            14 => self.merge_of_types(nesting),
+            15 => self.for_loop(nesting),
+            16 => self.while_loop(nesting),
+            17 => self.try_statement(nesting),
+            18 => self.match_statement(nesting),
+            19 => self.narrow(nesting),
+            20 => self.collect(nesting),
+            _ => self.walrus(nesting),
         }
+    }
+
+    /// A statement of the table.
+    fn simple(&mut self, nesting: usize) {
+        let table = forms::table();
+        let grows = self.loops == 0 && self.random.one_in(6);
+        let known = if grows { &table.growing } else { &table.statements };
+        for _ in 0..6 {
+            let form = &known[self.random.below(known.len())];
+            match self.fill(form, None, 2) {
+                // An assignment would make the global a local name.
+                Some(text) if !binds_a_global(&text) => return self.line(nesting, &text),
+                Some(_) | None => {}
+            }
+        }
+        self.assign_new(nesting);
+    }
+
+    /// A second name for a value: what is changed through one is seen through the other.
+    fn alias(&mut self, nesting: usize) {
+        let Some((name, kind)) = self.name_of(|kind| matches!(kind, Kind::List(_) | Kind::Dict(..) | Kind::Opaque(_)))
+        else {
+            return self.assign_new(nesting);
+        };
+        let second = self.fresh();
+        self.line(nesting, &format!("{second} = {name}"));
+        self.variables.push((second, kind));
+    }
+
+    fn star_unpack(&mut self, nesting: usize) {
+        let Some((list, Kind::List(item))) = self.name_of(|kind| matches!(kind, Kind::List(_))) else {
+            return self.assign_new(nesting);
+        };
+        let (first, rest, last) = (self.fresh(), self.fresh(), self.fresh());
+        let (text, one) = match self.random.below(3) {
+            0 => (format!("{first}, *{rest} = {list}"), first),
+            1 => (format!("*{rest}, {last} = {list}"), last),
+            _ => (format!("{first}, *{rest}, {last} = {list}"), last),
+        };
+        self.line(nesting, &text);
+        self.variables.push((one, (*item).clone()));
+        self.variables.push((rest, Kind::List(item)));
+    }
+
+    /// A branch in which a variable is known not to be `None`.
+    fn narrow(&mut self, nesting: usize) {
+        let Some(index) = self.variables.iter().position(|(_, kind)| matches!(kind, Kind::Optional(_))) else {
+            return self.branch(nesting);
+        };
+        let (name, kind) = self.variables[index].clone();
+        let Kind::Optional(item) = kind.clone() else { return };
+        let (test, is_some) = [("is not None", true), ("is None", false)][self.random.below(2)];
+        self.line(nesting, &format!("if {name} {test}:"));
+        for (negative, text) in [(false, ""), (true, "else:")] {
+            if negative {
+                self.line(nesting, text);
+            }
+            if is_some != negative {
+                self.variables[index].1 = (*item).clone();
+            }
+            self.block(nesting + 1);
+            self.variables[index].1 = kind.clone();
+        }
+    }
+
+    /// An empty container that a loop fills.
+    fn collect(&mut self, nesting: usize) {
+        let (name, item) = (self.fresh(), self.fresh());
+        let (key, value) = (Kind::parse(self.random.pick(&["int", "str"])), Kind::scalar(&mut self.random));
+        let (display, kind, change) = match self.random.below(4) {
+            0 => ("{}", Kind::Dict(Box::new(key.clone()), Box::new(value.clone())), "NAME[KEY] = VALUE"),
+            1 => ("set()", Kind::Set(Box::new(key.clone())), "NAME.add(KEY)"),
+            2 => (
+                "collections.defaultdict(list)",
+                Kind::Dict(Box::new(key.clone()), Box::new(Kind::List(Box::new(value.clone())))),
+                "NAME[KEY].append(VALUE)",
+            ),
+            _ => ("[]", Kind::List(Box::new(value.clone())), "NAME.append(VALUE)"),
+        };
+        self.line(nesting, &format!("{name} = {display}"));
+        let source = Kind::scalar(&mut self.random);
+        let iterated = self.expression(&Kind::Iter(Box::new(source.clone())), 2);
+        self.line(nesting, &format!("for {item} in {iterated}:"));
+        self.variables.push((item, source));
+        let change = change.replace("NAME", &name).replace("KEY", &self.expression(&key, 2));
+        let change = change.replace("VALUE", &self.expression(&value, 2));
+        self.line(nesting + 1, &change);
+        self.variables.pop();
+        let shown = if display.starts_with('c') { format!("dict({name})") } else { name.clone() };
+        self.line(nesting, &format!("{name} = {shown}"));
+        self.variables.push((name, kind));
+    }
+
+    fn walrus(&mut self, nesting: usize) {
+        let kind = Kind::scalar(&mut self.random);
+        let name = self.fresh();
+        let value = self.expression(&kind, 2);
+        let test = match kind {
+            Kind::Int | Kind::Float => self.random.pick(&[" > 1", " != 0", ""]),
+            _ => "",
+        };
+        self.line(nesting, &format!("if ({name} := {value}){test}:"));
+        self.variables.push((name, kind));
+        self.block(nesting + 1);
+    }
+
+    /// A function inside, which reads and binds the variables around it.
+    pub(super) fn closure(&mut self) {
+        let (result, param) = (Kind::scalar(&mut self.random), Kind::scalar(&mut self.random));
+        let kind = Kind::scalar(&mut self.random);
+        let value = self.expression(&kind, 3);
+        self.line(1, &format!("c = {value}"));
+        self.variables.push(("c".to_string(), kind.clone()));
+        let known = self.variables.len();
+        self.line(1, "def inner(q):");
+        self.variables.push(("q".to_string(), param.clone()));
+        if self.random.one_in(2) {
+            self.line(2, "nonlocal c");
+            let value = self.expression(&kind, 2);
+            let value = self.capped(&kind, value);
+            self.line(2, &format!("c = {value}"));
+        }
+        let value = self.expression(&result, 2);
+        self.line(2, &format!("return {value}"));
+        self.variables.truncate(known);
+        self.form(&format!("{} :: inner(${})", result.text(), param.text()));
+    }
+
+    fn match_statement(&mut self, nesting: usize) {
+        let kind = self.kind();
+        let mut cases: Vec<(String, Option<(String, Kind)>)> = Vec::new();
+        let name = self.fresh();
+        match &kind {
+            Kind::Int => cases.extend([("0 | 1".into(), None), ("-1".into(), None)]),
+            Kind::Str => cases.extend([("'' | 'a'".into(), None), ("'abc'".into(), None)]),
+            Kind::Bool => cases.push(("True".into(), None)),
+            Kind::Optional(_) => cases.push(("None".into(), None)),
+            Kind::List(item) => {
+                cases.push(("[]".into(), None));
+                cases.push((format!("[{name}]"), Some((name.clone(), (**item).clone()))));
+                cases.push((format!("[_, *{name}]"), Some((name.clone(), kind.clone()))));
+            }
+            Kind::Tuple(items) => {
+                let rest = ", _".repeat(items.len() - 1);
+                cases.push((format!("({name}{rest},)"), items.first().map(|item| (name.clone(), item.clone()))));
+            }
+            Kind::Opaque(own) => {
+                if let Some((_, class, fields)) = self.classes.iter().find(|(known, ..)| known == own) {
+                    cases.push((format!("{class}(x0={name})"), Some((name.clone(), fields[0].1.clone()))));
+                }
+            }
+            _ => {}
+        }
+        let subject = self.expression(&kind, 2);
+        self.line(nesting, &format!("match {subject}:"));
+        for (pattern, bound) in cases {
+            let known = self.variables.len();
+            self.variables.extend(bound);
+            let guard =
+                if self.random.one_in(3) { format!(" if {}", self.expression(&Kind::Bool, 3)) } else { String::new() };
+            self.line(nesting + 1, &format!("case {pattern}{guard}:"));
+            self.block(nesting + 2);
+            self.variables.truncate(known);
+        }
+        self.line(nesting + 1, "case _:");
+        self.block(nesting + 2);
     }
 
     fn assign_new(&mut self, nesting: usize) {
@@ -37,7 +211,7 @@ impl Writer {
             return self.assign_new(nesting);
         }
         let value = self.expression(&new_kind, 0);
-        let value = self.bounded(&new_kind, value);
+        let value = if self.loops > 0 { self.capped(&new_kind, value) } else { value };
         self.line(nesting, &format!("{name} = {value}"));
         if let Some(variable) = self.variables.get_mut(index) {
             variable.1 = new_kind;
@@ -59,9 +233,7 @@ impl Writer {
             Kind::Float => self.random.pick(&["+=", "-=", "*=", "/=", "//=", "%="]),
             Kind::Str if self.loops > 0 => return self.line(nesting, &format!("{name} += 'z'")),
             Kind::Str => "+=",
-            Kind::Bool | Kind::Any | Kind::List(_) | Kind::Tuple(_) | Kind::Dict(..) | Kind::Set(_) => {
-                return self.assign_new(nesting);
-            }
+            _ => return self.assign_new(nesting),
         };
         let value = self.expression(&kind, 1);
         self.line(nesting, &format!("{name} {operator} {value}"));
@@ -75,14 +247,16 @@ impl Writer {
             self.line(nesting, &format!("if {condition}:"));
             return self.line(nesting + 1, word);
         }
-        match self.random.below(4) {
-            0 => {
+        match self.random.below(8) {
+            0..=1 => {
                 let message = self.expression(&Kind::Str, 2);
-                let class = self.random.pick(&["ValueError", "KeyError", "RuntimeError", "IndexError"]);
+                let mut classes = vec!["ValueError", "KeyError", "RuntimeError", "IndexError", "RuntimeError"];
+                classes.extend(self.exceptions.iter().copied());
+                let class = self.random.pick(&classes);
                 self.line(nesting, &format!("if {condition}:"));
                 self.line(nesting + 1, &format!("raise {class}({message})"));
             }
-            1 => self.line(nesting, &format!("assert {condition}")),
+            2 => self.line(nesting, &format!("assert {condition}")),
             _ => {
                 let value = self.returned(1);
                 self.line(nesting, &format!("if {condition}:"));
@@ -91,19 +265,10 @@ impl Writer {
         }
     }
 
-    /// What is put into a name within a loop must not double each round.
-    fn bounded(&self, kind: &Kind, value: String) -> String {
-        match kind {
-            Kind::Str if self.loops > 0 => format!("({value})[:40]"),
-            Kind::List(_) if self.loops > 0 => format!("({value})[:9]"),
-            _ => value,
-        }
-    }
-
     /// Statements in an indented block; names bound in it are not certain afterwards.
     fn block(&mut self, nesting: usize) {
         let known = self.variables.len();
-        for _ in 0..1 + self.random.below(3) {
+        for _ in 0..1 + self.random.below(2) {
             self.statement(nesting);
         }
         self.variables.truncate(known);
@@ -128,7 +293,7 @@ impl Writer {
     fn merge_of_types(&mut self, nesting: usize) {
         let condition = self.expression(&Kind::Bool, 1);
         let name = self.fresh();
-        let (first, mut second) = (self.scalar(), self.scalar());
+        let (first, mut second) = (Kind::scalar(&mut self.random), Kind::scalar(&mut self.random));
         // An int literal that meets a float may become one: an intended difference, kept out.
         if matches!((&first, &second), (Kind::Int, Kind::Float) | (Kind::Float, Kind::Int)) {
             second = Kind::Str;
@@ -154,10 +319,7 @@ impl Writer {
             }
             2 => (format!("for {name} in (1, 5, -3, 7):"), Kind::Int),
             3 => (format!("for {name} in range({}):", self.random.below(6)), Kind::Int),
-            _ => match self.name_of(|kind| kind.item().is_some()) {
-                Some((container, kind)) => self.header_over(&name, &container, &kind),
-                None => (format!("for {name} in range({}):", self.random.below(4)), Kind::Int),
-            },
+            _ => return self.for_each(nesting),
         };
         self.line(nesting, &header);
         self.loop_body(nesting, Some((name, kind)));
@@ -165,6 +327,32 @@ impl Writer {
             self.line(nesting, "else:");
             self.block(nesting + 1);
         }
+    }
+
+    /// A loop over anything: a list, a view, a generator. A list is copied, because the body may change it.
+    fn for_each(&mut self, nesting: usize) {
+        let known = self.variables.len();
+        let item = self.kind();
+        if let Some((dict, Kind::Dict(key, value))) = self.name_of(|kind| matches!(kind, Kind::Dict(..)))
+            && self.random.one_in(3)
+        {
+            let names = [self.fresh(), self.fresh()];
+            self.line(nesting, &format!("for {}, {} in list({dict}.items()):", names[0], names[1]));
+            let [first, second] = names;
+            self.variables.extend([(first, *key), (second, *value)]);
+        } else {
+            let (position, name) = (self.fresh(), self.fresh());
+            let source = self.expression(&Kind::Iter(Box::new(item.clone())), 2);
+            if self.random.one_in(4) {
+                self.line(nesting, &format!("for {position}, {name} in enumerate(list({source})[:7]):"));
+                self.variables.push((position, Kind::Int));
+            } else {
+                self.line(nesting, &format!("for {name} in list({source})[:7]:"));
+            }
+            self.variables.push((name, item));
+        }
+        self.loop_body(nesting, None);
+        self.variables.truncate(known);
     }
 
     fn while_loop(&mut self, nesting: usize) {
@@ -186,15 +374,6 @@ impl Writer {
         self.block(nesting + 1);
         self.loops -= 1;
         self.variables.truncate(known);
-    }
-
-    /// The header of a loop over a container; a copy is walked, because the body may change the container.
-    fn header_over(&mut self, name: &str, container: &str, kind: &Kind) -> (String, Kind) {
-        let item = kind.item().unwrap_or(Kind::Any);
-        match kind {
-            Kind::List(_) | Kind::Set(_) | Kind::Dict(..) => (format!("for {name} in list({container})[:6]:"), item),
-            _ => (format!("for {name} in {container}:"), item),
-        }
     }
 
     fn unpack(&mut self, nesting: usize) {
@@ -223,13 +402,17 @@ impl Writer {
             self.line(nesting, "finally:");
             // A `finally` that leaves would hide what happened, and CPython warns of it.
             let known = self.variables.len();
-            self.assign_new(nesting + 1);
+            match self.random.below(3) {
+                0 => self.simple(nesting + 1),
+                1 => self.augmented(nesting + 1),
+                _ => self.assign_new(nesting + 1),
+            }
             self.variables.truncate(known);
         }
     }
 
     fn except(&mut self, nesting: usize) {
-        let class = self.random.pick(&[
+        let mut classes = vec![
             "ValueError",
             "ZeroDivisionError",
             "(IndexError, KeyError)",
@@ -238,17 +421,34 @@ impl Writer {
             "OverflowError",
             "AssertionError",
             "RuntimeError",
-        ]);
+            "TypeError",
+            "Exception",
+        ];
+        classes.extend(self.exceptions.iter().copied());
+        let class = self.random.pick(&classes);
         if !self.random.one_in(3) {
             self.line(nesting, &format!("except {class}:"));
+            if self.random.one_in(8) {
+                return self.line(nesting + 1, "raise");
+            }
             return self.block(nesting + 1);
         }
         self.line(nesting, &format!("except {class} as e:"));
+        if self.random.one_in(5) {
+            let raised = self.random.pick(&["RuntimeError('again') from e", "KeyError(str(e)) from None", "e"]);
+            return self.line(nesting + 1, &format!("raise {raised}"));
+        }
         let name = self.fresh();
-        self.line(nesting + 1, &format!("{name} = type(e).__name__"));
+        let shown = self.random.pick(&["type(e).__name__", "str(e)", "type(e).__name__"]);
+        self.line(nesting + 1, &format!("{name} = {shown}"));
         let known = self.variables.len();
         self.variables.push((name, Kind::Str));
         self.block(nesting + 1);
         self.variables.truncate(known);
     }
+}
+
+/// Whether the statement assigns to one of the global names.
+fn binds_a_global(text: &str) -> bool {
+    text.starts_with('G') && text.split(' ').next().is_some_and(|name| name[1..].bytes().all(|c| c.is_ascii_digit()))
 }

@@ -1,6 +1,7 @@
 //! The values that generated programs are called with: the edges of each type, as Python source.
 
-use super::{Kind, Writer};
+use super::Writer;
+use super::kind::Kind;
 
 const INTS: &[&str] = &[
     "0",
@@ -19,8 +20,8 @@ const INTS: &[&str] = &[
     "2**31",
     "2**53 + 1",
     "2**62",
-    "2**63 - 1",
-    "-2**63",
+    "9223372036854775807",
+    "-9223372036854775807 - 1",
 ];
 const FLOATS: &[&str] = &[
     "0.0",
@@ -59,24 +60,37 @@ const TEXTS: &[&str] = &[
     "'\\t\\n'",
 ];
 
+const BYTES: &[&str] = &["b''", "b'a'", "b'\\x00\\xff\\x80'", "b'Ab 12'", "'é'.encode()"];
+
 impl Writer {
-    /// A call of `f` with values of these types.
-    pub(super) fn call(&mut self, params: &[Kind]) -> String {
-        let args: Vec<String> = params.iter().map(|kind| self.argument(kind)).collect();
+    /// A call of `f` with values of these types; only an annotated container may be empty, because an empty one says
+    /// nothing of what it holds.
+    pub(super) fn call(&mut self, params: &[(Kind, bool)]) -> String {
+        let args: Vec<String> = params
+            .iter()
+            .map(|(kind, is_annotated)| match kind {
+                Kind::List(_) if *is_annotated && self.random.one_in(5) => "[]".to_string(),
+                Kind::Dict(..) if *is_annotated && self.random.one_in(5) => "{}".to_string(),
+                Kind::Set(_) if *is_annotated && self.random.one_in(5) => "set()".to_string(),
+                kind => self.argument(kind),
+            })
+            .collect();
         format!("f({})", args.join(", "))
     }
 
-    fn argument(&mut self, kind: &Kind) -> String {
+    pub(super) fn argument(&mut self, kind: &Kind) -> String {
         match kind {
             Kind::Int => self.random.pick(INTS).to_string(),
             Kind::Float => self.random.pick(FLOATS).to_string(),
             Kind::Bool => self.random.pick(&["True", "False"]).to_string(),
-            Kind::Str | Kind::Any => self.random.pick(TEXTS).to_string(),
+            Kind::Bytes => self.random.pick(BYTES).to_string(),
+            Kind::Str | Kind::Any | Kind::Iter(_) | Kind::Var(_) => self.random.pick(TEXTS).to_string(),
+            Kind::Optional(_) if self.random.one_in(3) => "None".to_string(),
+            Kind::Optional(item) => self.argument(item),
             Kind::Tuple(items) => {
                 let items: Vec<String> = items.iter().map(|item| self.argument(item)).collect();
                 format!("({},)", items.join(", "))
             }
-            // An empty container says nothing of what it holds, so a call could not be compiled for it.
             Kind::List(item) => format!("[{}]", self.arguments(item)),
             Kind::Set(item) => format!("{{{}}}", self.arguments(item)),
             Kind::Dict(key, value) => {
@@ -84,6 +98,27 @@ impl Writer {
                     .map(|_| format!("{}: {}", self.argument(key), self.argument(value)))
                     .collect();
                 format!("{{{}}}", entries.join(", "))
+            }
+            Kind::Opaque(name) => self.opaque_argument(name),
+        }
+    }
+
+    /// An array, or an instance of a class of the program.
+    fn opaque_argument(&mut self, name: &str) -> String {
+        let (ints, floats) = (Kind::Int, Kind::Float);
+        match name {
+            "array_int" => format!("np.array([{}])", self.arguments(&ints)),
+            "array_float" => format!("np.array([{}])", self.arguments(&floats)),
+            "array_int2" => format!("np.array([[{0}, 1], [2, {0}]])", self.argument(&ints)),
+            "array_float2" => {
+                format!("np.array([[{0}, 1.0], [2.5, {1}]])", self.argument(&floats), self.argument(&floats))
+            }
+            _ => {
+                let Some((_, class, fields)) = self.classes.iter().find(|(known, ..)| known == name).cloned() else {
+                    return "None".to_string();
+                };
+                let fields: Vec<String> = fields.iter().map(|(_, kind)| self.argument(kind)).collect();
+                format!("{class}({})", fields.join(", "))
             }
         }
     }
