@@ -24,7 +24,7 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
     ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, ReplaceChildrenOptions,
 };
-use engine::wire::Outbox;
+use engine::wire::{Outbox, own_error};
 
 use crate::codec;
 use crate::fragment::{FragmentExec, Spec};
@@ -85,7 +85,7 @@ impl Cutter<'_> {
             return Err(unsupported(&inside));
         }
         let mut refers = Outbox::default();
-        let payload = codec::encode_inside(&inside, &mut refers)?;
+        let payload = codec::encode_inside(&inside, &mut refers).map_err(in_our_words)?;
         let spec = Spec {
             payload,
             schema: plan.schema(),
@@ -195,6 +195,14 @@ fn limit_in_memory(plan: &Arc<dyn ExecutionPlan>) -> Option<Result<(Arc<dyn Exec
         let all: Arc<dyn ExecutionPlan> = DataSourceExec::from_data_source(all);
         (all, fetch)
     }))
+}
+
+/// An error of ours that DataFusion made a sentence of, in which it shows the whole plan.
+fn in_our_words(error: DataFusionError) -> DataFusionError {
+    match own_error(&error) {
+        Some(ours) => codec::wrap(ours),
+        None => error,
+    }
 }
 
 /// The operators of the fragment as people see them, one a line.
