@@ -93,6 +93,20 @@ def test_captured_values_of_every_kind(processes):
     assert rows.map(use).to_rows() == [fl.Row(**use(fl.Row(x=x))) for x in range(50)]
 
 
+def test_a_query_of_the_command_line_runs_on_the_cluster(processes, tmp_path):
+    cluster = processes()
+    pq.write_table(pa.table({"k": [1, 2, 1, 2], "x": [1.5, 2.0, 3.0, 4.0]}), tmp_path / "t.parquet")
+    (tmp_path / "f.py").write_text("def twice(x: float) -> float:\n    return 2 * x\n")
+    query = "SELECT k, sum(twice(x)) AS s FROM t GROUP BY k ORDER BY k"
+    files = ["--udf", str(tmp_path / "f.py"), "--table", f"t={tmp_path / 't.parquet'}", "--format", "csv"]
+    found = [
+        subprocess.run([*_program(), "sql", query, *files, *more], capture_output=True, text=True, check=True).stdout
+        for more in ([], ["--connect", cluster.address])
+    ]
+    assert found == ["k,s\n1,9.0\n2,12.0\n"] * 2
+    assert cluster.jobs()
+
+
 def test_files_of_every_format(processes, tmp_path):
     cluster = processes()
     rows = [{"x": index, "name": f"n{index % 5}"} for index in range(100_000)]

@@ -2,7 +2,7 @@
 
 use crate::cluster_args::{self, ClusterCommand};
 use crate::failure::Failure;
-use cluster::LogFormat;
+use cluster::{LogFormat, Tls};
 use lexopt::prelude::{Long, Short, Value};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -82,6 +82,9 @@ pub struct SqlRequest {
     pub tables: Vec<(String, String)>,
     pub format: ResultFormat,
     pub output: Option<PathBuf>,
+    /// The scheduler of the cluster where the query runs.
+    pub connect: Option<String>,
+    pub tls: Option<Tls>,
 }
 
 /// How the rows of a query are written.
@@ -169,6 +172,8 @@ usage: fuseline sql QUERY [--table NAME=PATH]... [--udf FILE.py]... [options]
   --format json      one JSON object for each row
   --format arrow     an Arrow stream
   -o, --output FILE  write to FILE instead of standard output
+  --connect ADDRESS  run it on a cluster, fuseline://HOST:PORT of its scheduler; its executors read the same files
+  --tls FOLDER       the certificates of the cluster
   -h, --help         show this help
 
 A function is called for the rows for which Python would call it; an exception ends the query and is shown with its
@@ -253,6 +258,7 @@ fn parse_compile(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
 fn parse_sql(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
     let (mut query, mut format) = (None, ResultFormat::Table);
     let (mut udf_paths, mut tables, mut output) = (vec![], vec![], None);
+    let (mut connect, mut tls) = (None, None);
     while let Some(argument) = parser.next().map_err(usage)? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Print(String::from(SQL_HELP))),
@@ -270,6 +276,8 @@ fn parse_sql(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
                 tables.push((name.to_owned(), path.to_owned()));
             }
             Long("format") => format = parse_result_format(&text(parser)?)?,
+            Long("connect") => connect = Some(text(parser)?),
+            Long("tls") => tls = Some(cluster_args::tls(parser)?),
             Short('o') | Long("output") => output = Some(PathBuf::from(parser.value().map_err(usage)?)),
             Value(value) if query.is_none() => {
                 let unreadable = |_| Failure::new("the query is not valid text");
@@ -279,7 +287,7 @@ fn parse_sql(parser: &mut lexopt::Parser) -> Result<Command, Failure> {
         }
     }
     let query = query.ok_or_else(|| Failure::with_help("no query is given", "write it in quotes: \"SELECT ...\""))?;
-    Ok(Command::Sql(SqlRequest { query, udf_paths, tables, format, output }))
+    Ok(Command::Sql(SqlRequest { query, udf_paths, tables, format, output, connect, tls }))
 }
 
 fn parse_result_format(word: &str) -> Result<ResultFormat, Failure> {

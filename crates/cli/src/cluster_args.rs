@@ -244,7 +244,7 @@ fn folder(parser: &mut lexopt::Parser) -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(parser.value().map_err(usage)?))
 }
 
-fn tls(parser: &mut lexopt::Parser) -> Result<Tls, Failure> {
+pub fn tls(parser: &mut lexopt::Parser) -> Result<Tls, Failure> {
     Tls::load(&folder(parser)?).map_err(Failure::from)
 }
 

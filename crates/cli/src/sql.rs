@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cluster::ClientOptions;
 use engine::arrow::array::{Array, AsArray};
 use engine::arrow::datatypes::{DataType, Float32Type, Float64Type};
 use engine::arrow::error::ArrowError;
@@ -27,7 +28,13 @@ pub fn run(request: &SqlRequest) -> Result<bool, Failure> {
     if request.format == ResultFormat::Arrow {
         output::check_binary(request.output.as_deref())?;
     }
-    let session = Session::new(SessionOptions::default())?;
+    let session = match &request.connect {
+        None => Session::new(SessionOptions::default())?,
+        Some(address) => {
+            let options = ClientOptions { tls: request.tls.clone(), ..ClientOptions::default() };
+            cluster::connect(address, SessionOptions::default(), options)?
+        }
+    };
     let mut files = Vec::with_capacity(request.udf_paths.len());
     for path in &request.udf_paths {
         let file = file_program(source::read(path)?);

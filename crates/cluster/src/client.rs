@@ -269,7 +269,7 @@ impl Client {
         });
         insert_version_header(request.metadata_mut());
         let mut updates = scheduler.execute_query_push(request).await.map_err(status_failure)?.into_inner();
-        let mut guard = CancelJob { scheduler: Some(scheduler.clone()), id: None };
+        let mut guard = CancelJob { client: Some(self.clone()), id: None };
         let mut listener = Listener { cluster: cluster.clone(), name, run: run.clone(), lines: 0 };
         // Of the whole wait, not of the wait for one update: those may come more often.
         let mut news = tokio::time::interval(NEWS_INTERVAL);
@@ -290,14 +290,14 @@ impl Client {
             guard.id = Some(status.job_id.clone());
             match status.status {
                 Some(job_status::Status::Failed(failed)) => {
-                    guard.scheduler = None;
+                    guard.client = None;
                     self.clean(status.job_id).await;
                     listener.listen().await;
                     check_quarantine(&cluster, &hashes).await?;
                     return Err(job_failure(&failed.error));
                 }
                 Some(job_status::Status::Successful(done)) => {
-                    guard.scheduler = None;
+                    guard.client = None;
                     // The counts are those of the whole job: they have the last word.
                     let (_, stages) = tokio::join!(listener.listen(), metrics(&mut scheduler, &status.job_id));
                     count(stages, run);
@@ -328,6 +328,16 @@ impl Client {
     async fn metrics(&self, id: &str) -> Result<Vec<JobStageMetrics>, Status> {
         let channel = self.channel().map_err(|error| Status::internal(error.to_string()))?;
         metrics(&mut self.scheduler(channel), id).await
+    }
+
+    /// Tells the scheduler over a connection of its own to stop the job.
+    fn cancel(&self, job_id: String) {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        // A scheduler that does not answer has no job to stop.
+        let _ = runtime.block_on(tokio::time::timeout(CANCEL_PATIENCE, async {
+            let Ok(channel) = channel(&self.inner.address, self.inner.options.tls.as_ref()) else { return };
+            let _ = self.scheduler(channel).cancel_job(CancelJobParams { job_id }).await;
+        }));
     }
 
     /// Lets the executors forget what the job made.
@@ -453,6 +463,9 @@ impl Drop for Rows {
     }
 }
 
+/// How long a scheduler gets to take the order to stop a job.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How often a waiting client asks how far the job is.
 const NEWS_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -483,19 +496,15 @@ impl Listener {
 
 /// Stops a job whose waiting client went away.
 struct CancelJob {
-    scheduler: Option<SchedulerGrpcClient<Channel>>,
+    client: Option<Client>,
     id: Option<String>,
 }
 
 impl Drop for CancelJob {
     fn drop(&mut self) {
-        if let (Some(mut scheduler), Some(job_id), Ok(runtime)) =
-            (self.scheduler.take(), self.id.take(), tokio::runtime::Handle::try_current())
-        {
-            runtime.spawn(async move {
-                let _ = scheduler.cancel_job(CancelJobParams { job_id }).await;
-            });
-        }
+        let (Some(client), Some(job_id)) = (self.client.take(), self.id.take()) else { return };
+        // The session may end with the query that was interrupted, and its threads and connections with it.
+        let _ = std::thread::Builder::new().name("cancel".to_owned()).spawn(move || client.cancel(job_id));
     }
 }
 
