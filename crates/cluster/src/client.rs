@@ -333,11 +333,12 @@ impl Client {
     /// Tells the scheduler over a connection of its own to stop the job.
     fn cancel(&self, job_id: String) {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        // A scheduler that does not answer has no job to stop.
-        let _ = runtime.block_on(tokio::time::timeout(CANCEL_PATIENCE, async {
+        let ask = async {
             let Ok(channel) = channel(&self.inner.address, self.inner.options.tls.as_ref()) else { return };
             let _ = self.scheduler(channel).cancel_job(CancelJobParams { job_id }).await;
-        }));
+        };
+        // A scheduler that does not answer has no job to stop. The timer is made inside the runtime, which it needs.
+        let _ = runtime.block_on(async { tokio::time::timeout(CANCEL_PATIENCE, ask).await });
     }
 
     /// Lets the executors forget what the job made.

@@ -64,8 +64,12 @@ pub(crate) fn schema_bytes(schema: &SchemaRef) -> Result<Vec<u8>> {
 }
 
 pub(crate) fn schema_of(bytes: &[u8]) -> engine::Result<SchemaRef> {
-    let reader = StreamReader::try_new(Cursor::new(bytes), None);
-    Ok(reader.map_err(|error| engine::Error::engine(format!("a plan's columns are damaged: {error}")))?.schema())
+    // Arrow's reader panics at types that it does not know; bytes from a stranger are an error all the same.
+    let read = || StreamReader::try_new(Cursor::new(bytes), None).map(|reader| reader.schema());
+    let damaged = |why: String| engine::Error::engine(format!("a plan's columns are damaged: {why}"));
+    std::panic::catch_unwind(read)
+        .map_err(|_| damaged("a type that does not exist".to_owned()))?
+        .map_err(|error| damaged(error.to_string()))
 }
 
 /// What Ballista sees.

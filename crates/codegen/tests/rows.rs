@@ -488,9 +488,9 @@ fn inputs_that_do_not_fit_are_refused() {
     assert!(refused(ParamInput::Column(plain(Physical::Utf8))).contains("`x: int`"));
     assert!(refused(ParamInput::Column(nullable(Physical::Number(Elem::I64)))).contains("nulls"));
     assert!(codegen::compile_map(&module, &[], &Options::default()).is_err());
-    let list = ir::text::parse(&identity("list[int]")).unwrap();
-    let error = codegen::compile_map(&list, &[ParamInput::Broadcast], &Options::default()).unwrap_err();
-    assert!(error.message.contains("`list[int]`"), "{error}");
+    let table = ir::text::parse(&identity("dict[int, int]")).unwrap();
+    let error = codegen::compile_map(&table, &[ParamInput::Broadcast], &Options::default()).unwrap_err();
+    assert!(error.message.contains("`dict[int, int]`"), "{error}");
 }
 
 #[test]

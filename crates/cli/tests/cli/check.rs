@@ -27,7 +27,7 @@ fn all_errors_of_all_files_of_a_folder_are_shown() {
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     let lines: Vec<&str> = ran.out.lines().collect();
     assert!(lines[0].starts_with("./a.py:1:"), "{}", ran.out);
-    assert!(ran.out.contains("./b/bad.py:2:5: error[unsupported-statement]: "), "{}", ran.out);
+    assert!(ran.out.contains("./b/bad.py:2:10: error[unsupported-function]: "), "{}", ran.out);
     assert!(ran.out.contains("./b/bad.py:4:12: error["), "a second error of the same function: {}", ran.out);
     assert!(lines.last().is_some_and(|line| line.starts_with("3 files checked: ")), "{}", ran.out);
     assert!(!ran.out.contains("ignored"), "{}", ran.out);
@@ -39,7 +39,7 @@ fn the_full_form_shows_the_line() {
     folder.write("bad.py", BAD);
     let ran = folder.fuseline(&["check", "bad.py"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.contains(" --> bad.py:2:5\n  |\n2 |     with open(s):\n  |     ^"), "{}", ran.out);
+    assert!(ran.out.contains(" --> bad.py:2:10\n  |\n2 |     with open(s):\n  |          ^"), "{}", ran.out);
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn json_can_be_read_by_programs() {
     let ran = folder.fuseline(&["check", "--format=json", "bad.py"]);
     assert_eq!(ran.code, Some(1));
     let found: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(found[0]["code"], "unsupported-statement");
-    assert_eq!((&found[0]["line"], &found[0]["column"]), (&2.into(), &5.into()));
+    assert_eq!(found[0]["code"], "unsupported-function");
+    assert_eq!((&found[0]["line"], &found[0]["column"]), (&2.into(), &10.into()));
     assert_eq!(found[0]["file"], "bad.py");
 }
 

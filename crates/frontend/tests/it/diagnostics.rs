@@ -20,11 +20,7 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         "(str)",
         &["1:18: unknown-attribute: 'str' object has no attribute 'uper' (help: did you mean `upper`?)"],
     ),
-    (
-        "def f(a): return a.as_integer_ratio()",
-        "(float)",
-        &["1:18: unsupported-method: `float.as_integer_ratio` cannot be compiled"],
-    ),
+    ("def f(a): return a.__trunc__()", "(float)", &["1:18: unsupported-method: `float.__trunc__` cannot be compiled"]),
     (
         "import math\ndef f(a): return math.sqr(a)",
         "(float)",
@@ -55,15 +51,18 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         "def f(a):\n with a: pass",
         "(int)",
         &[
-            "2:7: unknown-attribute: 'int' object has no attribute '__enter__'",
-            "2:7: unknown-attribute: 'int' object has no attribute '__exit__'",
+            "2:7: unsupported-method: `int.__enter__` cannot be compiled",
+            "2:7: unsupported-method: `int.__exit__` cannot be compiled",
         ],
     ),
     ("def f(a): return {1, [a]}", "(int)", &["1:22: type-mismatch: unhashable type: 'list'"]),
     (
         "def f(*a): return 1",
         "()",
-        &["1:7: unsupported-parameter: `*a` cannot be compiled: the number of parameters must be fixed"],
+        &[
+            "1:5: unsupported-parameter: what `*a` takes is only known when the function is called (help: call the function \
+             from Python or from another function, or name the parameters)",
+        ],
     ),
     (
         "def g(x, y): return x\ndef f(a): return g(a, z=1)",
@@ -76,13 +75,6 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         &["2:18: type-mismatch: g() missing 1 required positional argument: 'y'"],
     ),
     ("def f(a): return (1, 2)[5]", "(int)", &["1:18: index-out-of-range: tuple index out of range"]),
-    (
-        "def f(xs):\n xs.append('a')\n return xs",
-        "(list[int])",
-        &[
-            "2:2: type-mismatch: this list holds `int`, not `str` (help: annotate the list with the types of all its items)",
-        ],
-    ),
     (
         "def f(n):\n t = ()\n for i in range(n): t = (t,)\n return t",
         "(int)",
