@@ -47,7 +47,7 @@ def _filled(function: CompiledFunction[..., Any], fixed: dict[str, Any]) -> type
     keywords = function.__wrapped__.__kwdefaults__ or {}
     code = function.__wrapped__.__code__
     count = code.co_argcount + code.co_kwonlyargcount
-    star = dict(zip(names[count:], ("*", "**") if code.co_flags & inspect.CO_VARARGS else ("**",)))
+    star = dict(zip(names[count:], ("*", "**") if code.co_flags & inspect.CO_VARARGS else ("**",), strict=False))
     given = ", ".join(f"{name}={name}" if name in keywords else star.get(name, "") + name for name in names)
     text = f"lambda {', '.join(name for name in names if name not in fixed)}: {own}({given})\n"
     file = f"<fuseline call {next(_numbers)}>"

@@ -27,8 +27,8 @@ from typing import Any, Final, Literal, TypeGuard
 from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
-#: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))``, ``("table", ((key, binding), ...))``
-#: for a dict of functions, ``("sentinel", number)`` for an `object()`, or ``("unsupported", text)``. A
+#: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))``,
+#: ``("table", ((key, binding), ...))`` for a dict of functions, ``("sentinel", number)`` for an `object()`, or ``("unsupported", text)``. A
 #: built-in has no entry.
 Binding = tuple[str, Any]
 
@@ -135,9 +135,7 @@ class Description:
     unresolved: list[str] = field(default_factory=list)
 
 
-def describe(
-    function: types.FunctionType, *, itself: bool = False, classes: Sequence[type] = ()
-) -> Description:
+def describe(function: types.FunctionType, *, itself: bool = False, classes: Sequence[type] = ()) -> Description:
     """Describe ``function`` and everything it reaches, and ``classes``: those of its arguments.
 
     With ``itself`` the function's own name stands for the function, whatever it stands for now: a decorator runs

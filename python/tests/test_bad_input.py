@@ -426,16 +426,17 @@ def test_deep_nesting_is_compiled_or_refused(tmp_path, depth):
         "comparisons": "def f(x: int):\n    return x" + " < x" * depth + "\n",
         "attributes": "def f(x: int):\n    return x" + ".real" * depth + "\n",
         "and": "def f(x: int):\n    return x" + " and x" * depth + "\n",
-        "elif": "def f(x: int):\n    if x == 0:\n        return 0\n" + "".join(
-            f"    elif x == {i}:\n        return {i}\n" for i in range(min(depth, 20_000))
-        ),
+        "elif": "def f(x: int):\n    if x == 0:\n        return 0\n"
+        + "".join(f"    elif x == {i}:\n        return {i}\n" for i in range(min(depth, 20_000))),
         "lambda": "def f(x: int):\n    return " + "(lambda: " * depth + "x" + ")()" * depth + "\n",
         "annotation": "def f(x: " + "list[" * depth + "int" + "]" * depth + "):\n    return x\n",
         "f-string": "def f(x: int):\n    return f'" + "{x}" * depth + "'\n",
     }
     if depth <= 300:
-        sources["blocks"] = "def f(x: int):\n" + "".join(f"{'  ' * (i + 1)}if x:\n" for i in range(depth)) + (
-            "  " * (depth + 1) + "return x\n"
+        sources["blocks"] = (
+            "def f(x: int):\n"
+            + "".join(f"{'  ' * (i + 1)}if x:\n" for i in range(depth))
+            + ("  " * (depth + 1) + "return x\n")
         )
     for name, source in sources.items():
         path = tmp_path / f"{name}.py"

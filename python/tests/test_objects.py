@@ -1,5 +1,5 @@
-"""Instances of ordinary classes across the border: every call is made in CPython and compiled, on arguments made alike, and
-what comes back and what the arguments have become must be the same, the same objects included."""
+"""Instances of ordinary classes across the border: every call is made in CPython and compiled, on arguments made alike,
+and what comes back and what the arguments have become must be the same, the same objects included."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ class Color:
 
 
 def form(value: Any, numbers: dict[int, int] | None = None, kept: list[Any] | None = None) -> Any:
-    """What a value is, with a number for each object that can be changed: two forms are equal when the objects in one are
-    shared as those in the other."""
+    """What a value is, with a number for each object that can be changed: two forms are equal when the objects in one
+    are shared as those in the other."""
     numbers = {} if numbers is None else numbers
     kept = [] if kept is None else kept
     kind = type(value).__qualname__

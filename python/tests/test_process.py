@@ -171,7 +171,19 @@ assert spin(3) == 33
 """
 
 
-KINDS = ["loop", "counted", "nested", "recursion", "mutual", "matcher", "generator", "caught", "elementwise", "dataset", "reduce"]
+KINDS = [
+    "loop",
+    "counted",
+    "nested",
+    "recursion",
+    "mutual",
+    "matcher",
+    "generator",
+    "caught",
+    "elementwise",
+    "dataset",
+    "reduce",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

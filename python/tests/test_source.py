@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import linecache
 import math
-import sys
 import textwrap
 import types
 from math import sqrt as root
@@ -223,7 +222,10 @@ def test_dedented_blocks_and_strings():
 
 def test_two_record_classes_of_one_name_are_refused(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
-    other = "from typing import NamedTuple\n\nclass Point(NamedTuple):\n    x: int\n\n    def size(self):\n        return self.x * 100\n"
+    other = (
+        "from typing import NamedTuple\n\n"
+        "class Point(NamedTuple):\n    x: int\n\n    def size(self):\n        return self.x * 100\n"
+    )
     (tmp_path / "other_points.py").write_text(other)
     (tmp_path / "points.py").write_text(
         "import other_points\nfrom other_points import Point as Other\n"

@@ -2,9 +2,16 @@
 //! whatever offers `__arrow_c_array__` or `__arrow_c_stream__` will do.
 
 use std::ffi::CStr;
-use std::sync::{Mutex, PoisonError};
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader, make_array};
+use arrow::array::{
+    ArrayData, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchOptions, RecordBatchReader, make_array,
+};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
 use arrow::ffi_stream::{ArrowArrayStreamReader, FFI_ArrowArrayStream};
@@ -23,6 +30,56 @@ fn failed(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(format!("this Arrow data cannot be taken: {error}"))
 }
 
+/// Set when the interpreter is about to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
+/// Threads that are giving memory back to its library.
+static RELEASING: AtomicUsize = AtomicUsize::new(0);
+
+/// Memory of another library. Giving it back may take the GIL (memory of NumPy's in a pyarrow array does), which ends the
+/// process on a thread of ours that is still at work while the interpreter ends: from then on it is left to the system.
+struct Foreign(ManuallyDrop<Buffer>);
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        RELEASING.fetch_add(1, Ordering::SeqCst);
+        if !ENDING.load(Ordering::SeqCst) {
+            // SAFETY: nothing reads the field after this.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
+        RELEASING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// To be called before the interpreter ends: waits for the threads that are giving memory back, and lets none begin.
+#[pyfunction]
+pub fn end_releases(py: Python<'_>) {
+    ENDING.store(true, Ordering::SeqCst);
+    py.detach(|| {
+        while RELEASING.load(Ordering::SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// The same array; its memory is [`Foreign`].
+fn foreign(data: ArrayData) -> ArrayData {
+    let wrap = |buffer: &Buffer| match NonNull::new(buffer.as_ptr().cast_mut()) {
+        Some(start) if !buffer.is_empty() => {
+            let owner = Arc::new(Foreign(ManuallyDrop::new(buffer.clone())));
+            // SAFETY: the owner keeps these bytes alive.
+            unsafe { Buffer::from_custom_allocation(start, buffer.len(), owner) }
+        }
+        _ => buffer.clone(),
+    };
+    let buffers = data.buffers().iter().map(wrap).collect();
+    let nulls = data
+        .nulls()
+        .map(|nulls| NullBuffer::new(BooleanBuffer::new(wrap(nulls.buffer()), nulls.offset(), nulls.len())));
+    let children = data.child_data().iter().cloned().map(foreign).collect();
+    // SAFETY: the same bytes as those of `data`.
+    unsafe { data.into_builder().buffers(buffers).nulls(nulls).child_data(children).build_unchecked() }
+}
+
 /// The array that `object` offers.
 pub fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
     let pair = object.call_method0(intern!(object.py(), "__arrow_c_array__"))?;
@@ -36,7 +93,7 @@ pub fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
         let schema = FFI_ArrowSchema::from_raw(schema.as_ptr());
         from_ffi(array, &schema)
     };
-    let array = make_array(data.map_err(failed)?);
+    let array = make_array(foreign(data.map_err(failed)?));
     check_text(&array)?;
     Ok(array)
 }
@@ -66,7 +123,12 @@ pub fn import_stream(object: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Vec<Reco
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(failed)?;
     batches.iter().flat_map(RecordBatch::columns).try_for_each(check_text)?;
-    Ok((schema, batches))
+    let batches = batches.into_iter().map(|batch| {
+        let (schema, columns, rows) = batch.into_parts();
+        let columns = columns.iter().map(|column| make_array(foreign(column.to_data()))).collect();
+        RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
+    });
+    Ok((schema, batches.collect::<Result<_, _>>().map_err(failed)?))
 }
 
 /// The type that an object such as `pyarrow.DataType` stands for.

@@ -72,6 +72,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(sql::sql, module)?)?;
     module.add_function(wrap_pyfunction!(sql::sql_functions, module)?)?;
     module.add_function(wrap_pyfunction!(compile_count, module)?)?;
+    let end = wrap_pyfunction!(arrow_io::end_releases, module)?;
+    module.py().import("atexit")?.call_method1("register", (end,))?;
     module.add_function(wrap_pyfunction!(set_object_cache, module)?)?;
     module.add_function(wrap_pyfunction!(type_name, module)?)?;
     Ok(())
