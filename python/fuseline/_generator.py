@@ -12,7 +12,7 @@ from fuseline import _core
 def generator(step: _core.Generator, name: str) -> Generator[Any, None, Any]:
     """An iterator over the values of a compiled generator function that has not begun."""
     made = _values(step)
-    cast(types.GeneratorType[Any, None, Any], made).__name__ = name
+    cast("types.GeneratorType[Any, None, Any]", made).__name__ = name
     return made
 
 
