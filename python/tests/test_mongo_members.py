@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -72,16 +72,33 @@ def test_the_read_preference_chooses_the_member(three: ReplicaSet, path: str, wh
     uri = three.uri + path + ("&readPreference=secondary" if where == "address" else "")
     preference = "secondary" if where == "argument" else None
     dataset = fl.read_mongo(uri, "test.rows", schema={"_id": int}, read_preference=preference)
-    before = three.queries()
-    assert sorted(dataset.collect()["_id"].to_pylist()) == list(range(COUNT))
-    primary, *secondaries = (after - earlier for after, earlier in zip(three.queries(), before, strict=True))
+    primary, secondaries = queries_of(three, lambda counts: counts[0] == 0, lambda: read_all(dataset))
     assert primary == 0
-    assert sum(secondaries) > 0
-    before = three.queries()
-    fl.read_mongo(three.uri + path, "test.rows", schema={"_id": int}).collect()
-    primary, *secondaries = (after - earlier for after, earlier in zip(three.queries(), before, strict=True))
+    assert secondaries > 0
+    dataset = fl.read_mongo(three.uri + path, "test.rows", schema={"_id": int})
+    primary, secondaries = queries_of(three, lambda counts: counts[1] == 0, lambda: read_all(dataset))
     assert primary > 0
-    assert sum(secondaries) == 0
+    assert secondaries == 0
+
+
+def read_all(dataset: fl.Dataset) -> None:
+    assert sorted(dataset.collect()["_id"].to_pylist()) == list(range(COUNT))
+
+
+def queries_of(
+    members: ReplicaSet, expected: Callable[[tuple[int, int]], bool], read: Callable[[], None]
+) -> tuple[int, int]:
+    """What a read asks of the primary and of the others. Members ask each other things of their own now and then, which
+    the counters cannot tell apart: a read that seems to ask the wrong one is made again, twice at most.
+    """
+    for _ in range(3):
+        before = members.queries()
+        read()
+        primary, *secondaries = (after - earlier for after, earlier in zip(members.queries(), before, strict=True))
+        counts = (primary, sum(secondaries))
+        if expected(counts):
+            break
+    return counts
 
 
 @pytest.mark.parametrize("path", ["", "&compressors=zlib"])
