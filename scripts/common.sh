@@ -8,6 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/fuseline/target}"
 # The data of the examples.
 export FUSELINE_DATA="${FUSELINE_DATA:-$HOME/.cache/fuseline/data}"
+# Machine code that the tests of the language have made, so that the same programs are not compiled again.
+export FUSELINE_OBJECTS="${FUSELINE_OBJECTS:-$CARGO_TARGET_DIR/objects}"
 # cargo and maturin must see the same pyo3 settings, else each would rebuild what the other has built.
 export PYO3_BUILD_EXTENSION_MODULE=1
 export PYO3_CONFIG_FILE="$CARGO_TARGET_DIR/fuseline-pyo3.txt"

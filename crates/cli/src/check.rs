@@ -7,6 +7,7 @@ use frontend::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
 use frontend::file_program::{FileFunction, FileProgram, file_program};
 use frontend::program::SourceFile;
 use frontend::render::{self, Severity};
+use frontend::{ParsedFiles, Sources};
 use std::collections::BTreeSet;
 
 /// Checks every file; true when none has an error.
@@ -30,9 +31,15 @@ pub fn problems(file: &FileProgram) -> Vec<Diagnostic> {
     let mut found = file.diagnostics.clone();
     let mut notes = vec![];
     let mut lines_compiled = BTreeSet::new();
+    let parsed = match ParsedFiles::new(&file.program) {
+        Ok(parsed) => parsed,
+        // Said when the file was read.
+        Err(_) => return found,
+    };
+    let sources = Sources::new(&file.program, &parsed);
     for (index, function) in file.functions.iter().enumerate().filter(|(_, function)| function.is_candidate()) {
         found.extend(function.diagnostics.iter().cloned());
-        let compiled = frontend::compile(&file.program, index, &function.request());
+        let compiled = sources.compile(index, &function.request());
         let (untyped, errors): (Vec<_>, Vec<_>) =
             compiled.diagnostics.into_iter().partition(|diagnostic| diagnostic.code == NEEDS_TYPE);
         found.extend(errors);

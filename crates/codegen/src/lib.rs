@@ -27,6 +27,7 @@ pub use kernel::{
     compile_fold, compile_map, compile_merge,
 };
 pub use leaf::{Leaf, LeafKind, leaves};
+pub use llvm::target::pretend_processor;
 pub use object_cache::set_object_cache;
 pub use shape::shape_of;
 pub use spans::{Raised, SpanEntry, SpanTable};

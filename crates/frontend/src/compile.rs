@@ -7,9 +7,10 @@ use crate::annotation::{Signature, annotation_type};
 use crate::border;
 use crate::diagnostic::{Diagnostic, NEEDS_TYPE, Place};
 use crate::objects::GivenClass;
-use crate::parse::{Parsed, ast::Ranged};
+use crate::parse::ast::Ranged;
 use crate::program::Program;
 use crate::shape::Shape;
+use crate::sources::{ParsedFiles, Sources};
 use crate::specialise::{Argument, Callable, Compiler, argument_names, parameter_list};
 use crate::widen::{self, Widenings};
 
@@ -86,9 +87,17 @@ impl Compiled {
 
 /// Compiles function number `entry` of the program and all it calls.
 pub fn compile(program: &Program, entry: usize, request: &Request) -> Compiled {
+    on_own_stack(|| match ParsedFiles::new(program) {
+        Ok(parsed) => compile_here(&Sources::new(program, &parsed), entry, request),
+        Err(diagnostics) => Compiled::refused(diagnostics),
+    })
+}
+
+/// Compiles on a thread with a stack for deep trees.
+pub fn on_own_stack(compile: impl FnOnce() -> Compiled + Send) -> Compiled {
     std::thread::scope(|scope| {
         let builder = std::thread::Builder::new().name("fuseline-compile".to_owned()).stack_size(STACK_BYTES);
-        match builder.spawn_scoped(scope, || compile_here(program, entry, request)) {
+        match builder.spawn_scoped(scope, compile) {
             // A panic is a fault of ours; it must not take the caller's process with it.
             Ok(thread) => thread.join().unwrap_or_else(|_| {
                 Compiled::refused(vec![internal("the compiler failed; please report this program")])
@@ -138,28 +147,13 @@ fn meet_given(compiler: &mut Compiler<'_>, request: &Request) -> Result<(), Box<
     Ok(())
 }
 
-fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled {
-    let mut parsed = Vec::new();
-    let mut diagnostics = Vec::new();
-    for (index, file) in program.files.iter().enumerate() {
-        match Parsed::new(index, file) {
-            Ok(file) => parsed.push(Some(file)),
-            Err(errors) => {
-                diagnostics.extend(errors);
-                parsed.push(None);
-            }
-        }
-    }
-    // Only files that hold a function the entry may need are listed, so one that does not parse stops everything.
-    if !diagnostics.is_empty() {
-        return Compiled::refused(diagnostics);
-    }
+pub fn compile_here(sources: &Sources<'_>, entry: usize, request: &Request) -> Compiled {
     // Where the request says what the arguments and the result are, they are not open to other types.
     let is_open = !request.row_result && request.expected_result.is_none();
     let mut widenings = Widenings::default();
     let mut first: Option<Compiled> = None;
     for _ in 0..=widen::ROUNDS_MAX {
-        let (compiled, misfits) = compile_with(program, &parsed, entry, request, &widenings);
+        let (compiled, misfits) = compile_with(sources, entry, request, &widenings);
         if compiled.module.is_some() {
             return compiled;
         }
@@ -175,14 +169,13 @@ fn compile_here(program: &Program, entry: usize, request: &Request) -> Compiled 
 
 /// Compiles with containers made for further types; beside the outcome those of which that would have helped.
 fn compile_with(
-    program: &Program,
-    parsed: &[Option<Parsed>],
+    sources: &Sources<'_>,
     entry: usize,
     request: &Request,
     widenings: &Widenings,
 ) -> (Compiled, Widenings) {
     let refused = |diagnostics| (Compiled::refused(diagnostics), Widenings::default());
-    let mut compiler = Compiler::new(program, parsed, request);
+    let mut compiler = Compiler::new(sources, request);
     compiler.widenings = widenings.clone();
     let mut rounds = 0;
     loop {

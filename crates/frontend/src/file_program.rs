@@ -7,7 +7,7 @@ use crate::classes::named_tuple_parts;
 use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file_constants as constants;
-use crate::locate::{line_and_byte_column, named_tuple_call};
+use crate::locate::named_tuple_call;
 use crate::names::has_yield;
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
@@ -88,7 +88,7 @@ impl FileProgram {
 /// The program of a file.
 pub fn file_program(file: SourceFile) -> FileProgram {
     match Parsed::new(0, &file) {
-        Ok(parsed) => program_of(file, parsed.body()),
+        Ok(parsed) => program_of(file, &parsed),
         Err(diagnostics) => {
             let program = Program { files: vec![file], ..Program::default() };
             FileProgram { program, functions: vec![], diagnostics }
@@ -96,11 +96,11 @@ pub fn file_program(file: SourceFile) -> FileProgram {
     }
 }
 
-fn program_of(file: SourceFile, body: &[Stmt]) -> FileProgram {
+fn program_of(file: SourceFile, parsed: &Parsed) -> FileProgram {
     let mut collector = Collector::default();
-    collector.visit_body(body);
+    collector.visit_body(parsed.body());
     let mut module = Module {
-        file,
+        parsed,
         definitions: collector.definitions,
         functions: collector.functions,
         classes: collector.classes,
@@ -113,7 +113,7 @@ fn program_of(file: SourceFile, body: &[Stmt]) -> FileProgram {
     let mut sources: Vec<FunctionSource> =
         (0..module.functions.len()).map(|index| module.function_source(index)).collect();
     sources.extend((0..module.classes.len()).map(|index| module.class_source(index)));
-    let program = Program { files: vec![module.file], functions: sources, captures: vec![] };
+    let program = Program { files: vec![file], functions: sources, captures: vec![] };
     FileProgram { program, functions, diagnostics }
 }
 
@@ -377,7 +377,7 @@ impl<'a> Visitor<'a> for GlobalNames<'_, 'a> {
 
 /// The collected module, in which names are looked up.
 struct Module<'a> {
-    file: SourceFile,
+    parsed: &'a Parsed,
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
     functions: Vec<FileFunctionNode<'a>>,
     classes: Vec<ClassNode<'a>>,
@@ -484,7 +484,7 @@ impl<'a> Module<'a> {
     }
 
     fn text_of(&self, range: TextRange) -> &str {
-        self.file.text.get(range.start().to_usize()..range.end().to_usize()).unwrap_or_default()
+        self.parsed.text().get(range.start().to_usize()..range.end().to_usize()).unwrap_or_default()
     }
 
     /// `functools.cache` or `lru_cache`, called or not.
@@ -527,11 +527,11 @@ impl<'a> Module<'a> {
         let node = self.functions[index];
         let locator = match node {
             FileFunctionNode::Def(def) => {
-                let (line, _) = line_and_byte_column(&self.file, def.name.start());
+                let (line, _) = self.parsed.line_and_byte_column(def.name.start());
                 Locator::Def { name: String::from(node.name()), line }
             }
             FileFunctionNode::Lambda { lambda, .. } => {
-                let (line, column) = line_and_byte_column(&self.file, lambda.start());
+                let (line, column) = self.parsed.line_and_byte_column(lambda.start());
                 Locator::Lambda { line, column }
             }
         };
@@ -572,7 +572,7 @@ impl<'a> Module<'a> {
 
     /// A class that `namedtuple` makes; its defaults are those of the last fields.
     fn named_tuple_source(&mut self, name: &'a ExprName, call: &'a ExprCall) -> FunctionSource {
-        let (line, _) = line_and_byte_column(&self.file, name.start());
+        let (line, _) = self.parsed.line_and_byte_column(name.start());
         let locator = Locator::Class { name: String::from(name.id.as_str()), line };
         let given = call.arguments.find_keyword("defaults").map(|keyword| &keyword.value);
         let values: &'a [Expr] = match given {
@@ -594,7 +594,7 @@ impl<'a> Module<'a> {
             ClassNode::Statement(node) => node,
             ClassNode::NamedTuple(name, call) => return self.named_tuple_source(name, call),
         };
-        let (line, _) = line_and_byte_column(&self.file, node.name.start());
+        let (line, _) = self.parsed.line_and_byte_column(node.name.start());
         let locator = Locator::Class { name: String::from(node.name.as_str()), line };
         let mut names = UsedNames::default();
         node.decorator_list.iter().for_each(|decorator| names.visit_expr(&decorator.expression));

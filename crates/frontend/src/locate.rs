@@ -1,11 +1,14 @@
 //! Finds the syntax of a function: the `def` or lambda that a [`Locator`] names in a parsed file. Knows nothing of what
 //! the function means.
 
+use std::collections::HashMap;
+
+use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{
     Expr, ExprCall, ExprGenerator, ExprLambda, Ranged, Stmt, StmtClassDef, StmtFunctionDef, TextSize,
 };
-use crate::program::{Locator, SourceFile};
+use crate::program::Locator;
 
 /// The syntax of a function.
 #[derive(Clone, Copy, Debug)]
@@ -16,26 +19,86 @@ pub enum FunctionNode<'a> {
     Generator(&'a ExprGenerator),
 }
 
-/// The function that `locator` names, at any depth of the file; `None` when there is none.
-pub fn find_function<'a>(file: &SourceFile, body: &'a [Stmt], locator: &Locator) -> Option<FunctionNode<'a>> {
-    let mut finder = Finder { file, locator, found: None, class: None };
-    finder.visit_body(body);
-    finder.found
+/// Where the functions and classes of a file are, at any depth of it. Of two at one place the first counts.
+pub struct Index<'a> {
+    parsed: &'a Parsed,
+    defs: HashMap<(&'a str, u32), &'a StmtFunctionDef>,
+    lambdas: HashMap<(u32, u32), &'a ExprLambda>,
+    classes: HashMap<(&'a str, u32), &'a StmtClassDef>,
+    named_tuples: HashMap<u32, &'a ExprCall>,
 }
 
-/// The class that `locator` names.
-pub fn find_class<'a>(file: &SourceFile, body: &'a [Stmt], locator: &Locator) -> Option<&'a StmtClassDef> {
-    let mut finder = Finder { file, locator, found: None, class: None };
-    finder.visit_body(body);
-    finder.class
+impl<'a> Index<'a> {
+    pub fn of(parsed: &'a Parsed) -> Index<'a> {
+        let mut index = Index {
+            parsed,
+            defs: HashMap::new(),
+            lambdas: HashMap::new(),
+            classes: HashMap::new(),
+            named_tuples: HashMap::new(),
+        };
+        index.visit_body(parsed.body());
+        index
+    }
+
+    /// The function that `locator` names; `None` when there is none.
+    pub fn function(&self, locator: &Locator) -> Option<FunctionNode<'a>> {
+        match locator {
+            Locator::Def { name, line } => Some(FunctionNode::Def(self.defs.get(&(name.as_str(), *line))?)),
+            Locator::Lambda { line, column } => Some(FunctionNode::Lambda(self.lambdas.get(&(*line, *column))?)),
+            Locator::Class { .. } => None,
+        }
+    }
+
+    /// The class that `locator` names.
+    pub fn class(&self, locator: &Locator) -> Option<&'a StmtClassDef> {
+        let Locator::Class { name, line } = locator else { return None };
+        self.classes.get(&(name.as_str(), *line)).copied()
+    }
+
+    /// The call of `namedtuple` that makes the class that `locator` names: `Name = namedtuple(...)`.
+    pub fn named_tuple(&self, locator: &Locator) -> Option<&'a ExprCall> {
+        let Locator::Class { line, .. } = locator else { return None };
+        self.named_tuples.get(line).copied()
+    }
+
+    fn line(&self, offset: TextSize) -> u32 {
+        self.parsed.line_and_byte_column(offset).0
+    }
 }
 
-/// The call of `namedtuple` that makes the class that `locator` names: `Name = namedtuple(...)`.
-pub fn find_named_tuple<'a>(file: &SourceFile, body: &'a [Stmt], locator: &Locator) -> Option<&'a ExprCall> {
-    let Locator::Class { line, .. } = locator else { return None };
-    let mut finder = CallFinder { file, line: *line, found: None };
-    finder.visit_body(body);
-    finder.found
+impl<'a> Visitor<'a> for Index<'a> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            // The range of a decorated `def` or `class` starts at its first decorator.
+            Stmt::FunctionDef(def) => {
+                for line in [def.start(), def.name.start()].map(|start| self.line(start)) {
+                    self.defs.entry((def.name.as_str(), line)).or_insert(def);
+                }
+            }
+            Stmt::ClassDef(class) => {
+                for line in [class.start(), class.name.start()].map(|start| self.line(start)) {
+                    self.classes.entry((class.name.as_str(), line)).or_insert(class);
+                }
+            }
+            Stmt::Assign(assign) => {
+                if let Some(call) = named_tuple_call(&assign.value) {
+                    let line = self.line(assign.start());
+                    self.named_tuples.entry(line).or_insert(call);
+                }
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Lambda(lambda) = expr {
+            let place = self.parsed.line_and_byte_column(lambda.start());
+            self.lambdas.entry(place).or_insert(lambda);
+        }
+        visitor::walk_expr(self, expr);
+    }
 }
 
 /// The call in `Name = namedtuple(...)`.
@@ -49,106 +112,16 @@ pub fn named_tuple_call(value: &Expr) -> Option<&ExprCall> {
     is_named.then_some(call)
 }
 
-struct CallFinder<'a, 'l> {
-    file: &'l SourceFile,
-    line: u32,
-    found: Option<&'a ExprCall>,
-}
-
-impl<'a> Visitor<'a> for CallFinder<'a, '_> {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        if let Stmt::Assign(assign) = stmt
-            && let Some(call) = named_tuple_call(&assign.value)
-            && line_and_byte_column(self.file, assign.start()).0 == self.line
-        {
-            self.found.get_or_insert(call);
-        }
-        visitor::walk_stmt(self, stmt);
-    }
-
-    fn visit_expr(&mut self, _: &'a Expr) {}
-}
-
-/// The line an offset is in, counted as [`SourceFile::first_line`], and the UTF-8 byte column, from 0. Lines end at
-/// `\n`, `\r\n` or `\r`, as in Python.
-pub fn line_and_byte_column(file: &SourceFile, offset: TextSize) -> (u32, u32) {
-    let bytes = file.text.as_bytes();
-    let offset = offset.to_usize().min(bytes.len());
-    let (mut line, mut line_start) = (file.first_line, 0);
-    for (at, byte) in bytes.iter().enumerate().take(offset) {
-        let ends_line = match byte {
-            b'\n' => true,
-            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-            _ => false,
-        };
-        if ends_line {
-            line += 1;
-            line_start = at + 1;
-        }
-    }
-    (line, (offset - line_start) as u32)
-}
-
-struct Finder<'a, 'l> {
-    file: &'l SourceFile,
-    locator: &'l Locator,
-    found: Option<FunctionNode<'a>>,
-    class: Option<&'a StmtClassDef>,
-}
-
-impl Finder<'_, '_> {
-    fn line_of(&self, offset: TextSize) -> u32 {
-        line_and_byte_column(self.file, offset).0
-    }
-}
-
-impl<'a> Visitor<'a> for Finder<'a, '_> {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        if self.found.is_some() || self.class.is_some() {
-            return;
-        }
-        if let (Stmt::ClassDef(class), Locator::Class { name, line }) = (stmt, self.locator)
-            && class.name.as_str() == name
-            && [class.start(), class.name.start()].iter().any(|start| self.line_of(*start) == *line)
-        {
-            self.class = Some(class);
-            return;
-        }
-        if let (Stmt::FunctionDef(def), Locator::Def { name, line }) = (stmt, self.locator) {
-            // The range of a decorated `def` starts at its first decorator.
-            let is_here = || [def.start(), def.name.start()].iter().any(|start| self.line_of(*start) == *line);
-            if def.name.as_str() == name && is_here() {
-                self.found = Some(FunctionNode::Def(def));
-                return;
-            }
-        }
-        visitor::walk_stmt(self, stmt);
-    }
-
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        if self.found.is_some() {
-            return;
-        }
-        if let (Expr::Lambda(lambda), Locator::Lambda { line, column }) = (expr, self.locator)
-            && line_and_byte_column(self.file, lambda.start()) == (*line, *column)
-        {
-            self.found = Some(FunctionNode::Lambda(lambda));
-            return;
-        }
-        visitor::walk_expr(self, expr);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::Parsed;
+    use crate::program::SourceFile;
 
     /// The source text of what a locator finds.
     fn found(text: &str, first_line: u32, locator: Locator) -> Option<String> {
         let file = SourceFile { name: String::from("f.py"), text: String::from(text), first_line };
         let parsed = Parsed::new(0, &file).unwrap();
-        let range = match find_function(&file, parsed.body(), &locator)? {
+        let range = match Index::of(&parsed).function(&locator)? {
             FunctionNode::Def(def) => def.range,
             FunctionNode::Lambda(lambda) => lambda.range,
             FunctionNode::Generator(generator) => generator.range,

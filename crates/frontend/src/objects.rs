@@ -386,9 +386,9 @@ pub struct Stores {
 }
 
 impl Stores {
-    pub fn of(files: &[Option<Parsed>]) -> Stores {
+    pub fn of(files: &[Parsed]) -> Stores {
         let mut collector = StoreCollector { stores: Stores::default(), class: None, own: None };
-        for file in files.iter().flatten() {
+        for file in files {
             collector.visit_body(file.body());
         }
         collector.stores

@@ -77,11 +77,24 @@ impl Parsed {
         place(self.file, node.range())
     }
 
+    /// The line an offset is in, counted as [`SourceFile::first_line`], and the UTF-8 byte column, from 0. Lines end at
+    /// `\n`, `\r\n` or `\r`, as in Python.
+    pub fn line_and_byte_column(&self, offset: ast::TextSize) -> (u32, u32) {
+        let line = self.lines.line_index(offset);
+        let column = offset - self.lines.line_start(line, &self.text);
+        (line.to_zero_indexed() as u32 + self.first_line, column.to_u32())
+    }
+
     /// The line (counted as [`SourceFile::first_line`]) and the column in characters, from 1.
     pub fn line_and_column(&self, offset: ast::TextSize) -> (u32, u32) {
         let found = self.lines.line_column(offset, &self.text);
         (found.line.get() as u32 - 1 + self.first_line, found.column.get() as u32)
     }
+}
+
+/// Parses statements that the compiler writes itself; `None` when they are none.
+pub fn parse_statements(text: &str) -> Option<Vec<ast::Stmt>> {
+    Some(ruff_python_parser::parse_module(text).ok()?.into_syntax().body.into_iter().collect())
 }
 
 /// Parses one expression, such as a string annotation or a signature; `None` when it is not one.

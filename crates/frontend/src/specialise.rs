@@ -15,11 +15,12 @@ use crate::classes::{ClassKind, Classes, Default as FieldDefault, Field};
 use crate::compile::{Request, Resume};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
-use crate::locate::{FunctionNode, find_function};
+use crate::locate::FunctionNode;
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
-use crate::objects::{Objects, Stores, fills};
+use crate::objects::{Objects, fills};
 use crate::parse::{Parsed, ast};
+use crate::sources::Sources;
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
 use crate::widen::Widenings;
@@ -138,7 +139,7 @@ pub enum Callee {
 /// The state of one compilation.
 pub struct Compiler<'p> {
     pub program: &'p Program,
-    parsed: &'p [Option<Parsed>],
+    pub sources: &'p Sources<'p>,
     pub request: &'p Request,
     specs: Vec<Spec>,
     by_key: HashMap<Key, SpecId>,
@@ -154,7 +155,6 @@ pub struct Compiler<'p> {
     function_values: Vec<FunctionValue>,
     pub classes: Classes<'p>,
     pub objects: Objects,
-    stores: Stores,
     /// Containers that are made for further types than what is known to be in them.
     pub widenings: Widenings,
     /// Containers of which that would have helped, in this compilation.
@@ -237,10 +237,10 @@ fn params_and_body<'p>(source: &Source<'p>) -> (Vec<String>, &'p [ast::Stmt]) {
 }
 
 impl<'p> Compiler<'p> {
-    pub fn new(program: &'p Program, parsed: &'p [Option<Parsed>], request: &'p Request) -> Compiler<'p> {
+    pub fn new(sources: &'p Sources<'p>, request: &'p Request) -> Compiler<'p> {
         Compiler {
-            program,
-            parsed,
+            program: sources.program,
+            sources,
             request,
             specs: Vec::new(),
             by_key: HashMap::new(),
@@ -252,7 +252,6 @@ impl<'p> Compiler<'p> {
             function_values: Vec::new(),
             classes: Classes::default(),
             objects: Objects::default(),
-            stores: Stores::of(parsed),
             widenings: Widenings::default(),
             misfits: Widenings::default(),
         }
@@ -271,8 +270,8 @@ impl<'p> Compiler<'p> {
         }
         let known = self.program.functions.get(function)?;
         let parsed = self.parsed_file(known.file)?;
-        let file = self.program.files.get(known.file)?;
-        find_function(file, parsed.body(), &known.locator).map(|node| Source { parsed, node })
+        let node = self.sources.index(known.file)?.function(&known.locator)?;
+        Some(Source { parsed, node })
     }
 
     /// A function of the program or of the library.
@@ -287,7 +286,7 @@ impl<'p> Compiler<'p> {
         if library::is_library_file(number) {
             return library::parsed(number);
         }
-        self.parsed.get(number)?.as_ref()
+        self.sources.parsed(number)
     }
 
     /// A file of the program or of the library.
@@ -300,12 +299,12 @@ impl<'p> Compiler<'p> {
 
     /// The place in the IR's terms. What is in the library has no place: its exceptions carry that of the call.
     pub fn span(&self, place: Place) -> Span {
-        match self.parsed.get(place.file) {
-            Some(Some(parsed)) => {
+        match self.sources.parsed(place.file) {
+            Some(parsed) => {
                 let (line, column) = parsed.line_and_column(ast::TextSize::from(place.start));
                 Span { file: u16::try_from(place.file).unwrap_or(u16::MAX), line, column }
             }
-            _ => Span::default(),
+            None => Span::default(),
         }
     }
 
@@ -410,7 +409,7 @@ impl<'p> Compiler<'p> {
 
     /// A compiler for the next round, in which the numbers that are parts of types mean the same.
     pub fn next_round(self, objects: Objects) -> Compiler<'p> {
-        let mut next = Compiler::new(self.program, self.parsed, self.request);
+        let mut next = Compiler::new(self.sources, self.request);
         next.closures = self.closures;
         next.factories = self.factories;
         next.function_values = self.function_values;
@@ -541,10 +540,10 @@ impl<'p> Compiler<'p> {
                     return true;
                 }
                 let names = class.names_of_family(self);
-                let changes = |field: &str| names.iter().any(|name| self.stores.change(name, field));
+                let changes = |field: &str| names.iter().any(|name| self.sources.stores.change(name, field));
                 class.fields.iter().any(|field| changes(&field.name))
                     || class.methods.iter().any(|method| method.name == "__init__")
-                    || class.stores_in_itself(&self.stores)
+                    || class.stores_in_itself(&self.sources.stores)
                     || class.mentions_itself()
             }
             ClassKind::NamedTuple | ClassKind::Exception(_) | ClassKind::Enum { .. } => false,

@@ -3,6 +3,7 @@
 
 use crate::parse::ast::visitor::transformer::{self, Transformer};
 use crate::parse::ast::{self, Expr, Ranged, Stmt, TextRange, TextSize};
+use crate::parse::parse_statements;
 
 /// Opens the names of the hidden variables: a letter that nobody writes by accident.
 const MARK: char = 'ǁ';
@@ -70,7 +71,7 @@ finally:
         {manager}.__exit__(None, None, None)
 "
     );
-    let mut made = ruff_python_parser::parse_module(&text).ok()?.into_syntax().body;
+    let mut made = parse_statements(&text)?;
     let start = with.start() + TextSize::from(index);
     let mut placer = Placer { range: item.context_expr.range(), around: TextRange::new(start, with.end()) };
     made.iter_mut().for_each(|stmt| placer.place(stmt));

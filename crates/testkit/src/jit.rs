@@ -33,6 +33,7 @@ pub struct Jit {
 impl Jit {
     /// Compiles the entry function at an optimisation level.
     pub fn compile(module: &ir::Module, optimization: u8) -> Result<Jit, String> {
+        crate::prepare_machine_code();
         let kernel = compile_call(module, &Options { optimization }).map_err(|error| error.to_string())?;
         let entry = module.entry_func();
         Ok(Jit {

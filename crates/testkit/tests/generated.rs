@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use testkit::fuzz;
 
-const PROGRAMS: u64 = 2_000;
+const PROGRAMS: u64 = 20_000;
 const FAILURES_SHOWN: usize = 10;
 const REASONS_SHOWN: usize = 40;
 

@@ -33,9 +33,19 @@ struct Host {
     features: String,
 }
 
+static HOST: OnceLock<Host> = OnceLock::new();
+
+/// Code for this machine is made for this processor and these features (`+fma,+bmi`) of LLVM's from now on, whatever the machine
+/// has: for tools such as valgrind that know less than the processor. Too late once code has been made; the code stops the
+/// process where the processor is not up to it, so this is for tests alone.
+pub fn pretend_processor(cpu: &str, features: &str) {
+    // SAFETY: the message is LLVM's and freed by `take_message`.
+    let triple = unsafe { take_message(tm::LLVMGetDefaultTargetTriple()) };
+    let _ = HOST.set(Host { triple, cpu: cpu.to_owned(), features: features.to_owned() });
+}
+
 impl Host {
     fn get() -> &'static Host {
-        static HOST: OnceLock<Host> = OnceLock::new();
         // SAFETY: the messages are LLVM's and freed by `take_message`.
         HOST.get_or_init(|| unsafe {
             Host {
