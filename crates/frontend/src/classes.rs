@@ -239,7 +239,7 @@ impl<'p> Compiler<'p> {
         let nowhere = || Box::new(unknown_class(Place { file: 0, start: 0, end: 0 }));
         let source = self.function(number).ok_or_else(nowhere)?;
         let parsed = self.parsed_file(source.file).ok_or_else(nowhere)?;
-        let index = self.sources.index(source.file).ok_or_else(nowhere)?;
+        let index = self.file_index(source.file).ok_or_else(nowhere)?;
         let Some(node) = index.class(&source.locator) else {
             let call = index.named_tuple(&source.locator).ok_or_else(nowhere)?;
             return named_tuple(number, parsed, call).map(Rc::new);

@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 
 use crate::file_program::file_program;
+use crate::locate::Index;
 use crate::parse::{Parsed, ast};
 use crate::program::{Binding, FunctionSource, SourceFile};
 
@@ -109,6 +110,13 @@ pub fn file(number: usize) -> Option<&'static SourceFile> {
 /// The syntax of the file of this number.
 pub fn parsed(number: usize) -> Option<&'static Parsed> {
     module(number.checked_sub(FIRST)?)?.parsed.as_ref()
+}
+
+/// Where things are in the file of this number.
+pub fn index(number: usize) -> Option<&'static Index<'static>> {
+    static MADE: [OnceLock<Index<'static>>; MODULES.len()] = [const { OnceLock::new() }; MODULES.len()];
+    let parsed = parsed(number)?;
+    Some(MADE.get(number.checked_sub(FIRST)?)?.get_or_init(|| Index::of(parsed)))
 }
 
 /// The syntax of the function of this number, with that of its file.

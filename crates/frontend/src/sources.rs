@@ -59,7 +59,7 @@ impl<'p> Sources<'p> {
         self.files.get(file).map(|(parsed, _)| *parsed)
     }
 
-    pub fn index(&self, file: usize) -> Option<&Index<'p>> {
+    pub fn index(&'p self, file: usize) -> Option<&'p Index<'p>> {
         self.files.get(file).map(|(_, index)| index)
     }
 }

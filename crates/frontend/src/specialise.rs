@@ -15,14 +15,14 @@ use crate::classes::{ClassKind, Classes, Default as FieldDefault, Field};
 use crate::compile::{Request, Resume};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
-use crate::locate::FunctionNode;
+use crate::locate::{FunctionNode, Index};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
 use crate::objects::{Objects, fills};
 use crate::parse::{Parsed, ast};
-use crate::sources::Sources;
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
+use crate::sources::Sources;
 use crate::widen::Widenings;
 
 /// The number of a function with argument types.
@@ -287,6 +287,14 @@ impl<'p> Compiler<'p> {
             return library::parsed(number);
         }
         self.sources.parsed(number)
+    }
+
+    /// Where things are in a file of the program or of the library.
+    pub fn file_index(&self, number: usize) -> Option<&'p Index<'p>> {
+        if library::is_library_file(number) {
+            return library::index(number);
+        }
+        self.sources.index(number)
     }
 
     /// A file of the program or of the library.
