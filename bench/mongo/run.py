@@ -107,11 +107,16 @@ def fill(uri, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", help="reads, decode, files, shapes, writes; all without any")
+    parser.add_argument(
+        "tables",
+        nargs="*",
+        help="reads, decode, files, shapes, writes, or one of them, as reads-numpy; all without any",
+    )
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--no-save", action="store_true")
     arguments = parser.parse_args()
-    wanted = [name for name in sides.WORKLOADS if not arguments.tables or name.split("-")[0] in arguments.tables]
+    tables = set(arguments.tables)
+    wanted = [name for name in sides.WORKLOADS if not tables or {name, name.split("-")[0]} & tables]
     with tempfile.TemporaryDirectory() as folder:
         kinds = {name.partition("-")[2] if name.startswith("shapes") else "flat" for name in wanted}
         for kind in sorted(kinds):

@@ -28,6 +28,8 @@ def answer(result):
         return {"rows": result}, 0
     if hasattr(result, "num_rows"):
         return of_table(result)
+    if hasattr(result, "columns"):
+        result = {name: result[name].to_numpy() for name in result.columns}
     if not isinstance(result, dict):
         result = {name: result[name] for name in result.dtype.names}
     return {name: of_array(array) for name, array in result.items()}, sum(array.nbytes for array in result.values())
@@ -109,6 +111,15 @@ def find_numpy(ours, uri):
     collection = pymongo.MongoClient(uri)[DATABASE][COLLECTION]
     schema = api.Schema(fields("numbers"))
     return lambda: api.find_numpy_all(collection, {}, schema=schema)
+
+
+def find_pandas(ours, uri):
+    import pymongo
+
+    api, _ = modules(ours)
+    collection = pymongo.MongoClient(uri)[DATABASE][COLLECTION]
+    schema = api.Schema(fields("numbers"))
+    return lambda: api.find_pandas_all(collection, {}, schema=schema)
 
 
 def find_arrow(ours, uri):
@@ -280,9 +291,9 @@ def write_by_fuseline(uri):
     return written(uri, lambda _, table: fl.from_arrow(table).write_mongo(uri, f"{DATABASE}.{WRITTEN}"))
 
 
-def write_by_drop_in(ours, uri):
+def write_by_drop_in(ours, uri, **options):
     api, _ = modules(ours)
-    return written(uri, lambda collection, table: api.write(collection, table))
+    return written(uri, lambda collection, table: api.write(collection, table, **options))
 
 
 def write_by_pymongo(uri):
@@ -329,6 +340,10 @@ WORKLOADS = {
         "PyMongoArrow find_numpy_all": ("pymongoarrow", lambda folder, uri: find_numpy(False, uri)),
         "a socket that reads replies": ("fuseline", lambda folder, uri: replies(uri)),
     }),
+    "reads-pandas": ("1 M documents of a collection to pandas, 3 numeric fields", "wall", {
+        "fuseline find_pandas_all": ("fuseline", lambda folder, uri: find_pandas(True, uri)),
+        "PyMongoArrow find_pandas_all": ("pymongoarrow", lambda folder, uri: find_pandas(False, uri)),
+    }),
     "reads-arrow": ("1 M documents of a collection to Arrow, 5 fields", "wall", {
         "fuseline read_mongo": ("fuseline", lambda folder, uri: read_mongo(uri, "five")),
         "fuseline find_arrow_all": ("fuseline", lambda folder, uri: find_arrow(True, uri)),
@@ -362,6 +377,9 @@ WORKLOADS = {
     "writes": ("1 M rows of 4 columns into a collection", "wall", {
         "fuseline write_mongo": ("fuseline", lambda folder, uri: write_by_fuseline(uri)),
         "fuseline.pymongoarrow write": ("fuseline", lambda folder, uri: write_by_drop_in(True, uri)),
+        "fuseline.pymongoarrow write, ordered=False": (
+            "fuseline", lambda folder, uri: write_by_drop_in(True, uri, ordered=False)
+        ),
         "PyMongoArrow write": ("pymongoarrow", lambda folder, uri: write_by_drop_in(False, uri)),
         "PyMongo insert_many": ("fuseline", lambda folder, uri: write_by_pymongo(uri)),
         "a socket that sends inserts": ("fuseline", lambda folder, uri: write_by_socket(uri)),
