@@ -34,7 +34,7 @@ class WriteReport(TypedDict):
     inserted: int
     matched: int
     modified: int
-    failed: list[tuple[int, int, str]]
+    failed: list[tuple[int, int, str, bytes]]
 
 class Report(TypedDict):
     rows_read: int
@@ -101,13 +101,13 @@ class Session:
     def read_arrow(self, paths: list[str]) -> Dataset: ...
     def read_json(self, paths: list[str]) -> Dataset: ...
     def read_bson(
-        self, paths: list[str], collection: str | None, schema: object, sample: int, on_error: str
+        self, paths: list[str], collection: str | None, schema: object, types: object, sample: int, on_error: str
     ) -> tuple[Dataset, list[FieldReport]]: ...
     def read_mongo(
-        self, spec: dict[str, Any], schema: object, sample: int, on_error: str
+        self, spec: dict[str, Any], schema: object, types: object, sample: int, on_error: str
     ) -> tuple[Dataset, list[FieldReport]]: ...
     def read_extended_json(
-        self, paths: list[str], schema: object, sample: int, on_error: str
+        self, paths: list[str], schema: object, types: object, sample: int, on_error: str
     ) -> tuple[Dataset, list[FieldReport]]: ...
     def from_arrow(self, table: object) -> Dataset: ...
 

@@ -81,13 +81,22 @@ class Rejected:
     document: bytes
 
 
-def document_schema(schema: DocumentSchema | None, arrow_type: Callable[[Any], pa.DataType]) -> pa.Schema | None:
+def _schema(schema: DocumentSchema | None, arrow_type: Callable[[Any], pa.DataType]) -> pa.Schema | None:
     """The schema as Arrow has it; ``arrow_type`` knows Python's types."""
     if schema is None or isinstance(schema, pa.Schema):
         return schema
     if not isinstance(schema, Mapping):
         raise TypeError(f"a schema is a mapping of names to types or a `pyarrow.Schema`, not `{type(schema).__name__}`")
     return pa.schema([_field(name, type_, arrow_type) for name, type_ in schema.items()])
+
+
+def document_columns(
+    schema: DocumentSchema | None, types: DocumentSchema | None, arrow_type: Callable[[Any], pa.DataType]
+) -> tuple[pa.Schema | None, pa.Schema | None]:
+    """All columns, or the types of some of those that a sample shows."""
+    if schema is not None and types is not None:
+        raise ValueError("`schema=` gives all columns, `types=` the types of some: give one of the two")
+    return _schema(schema, arrow_type), _schema(types, arrow_type)
 
 
 def _field(name: str, type_: Any, arrow_type: Callable[[Any], pa.DataType]) -> pa.Field:

@@ -81,7 +81,7 @@ class WriteError(EngineError):
 
 def write_result(report: _core.WriteReport) -> WriteResult:
     """The engine's report as users see it."""
-    failed = tuple(FailedRow(*row) for row in report["failed"])
+    failed = tuple(FailedRow(row, code, message) for row, code, message, _ in report["failed"])
     return WriteResult(report["inserted"], report["matched"], report["modified"], failed)
 
 

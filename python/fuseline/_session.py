@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from fuseline import _core
 from fuseline._columns import NumpyArray, numpy_to_arrow, table_of_columns, to_arrow, values_to_arrow
-from fuseline._documents import DocumentSchema, OnDocumentError, document_schema, field_reports
+from fuseline._documents import DocumentSchema, OnDocumentError, document_columns, field_reports
 from fuseline._errors import MissingFileError
 from fuseline._mongo import read_spec
 
@@ -121,15 +121,16 @@ class Session:
         *,
         extended: bool = False,
         schema: DocumentSchema | None = None,
+        types: DocumentSchema | None = None,
         sample: int = 10_000,
         on_error: OnDocumentError = "raise",
     ) -> Dataset:
         """As `fuseline.read_json`."""
         if extended:
-            arrow_schema = document_schema(schema, _arrow_type)
-            return self._documents(self._core.read_extended_json(_paths(path), arrow_schema, sample, on_error))
-        if schema is not None or on_error != "raise":
-            raise ValueError("`schema=` and `on_error=` are for extended JSON: set `extended=True`")
+            columns = document_columns(schema, types, _arrow_type)
+            return self._documents(self._core.read_extended_json(_paths(path), *columns, sample, on_error))
+        if schema is not None or types is not None or on_error != "raise":
+            raise ValueError("`schema=`, `types=` and `on_error=` are for extended JSON: set `extended=True`")
         return self._dataset(self._core.read_json(_paths(path)))
 
     def read_bson(
@@ -138,12 +139,13 @@ class Session:
         *,
         collection: str | None = None,
         schema: DocumentSchema | None = None,
+        types: DocumentSchema | None = None,
         sample: int = 10_000,
         on_error: OnDocumentError = "raise",
     ) -> Dataset:
         """As `fuseline.read_bson`."""
-        arrow_schema = document_schema(schema, _arrow_type)
-        return self._documents(self._core.read_bson(_paths(path), collection, arrow_schema, sample, on_error))
+        columns = document_columns(schema, types, _arrow_type)
+        return self._documents(self._core.read_bson(_paths(path), collection, *columns, sample, on_error))
 
     def from_arrow(self, data: Any) -> Dataset:
         """As `fuseline.from_arrow`."""
@@ -199,6 +201,7 @@ class Session:
         pipeline: Sequence[Mapping[str, Any] | bytes] | None = None,
         sort: Mapping[str, int] | bytes | None = None,
         schema: DocumentSchema | None = None,
+        types: DocumentSchema | None = None,
         sample: int = 1000,
         on_error: OnDocumentError = "raise",
         partitions: int = 1,
@@ -230,8 +233,8 @@ class Session:
             watch=watch,
             resume_after=resume_after,
         )
-        arrow_schema = document_schema(schema, _arrow_type)
-        return self._documents(self._core.read_mongo(spec, arrow_schema, sample, on_error))
+        columns = document_columns(schema, types, _arrow_type)
+        return self._documents(self._core.read_mongo(spec, *columns, sample, on_error))
 
     def sql(self, query: str, /, **names: Any) -> Dataset:
         """As `fuseline.sql`, over datasets of this session."""

@@ -89,6 +89,7 @@ def read_bson(
     *,
     collection: str | None = None,
     schema: DocumentSchema | None = None,
+    types: DocumentSchema | None = None,
     sample: int = 10_000,
     on_error: OnDocumentError = "raise",
 ) -> Dataset:
@@ -102,6 +103,7 @@ def read_bson(
         schema: The columns: types by name (`bool`, `int`, `float`, `str` or an Arrow type), or a `pyarrow.Schema`;
             fields that it does not name are left out. Without it the columns are found in a sample: see
             `Dataset.schema_report`.
+        types: Types of some columns, as in a schema, whatever the sample shows of them; the others are found in it.
         sample: How many documents the sample has, from all over a plain file.
         on_error: What happens to a value that its column cannot hold: ``"raise"`` stops with a `TypeError` that names
             the row and the field; ``"null"`` makes the value null; ``"drop"`` leaves the row out; ``"collect"`` leaves
@@ -117,7 +119,9 @@ def read_bson(
     ...     fl.read_bson(path).to_rows()
     [Row(fare=3.5, zone='TS')]
     """
-    return current_session().read_bson(path, collection=collection, schema=schema, sample=sample, on_error=on_error)
+    return current_session().read_bson(
+        path, collection=collection, schema=schema, types=types, sample=sample, on_error=on_error
+    )
 
 
 def read_json(
@@ -125,6 +129,7 @@ def read_json(
     *,
     extended: bool = False,
     schema: DocumentSchema | None = None,
+    types: DocumentSchema | None = None,
     sample: int = 10_000,
     on_error: OnDocumentError = "raise",
 ) -> Dataset:
@@ -134,6 +139,7 @@ def read_json(
         path: A file, several, or a pattern with ``*``, ``?`` and ``[..]``.
         extended: The files are MongoDB's extended JSON, canonical or relaxed: ``{"$oid": "..."}`` is an ObjectId.
         schema: With ``extended``, as in `read_bson`.
+        types: With ``extended``, as in `read_bson`.
         sample: With ``extended``, as in `read_bson`; of each file the first documents.
         on_error: With ``extended``, as in `read_bson`.
 
@@ -147,7 +153,9 @@ def read_json(
     ...     fl.read_json(path).to_rows()
     [Row(fare=3.5), Row(fare=None)]
     """
-    return current_session().read_json(path, extended=extended, schema=schema, sample=sample, on_error=on_error)
+    return current_session().read_json(
+        path, extended=extended, schema=schema, types=types, sample=sample, on_error=on_error
+    )
 
 
 def read_mongo(
@@ -158,6 +166,7 @@ def read_mongo(
     pipeline: Sequence[Mapping[str, Any] | bytes] | None = None,
     sort: Mapping[str, int] | bytes | None = None,
     schema: DocumentSchema | None = None,
+    types: DocumentSchema | None = None,
     sample: int = 1000,
     on_error: OnDocumentError = "raise",
     partitions: int = 1,
@@ -185,6 +194,7 @@ def read_mongo(
         pipeline: The stages of an aggregation, in place of a filter.
         sort: Fields to 1 or -1, with a filter.
         schema: As in `read_bson`.
+        types: As in `read_bson`.
         sample: How many documents the schema is found in, from all over the collection; of a query the first ones.
         on_error: As in `read_bson`.
         partitions: How many ranges of ``_id`` are read side by side, each in its order. Only pays where the server has
@@ -221,6 +231,7 @@ def read_mongo(
         pipeline=pipeline,
         sort=sort,
         schema=schema,
+        types=types,
         sample=sample,
         on_error=on_error,
         partitions=partitions,

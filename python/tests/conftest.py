@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cluster_processes
+import mongod
 import numpy as np
 import pytest
 
@@ -90,6 +91,13 @@ def expected() -> dict[str, Any]:
     with fl.session(threads=2) as session:
         rows = cluster_processes.numbers(session).map(cluster_processes.scramble).collect()
         return {"rows": rows, "groups": cluster_processes.two_stages(session)}
+
+
+@pytest.fixture
+def own_server() -> Iterator[mongod.Server]:
+    """A MongoDB server that a test may do anything to."""
+    with mongod.Server() as started:
+        yield started
 
 
 @pytest.fixture

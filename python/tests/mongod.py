@@ -14,6 +14,7 @@ import ssl
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -118,6 +119,23 @@ class Server:
     def close(self) -> None:
         self.stop(signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def kill_and_restart(self, seconds: float = 0.7) -> None:
+        """Kills it; it comes back after a while, which nobody waits for here."""
+        self.stop(signal.SIGKILL)
+        threading.Timer(seconds, self.start).start()
+
+    def ask_for_users(self) -> None:
+        """Starts it anew so that it serves only users who sign in."""
+        self.stop()
+        self.arguments.append("--auth")
+        self.start()
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[socket.socket]:

@@ -285,6 +285,27 @@ def test_the_schema_is_widened_and_reported(tmp_path: pathlib.Path) -> None:
     assert report["l[]"].types == {"int": 1, "double": 1}
 
 
+def test_types_of_some_columns(tmp_path: pathlib.Path) -> None:
+    documents = [{"a": 1, "b": {"c": "x"}, "mixed": 1}, {"a": 2, "mixed": "text"}]
+    path = write(tmp_path / "a.bson", documents)
+    types = {"a": float, "mixed": str, "b": {"c": str, "d": int}, "late": [int]}
+    dataset = fl.read_bson(path, types=types, on_error="null")
+    assert dataset.columns == ("a", "b", "mixed", "late")
+    assert dataset.collect().to_pylist() == [
+        {"a": 1.0, "b": {"c": "x", "d": None}, "mixed": None, "late": None},
+        {"a": 2.0, "b": None, "mixed": "text", "late": None},
+    ]
+    assert [(mismatch.field, mismatch.count) for mismatch in dataset.mismatches] == [("mixed", 1)]
+    assert {field.field for field in dataset.schema_report} == {"a", "b", "b.c", "mixed"}
+    assert fl.read_bson(path, types={"a": pa.int8()}).schema.field("a").type == pa.int8()
+    with pytest.raises(ValueError, match="give one of the two"):
+        fl.read_bson(path, schema={"a": int}, types={"a": int})
+    with pytest.raises(ValueError, match="extended=True"):
+        fl.read_json(path, types={"a": int})
+    with pytest.raises(fl.CompileError, match="cannot be read from documents"):
+        fl.read_bson(path, types={"a": pa.duration("s")})
+
+
 def test_extension_types_keep_their_names(tmp_path: pathlib.Path) -> None:
     class ObjectId:
         _type_marker = 7
@@ -370,6 +391,34 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     grown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert int(grown) < 100_000, f"{grown} KB more"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+@pytest.mark.parametrize("take", ["to_numpy", "collect"])
+def test_a_result_is_not_held_twice(tmp_path: pathlib.Path, take: str) -> None:
+    """The peak of a read, over what was there before, is little more than the result."""
+    block = b"".join(encode({"n": index, "x": index / 2, "k": -index}) for index in range(10_000))
+    (tmp_path / "big.bson").write_bytes(block * 150)
+    program = f"""
+import ctypes, pathlib, fuseline as fl
+def memory(what):
+    status = pathlib.Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith(what))
+trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
+dataset = fl.read_bson({str(tmp_path / "big.bson")!r}, schema={{"n": int, "x": float, "k": int}})
+for turn in range(2):
+    result = None
+    trim(0)
+    before = memory("VmRSS")
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    result = dataset.{take}()
+    size = sum(array.nbytes for array in result.values()) if isinstance(result, dict) else result.nbytes
+    assert size == 36_000_000, size
+    peak = (memory("VmHWM") - before) / size
+print(peak)
+"""
+    peak = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert float(peak) < 1.3, f"{peak} times the result"
 
 
 def test_a_length_that_lies_is_no_crash(tmp_path: pathlib.Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import socket
-import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -22,21 +21,9 @@ ROWS = [{"_id": index, "n": index % 100, "f": index / 8, "s": f"text {index}"} f
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    started = Server()
-    try:
+    with Server() as started:
         started.insert("test", "rows", ROWS)
         yield started
-    finally:
-        started.close()
-
-
-@pytest.fixture
-def own_server() -> Iterator[Server]:
-    started = Server()
-    try:
-        yield started
-    finally:
-        started.close()
 
 
 def rows(dataset: fl.Dataset) -> list[dict[str, Any]]:
@@ -76,6 +63,12 @@ def test_filter_sort_and_pipeline(server: Server) -> None:
     assert rows(encoded) == [ROWS[5]]
     with pytest.raises(ValueError, match="or a `pipeline`"):
         fl.read_mongo(server.uri, "test.rows", filter={}, pipeline=[])
+
+
+def test_types_of_some_columns(server: Server) -> None:
+    dataset = fl.read_mongo(server.uri, "test.rows", types={"n": float, "extra": str}, filter={"_id": {"$lt": 3}})
+    assert dataset.columns == ("_id", "n", "f", "s", "extra")
+    assert rows(dataset) == [{**row, "n": float(row["n"]), "extra": None} for row in ROWS[:3]]
 
 
 def test_functions_run_over_a_collection(server: Server) -> None:
@@ -225,11 +218,6 @@ def read_slowly(dataset: fl.Dataset, at_first_batch: Any) -> list[int]:
     return found
 
 
-def kill_and_restart(server: Server) -> None:
-    server.stop(9)
-    threading.Timer(0.7, server.start).start()
-
-
 @pytest.mark.parametrize("resume", ["whole", "_id"])
 def test_a_server_that_is_killed_and_comes_back(own_server: Server, resume: Any) -> None:
     own_server.insert("test", "rows", [{"_id": n, "pad": "x" * 100} for n in range(100_000)])
@@ -237,7 +225,7 @@ def test_a_server_that_is_killed_and_comes_back(own_server: Server, resume: Any)
     filter = {"_id": {"$gte": 10}} if resume == "_id" else None
     schema = {"_id": int, "pad": str}
     dataset = fl.read_mongo(own_server.uri, "test.rows", filter=filter, schema=schema, batch_size=2_000, resume=resume)
-    found = read_slowly(dataset, lambda: kill_and_restart(own_server))
+    found = read_slowly(dataset, own_server.kill_and_restart)
     assert found == list(range(10 if filter else 0, 100_000))
 
 
@@ -272,14 +260,11 @@ def test_a_cursor_that_the_server_closes(own_server: Server, whole: bool) -> Non
 
 
 def test_users_and_passwords() -> None:
-    server = Server()
-    try:
+    with Server() as server:
         server.insert("test", "rows", ROWS[:100])
         server.command("test", {"createUser": "reader", "pwd": "p@ss word", "roles": ["read"]})
         server.command("test", {"createUser": "nobody", "pwd": "x", "roles": []})
-        server.stop()
-        server.arguments.append("--auth")
-        server.start()
+        server.ask_for_users()
         address = f"127.0.0.1:{server.port}/?authSource=test&directConnection=true"
         assert fl.read_mongo(f"mongodb://reader:p%40ss%20word@{address}", "test.rows").count() == 100
         start = time.monotonic()
@@ -291,15 +276,12 @@ def test_users_and_passwords() -> None:
             fl.read_mongo(f"mongodb://nobody:x@{address}", "test.rows", timeout=5)
         with pytest.raises(fl.EngineError, match="does not permit"):
             fl.read_mongo(server.uri, "test.rows", timeout=5)
-    finally:
-        server.close()
 
 
 def test_tls_and_a_certificate_as_user() -> None:
     from mongod import TLS
 
-    server = Server(tls=True)
-    try:
+    with Server(tls=True) as server:
         server.insert("test", "rows", ROWS[:100])
         secure = f"tls=true&tlsCAFile={TLS / 'ca.pem'}&tlsCertificateKeyFile={TLS / 'client.pem'}&directConnection=true"
         uri = f"mongodb://localhost:{server.port}/?{secure}"
@@ -311,12 +293,8 @@ def test_tls_and_a_certificate_as_user() -> None:
         subject = "CN=reader,OU=clients,O=Fuseline tests"
         role = {"role": "read", "db": "test"}
         server.command("$external", {"createUser": subject, "roles": [role]})
-        server.stop()
-        server.arguments.append("--auth")
-        server.start()
+        server.ask_for_users()
         assert fl.read_mongo(f"{uri}&authMechanism=MONGODB-X509", "test.rows", timeout=5).count() == 100
-    finally:
-        server.close()
 
 
 def test_a_row_type_as_numpy(server: Server) -> None:

@@ -4,6 +4,8 @@ happens to the collection meanwhile.
 
 from __future__ import annotations
 
+import datetime
+import random
 import socket
 import threading
 import time
@@ -22,21 +24,9 @@ PATHS = {"own": "", "driver": "&compressors=zlib"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    started = Server()
-    try:
+    with Server() as started:
         started.insert("test", "rows", ROWS)
         yield started
-    finally:
-        started.close()
-
-
-@pytest.fixture
-def own_server() -> Iterator[Server]:
-    started = Server()
-    try:
-        yield started
-    finally:
-        started.close()
 
 
 def ids(dataset: fl.Dataset) -> list[Any]:
@@ -115,8 +105,7 @@ def test_a_password_that_needs_preparation(signed_in: Server) -> None:
 
 @pytest.fixture(scope="module")
 def signed_in() -> Iterator[Server]:
-    server = Server()
-    try:
+    with Server() as server:
         server.insert("test", "rows", ROWS)
         for mechanisms in (["SCRAM-SHA-256"], ["SCRAM-SHA-1"], ["SCRAM-SHA-1", "SCRAM-SHA-256"]):
             create = {
@@ -127,12 +116,8 @@ def signed_in() -> Iterator[Server]:
             }
             server.command("test", create)
         server.command("test", {"createUser": "accents", "pwd": "pässª", "roles": ["read"]})
-        server.stop()
-        server.arguments.append("--auth")
-        server.start()
+        server.ask_for_users()
         yield server
-    finally:
-        server.close()
 
 
 # ---- runs of records
@@ -173,6 +158,95 @@ def test_what_has_no_numbers_is_read_by_id(server: Server) -> None:
         assert sorted(ids(dataset)) == list(range(len(ROWS) if name == "rows" else 3000))
     dataset = fl.read_mongo(server.uri, "test.clustered", partitions=3)
     assert sorted(ids(dataset)) == list(range(3000))
+
+
+# ---- ranges of `_id`
+
+
+def test_ranges_of_a_filtered_read(server: Server) -> None:
+    """Their bounds go to the server as bounds of the index, and nothing falls between two of them."""
+    wanted = [row["_id"] for row in ROWS if row["n"] < 50]
+    with server.profiled("test") as commands:
+        for partitions in (2, 3, 7):
+            dataset = fl.read_mongo(server.uri, "test.rows", filter={"n": {"$lt": 50}}, partitions=partitions)
+            assert f"parts={partitions}" in dataset.explain()
+            assert ids(dataset) == wanted
+    ranges = [command for command in commands if "min" in command or "max" in command]
+    assert len(ranges) == 2 + 3 + 7
+    assert all(command["hint"] == {"_id": 1} for command in ranges)
+    assert {("min" in command, "max" in command) for command in ranges} == {(False, True), (True, True), (True, False)}
+
+
+def test_ranges_of_ids_of_many_types(server: Server) -> None:
+    when = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
+    kinds: list[Any] = [
+        *range(400),
+        *(n + 0.5 for n in range(400)),
+        *(f"text {n}" for n in range(400)),
+        *(when + datetime.timedelta(hours=n) for n in range(400)),
+        *({"a": n, "b": f"{n}"} for n in range(400)),
+        None,
+        True,
+        False,
+        b"bytes",
+        2**62,
+    ]
+    documents = [{"_id": key, "x": number} for number, key in enumerate(kinds)]
+    random.Random(5).shuffle(documents)
+    server.insert("test", "kinds", documents)
+    for partitions in (1, 2, 5, 16):
+        dataset = fl.read_mongo(
+            server.uri, "test.kinds", schema={"x": int}, partitions=partitions, resume="_id", batch_size=100
+        )
+        assert sorted(dataset.collect()["x"].to_pylist()) == list(range(len(kinds))), partitions
+
+
+def test_ranges_of_few_documents(server: Server) -> None:
+    for count in range(4):
+        name = f"ranged{count}"
+        server.insert("test", name, [{"_id": index} for index in range(count)])
+        dataset = fl.read_mongo(server.uri, f"test.{name}", schema={"_id": int}, partitions=5, resume="_id")
+        assert ids(dataset) == list(range(count))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("filter", [None, {"_id": {"$gte": 10}}])
+def test_ranges_go_on_when_the_server_comes_back(own_server: Server, path: str, filter: Any) -> None:
+    count = 100_000
+    own_server.insert("test", "rows", [{"_id": index, "pad": "x" * 100} for index in range(count)])
+    own_server.command("admin", {"fsync": 1})
+    uri = own_server.uri + PATHS[path]
+    schema = {"_id": int, "pad": str}
+    dataset = fl.read_mongo(uri, "test.rows", schema=schema, filter=filter, partitions=3, batch_size=500, resume="_id")
+    found: list[int] = []
+    for batch in dataset.iter_batches():
+        if not found:
+            own_server.kill_and_restart()
+        found.extend(batch["_id"].to_pylist())
+    assert found == list(range(10 if filter else 0, count))
+
+
+def test_documents_that_come_and_go_while_ranges_are_read(own_server: Server) -> None:
+    """Also those at which ranges begin: what was there all the time comes once."""
+    count = 60_000
+    own_server.insert("test", "rows", [{"_id": index, "pad": "x" * 200} for index in range(count)])
+    session = fl.session(threads=1)
+    dataset = session.read_mongo(
+        own_server.uri, "test.rows", schema={"_id": int}, partitions=8, batch_size=500, projection="never", resume="_id"
+    )
+    found: list[int] = []
+    for batch in dataset.iter_batches():
+        if not found:
+            deletes = [{"q": {"_id": {"$not": {"$mod": [10, 0]}}}, "limit": 0}]
+            own_server.command("test", {"delete": "rows", "deletes": deletes})
+            own_server.insert("test", "rows", [{"_id": -index} for index in range(1, 1000)])
+            own_server.insert("test", "rows", [{"_id": count + index} for index in range(1000)])
+        found.extend(batch["_id"].to_pylist())
+    assert len(found) == len(set(found)) and found == sorted(found)
+    assert set(range(0, count, 10)) <= set(found)
+
+
+# ---- what happens to the collection meanwhile
 
 
 def test_records_that_are_deleted_while_runs_are_read(own_server: Server) -> None:
@@ -229,8 +303,7 @@ def test_runs_go_on_when_the_server_comes_back(own_server: Server, path: str) ->
     found: list[int] = []
     for batch in dataset.iter_batches():
         if not found:
-            own_server.stop(9)
-            threading.Timer(0.7, own_server.start).start()
+            own_server.kill_and_restart()
         found.extend(batch["_id"].to_pylist())
     assert found == list(range(count))
 

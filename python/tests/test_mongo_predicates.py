@@ -40,15 +40,12 @@ DOCUMENTS = documents()
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    started = Server()
-    try:
+    with Server() as started:
         started.insert("test", "all", DOCUMENTS)
         folded = {"collation": {"locale": "en", "strength": 1}}
         started.command("test", {"create": "folded", **folded})
         started.insert("test", "folded", DOCUMENTS)
         yield started
-    finally:
-        started.close()
 
 
 PREDICATES: list[tuple[Callable[[Any], Any], bool]] = [

@@ -29,11 +29,8 @@ def replica_set() -> Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    started = replica_set()
-    try:
+    with replica_set() as started:
         yield started
-    finally:
-        started.close()
 
 
 @pytest.fixture
@@ -123,15 +120,11 @@ def test_rows_that_the_collection_refuses(server: Server, empty: str) -> None:
 
 
 def test_nothing_is_lost_when_the_server_goes_away() -> None:
-    server = replica_set()
-    try:
-        server.stop(9)
-        threading.Timer(1, server.start).start()
+    with replica_set() as server:
+        server.kill_and_restart(1)
         result = numbers(50_000).write_mongo(server.uri, "test.rows", mode="upsert")
         assert result.inserted + result.matched == 50_000
         assert server.command("test", {"count": "rows"})["n"] == 50_000
-    finally:
-        server.close()
 
 
 @contextlib.contextmanager
@@ -310,8 +303,7 @@ def test_changes_need_a_replica_set() -> None:
 
 
 def test_changes_go_on_after_a_lost_connection() -> None:
-    server = replica_set()
-    try:
+    with replica_set() as server:
         server.insert("test", "rows", [{"_id": 0, "x": 0}])
         changes = fl.read_mongo(server.uri, "test.rows", schema={"_id": int, "x": int}, watch=True)
         server.insert("test", "rows", [{"_id": n, "x": n} for n in range(1, 4)])
@@ -329,8 +321,6 @@ def test_changes_go_on_after_a_lost_connection() -> None:
             if len(seen) >= 7:
                 break
         assert seen == list(range(1, 8))
-    finally:
-        server.close()
 
 
 def test_every_kind_of_event_to_the_end_of_the_collection(server: Server, empty: str) -> None:
@@ -363,8 +353,7 @@ def test_every_kind_of_event_to_the_end_of_the_collection(server: Server, empty:
 
 
 def test_a_token_outlives_a_server_that_was_killed() -> None:
-    server = replica_set()
-    try:
+    with replica_set() as server:
         server.insert("test", "rows", [{"_id": 0, "x": 0}])
         schema = {"_id": int, "x": int}
         changes = fl.read_mongo(server.uri, "test.rows", schema=schema, watch=True)
@@ -382,5 +371,3 @@ def test_a_token_outlives_a_server_that_was_killed() -> None:
         assert [row["_key"] for row in again.limit(2).collect().to_pylist()] == [3, 4]
         with pytest.raises(fl.EngineError, match=r"resume|token|Token"):
             fl.read_mongo(server.uri, "test.rows", schema=schema, watch=True, resume_after="82ZZ").limit(1).collect()
-    finally:
-        server.close()

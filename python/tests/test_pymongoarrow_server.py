@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import bson
 import pyarrow as pa
 import pymongo
 import pytest
+from bson.raw_bson import RawBSONDocument
 from mongod import TLS, Server
 from pymongo import monitoring
 from pymongo.collation import Collation
@@ -24,12 +26,9 @@ OWN = "read over a connection of our own"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    started = Server()
-    try:
+    with Server() as started:
         started.insert("test", "rows", ROWS)
         yield started
-    finally:
-        started.close()
 
 
 @pytest.fixture
@@ -179,6 +178,41 @@ def test_an_ordered_write_ends_at_the_first_duplicate(collection: Any, path: Any
     assert path() == WROTE
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_duplicates_are_told_as_pymongo_tells_them(collection: Any, path: Any, ordered: bool) -> None:
+    target = collection.database[f"told{ordered}"]
+    target.insert_many([{"_id": 2}, {"_id": 4}])
+    table = pa.table({"_id": [1, 2, 3, 4], "s": ["a", "b", None, "d"]})
+    other = collection.database[f"other{ordered}"]
+    other.insert_many([{"_id": 2}, {"_id": 4}])
+    with pytest.raises(pymongo.errors.BulkWriteError) as expected:
+        rows = [bson.encode({**row, "_id": bson.Int64(row["_id"])}) for row in table.to_pylist()]
+        other.insert_many(list(map(RawBSONDocument, rows)), ordered=ordered)
+    with pytest.raises(ArrowWriteError) as caught:
+        api.write(target, table, ordered=ordered)
+    assert path() == WROTE
+    cause = caught.value.__cause__
+    assert isinstance(cause, pymongo.errors.BulkWriteError)
+    told, wanted = cause.details, expected.value.details
+    assert told is not None and wanted is not None and told.keys() == wanted.keys()
+    assert told["nInserted"] == wanted["nInserted"] == (1 if ordered else 2)
+    for problem, other_problem in zip(told["writeErrors"], wanted["writeErrors"], strict=True):
+        assert problem.keys() == other_problem.keys()
+        assert (problem["keyValue"], problem["op"].raw) == (other_problem["keyValue"], other_problem["op"].raw)
+    assert target.count_documents({}) == (3 if ordered else 4)
+
+
+def test_writing_in_any_order(collection: Any, path: Any) -> None:
+    target = collection.database.unordered
+    target.insert_one({"_id": 70_000})
+    with pytest.raises(ArrowWriteError) as caught:
+        api.write(target, pa.table({"_id": range(100_000)}), ordered=False)
+    assert path() == WROTE
+    assert caught.value.details["nInserted"] == 99_999
+    assert [error["index"] for error in caught.value.details["writeErrors"]] == [70_000]
+    assert target.count_documents({}) == 100_000
+
+
 def test_what_is_written_through_pymongo(server: Server, collection: Any, path: Any, monkeypatch: Any) -> None:
     class Listener(monitoring.CommandListener):
         commands: list[str] = []
@@ -193,6 +227,10 @@ def test_what_is_written_through_pymongo(server: Server, collection: Any, path: 
     table = pa.table({"x": [1, 2]})
     with pymongo.MongoClient(server.uri, event_listeners=[Listener()]) as client:
         assert api.write(client.test.listened, table).inserted_count == 2
+        with pytest.raises(ArrowWriteError) as caught:
+            api.write(client.test.listened, pa.table({"_id": [1, 1, 2, 2, 3]}), ordered=False)
+    details = caught.value.details
+    assert [problem["index"] for problem in details["writeErrors"]] == [1, 3] and details["nInserted"] == 3
     assert path() == "write through PyMongo: the client has listeners for commands" and "insert" in Listener.commands
     unheard = collection.database.unheard.with_options(write_concern=pymongo.WriteConcern(w=0))
     api.write(unheard, table)
@@ -220,8 +258,7 @@ def test_a_write_to_nowhere_is_an_error_of_the_library() -> None:
 
 
 def test_a_session_in_a_transaction_reads_its_own_writes(path: Any) -> None:
-    server = Server("--replSet", "tests")
-    try:
+    with Server("--replSet", "tests") as server:
         member = {"_id": 0, "host": f"127.0.0.1:{server.port}"}
         server.command("admin", {"replSetInitiate": {"_id": "tests", "members": [member]}})
         with pymongo.MongoClient(f"mongodb://127.0.0.1:{server.port}/?replicaSet=tests") as client:
@@ -236,20 +273,15 @@ def test_a_session_in_a_transaction_reads_its_own_writes(path: Any) -> None:
             assert inside["_id"].to_pylist() == [0, 1, 2, 3]
             assert grouped["_id"].tolist() == [2, 3]
             assert outside["_id"].to_pylist() == [0, 1, 2]
-    finally:
-        server.close()
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256"])
 def test_users_by_password(path: Any, mechanism: str) -> None:
-    server = Server()
-    try:
+    with Server() as server:
         server.insert("test", "rows", ROWS[:100])
         user = {"createUser": "w:r", "pwd": "p@ss/word", "roles": ["readWrite"], "mechanisms": [mechanism]}
         server.command("test", user)
-        server.stop()
-        server.arguments.append("--auth")
-        server.start()
+        server.ask_for_users()
         options = {"directConnection": True, "username": "w:r", "password": "p@ss/word", "authSource": "test"}
         with pymongo.MongoClient("127.0.0.1", server.port, **options, authMechanism=mechanism) as client:
             assert api.find_arrow_all(client.test.rows, {}).num_rows == 100
@@ -264,20 +296,15 @@ def test_users_by_password(path: Any, mechanism: str) -> None:
                 api.find_arrow_all(client.test.rows, {})
             with pytest.raises(ArrowWriteError, match="refused the credentials"):
                 api.write(client.test.copy, pa.table({"x": [1]}))
-    finally:
-        server.close()
 
 
 def test_tls_and_a_certificate_as_user(path: Any) -> None:
-    server = Server(tls=True)
-    try:
+    with Server(tls=True) as server:
         server.insert("test", "rows", ROWS[:100])
         subject = "CN=reader,OU=clients,O=Fuseline tests"
         role = {"role": "readWrite", "db": "test"}
         server.command("$external", {"createUser": subject, "roles": [role]})
-        server.stop()
-        server.arguments.append("--auth")
-        server.start()
+        server.ask_for_users()
         with pymongo.MongoClient(
             "localhost",
             server.port,
@@ -291,5 +318,3 @@ def test_tls_and_a_certificate_as_user(path: Any) -> None:
             assert path() == OWN
             assert api.write(client.test.copy, pa.table({"x": [1, 2, 3]})).inserted_count == 3
             assert path() == WROTE
-    finally:
-        server.close()

@@ -13,7 +13,7 @@ use arrow_schema::{ArrowError, DataType, Field};
 use crate::column::Source;
 use crate::element::{self, ElementType};
 use crate::error::Failure;
-use crate::memory::{FinishedOffsets, Offsets, expected, grow, packed, scalars};
+use crate::memory::{FinishedOffsets, Grown, Offsets, expected, scalars};
 use crate::schema;
 
 /// Which of Arrow's string types a text column becomes.
@@ -27,9 +27,9 @@ pub(crate) enum TextLayout {
 /// Where a text column keeps its text.
 enum TextStore {
     /// Views: text of up to twelve bytes inside, longer text in the block with the view's number.
-    Views(Vec<u128>),
+    Views(Grown<u128>),
     /// One text behind the other.
-    Copied { data: Vec<u8>, offsets: Offsets },
+    Copied { data: Grown<u8>, offsets: Offsets },
 }
 
 pub(crate) struct TextColumn {
@@ -44,9 +44,9 @@ pub(crate) struct TextColumn {
 impl TextColumn {
     pub fn new(layout: TextLayout, code: bool) -> TextColumn {
         let store = match layout {
-            TextLayout::View => TextStore::Views(Vec::new()),
-            TextLayout::Small => TextStore::Copied { data: Vec::new(), offsets: Offsets::new(false) },
-            TextLayout::Large => TextStore::Copied { data: Vec::new(), offsets: Offsets::new(true) },
+            TextLayout::View => TextStore::Views(Grown::default()),
+            TextLayout::Small => TextStore::Copied { data: Grown::default(), offsets: Offsets::new(false) },
+            TextLayout::Large => TextStore::Copied { data: Grown::default(), offsets: Offsets::new(true) },
         };
         TextColumn { store, nulls: NullBufferBuilder::new(0), code, viewed: false }
     }
@@ -98,10 +98,9 @@ impl TextColumn {
     /// Makes room for `rows` more values, guessing the text from what there is.
     pub fn reserve(&mut self, rows: usize) {
         match &mut self.store {
-            TextStore::Views(views) => grow(views, rows),
+            TextStore::Views(views) => views.reserve(rows),
             TextStore::Copied { data, offsets } => {
-                let bytes = expected(data.len(), offsets.len(), rows);
-                grow(data, bytes);
+                data.reserve(expected(data.len(), offsets.len(), rows));
                 offsets.reserve(rows);
             }
         }
@@ -133,7 +132,7 @@ impl TextColumn {
 
     /// Copies the text that views from row `from` on find in the block `old`, whose bytes are given, to the end of
     /// `copy`, which is the block `new`.
-    pub fn copy_viewed(&mut self, from: usize, (old, bytes): (u32, &[u8]), (new, copy): (u32, &mut Vec<u8>)) {
+    pub fn copy_viewed(&mut self, from: usize, (old, bytes): (u32, &[u8]), (new, copy): (u32, &mut Grown<u8>)) {
         let TextStore::Views(views) = &mut self.store else { return };
         for view in views.get_mut(from..).unwrap_or(&mut []).iter_mut().filter(|view| is_in(**view, old)) {
             let mut moved = ByteView::from(*view);
@@ -150,7 +149,6 @@ impl TextColumn {
         let nulls = self.nulls.finish();
         match &mut self.store {
             TextStore::Views(views) => {
-                let views = std::mem::take(views);
                 let viewed = views.iter().any(|view| long_length(*view) > 0);
                 let buffers = if viewed { blocks.to_vec() } else { Vec::new() };
                 // SAFETY: `push` made every view from a `&str` of the named block at that place, or inline;
@@ -159,7 +157,7 @@ impl TextColumn {
                 Ok(Arc::new(array))
             }
             TextStore::Copied { data, offsets } => {
-                let data = packed(std::mem::take(data));
+                let data = std::mem::take(data).into_buffer();
                 // SAFETY: `push` takes whole texts, so every offset is the end of valid UTF-8.
                 Ok(match offsets.finish()? {
                     FinishedOffsets::Small(offsets) => {
@@ -229,7 +227,7 @@ enum BytesKind {
 }
 
 pub(crate) struct BytesColumn {
-    data: Vec<u8>,
+    data: Grown<u8>,
     offsets: Offsets,
     nulls: NullBufferBuilder,
     kind: BytesKind,
@@ -243,7 +241,7 @@ impl BytesColumn {
             _ => BytesKind::Any,
         };
         let large = *field.data_type() == DataType::LargeBinary;
-        BytesColumn { data: Vec::new(), offsets: Offsets::new(large), nulls: NullBufferBuilder::new(0), kind }
+        BytesColumn { data: Grown::default(), offsets: Offsets::new(large), nulls: NullBufferBuilder::new(0), kind }
     }
 
     pub fn is_raw(&self) -> bool {
@@ -267,8 +265,7 @@ impl BytesColumn {
 
     /// Makes room for `rows` more values, guessing the bytes from what there is.
     pub fn reserve(&mut self, rows: usize) {
-        let bytes = expected(self.data.len(), self.offsets.len(), rows);
-        grow(&mut self.data, bytes);
+        self.data.reserve(expected(self.data.len(), self.offsets.len(), rows));
         self.offsets.reserve(rows);
     }
 
@@ -301,7 +298,7 @@ impl BytesColumn {
     }
 
     pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let data = packed(std::mem::take(&mut self.data));
+        let data = std::mem::take(&mut self.data).into_buffer();
         let nulls = self.nulls.finish();
         Ok(match self.offsets.finish()? {
             FinishedOffsets::Small(offsets) => Arc::new(BinaryArray::try_new(offsets, data, nulls)?),
@@ -315,7 +312,7 @@ pub(crate) struct FixedColumn {
     name: &'static str,
     kind: ElementType,
     width: usize,
-    data: Vec<u8>,
+    data: Grown<u8>,
     nulls: NullBufferBuilder,
 }
 
@@ -328,7 +325,13 @@ impl FixedColumn {
             (schema::UUID, 16) => (schema::UUID, ElementType::Binary),
             _ => return None,
         };
-        Some(FixedColumn { name, kind, width: width as usize, data: Vec::new(), nulls: NullBufferBuilder::new(0) })
+        Some(FixedColumn {
+            name,
+            kind,
+            width: width as usize,
+            data: Grown::default(),
+            nulls: NullBufferBuilder::new(0),
+        })
     }
 
     pub fn len(&self) -> usize {
@@ -336,7 +339,7 @@ impl FixedColumn {
     }
 
     pub fn push_null(&mut self) {
-        self.data.resize(self.data.len() + self.width, 0);
+        self.data.extend(std::iter::repeat_n(0, self.width));
         self.nulls.append_null();
     }
 
@@ -346,7 +349,7 @@ impl FixedColumn {
     }
 
     pub fn reserve(&mut self, rows: usize) {
-        grow(&mut self.data, rows * self.width);
+        self.data.reserve(rows * self.width);
     }
 
     pub fn append(&mut self, kind: ElementType, source: &Source<'_>, at: usize) -> Result<usize, Box<Failure>> {
@@ -370,7 +373,7 @@ impl FixedColumn {
     }
 
     pub fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let data = packed(std::mem::take(&mut self.data));
+        let data = std::mem::take(&mut self.data).into_buffer();
         Ok(Arc::new(FixedSizeBinaryArray::try_new(self.width as i32, data, self.nulls.finish())?))
     }
 }

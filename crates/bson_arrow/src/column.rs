@@ -18,7 +18,7 @@ use crate::bytes::{BytesColumn, FixedColumn, TextColumn, TextLayout};
 use crate::document::DocumentColumn;
 use crate::element::{self, ElementType};
 use crate::error::{Failure, Malformed, PathPart, Reason, SchemaError};
-use crate::memory::{self, FinishedOffsets, Offsets};
+use crate::memory::{self, FinishedOffsets, Grown, Offsets};
 use crate::numeric::Number;
 use crate::policy::Forgiven;
 use crate::schema;
@@ -69,13 +69,13 @@ impl<'a> Source<'a> {
 
 /// Values of one number type and their validity.
 pub(crate) struct Numbers<T: Number> {
-    values: Vec<T::Native>,
+    values: Grown<T::Native>,
     nulls: NullBufferBuilder,
 }
 
 impl<T: Number> Numbers<T> {
     fn new() -> Numbers<T> {
-        Numbers { values: Vec::new(), nulls: NullBufferBuilder::new(0) }
+        Numbers { values: Grown::default(), nulls: NullBufferBuilder::new(0) }
     }
 
     #[inline]
@@ -116,7 +116,7 @@ impl<T: Number> Numbers<T> {
     }
 
     fn finish(&mut self) -> PrimitiveArray<T> {
-        PrimitiveArray::new(memory::scalars(std::mem::take(&mut self.values)), self.nulls.finish())
+        PrimitiveArray::new(memory::scalars(&mut self.values), self.nulls.finish())
     }
 }
 
@@ -143,14 +143,14 @@ pub(crate) enum DateLayout {
 
 pub(crate) struct Dates {
     /// Milliseconds since 1970.
-    values: Vec<i64>,
+    values: Grown<i64>,
     nulls: NullBufferBuilder,
     layout: DateLayout,
 }
 
 pub(crate) struct Timestamps {
-    seconds: Vec<u32>,
-    increments: Vec<u32>,
+    seconds: Grown<u32>,
+    increments: Grown<u32>,
     nulls: NullBufferBuilder,
 }
 
@@ -252,7 +252,7 @@ impl Column {
                 })?)
             }
             DataType::Struct(fields) if extension == schema::TIMESTAMP && *fields == schema::timestamp_fields() => {
-                Column::Timestamp(Timestamps { seconds: Vec::new(), increments: Vec::new(), nulls })
+                Column::Timestamp(Timestamps { seconds: Grown::default(), increments: Grown::default(), nulls })
             }
             DataType::Struct(fields) if extension == schema::REGEX && *fields == schema::regex_fields() => {
                 let text = || TextColumn::new(TextLayout::View, false);
@@ -270,7 +270,7 @@ impl Column {
     }
 
     fn dates(layout: DateLayout) -> Column {
-        Column::Date(Dates { values: Vec::new(), nulls: NullBufferBuilder::new(0), layout })
+        Column::Date(Dates { values: Grown::default(), nulls: NullBufferBuilder::new(0), layout })
     }
 
     fn list(item: &FieldRef, layout: ListLayout, path: &str, depth: usize) -> Result<Column, SchemaError> {
@@ -358,13 +358,13 @@ impl Column {
 
     /// Makes room for `rows` more values.
     pub fn reserve(&mut self, rows: usize) {
-        with_numbers!(self, numbers => memory::grow(&mut numbers.values, rows), {
+        with_numbers!(self, numbers => numbers.values.reserve(rows), {
             // A bit or two for a row.
             Column::Null(_) | Column::Bool(_) => {}
-            Column::Date(column) => memory::grow(&mut column.values, rows),
+            Column::Date(column) => column.values.reserve(rows),
             Column::Timestamp(column) => {
-                memory::grow(&mut column.seconds, rows);
-                memory::grow(&mut column.increments, rows);
+                column.seconds.reserve(rows);
+                column.increments.reserve(rows);
             }
             Column::Text(column) => column.reserve(rows),
             Column::Bytes(column) => column.reserve(rows),
@@ -492,18 +492,20 @@ impl Dates {
     }
 
     fn finish(&mut self) -> ArrayRef {
-        let values = std::mem::take(&mut self.values);
         let nulls = self.nulls.finish();
         match &self.layout {
             DateLayout::Instants(zone) => {
-                let array = PrimitiveArray::<TimestampMillisecondType>::new(memory::scalars(values), nulls);
+                let array = PrimitiveArray::<TimestampMillisecondType>::new(memory::scalars(&mut self.values), nulls);
                 Arc::new(array.with_timezone_opt(zone.clone()))
             }
-            DateLayout::LongDays => Arc::new(PrimitiveArray::<Date64Type>::new(memory::scalars(values), nulls)),
+            DateLayout::LongDays => {
+                Arc::new(PrimitiveArray::<Date64Type>::new(memory::scalars(&mut self.values), nulls))
+            }
             DateLayout::Days => {
                 // `fits` has seen that every number of days is one of 32 bits.
-                let days = values.into_iter().map(|value| (value / DAY_MILLISECONDS) as i32).collect();
-                Arc::new(PrimitiveArray::<Date32Type>::new(memory::scalars(days), nulls))
+                let milliseconds = std::mem::take(&mut self.values);
+                let days: Vec<i32> = milliseconds.iter().map(|value| (value / DAY_MILLISECONDS) as i32).collect();
+                Arc::new(PrimitiveArray::<Date32Type>::new(days.into(), nulls))
             }
         }
     }
@@ -522,8 +524,8 @@ impl Timestamps {
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let part = |values: &mut Vec<u32>| -> ArrayRef {
-            Arc::new(PrimitiveArray::<UInt32Type>::new(memory::scalars(std::mem::take(values)), None))
+        let part = |values: &mut Grown<u32>| -> ArrayRef {
+            Arc::new(PrimitiveArray::<UInt32Type>::new(memory::scalars(values), None))
         };
         let children = vec![part(&mut self.seconds), part(&mut self.increments)];
         Ok(Arc::new(StructArray::try_new(schema::timestamp_fields(), children, self.nulls.finish())?))

@@ -8,7 +8,7 @@ use crate::column::Source;
 use crate::document::DocumentColumn;
 use crate::element;
 use crate::error::{DecodeError, Failure, Malformed, Reason, SchemaError, path_text};
-use crate::memory;
+use crate::memory::Grown;
 use crate::policy::{Forgiven, Mismatches, OnMismatch, path_to};
 
 /// What a caller of [`Decoder`] chooses.
@@ -40,14 +40,14 @@ enum Block {
     /// A buffer that was handed in.
     Given(Buffer),
     /// Text copied from such buffers.
-    Copied(Vec<u8>),
+    Copied(Grown<u8>),
 }
 
 impl Block {
     fn into_buffer(self) -> Buffer {
         match self {
             Block::Given(buffer) => buffer,
-            Block::Copied(copy) => memory::packed(copy),
+            Block::Copied(copy) => copy.into_buffer(),
         }
     }
 }
@@ -75,6 +75,8 @@ pub struct Decoder {
     /// The block of copied text that takes more.
     copies: Option<usize>,
     options: Options,
+    /// Rows that the batch is known to get, for which there is room.
+    expected: usize,
     /// Documents seen since the decoder was made.
     documents: u64,
     mismatches: Mismatches,
@@ -90,6 +92,7 @@ impl Decoder {
             blocks: Vec::new(),
             copies: None,
             options,
+            expected: 0,
             documents: 0,
             mismatches: Mismatches::default(),
         })
@@ -113,6 +116,12 @@ impl Decoder {
     /// The same, to take the rejected documents out of it.
     pub fn mismatches_mut(&mut self) -> &mut Mismatches {
         &mut self.mismatches
+    }
+
+    /// Makes room for exactly this many more rows: a caller who knows what comes spares the batch to grow and to shrink.
+    pub fn expect(&mut self, rows: usize) {
+        self.expected = self.root.len() + rows;
+        self.root.reserve(rows);
     }
 
     /// Appends every document of `buffer`: whole documents, one behind the other. Returns how many there were. Where
@@ -145,7 +154,7 @@ impl Decoder {
         let source = Source { bytes, block, depth: 0, forgiven: forgives.then_some(&forgiven) };
         let mut position = 0;
         let mut count = 0;
-        let mut room_until = 0;
+        let mut room_until = self.expected.saturating_sub(self.root.len()).min(FIRST_STEP_ROWS);
         while position < bytes.len() {
             if framing == Framing::Items {
                 position = element::item_document(bytes, position).map_err(|malformed| DecodeError::Malformed {
@@ -188,7 +197,12 @@ impl Decoder {
         };
         // The smallest document has five bytes.
         let rows = (bytes.len() - position) / mean.max(5);
-        let rows = if count < FIRST_STEP_ROWS { rows.min(FIRST_STEP_ROWS) } else { rows + rows / 64 } + 1;
+        let rows = match self.expected.checked_sub(self.root.len()) {
+            // Only text and lists still need a guess.
+            Some(left @ 1..) => left,
+            Some(0) | None if count < FIRST_STEP_ROWS => rows.min(FIRST_STEP_ROWS) + 1,
+            Some(0) | None => rows + rows / 64 + 1,
+        };
         self.root.reserve(rows);
         rows
     }
@@ -213,11 +227,11 @@ impl Decoder {
         };
         let index = self.copies.filter(open).unwrap_or(self.blocks.len());
         if index == self.blocks.len() {
-            self.blocks.push(Block::Copied(Vec::new()));
+            self.blocks.push(Block::Copied(Grown::default()));
             self.copies = Some(index);
         }
         if let Block::Copied(copy) = &mut self.blocks[index] {
-            memory::grow(copy, viewed);
+            copy.reserve(viewed);
             let bytes = buffer.as_slice();
             self.root.each_text(row, &mut |text, from| {
                 text.copy_viewed(from, (block, bytes), (index as u32, &mut *copy));
@@ -251,6 +265,7 @@ impl Decoder {
     /// type can count.
     pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         self.copies = None;
+        self.expected = 0;
         let blocks = std::mem::take(&mut self.blocks).into_iter().map(Block::into_buffer).collect::<Vec<_>>();
         let rows = self.root.finish(&blocks)?;
         let batch = RecordBatch::from(rows);

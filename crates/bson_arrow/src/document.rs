@@ -7,7 +7,7 @@ use arrow_schema::{ArrowError, Field, Fields};
 use crate::bytes::TextColumn;
 use crate::column::{Column, Source};
 use crate::element::{self, ElementType};
-use crate::error::{Failure, PathPart, SchemaError};
+use crate::error::{Failure, NOTHING, PathPart, SchemaError};
 use crate::keys::{Found, Keys};
 
 pub(crate) struct DocumentColumn {
@@ -125,7 +125,7 @@ impl DocumentColumn {
         for ((column, field), seen) in self.columns.iter_mut().zip(&self.fields).zip(&self.seen) {
             if *seen != self.current {
                 if !field.is_nullable() {
-                    return Err(missing(field, "nothing"));
+                    return Err(missing(field, NOTHING));
                 }
                 column.push_null();
             }

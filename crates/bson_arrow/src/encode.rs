@@ -7,10 +7,12 @@
 
 use std::fmt;
 
-use arrow_array::RecordBatch;
-use arrow_schema::Schema;
+use arrow_array::cast::AsArray;
+use arrow_array::{OffsetSizeTrait, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use crate::error::{EncodeError, SchemaError};
+use crate::schema;
 use crate::values::{Members, Writer};
 
 /// The largest document that MongoDB stores: 16 MiB.
@@ -162,6 +164,44 @@ impl<'a> RowEncoder<'a> {
         };
         out.truncate(start);
         outcome
+    }
+}
+
+/// Whether every row of the batch certainly has a BSON form, as far as that can be told without writing it.
+pub fn cannot_fail(batch: &RecordBatch) -> bool {
+    let mut bytes = 0;
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    let all = columns.fold(true, |all, (field, column)| {
+        bytes += field.name().len() + FIELD_BYTES_MAX;
+        // No row has more text than all of them.
+        let text = match column.data_type() {
+            DataType::Utf8 => spanned(column.as_string::<i32>().value_offsets()),
+            DataType::LargeUtf8 => spanned(column.as_string::<i64>().value_offsets()),
+            _ => None,
+        };
+        bytes += text.unwrap_or(0);
+        all && (text.is_some() || is_always_written(field))
+    });
+    all && bytes < DOCUMENT_BYTES_MAX && check_schema(batch.schema_ref()).is_ok()
+}
+
+/// A field's bytes besides its name and text: type, end of the name, length, number or end of the text.
+const FIELD_BYTES_MAX: usize = 32;
+
+/// The bytes between the first offset and the last.
+fn spanned<O: OffsetSizeTrait>(offsets: &[O]) -> Option<usize> {
+    Some(offsets.last()?.as_usize() - offsets.first()?.as_usize())
+}
+
+fn is_always_written(field: &Field) -> bool {
+    match field.data_type() {
+        // It may hold no value at all.
+        _ if schema::extension_name(field) == schema::RAW => false,
+        DataType::Null | DataType::Boolean | DataType::Date32 | DataType::Date64 => true,
+        DataType::Timestamp(TimeUnit::Millisecond, _) => true,
+        DataType::FixedSizeBinary(width) => *width <= 16,
+        // A `uint64` may be more than a BSON long.
+        other => other.is_floating() || (other.is_integer() && *other != DataType::UInt64),
     }
 }
 

@@ -5,6 +5,9 @@ use std::fmt;
 
 use crate::element::{DEPTH_MAX, ElementType};
 
+/// What is found where a field is missing.
+pub(crate) const NOTHING: &str = "nothing";
+
 /// Bytes that are not BSON.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Malformed {
@@ -76,6 +79,12 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "document {}, {}: expected {}, found {}", self.document, self.path, self.expected, self.found)
     }
+}
+
+/// The name of a type found, as [`Mismatch::found_type`] has it, if it is one.
+pub fn found_type(name: &str) -> Option<&'static str> {
+    let types = (0..=u8::MAX).filter_map(ElementType::from_byte).map(ElementType::name);
+    types.chain([NOTHING]).find(|known| *known == name)
 }
 
 /// Why a document was not decoded.

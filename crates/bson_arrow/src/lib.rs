@@ -28,6 +28,7 @@ mod values;
 pub use decode::{Decoder, Options, validate};
 pub use element::ElementType;
 pub use encode::{Documents, EncodeOptions, Nulls, RowEncoder, encode};
-pub use error::{DecodeError, EncodeError, Mismatch, SchemaError};
+pub use error::{DecodeError, EncodeError, Mismatch, SchemaError, found_type};
 pub use infer::{FieldReport, Inference};
+pub use memory::Grown;
 pub use policy::{Mismatches, OnMismatch, ReasonCount, Rejected};

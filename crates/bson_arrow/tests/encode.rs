@@ -255,3 +255,22 @@ fn slices_and_empty_batches() {
     .unwrap();
     assert_eq!(written(&no_columns, EncodeOptions::default()).unwrap(), [doc(&[]), doc(&[])]);
 }
+
+#[test]
+fn what_certainly_has_a_bson_form() {
+    use bson_arrow::encode::cannot_fail;
+    assert!(cannot_fail(&column(StringArray::from(vec![Some("x"), None]))));
+    assert!(cannot_fail(&column(Int32Array::from(vec![1]))));
+    assert!(cannot_fail(&column(TimestampMillisecondArray::from(vec![1]))));
+    assert!(cannot_fail(&column(fixed(&[1; 12]))));
+    assert!(!cannot_fail(&column(UInt64Array::from(vec![1]))));
+    assert!(!cannot_fail(&column(TimestampMicrosecondArray::from(vec![1]))));
+    let long = column(StringArray::from(vec!["x".repeat(9 << 20), "y".repeat(9 << 20)]));
+    assert!(!cannot_fail(&long));
+    assert!(cannot_fail(&long.slice(0, 1)));
+    let raw = schema::raw("a").with_data_type(DataType::FixedSizeBinary(3));
+    assert!(!cannot_fail(&batch(vec![(raw, Arc::new(fixed(&[9; 3])))])));
+    let twice = [field("a", DataType::Null), field("a", DataType::Null)];
+    let nulls = twice.map(|field| (field, Arc::new(NullArray::new(1)) as ArrayRef));
+    assert!(!cannot_fail(&batch(nulls.to_vec())));
+}

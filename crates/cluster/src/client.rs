@@ -23,7 +23,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use engine::wire::{Hash, Outbox, own_error};
+use engine::wire::{Hash, MISMATCHES, Outbox, own_error};
 use engine::{Remote, Run, Session, SessionOptions};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -559,6 +559,8 @@ fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run) {
             run.set_read(value);
         } else if let Some(count) = read_error_count(&name, value) {
             run.count_error(&count);
+        } else {
+            run.count_mismatches(&name, value);
         }
     }
 }
@@ -568,7 +570,7 @@ fn counts(stages: &[JobStageMetrics]) -> HashMap<String, u64> {
     let mut sums = HashMap::new();
     for metric in stages.iter().flat_map(|stage| &stage.operators).flat_map(|operator| &operator.metrics) {
         if let Some(operator_metric::Metric::Count(count)) = &metric.metric
-            && (count.name == ROWS_READ || count.name.starts_with(ROW_ERRORS))
+            && (count.name == ROWS_READ || [ROW_ERRORS, MISMATCHES].iter().any(|kind| count.name.starts_with(kind)))
         {
             *sums.entry(count.name.clone()).or_insert(0) += count.value;
         }

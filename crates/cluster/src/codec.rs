@@ -32,7 +32,7 @@ use engine::wire::{Inbox, Outbox, Scope, error_to_text};
 
 use crate::cut;
 use crate::fragment::{FragmentExec, Spec};
-use crate::stored::StoredSource;
+use crate::stored::{self, StoredSource};
 use crate::stub::StubExec;
 
 /// The first byte of an operator that DataFusion does not know.
@@ -140,7 +140,7 @@ fn write_files(writer: &mut Writer, node: &Arc<dyn ExecutionPlan>) -> Result<boo
     let schema = config.file_source.table_schema().file_schema().clone();
     let projection = if let Some(stored) = config.file_source.downcast_ref::<StoredSource>() {
         let mut source = Writer::default();
-        let projection = stored.write(&mut source);
+        let projection = stored::write_source(stored, &mut source);
         writer.byte(tag::STORED);
         writer.block(&source.finish());
         projection
@@ -174,7 +174,7 @@ fn read_files(reader: &mut Reader<'_>, is_stored: bool, context: &TaskContext) -
     let limit = reader.optional(Reader::number).map_err(wrap)?;
     let groups = reader.list(|reader| reader.list(read_file)).map_err(wrap)?;
     let source = match is_stored {
-        true => Arc::new(StoredSource::read(&mut Reader::new(source), schema, &projection).map_err(wrap)?),
+        true => Arc::new(stored::read_source(&mut Reader::new(source), schema, &projection).map_err(wrap)?),
         false => engine::wire::decode_source(source, schema, projection).map_err(wrap)?,
     };
     let scan = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)

@@ -20,7 +20,7 @@ use datafusion::physical_plan::{
 };
 use engine::kernel::compile_count;
 use engine::wire::Hash;
-use engine::wire::bytes::{Reader, Writer};
+use engine::wire::bytes::{Reader, Writer, from_digits, to_digits};
 use engine::{ErrorCount, Run};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::OnceCell;
@@ -330,15 +330,12 @@ fn write_error_count(count: &ErrorCount) -> String {
     engine::wire::write_class(&mut writer, &count.class);
     writer.optional(count.file.as_deref(), Writer::text);
     writer.number(u64::from(count.line));
-    writer.finish().iter().map(|byte| format!("{byte:02x}")).collect()
+    to_digits(&writer.finish())
 }
 
 /// The count that a name of [`ROW_ERRORS`] stands for.
 pub(crate) fn read_error_count(name: &str, rows: u64) -> Option<ErrorCount> {
-    let digits = name.strip_prefix(ROW_ERRORS)?;
-    let bytes: Option<Vec<u8>> =
-        (0..digits.len() / 2).map(|index| u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()).collect();
-    let bytes = bytes?;
+    let bytes = from_digits(name.strip_prefix(ROW_ERRORS)?)?;
     let mut reader = Reader::new(&bytes);
     Some(ErrorCount {
         function: reader.text().ok()?,

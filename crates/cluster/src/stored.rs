@@ -19,25 +19,21 @@ use datafusion::arrow::ipc::reader::StreamDecoder;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
-    FileGroup, FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource,
+    FileGroup, FileOpenFuture, FileOpener, FileScanConfig, FileScanConfigBuilder,
 };
-use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableType};
-use datafusion::object_store::ObjectStore;
 use datafusion::object_store::path::Path;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use engine::wire::bytes::{Reader, Writer};
 use engine::wire::error_to_text;
+use engine::{Opens, ProjectedSource};
 use futures::StreamExt;
 use memmap2::Mmap;
 
@@ -55,13 +51,13 @@ pub(crate) struct Stored {
     /// The job that made the rows.
     pub job: Job,
     /// Where they are now.
-    state: Mutex<Places>,
+    state: Mutex<Output>,
     client: Client,
     runtime: tokio::runtime::Handle,
 }
 
 #[derive(Clone, Default)]
-struct Places {
+struct Output {
     job_id: String,
     parts: Vec<PartitionLocation>,
 }
@@ -80,12 +76,12 @@ impl Stored {
     /// The rows are the output of this job from now on.
     pub fn place(&self, job_id: String, parts: Vec<PartitionLocation>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *state, Places { job_id, parts });
+        let before = std::mem::replace(&mut *state, Output { job_id, parts });
         drop(state);
         self.clean(before.job_id);
     }
 
-    fn places(&self) -> Places {
+    fn places(&self) -> Output {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -124,7 +120,8 @@ impl TableProvider for StoredTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let source = StoredSource::new(Origin::Table(self.0.clone()), self.0.schema.clone(), None);
+        let places = Places { origin: Origin::Table(self.0.clone()), site: None };
+        let source = StoredSource::new(places, self.0.schema.clone(), None);
         let parts = self.0.places().parts.len();
         let file = |part: usize| {
             let mut file = PartitionedFile::new(String::new(), 1);
@@ -145,57 +142,43 @@ impl TableProvider for StoredTable {
     }
 }
 
-/// The source of the rows: at the client the table itself, on its way and on an executor the places of its parts.
+/// The source of the rows.
+pub(crate) type StoredSource = ProjectedSource<Places>;
+
+/// Where rows are: at the client the table itself, on the way and on an executor the places of its parts.
 #[derive(Clone)]
-pub(crate) struct StoredSource {
+pub(crate) struct Places {
     origin: Origin,
-    table_schema: TableSchema,
-    projection: SplitProjection,
     site: Option<Arc<Site>>,
-    metrics: ExecutionPlanMetricsSet,
 }
 
 #[derive(Clone)]
 enum Origin {
     Table(Arc<Stored>),
-    Places { number: u64, parts: Arc<[PartitionLocation]> },
+    Parts { number: u64, parts: Arc<[PartitionLocation]> },
 }
 
-impl StoredSource {
-    fn new(origin: Origin, schema: SchemaRef, projection: Option<&ProjectionExprs>) -> StoredSource {
-        let table_schema = TableSchema::from(schema);
-        let projection = match projection {
-            Some(projection) => SplitProjection::new(table_schema.file_schema(), projection),
-            None => SplitProjection::unprojected(&table_schema),
-        };
-        StoredSource { origin, table_schema, projection, site: None, metrics: ExecutionPlanMetricsSet::new() }
-    }
+/// Writes what travels besides the columns that the source computes, which are returned.
+pub(crate) fn write_source(source: &StoredSource, writer: &mut Writer) -> ProjectionExprs {
+    let (number, parts) = match &source.opens().origin {
+        Origin::Table(stored) => (stored.number, stored.places().parts.into()),
+        Origin::Parts { number, parts } => (*number, parts.clone()),
+    };
+    writer.number(number);
+    writer.list(parts.iter(), write_place);
+    source.columns()
+}
 
-    /// What travels besides the columns it computes.
-    pub fn write(&self, writer: &mut Writer) -> ProjectionExprs {
-        let (number, parts) = match &self.origin {
-            Origin::Table(stored) => (stored.number, stored.places().parts.into()),
-            Origin::Places { number, parts } => (*number, parts.clone()),
-        };
-        writer.number(number);
-        writer.list(parts.iter(), write_place);
-        self.projection.source.clone()
-    }
-
-    pub fn read(
-        reader: &mut Reader<'_>,
-        schema: SchemaRef,
-        projection: &ProjectionExprs,
-    ) -> engine::Result<StoredSource> {
-        let number = reader.number()?;
-        let parts: Vec<PartitionLocation> = reader.list(read_place)?;
-        Ok(StoredSource::new(Origin::Places { number, parts: parts.into() }, schema, Some(projection)))
-    }
-
-    /// The source on an executor.
-    pub fn at(&self, site: &Arc<Site>) -> StoredSource {
-        StoredSource { site: Some(site.clone()), ..self.clone() }
-    }
+/// The source that [`write_source`] wrote.
+pub(crate) fn read_source(
+    reader: &mut Reader<'_>,
+    schema: SchemaRef,
+    projection: &ProjectionExprs,
+) -> engine::Result<StoredSource> {
+    let number = reader.number()?;
+    let parts: Vec<PartitionLocation> = reader.list(read_place)?;
+    let places = Places { origin: Origin::Parts { number, parts: parts.into() }, site: None };
+    Ok(StoredSource::new(places, schema, Some(projection)))
 }
 
 /// The persisted tables that a plan reads.
@@ -203,7 +186,7 @@ pub(crate) fn tables(plan: &Arc<dyn ExecutionPlan>) -> Vec<Arc<Stored>> {
     let mut found = Vec::new();
     let mut pending = vec![plan];
     while let Some(node) = pending.pop() {
-        if let Some(Origin::Table(stored)) = source_of(node).map(|source| &source.origin) {
+        if let Some(Origin::Table(stored)) = source_of(node).map(|source| &source.opens().origin) {
             found.push(stored.clone());
         }
         pending.extend(node.children());
@@ -221,7 +204,8 @@ fn source_of(node: &Arc<dyn ExecutionPlan>) -> Option<&StoredSource> {
 
 /// The scan with its source on an executor, if it is one of persisted rows.
 pub(crate) fn scan_at(node: &Arc<dyn ExecutionPlan>, site: &Arc<Site>) -> Option<Arc<dyn ExecutionPlan>> {
-    let source = source_of(node)?.at(site);
+    let source = source_of(node)?;
+    let source = source.with(Places { site: Some(site.clone()), ..source.opens().clone() });
     let config = FileScanConfigBuilder::from(config_of(node)?.clone()).with_source(Arc::new(source)).build();
     Some(DataSourceExec::from_data_source(config))
 }
@@ -262,57 +246,22 @@ fn read_place(reader: &mut Reader<'_>) -> engine::Result<PartitionLocation> {
     })
 }
 
-impl FileSource for StoredSource {
-    fn create_file_opener(
-        &self,
-        _object_store: Arc<dyn ObjectStore>,
-        _base_config: &FileScanConfig,
-        _partition: usize,
-    ) -> Result<Arc<dyn FileOpener>> {
-        let (Origin::Places { number, parts }, Some(site)) = (&self.origin, &self.site) else {
-            return Err(DataFusionError::Execution("persisted rows are read on an executor".to_owned()));
-        };
-        let columns = self.projection.file_indices.clone();
-        let opener = StoredOpener { number: *number, parts: parts.clone(), columns, site: site.clone() };
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table_schema.file_schema())
-    }
-
-    fn table_schema(&self) -> &TableSchema {
-        &self.table_schema
-    }
-
-    fn with_batch_size(&self, _batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(self.clone())
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(&self.projection.source)
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        &self.metrics
-    }
-
-    fn file_type(&self) -> &str {
+impl Opens for Places {
+    fn file_type(&self) -> &'static str {
         "persisted"
     }
 
-    fn supports_repartitioning(&self) -> bool {
-        false
-    }
-
-    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
-        let merged = self.projection.source.try_merge(projection)?;
-        let mut source = self.clone();
-        source.projection = SplitProjection::new(self.table_schema.file_schema(), &merged);
-        Ok(Some(Arc::new(source)))
-    }
-
-    fn apply_expressions(
+    fn opener(
         &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), f)
+        _schema: &SchemaRef,
+        columns: &[usize],
+        _metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Arc<dyn FileOpener>> {
+        let (Origin::Parts { number, parts }, Some(site)) = (&self.origin, &self.site) else {
+            return Err(DataFusionError::Execution("persisted rows are read on an executor".to_owned()));
+        };
+        let (columns, site) = (columns.to_vec(), site.clone());
+        Ok(Arc::new(StoredOpener { number: *number, parts: parts.clone(), columns, site }))
     }
 }
 
@@ -363,7 +312,7 @@ pub(crate) fn executors_of_parts(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
     let mut pending = vec![plan];
     while let Some(node) = pending.pop() {
         if let (Some(config), Some(source)) = (config_of(node), source_of(node))
-            && let Origin::Places { parts, .. } = &source.origin
+            && let Origin::Parts { parts, .. } = &source.opens().origin
         {
             let executor = |file: &PartitionedFile| {
                 let part = parts.get(file.object_meta.location.as_ref().parse::<usize>().ok()?)?;

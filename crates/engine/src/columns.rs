@@ -9,30 +9,32 @@ use arrow::datatypes::{
     SchemaRef, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
+use bson_arrow::Grown;
+
 use crate::error::Result;
 use crate::run::{Gather, shown_batch};
 
 /// The numbers of a column; 0 or `false` where a value is missing.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(PartialEq, Debug)]
 pub enum Numbers {
-    Bool(Vec<bool>),
-    Int8(Vec<i8>),
-    Int16(Vec<i16>),
-    Int32(Vec<i32>),
-    Int64(Vec<i64>),
-    UInt8(Vec<u8>),
-    UInt16(Vec<u16>),
-    UInt32(Vec<u32>),
-    UInt64(Vec<u64>),
-    Float32(Vec<f32>),
-    Float64(Vec<f64>),
+    Bool(Grown<bool>),
+    Int8(Grown<i8>),
+    Int16(Grown<i16>),
+    Int32(Grown<i32>),
+    Int64(Grown<i64>),
+    UInt8(Grown<u8>),
+    UInt16(Grown<u16>),
+    UInt32(Grown<u32>),
+    UInt64(Grown<u64>),
+    Float32(Grown<f32>),
+    Float64(Grown<f64>),
 }
 
 /// A column of all rows.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(PartialEq, Debug)]
 pub enum WholeColumn {
     /// Numbers, and which of them are missing; `None` where none is.
-    Numbers { values: Numbers, missing: Option<Vec<bool>> },
+    Numbers { values: Numbers, missing: Option<Grown<bool>> },
     /// Anything else, in pieces.
     Other { field: Arc<Field>, chunks: Vec<ArrayRef> },
 }
@@ -59,17 +61,17 @@ macro_rules! each_kind {
 impl Numbers {
     fn new(data_type: &DataType) -> Option<Numbers> {
         Some(match data_type {
-            DataType::Boolean => Numbers::Bool(Vec::new()),
-            DataType::Int8 => Numbers::Int8(Vec::new()),
-            DataType::Int16 => Numbers::Int16(Vec::new()),
-            DataType::Int32 => Numbers::Int32(Vec::new()),
-            DataType::Int64 => Numbers::Int64(Vec::new()),
-            DataType::UInt8 => Numbers::UInt8(Vec::new()),
-            DataType::UInt16 => Numbers::UInt16(Vec::new()),
-            DataType::UInt32 => Numbers::UInt32(Vec::new()),
-            DataType::UInt64 => Numbers::UInt64(Vec::new()),
-            DataType::Float32 => Numbers::Float32(Vec::new()),
-            DataType::Float64 => Numbers::Float64(Vec::new()),
+            DataType::Boolean => Numbers::Bool(Grown::default()),
+            DataType::Int8 => Numbers::Int8(Grown::default()),
+            DataType::Int16 => Numbers::Int16(Grown::default()),
+            DataType::Int32 => Numbers::Int32(Grown::default()),
+            DataType::Int64 => Numbers::Int64(Grown::default()),
+            DataType::UInt8 => Numbers::UInt8(Grown::default()),
+            DataType::UInt16 => Numbers::UInt16(Grown::default()),
+            DataType::UInt32 => Numbers::UInt32(Grown::default()),
+            DataType::UInt64 => Numbers::UInt64(Grown::default()),
+            DataType::Float32 => Numbers::Float32(Grown::default()),
+            DataType::Float64 => Numbers::Float64(Grown::default()),
             _ => return None,
         })
     }
@@ -102,24 +104,24 @@ impl Numbers {
     /// Appends the numbers of another part, which are of the same kind.
     fn join(&mut self, next: Numbers) {
         match (self, next) {
-            (Numbers::Bool(values), Numbers::Bool(next)) => values.extend(next),
-            (Numbers::Int8(values), Numbers::Int8(next)) => values.extend(next),
-            (Numbers::Int16(values), Numbers::Int16(next)) => values.extend(next),
-            (Numbers::Int32(values), Numbers::Int32(next)) => values.extend(next),
-            (Numbers::Int64(values), Numbers::Int64(next)) => values.extend(next),
-            (Numbers::UInt8(values), Numbers::UInt8(next)) => values.extend(next),
-            (Numbers::UInt16(values), Numbers::UInt16(next)) => values.extend(next),
-            (Numbers::UInt32(values), Numbers::UInt32(next)) => values.extend(next),
-            (Numbers::UInt64(values), Numbers::UInt64(next)) => values.extend(next),
-            (Numbers::Float32(values), Numbers::Float32(next)) => values.extend(next),
-            (Numbers::Float64(values), Numbers::Float64(next)) => values.extend(next),
+            (Numbers::Bool(values), Numbers::Bool(next)) => values.append(next),
+            (Numbers::Int8(values), Numbers::Int8(next)) => values.append(next),
+            (Numbers::Int16(values), Numbers::Int16(next)) => values.append(next),
+            (Numbers::Int32(values), Numbers::Int32(next)) => values.append(next),
+            (Numbers::Int64(values), Numbers::Int64(next)) => values.append(next),
+            (Numbers::UInt8(values), Numbers::UInt8(next)) => values.append(next),
+            (Numbers::UInt16(values), Numbers::UInt16(next)) => values.append(next),
+            (Numbers::UInt32(values), Numbers::UInt32(next)) => values.append(next),
+            (Numbers::UInt64(values), Numbers::UInt64(next)) => values.append(next),
+            (Numbers::Float32(values), Numbers::Float32(next)) => values.append(next),
+            (Numbers::Float64(values), Numbers::Float64(next)) => values.append(next),
             // Parts of one query have one schema.
             (_, _) => {}
         }
     }
 }
 
-fn extend<T: ArrowPrimitiveType>(values: &mut Vec<T::Native>, array: &ArrayRef) {
+fn extend<T: ArrowPrimitiveType>(values: &mut Grown<T::Native>, array: &ArrayRef) {
     let array: &PrimitiveArray<T> = array.as_primitive();
     let start = values.len();
     values.extend_from_slice(array.values());
@@ -149,7 +151,7 @@ impl WholeColumn {
                 let before = values.len();
                 values.append(array);
                 if array.null_count() > 0 || missing.is_some() {
-                    let missing = missing.get_or_insert_with(|| vec![false; before]);
+                    let missing = missing.get_or_insert_with(|| vec![false; before].into());
                     missing.extend((0..array.len()).map(|row| array.is_null(row)));
                 }
             }
@@ -165,8 +167,8 @@ impl WholeColumn {
                 WholeColumn::Numbers { values: next, missing: next_missing },
             ) => {
                 if missing.is_some() || next_missing.is_some() {
-                    let missing = missing.get_or_insert_with(|| vec![false; values.len()]);
-                    missing.extend(next_missing.unwrap_or_else(|| vec![false; next.len()]));
+                    let missing = missing.get_or_insert_with(|| vec![false; values.len()].into());
+                    missing.append(next_missing.unwrap_or_else(|| vec![false; next.len()].into()));
                 }
                 values.join(next);
             }
@@ -178,8 +180,9 @@ impl WholeColumn {
 
     /// Gives back what was reserved and not needed.
     fn trim(&mut self) {
-        if let WholeColumn::Numbers { values, .. } = self {
-            each_kind!(values, values => values.shrink_to_fit());
+        if let WholeColumn::Numbers { values, missing } = self {
+            each_kind!(values, values => values.trim());
+            missing.iter_mut().for_each(Grown::trim);
         }
     }
 }
@@ -243,10 +246,10 @@ mod tests {
             .add(batch(&schema, vec![None, Some(5)], vec![Some(true), Some(true)], vec!["d", "e"]).slice(0, 2))
             .unwrap();
         let columns = Columns::joined(vec![first, Columns::new(&schema), second], &schema);
-        let missing = Some(vec![false, false, false, true, false]);
-        assert_eq!(columns[0], WholeColumn::Numbers { values: Numbers::Int64(vec![1, 2, 3, 0, 5]), missing });
-        let missing = Some(vec![false, true, false, false, false]);
-        let values = Numbers::Bool(vec![true, false, false, true, true]);
+        let missing = Some(vec![false, false, false, true, false].into());
+        assert_eq!(columns[0], WholeColumn::Numbers { values: Numbers::Int64(vec![1, 2, 3, 0, 5].into()), missing });
+        let missing = Some(vec![false, true, false, false, false].into());
+        let values = Numbers::Bool(vec![true, false, false, true, true].into());
         assert_eq!(columns[1], WholeColumn::Numbers { values, missing });
         let WholeColumn::Other { chunks, .. } = &columns[2] else { panic!("text is no number") };
         assert_eq!(chunks.iter().map(|chunk| chunk.len()).sum::<usize>(), 5);
@@ -259,7 +262,7 @@ mod tests {
         let mut columns = Columns::new(&schema);
         columns.add(RecordBatch::try_new(schema.clone(), vec![values.slice(1, 2)]).unwrap()).unwrap();
         let whole = Columns::joined(vec![columns], &schema);
-        let missing = Some(vec![true, false]);
-        assert_eq!(whole, [WholeColumn::Numbers { values: Numbers::Float64(vec![0.0, 3.0]), missing }]);
+        let missing = Some(vec![true, false].into());
+        assert_eq!(whole, [WholeColumn::Numbers { values: Numbers::Float64(vec![0.0, 3.0].into()), missing }]);
     }
 }

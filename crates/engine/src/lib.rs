@@ -49,7 +49,7 @@ pub use mongo::{
 pub use remote::{Remote, Run};
 pub use run::{BatchStream, ErrorCount, Progress, Report, Watch};
 pub use session::{Session, SessionOptions};
-pub use source::CsvOptions;
+pub use source::{CsvOptions, Opens, ProjectedSource};
 pub use sql::{CalledFunction, SqlFunction, SqlNames};
 pub use types::{RowType, row_type};
 pub use write::ArrowLayout;

@@ -17,6 +17,7 @@ use datafusion::physical_plan::{
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 
+use crate::documents;
 use crate::error::Result;
 use crate::failure;
 use crate::run::{ErrorCount, RunState};
@@ -68,6 +69,11 @@ impl Run {
 
     pub fn count_error(&self, count: &ErrorCount) {
         self.0.count_error(&count.function, count.class.clone(), count.file.as_deref(), count.line, count.rows);
+    }
+
+    /// Counts what a count of an executor stands for, if it is one of values that did not fit.
+    pub fn count_mismatches(&self, name: &str, value: u64) {
+        documents::count_mismatches(&self.0, name, value);
     }
 
     /// Rows read so far.

@@ -163,6 +163,11 @@ impl RunState {
         account.rejected.extend(rejected);
     }
 
+    /// What did not fit, so far.
+    pub fn mismatches(&self) -> Vec<ReasonCount> {
+        lock(&self.documents).reasons.values().cloned().collect()
+    }
+
     fn error_counts(&self) -> Vec<ErrorCount> {
         let errors = lock(&self.errors);
         let count = |((function, class, file, line), rows): (&ErrorKey, &u64)| {

@@ -106,11 +106,12 @@ impl Session {
         paths: Vec<String>,
         collection: Option<String>,
         schema: &Bound<'py, PyAny>,
+        types: &Bound<'py, PyAny>,
         sample: usize,
         on_error: &str,
     ) -> PyResult<(Dataset, Bound<'py, PyList>)> {
         guard(py, || {
-            let options = documents::options(schema, sample, on_error)?;
+            let options = documents::options(schema, types, sample, on_error)?;
             with_report(py, py.detach(|| self.0.read_bson(&paths, collection, &options)))
         })
     }
@@ -121,12 +122,13 @@ impl Session {
         py: Python<'py>,
         spec: &Bound<'py, PyDict>,
         schema: &Bound<'py, PyAny>,
+        types: &Bound<'py, PyAny>,
         sample: usize,
         on_error: &str,
     ) -> PyResult<(Dataset, Bound<'py, PyList>)> {
         guard(py, || {
             let read = documents::mongo_read(spec)?;
-            let options = documents::options(schema, sample, on_error)?;
+            let options = documents::options(schema, types, sample, on_error)?;
             with_report(py, py.detach(|| self.0.read_mongo(&read, &options)))
         })
     }
@@ -137,11 +139,12 @@ impl Session {
         py: Python<'py>,
         paths: Vec<String>,
         schema: &Bound<'py, PyAny>,
+        types: &Bound<'py, PyAny>,
         sample: usize,
         on_error: &str,
     ) -> PyResult<(Dataset, Bound<'py, PyList>)> {
         guard(py, || {
-            let options = documents::options(schema, sample, on_error)?;
+            let options = documents::options(schema, types, sample, on_error)?;
             with_report(py, py.detach(|| self.0.read_extended_json(&paths, &options)))
         })
     }

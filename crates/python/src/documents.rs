@@ -14,12 +14,19 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::arrow_io::import_schema;
 
-/// What a source of documents was asked for: an Arrow schema or `None`, the size of the sample, the policy.
-pub fn options(schema: &Bound<'_, PyAny>, sample: usize, on_error: &str) -> PyResult<DocumentOptions> {
-    let schema = match schema.is_none() {
-        true => None,
-        false => Some(Arc::new(import_schema(schema)?)),
+/// What a source of documents was asked for: an Arrow schema or `None`, the same of columns with a given type, the size of the
+/// sample, the policy.
+pub fn options(
+    schema: &Bound<'_, PyAny>,
+    types: &Bound<'_, PyAny>,
+    sample: usize,
+    on_error: &str,
+) -> PyResult<DocumentOptions> {
+    let optional = |schema: &Bound<'_, PyAny>| match schema.is_none() {
+        true => Ok(None),
+        false => import_schema(schema).map(|schema| Some(Arc::new(schema))),
     };
+    let (schema, types) = (optional(schema)?, optional(types)?);
     let on_mismatch = match on_error {
         "raise" => OnMismatch::Raise,
         "null" => OnMismatch::Null,
@@ -31,7 +38,7 @@ pub fn options(schema: &Bound<'_, PyAny>, sample: usize, on_error: &str) -> PyRe
             )));
         }
     };
-    Ok(DocumentOptions { schema, sample_documents: sample, on_mismatch })
+    Ok(DocumentOptions { schema, types, sample_documents: sample, on_mismatch })
 }
 
 /// What a MongoDB read was asked for, from the dict that `fuseline._mongo` makes.
@@ -111,11 +118,11 @@ pub fn mongo_write(spec: &Bound<'_, PyDict>) -> PyResult<MongoWrite> {
     })
 }
 
-/// `{"inserted": .., "matched": .., "modified": .., "failed": [(row, code, message), ..]}`.
+/// `{"inserted": .., "matched": .., "modified": .., "failed": [(row, code, message, details), ..]}`; the details are BSON.
 pub fn write_report<'py>(py: Python<'py>, report: &WriteReport) -> PyResult<Bound<'py, PyDict>> {
     let failed = PyList::empty(py);
     for row in &report.failed {
-        failed.append((row.row, row.code, row.message.as_str()))?;
+        failed.append((row.row, row.code, row.message.as_str(), PyBytes::new(py, &row.details)))?;
     }
     let dict = PyDict::new(py);
     dict.set_item("inserted", report.inserted)?;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -72,7 +73,7 @@ class InferringReader:
     def __init__(self, timezone: str | None) -> None:
         self._timezone = timezone
         self._inference = _core.BsonInference()
-        self._chunks: list[bytes | _core.BsonItems] = []
+        self._chunks: deque[bytes | _core.BsonItems] = deque()
 
     def append(self, data: bytes | _core.BsonItems) -> None:
         """Add documents."""
@@ -87,9 +88,8 @@ class InferringReader:
         self._warn(schema)
         reader = SchemaReader(schema, allow_invalid=False)
         # The documents go as their columns come.
-        for chunk in self._chunks:
-            reader.append(chunk)
-        self._chunks = []
+        while self._chunks:
+            reader.append(self._chunks.popleft())
         return reader.finish()
 
     def _usual(self, found: pa.DataType) -> pa.DataType:

@@ -75,6 +75,9 @@ _FIND_OPTIONS = {
 _AGGREGATE_OPTIONS = {"allowDiskUse", "collation", "comment", "hint", "let", "maxTimeMS"}
 
 
+# Messages under way at the same time, where their order does not matter.
+_PARALLEL = 4
+
 # A write concern's parts, and their names in an address.
 _CONCERNS = {"w": "w", "j": "journal", "wtimeout": "wtimeoutMS"}
 
@@ -125,8 +128,8 @@ def aggregate_spec(collection: Any, pipeline: Sequence[Any], options: Mapping[st
     return _whole(collection, {"pipeline": [_encoded(collection, stage) for stage in pipeline]}, extra)
 
 
-def insert_spec(collection: Any, exclude_none: bool) -> dict[str, Any]:
-    """What `fuseline._core.mongo_insert` takes for inserts in order."""
+def insert_spec(collection: Any, exclude_none: bool, ordered: bool) -> dict[str, Any]:
+    """What `fuseline._core.mongo_insert` takes for inserts."""
     _check(collection, "insert_many", reads=False)
     return {
         "uri": _uri(collection.database.client, _write_concern(collection)),
@@ -134,8 +137,8 @@ def insert_spec(collection: Any, exclude_none: bool) -> dict[str, Any]:
         "collection": collection.name,
         "mode": "insert",
         "key": [],
-        "ordered": True,
-        "parallel": 1,
+        "ordered": ordered,
+        "parallel": 1 if ordered else _PARALLEL,
         "leave_out_nulls": exclude_none,
         "timeout": None,
     }

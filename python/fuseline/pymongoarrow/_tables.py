@@ -19,7 +19,11 @@ def to_numpy(table: pa.Table) -> dict[str, np.ndarray[Any, Any]]:
     Integers with nulls are doubles with NaN where that changes no value, else a masked array of integers. Text is a
     ``str`` array, with nulls an object array. Extension types give what they store.
     """
-    return {name: _column_to_numpy(table.column(name)) for name in table.column_names}
+    names, columns = table.column_names, table.columns
+    del table
+    columns.reverse()
+    # A column goes when its array is there.
+    return {name: _column_to_numpy(columns.pop()) for name in names}
 
 
 def _column_to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
+import bson
 import numpy as np
 import pyarrow as pa
 import pymongo.errors
@@ -28,7 +29,9 @@ _BYTES_MAX = 48_000_000 - 16 * 1024
 _NARROW = (pa.int8(), pa.int16(), pa.uint8(), pa.uint16())
 
 
-def write_table(collection: Any, tabular: Any, exclude_none: bool, auto_convert: bool) -> ArrowWriteResult:
+def write_table(
+    collection: Any, tabular: Any, exclude_none: bool, auto_convert: bool, ordered: bool
+) -> ArrowWriteResult:
     """Insert every row of a table, frame or dictionary of arrays."""
     table = _table_of(tabular, exclude_none)
     for index, field in enumerate(table.schema):
@@ -36,14 +39,14 @@ def write_table(collection: Any, tabular: Any, exclude_none: bool, auto_convert:
         if wanted != field.type:
             table = table.set_column(index, field.with_type(wanted), table.column(index).cast(wanted))
     try:
-        return _over_own_connection(collection, table, exclude_none)
+        return _over_own_connection(collection, table, exclude_none, ordered)
     except CannotCarryOverError as reason:
         log.debug("write through PyMongo: %s", reason)
-    return _through_pymongo(collection, _documents(table, exclude_none))
+    return _through_pymongo(collection, _documents(table, exclude_none), ordered)
 
 
-def _over_own_connection(collection: Any, table: pa.Table, exclude_none: bool) -> ArrowWriteResult:
-    spec = insert_spec(collection, exclude_none)
+def _over_own_connection(collection: Any, table: pa.Table, exclude_none: bool, ordered: bool) -> ArrowWriteResult:
+    spec = insert_spec(collection, exclude_none, ordered)
     name_ourselves(collection)
     try:
         report, stopped = _core.mongo_insert(current_session()._core, table, spec)
@@ -51,33 +54,58 @@ def _over_own_connection(collection: Any, table: pa.Table, exclude_none: bool) -
         raise ValueError(f"Unsupported data in table: {error}") from None
     except EngineError as error:
         # Nothing was sent yet.
-        raise ArrowWriteError(_not_written(error, 0)) from error
+        problem = {"errmsg": str(error), "index": 0}
+        raise ArrowWriteError({"writeErrors": [problem], "nInserted": 0, "writeConcernErrors": []}) from error
     log.debug("wrote over a connection of our own")
-    problems = [{"index": row, "code": code, "errmsg": message} for row, code, message in report["failed"]]
+    problems = _problems(collection, report["failed"], table, exclude_none)
+    details = {"writeErrors": problems, "nInserted": report["inserted"], "writeConcernErrors": []}
     if stopped is not None:
         problems.append({"index": report["inserted"], "errmsg": stopped})
+        raise ArrowWriteError(details)
     if problems:
-        raise ArrowWriteError({"writeErrors": problems, "nInserted": report["inserted"], "writeConcernErrors": []})
+        cause = pymongo.errors.BulkWriteError({**_NO_COUNTS, **details})
+        raise ArrowWriteError(details) from cause
     return ArrowWriteResult({"insertedCount": report["inserted"]})
 
 
-def _through_pymongo(collection: Any, documents: list[bytes]) -> ArrowWriteResult:
-    written = 0
+# What else an account of PyMongo's has.
+_NO_COUNTS = {"nUpserted": 0, "nMatched": 0, "nModified": 0, "nRemoved": 0, "upserted": []}
+
+
+def _problems(collection: Any, failed: list[Any], table: pa.Table, exclude_none: bool) -> list[dict[str, Any]]:
+    """The server's words about each row, and the row's document, as PyMongo has them."""
+    rows = [row for row, _, _, _ in failed]
+    documents = _documents(table.take(rows), exclude_none) if rows else []
+    problems = []
+    for (row, _, _, details), document in zip(failed, documents, strict=True):
+        problem = bson.decode(details, codec_options=collection.codec_options)
+        problems.append({**problem, "index": row, "op": RawBSONDocument(document)})
+    return problems
+
+
+def _through_pymongo(collection: Any, documents: list[bytes], ordered: bool) -> ArrowWriteResult:
+    # Who replaced the method may not know the option.
+    options = {} if ordered else {"ordered": False}
+    begun = 0
+    account: dict[str, Any] = {"writeErrors": [], "nInserted": 0, "writeConcernErrors": []}
+    cause = None
     for batch in _batches(documents):
         try:
-            collection.insert_many([RawBSONDocument(document) for document in batch])
+            collection.insert_many([RawBSONDocument(document) for document in batch], **options)
         except pymongo.errors.BulkWriteError as error:
-            raise ArrowWriteError(_details(dict(error.details), written)) from error
+            cause = cause or error
+            _add(account, error.details, begun)
+            if ordered:
+                break
         except pymongo.errors.PyMongoError as error:
-            raise ArrowWriteError(_not_written(error, written)) from error
-        written += len(batch)
-    return ArrowWriteResult({"insertedCount": written})
-
-
-def _not_written(error: Exception, written: int) -> dict[str, Any]:
-    """An account of a write that ended with an error which is about no row."""
-    problem = {"errmsg": str(error), "index": written}
-    return {"writeErrors": [problem], "nInserted": written, "writeConcernErrors": []}
+            account["writeErrors"].append({"errmsg": str(error), "index": begun})
+            raise ArrowWriteError(account) from error
+        else:
+            account["nInserted"] += len(batch)
+        begun += len(batch)
+    if cause is not None:
+        raise ArrowWriteError(account) from cause
+    return ArrowWriteResult({"insertedCount": account["nInserted"]})
 
 
 def _table_of(tabular: Any, exclude_none: bool) -> pa.Table:
@@ -142,11 +170,8 @@ def _batches(documents: list[bytes]) -> Iterator[list[bytes]]:
         yield documents[start:]
 
 
-def _details(details: dict[str, Any], written: int) -> dict[str, Any]:
-    """PyMongo's account of a failed insert, with rows counted from the table's start."""
-    errors = [{**problem, "index": problem["index"] + written} for problem in details["writeErrors"]]
-    return {
-        "writeErrors": errors,
-        "nInserted": details["nInserted"] + written,
-        "writeConcernErrors": details["writeConcernErrors"],
-    }
+def _add(account: dict[str, Any], details: Any, begun: int) -> None:
+    """Adds PyMongo's account of a failed insert, with rows counted from the table's start."""
+    account["writeErrors"] += [{**problem, "index": problem["index"] + begun} for problem in details["writeErrors"]]
+    account["nInserted"] += details["nInserted"]
+    account["writeConcernErrors"] += details["writeConcernErrors"]

@@ -136,17 +136,27 @@ def aggregate_polars_all(collection: Any, pipeline: Sequence[Any], **kwargs: Any
     return _tables.to_polars(aggregate_arrow_all(collection, pipeline, **kwargs))
 
 
-def write(collection: Any, tabular: Any, *, exclude_none: bool = False, auto_convert: bool = True) -> ArrowWriteResult:
+def write(
+    collection: Any,
+    tabular: Any,
+    *,
+    exclude_none: bool = False,
+    auto_convert: bool = True,
+    ordered: bool = True,
+) -> ArrowWriteResult:
     """Insert every row of a table into a collection.
 
     Args:
         collection: A `pymongo.collection.Collection`.
         tabular: A `pyarrow.Table`, a `pandas.DataFrame` or `polars.DataFrame`, or a dictionary of NumPy arrays.
         exclude_none: Whether documents lack their null fields instead of holding null.
+        ordered: Whether documents come one behind the other, in the order of the rows, and none behind one that the
+            server refuses. Otherwise several messages are under way at a time, as fast as the server takes them.
+            PyMongoArrow has no such argument.
         auto_convert: Whether columns of types that BSON lacks are written as the next wider type that it has.
 
     Raises:
         ValueError: A column, or a value, that BSON cannot hold unchanged.
         fuseline.pymongoarrow.errors.ArrowWriteError: The server refused rows; its details count them by table row.
     """
-    return _write.write_table(collection, tabular, exclude_none, auto_convert)
+    return _write.write_table(collection, tabular, exclude_none, auto_convert, ordered)

@@ -22,6 +22,7 @@ use crate::documents::{
 };
 use crate::error::{Error, Result};
 use crate::source::files::{self, SourceFile};
+use crate::wire::bytes::{Reader, Writer};
 use plain::PlainFile;
 use stream::{Layout, StreamPart};
 
@@ -45,6 +46,31 @@ pub(crate) fn open(paths: &[String], content: &Content, options: &DocumentOption
     let table =
         DocumentTable { schema: found.schema.clone(), source: Arc::new(source), on_mismatch: options.on_mismatch };
     Ok((table, found))
+}
+
+/// The part that these bytes are, if it is one of a file.
+pub(crate) fn read_part(bytes: &[u8]) -> Result<Option<Arc<dyn DocumentPart>>> {
+    let mut reader = Reader::new(bytes);
+    match reader.byte()? {
+        plain::TRAVELS_PLAIN => plain::read_part(&mut reader).map(Some),
+        stream::TRAVELS_STREAM => stream::read_part(&mut reader).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn write_file(writer: &mut Writer, file: &SourceFile, origin: &Origin) {
+    files::write(writer, file);
+    writer.text(&origin.shown);
+    writer.number(origin.first_document);
+    writer.number(origin.first_row);
+}
+
+/// What [`write_file`] wrote. The file must still be what it was where the parts were made.
+fn read_file(reader: &mut Reader<'_>) -> Result<(Arc<SourceFile>, Origin)> {
+    let file = files::read(reader)?;
+    let origin = Origin { shown: reader.text()?.into(), first_document: reader.number()?, first_row: reader.number()? };
+    file.check_size()?;
+    Ok((Arc::new(file), origin))
 }
 
 /// A file and how it is read.

@@ -14,6 +14,11 @@ use memmap2::Mmap;
 use crate::documents::{Chunk, DocumentPart, Form, Origin, Piece, run_of};
 use crate::error::Result;
 use crate::source::files::{self, SourceFile};
+use crate::wire::bytes::{Reader, Writer};
+
+/// How far before a byte that is read the system may map in pages which nobody asked for, and more: with large pages in its
+/// cache it maps what lies around in them.
+const AROUND_BYTES: usize = 1024 * 1024;
 
 /// Parts smaller than this are not worth starting.
 const PART_BYTES_MIN: usize = 1024 * 1024;
@@ -24,7 +29,7 @@ pub(super) struct PlainFile {
     pages: Pages,
     runs: Arc<[Run]>,
     documents: u64,
-    shown: String,
+    file: Arc<SourceFile>,
 }
 
 /// Documents that become one batch.
@@ -36,19 +41,24 @@ struct Run {
 }
 
 impl PlainFile {
-    pub fn open(file: &SourceFile) -> Result<PlainFile> {
+    pub fn open(file: &Arc<SourceFile>) -> Result<PlainFile> {
+        PlainFile::open_between(file, 0, usize::MAX)
+    }
+
+    /// The documents between two places at which documents begin or end.
+    fn open_between(file: &Arc<SourceFile>, mut start: usize, end: usize) -> Result<PlainFile> {
         let pages = Pages::map(file)?;
+        let bytes = &pages.bytes()[..end.min(pages.bytes().len())];
         let mut runs = Vec::new();
-        let mut start = 0;
         let mut documents = 0;
-        while start < pages.bytes().len() {
-            let (end, count) = run_of(pages.bytes(), start, Form::Documents);
+        while start < bytes.len() {
+            let (end, count) = run_of(bytes, start, Form::Documents);
             pages.let_go(start, end);
             runs.push(Run { start, end, documents: count });
             documents += count as u64;
             start = end;
         }
-        Ok(PlainFile { pages, runs: runs.into(), documents, shown: file.shown.clone() })
+        Ok(PlainFile { pages, runs: runs.into(), documents, file: file.clone() })
     }
 
     pub fn documents(&self) -> u64 {
@@ -62,7 +72,7 @@ impl PlainFile {
             let Some(run) = self.runs.get(place * self.runs.len() / places) else { continue };
             let bytes = &self.pages.bytes()[run.start..run.end];
             let end = first_documents(bytes, documents.div_ceil(places));
-            inference.observe(&bytes[..end]).map_err(|error| super::stream::damaged(&self.shown, &error))?;
+            inference.observe(&bytes[..end]).map_err(|error| super::stream::damaged(&self.file.shown, &error))?;
             self.pages.let_go(run.start, run.end);
         }
         Ok(())
@@ -137,8 +147,10 @@ impl Pages {
         unsafe { Buffer::from_custom_allocation(address, length, Arc::new(AssertUnwindSafe(owner))) }
     }
 
-    /// Takes the pages of these bytes out of this process's memory. Whoever reads them again gets them from the file.
+    /// Takes the pages of these bytes, and those that came in before them, out of this process's memory. Whoever reads them
+    /// again gets them from the file.
     fn let_go(&self, start: usize, end: usize) {
+        let start = start.saturating_sub(AROUND_BYTES);
         #[cfg(unix)]
         if let Some(mapped) = &self.mapped {
             // SAFETY: the mapping is of a file and never written to, so a page that is dropped comes back as it was.
@@ -185,4 +197,28 @@ impl DocumentPart for PlainPart {
     fn origin(&self) -> Origin {
         self.origin.clone()
     }
+
+    fn travel(&self) -> Option<Vec<u8>> {
+        let runs = self.file.runs.get(self.runs.0..self.runs.1)?;
+        let place = runs.first().zip(runs.last()).map_or((0, 0), |(first, last)| (first.start, last.end));
+        let mut writer = Writer::default();
+        writer.byte(TRAVELS_PLAIN);
+        super::write_file(&mut writer, &self.file.file, &self.origin);
+        writer.number(place.0 as u64);
+        writer.number(place.1 as u64);
+        Some(writer.finish())
+    }
+}
+
+/// The first byte of such a part on its way.
+pub(super) const TRAVELS_PLAIN: u8 = 16;
+
+/// The part that [`PlainPart::travel`] wrote, of the same file where it is now.
+pub(super) fn read_part(reader: &mut Reader<'_>) -> Result<Arc<dyn DocumentPart>> {
+    let (file, origin) = super::read_file(reader)?;
+    let (start, end) = (reader.number()? as usize, reader.number()? as usize);
+    reader.end()?;
+    let file = Arc::new(PlainFile::open_between(&file, start, end)?);
+    let runs = (0, file.runs.len());
+    Ok(Arc::new(PlainPart { file, runs, origin }))
 }

@@ -17,6 +17,7 @@ use super::plain::first_documents;
 use crate::documents::{Chunk, DocumentPart, Form, Origin, Piece, document_end, json_object_end};
 use crate::error::{Error, Result};
 use crate::source::files::{self, SourceFile};
+use crate::wire::bytes::{Reader, Writer};
 
 /// Bytes read before what they hold is handed on.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -223,4 +224,27 @@ impl DocumentPart for StreamPart {
     fn origin(&self) -> Origin {
         self.origin.clone()
     }
+
+    fn travel(&self) -> Option<Vec<u8>> {
+        let mut writer = Writer::default();
+        writer.byte(TRAVELS_STREAM);
+        super::write_file(&mut writer, &self.file, &self.origin);
+        writer.flag(self.layout.gzip);
+        writer.flag(self.layout.form == Form::Json);
+        writer.optional(self.layout.archive.as_deref(), Writer::text);
+        Some(writer.finish())
+    }
+}
+
+/// The first byte of such a part on its way.
+pub(super) const TRAVELS_STREAM: u8 = 17;
+
+/// The part that [`StreamPart::travel`] wrote, of the same file where it is now.
+pub(super) fn read_part(reader: &mut Reader<'_>) -> Result<Arc<dyn DocumentPart>> {
+    let (file, origin) = super::read_file(reader)?;
+    let gzip = reader.flag()?;
+    let form = if reader.flag()? { Form::Json } else { Form::Documents };
+    let archive = reader.optional(Reader::text)?;
+    reader.end()?;
+    Ok(Arc::new(StreamPart::new(file, Layout { gzip, archive, form }, origin)))
 }

@@ -30,6 +30,9 @@ impl Decoding {
         let options = Options { on_mismatch: self.on_mismatch };
         let mut decoder = Decoder::new(self.schema.clone(), options)
             .map_err(|error| Error::plan(format!("the schema cannot be read from documents: {error}")))?;
+        if let Some(documents) = slice.chunk.documents {
+            decoder.expect(documents);
+        }
         let bytes = &slice.chunk.bytes;
         let appended = match slice.chunk.form {
             Form::Documents => decoder.append(bytes),

@@ -2,6 +2,7 @@
 //! how a run of documents is cut into batches, decoded under the policy for values that do not fit, counted and reported.
 //! Knows nothing of files or servers: a [`DocumentSource`] gives bytes.
 
+mod account;
 mod chain;
 mod decode;
 pub(crate) mod push;
@@ -10,13 +11,15 @@ mod schema;
 mod slice;
 mod travel;
 
+pub use account::MISMATCHES;
+pub(crate) use account::count as count_mismatches;
 pub(crate) use chain::Chain;
 pub(crate) use decode::json_object_end;
 pub(crate) use scan::DocumentTable;
 pub use schema::DocumentOptions;
 pub(crate) use schema::{Found, given_or_found};
 pub(crate) use slice::{document_end, item_end, run_of};
-pub(crate) use travel::{TravelSource, traveling};
+pub(crate) use travel::{TravelSource, read_source, traveling, write_source};
 
 use std::fmt;
 use std::sync::Arc;
@@ -102,7 +105,7 @@ pub(crate) trait DocumentPart: fmt::Debug + Send + Sync {
     /// Name and number for messages about its documents: the file, and how many documents of it come before this part.
     fn origin(&self) -> Origin;
 
-    /// The part as bytes that another process can open, if it can; `mongo::read_part` reads them.
+    /// The part as bytes that another process can open, if it can; `read_part` of `mongo` or `bson` reads them.
     fn travel(&self) -> Option<Vec<u8>> {
         None
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bson_arrow::{FieldReport, Inference, OnMismatch};
 
 use crate::error::{Error, Result};
@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 pub struct DocumentOptions {
     /// The columns; without it they are found in a sample.
     pub schema: Option<SchemaRef>,
+    /// Columns that have these types whatever the sample shows; without a schema.
+    pub types: Option<SchemaRef>,
     /// How many documents the sample has.
     pub sample_documents: usize,
     /// What happens to a value that its column cannot hold.
@@ -20,7 +22,7 @@ pub struct DocumentOptions {
 
 impl Default for DocumentOptions {
     fn default() -> DocumentOptions {
-        DocumentOptions { schema: None, sample_documents: 10_000, on_mismatch: OnMismatch::Raise }
+        DocumentOptions { schema: None, types: None, sample_documents: 10_000, on_mismatch: OnMismatch::Raise }
     }
 }
 
@@ -44,7 +46,16 @@ pub(crate) fn given_or_found(
     let mut inference = Inference::default();
     observe(&mut inference)?;
     let schema = inference.schema();
-    let fields: Fields = schema.fields().iter().map(|field| plain_text(field)).collect();
+    let mut fields: Vec<Arc<Field>> = schema.fields().iter().map(plain_text).collect();
+    if let Some(types) = &options.types {
+        check(types)?;
+        for given in types.fields() {
+            match fields.iter_mut().find(|found| found.name() == given.name()) {
+                Some(found) => found.clone_from(given),
+                None => fields.push(given.clone()),
+            }
+        }
+    }
     let mut report = inference.report();
     for field in &mut report {
         field.field = plain_text(&Arc::new(field.field.clone())).as_ref().clone();

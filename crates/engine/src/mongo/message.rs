@@ -9,6 +9,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{CString, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use mongodb::options::WriteConcern;
 
+use super::direct;
 use super::write::{FailedRow, MongoWrite, WriteMode};
 use crate::bson::cannot_encode;
 use crate::error::{Error, Result};
@@ -24,9 +25,20 @@ const DOCUMENT: u8 = 0x03;
 const ARRAY: u8 = 0x04;
 const BOOL: u8 = 0x08;
 
+/// What the bytes of a [`Message`] are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A command's document, with an array of rows: what the driver sends.
+    Command,
+    /// The same with a `txnNumber`, by which the server knows it again.
+    NumberedCommand,
+    /// A message of the wire protocol, with the rows behind the command.
+    Sequence,
+}
+
 /// A command with its rows.
 pub(super) struct Message {
-    pub command: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// Where the eight bytes of `txnNumber` stand, if the command has it.
     pub transaction_number_at: Option<usize>,
     /// The row of each document or statement, in their order.
@@ -37,8 +49,11 @@ pub(super) struct Message {
 pub(super) struct Messages<'a> {
     write: &'a MongoWrite,
     options: EncodeOptions,
-    /// The command up to its array of documents or statements.
+    form: Form,
+    /// Everything before the first document or statement.
     head: Vec<u8>,
+    /// Where the array or sequence of them has its length.
+    length_at: usize,
     transaction_number_at: Option<usize>,
     /// Names of the fields by which documents are found.
     key: Vec<(CString, &'a str)>,
@@ -54,8 +69,7 @@ pub(super) enum Step {
 }
 
 impl<'a> Messages<'a> {
-    /// `retryable`: the commands have a `txnNumber`, by which the server knows them again.
-    pub fn new(write: &'a MongoWrite, concern: Option<&WriteConcern>, retryable: bool) -> Result<Messages<'a>> {
+    pub fn new(write: &'a MongoWrite, concern: Option<&WriteConcern>, form: Form) -> Result<Messages<'a>> {
         let (verb, array, key) = match &write.mode {
             WriteMode::Insert => (cstr!("insert"), "documents", &[] as &[String]),
             WriteMode::Replace { key } | WriteMode::Upsert { key } => (cstr!("update"), "updates", key.as_slice()),
@@ -68,24 +82,35 @@ impl<'a> Messages<'a> {
                 .map_err(|error| Error::engine(format!("the write concern cannot be sent: {error}")))?;
             head.append(cstr!("writeConcern"), concern);
         }
-        if retryable {
-            head.append(cstr!("txnNumber"), 0_i64);
-        }
-        let mut head = head.into_bytes();
-        head.pop();
-        let transaction_number_at = retryable.then(|| head.len() - size_of::<i64>());
-        head.push(ARRAY);
-        head.extend_from_slice(array.as_bytes());
-        // The name's end, and room for the array's length.
-        head.extend_from_slice(&[0; 5]);
+        let mut transaction_number_at = None;
+        let (head, length_at) = match form {
+            Form::Sequence => {
+                head.append(cstr!("$db"), write.database.as_str());
+                direct::sequence_head(head.as_bytes(), array)
+            }
+            Form::Command | Form::NumberedCommand => {
+                if form == Form::NumberedCommand {
+                    head.append(cstr!("txnNumber"), 0_i64);
+                    transaction_number_at = Some(head.as_bytes().len() - 1 - size_of::<i64>());
+                }
+                let mut head = head.into_bytes();
+                head.pop();
+                head.push(ARRAY);
+                head.extend_from_slice(array.as_bytes());
+                // The name's end, and room for the array's length.
+                head.extend_from_slice(&[0; 5]);
+                let length_at = head.len() - size_of::<u32>();
+                (head, length_at)
+            }
+        };
         let named = |name: &'a String| match CString::try_from(name.as_str()) {
             Ok(named) => Ok((named, name.as_str())),
             Err(_) => Err(Error::plan(format!("the column name `{name}` has a NUL: no field can have it"))),
         };
         let key = key.iter().map(named).collect::<Result<_>>()?;
         let options = write.documents.encode_options();
-        let message = Message { command: head.clone(), transaction_number_at, rows: Vec::new() };
-        Ok(Messages { write, options, head, transaction_number_at, key, message })
+        let message = Message { bytes: head.clone(), transaction_number_at, rows: Vec::new() };
+        Ok(Messages { write, options, form, head, length_at, transaction_number_at, key, message })
     }
 
     /// Adds the batch's rows, the first of which is `first_row`. `step` says whether to go on.
@@ -100,17 +125,17 @@ impl<'a> Messages<'a> {
         let encoder = RowEncoder::new(&batch, &self.options).map_err(|error| failed(EncodeError::Schema(error)))?;
         let ids = Ids::of(&batch, matches!(self.write.mode, WriteMode::Insert), self.options.nulls);
         for row in 0..batch.num_rows() {
-            let start = self.message.command.len();
+            let start = self.message.bytes.len();
             self.open_item();
             let number = first_row + row as u64;
             match self.write.mode {
                 WriteMode::Insert => {
-                    encoder.append(row, ids.missing(row).as_slice(), &mut self.message.command).map_err(failed)?;
+                    encoder.append(row, ids.missing(row).as_slice(), &mut self.message.bytes).map_err(failed)?;
                 }
                 WriteMode::Replace { .. } | WriteMode::Upsert { .. } => {
                     if let Some(message) = self.statement(&encoder, row, first_row)? {
-                        self.message.command.truncate(start);
-                        if !step(Step::Failed(FailedRow { row: number, code: 0, message }))? {
+                        self.message.bytes.truncate(start);
+                        if !step(Step::Failed(FailedRow { row: number, code: 0, message, details: Vec::new() }))? {
                             return Ok(false);
                         }
                         continue;
@@ -118,13 +143,14 @@ impl<'a> Messages<'a> {
                 }
             }
             if self.is_over() {
-                let last = self.message.command.split_off(start);
+                let last = self.message.bytes.split_off(start);
                 if !step(Step::Send(self.take()))? {
                     return Ok(false);
                 }
-                // The item has the number of its place in its name.
+                // An item has the number of its place in its name.
                 self.open_item();
-                self.message.command.extend_from_slice(&last[item_head(&last)..]);
+                let head = if self.form == Form::Sequence { 0 } else { item_head(&last) };
+                self.message.bytes.extend_from_slice(&last[head..]);
             }
             self.message.rows.push(number);
         }
@@ -139,28 +165,34 @@ impl<'a> Messages<'a> {
     /// Whether the row that was added last is too much for this message.
     fn is_over(&self) -> bool {
         let rows = self.message.rows.len();
-        rows >= MESSAGE_ROWS || (rows > 0 && self.message.command.len() > MESSAGE_BYTES)
+        rows >= MESSAGE_ROWS || (rows > 0 && self.message.bytes.len() > MESSAGE_BYTES)
     }
 
     fn take(&mut self) -> Message {
-        let capacity = self.message.command.len() + self.message.command.len() / 8;
+        let capacity = self.message.bytes.len() + self.message.bytes.len() / 8;
         let mut next = Vec::with_capacity(capacity);
         next.extend_from_slice(&self.head);
         let next = Message {
-            command: next,
+            bytes: next,
             transaction_number_at: self.transaction_number_at,
             rows: Vec::with_capacity(self.message.rows.len()),
         };
         let mut message = std::mem::replace(&mut self.message, next);
-        let array_at = self.head.len() - size_of::<u32>();
-        close(array_at, &mut message.command);
-        close(0, &mut message.command);
+        if self.form == Form::Sequence {
+            direct::close_sequence(self.length_at, &mut message.bytes);
+        } else {
+            close(self.length_at, &mut message.bytes);
+            close(0, &mut message.bytes);
+        }
         message
     }
 
-    /// The type and the name, which is its number, of the array's next item.
+    /// The type and the name, which is its number, of the array's next item. A sequence has documents alone.
     fn open_item(&mut self) {
-        let command = &mut self.message.command;
+        if self.form == Form::Sequence {
+            return;
+        }
+        let command = &mut self.message.bytes;
         command.push(DOCUMENT);
         let digits = command.len();
         let mut rest = self.message.rows.len();
@@ -177,7 +209,7 @@ impl<'a> Messages<'a> {
 
     /// `{u: document, q: {key: {$eq: value}}, upsert: ..}`; a text says why the row cannot be addressed.
     fn statement(&mut self, encoder: &RowEncoder<'_>, row: usize, first_row: u64) -> Result<Option<String>, Unwritten> {
-        let command = &mut self.message.command;
+        let command = &mut self.message.bytes;
         let start = command.len();
         command.extend_from_slice(&[0, 0, 0, 0, DOCUMENT, b'u', 0]);
         let document_at = command.len();

@@ -15,6 +15,7 @@ mod natural;
 mod parts;
 mod read;
 mod replies;
+mod send;
 mod travel;
 mod write;
 

@@ -8,21 +8,17 @@ use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format as ArrowFormat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result as DataFusionResult;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
-use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
-use datafusion::datasource::table_schema::TableSchema;
-use datafusion::object_store::ObjectStore;
+use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileSource};
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::StreamExt;
 use regex::Regex;
 
 use super::csv_split;
 use super::files::{self, FileTable, Format, SourceFile};
+use super::projected::{Opens, ProjectedSource};
 use crate::error::{Error, Result};
 use crate::failure;
 use crate::names;
@@ -226,18 +222,13 @@ struct CsvFormat {
 
 impl Format for CsvFormat {
     fn source(&self) -> Arc<dyn FileSource> {
-        let table_schema = TableSchema::from(self.schema.clone());
-        Arc::new(CsvSource {
-            projection: SplitProjection::unprojected(&table_schema),
-            table_schema,
-            reader: Arc::new(CsvReader {
-                schema: self.schema.clone(),
-                dialect: self.dialect.clone(),
-                files: self.files.clone(),
-                compression: self.compression,
-            }),
-            metrics: ExecutionPlanMetricsSet::new(),
-        })
+        let reader = CsvReader {
+            schema: self.schema.clone(),
+            dialect: self.dialect.clone(),
+            files: self.files.clone(),
+            compression: self.compression,
+        };
+        Arc::new(CsvSource::new(Arc::new(reader), self.schema.clone(), None))
     }
 
     fn cut(&self, file: &SourceFile, near: &[u64]) -> Result<Option<Vec<u64>>> {
@@ -251,13 +242,7 @@ impl Format for CsvFormat {
 }
 
 /// The file source DataFusion scans: arrow's decoder with our null values, pieces at exact record starts and our errors.
-#[derive(Clone, Debug)]
-struct CsvSource {
-    table_schema: TableSchema,
-    projection: SplitProjection,
-    reader: Arc<CsvReader>,
-    metrics: ExecutionPlanMetricsSet,
-}
+type CsvSource = ProjectedSource<Arc<CsvReader>>;
 
 /// Writes what a worker needs to make the source anew, after a mark of the caller's, and gives the columns it computes;
 /// `None` when it is not of this kind.
@@ -268,19 +253,15 @@ pub(crate) fn write_source(
 ) -> Option<ProjectionExprs> {
     let source = source.downcast_ref::<CsvSource>()?;
     mark(writer);
-    let CsvReader { dialect, files, compression, .. } = source.reader.as_ref();
+    let CsvReader { dialect, files, compression, .. } = source.opens().as_ref();
     writer.byte(dialect.delimiter);
     writer.flag(dialect.header);
     writer.optional(dialect.null.as_ref(), |writer, null| writer.text(null.as_str()));
     writer.number(dialect.infer_rows as u64);
     let number = COMPRESSIONS.iter().position(|known| known == compression)?;
     writer.byte(number as u8);
-    writer.list(files.iter(), |writer, file| {
-        writer.text(&file.path.to_string_lossy());
-        writer.text(&file.shown);
-        writer.number(file.size_bytes);
-    });
-    Some(source.projection.source.clone())
+    writer.list(files.iter(), files::write);
+    Some(source.columns())
 }
 
 /// The source that [`write_source`] wrote.
@@ -295,17 +276,10 @@ pub(crate) fn read_source(
     let null = null.map_err(|error| Error::engine(format!("unusable null values: {error}")))?;
     let infer_rows = input.number()? as usize;
     let compression = COMPRESSIONS.get(usize::from(input.byte()?)).copied().ok_or_else(wire::bytes::malformed)?;
-    let files = input.list(|input| {
-        Ok(SourceFile { path: input.text()?.into(), shown: input.text()?, size_bytes: input.number()? })
-    })?;
+    let files = input.list(files::read)?;
     let dialect = Dialect { delimiter, header, null, infer_rows };
-    let table_schema = TableSchema::from(schema.clone());
-    Ok(Arc::new(CsvSource {
-        projection: SplitProjection::new(table_schema.file_schema(), &projection),
-        table_schema,
-        reader: Arc::new(CsvReader { schema, dialect, files, compression }),
-        metrics: ExecutionPlanMetricsSet::new(),
-    }))
+    let reader = CsvReader { schema: schema.clone(), dialect, files, compression };
+    Ok(Arc::new(CsvSource::new(Arc::new(reader), schema, Some(&projection))))
 }
 
 /// By the number they have on the wire.
@@ -317,53 +291,18 @@ const COMPRESSIONS: [FileCompressionType; 5] = [
     FileCompressionType::ZSTD,
 ];
 
-impl FileSource for CsvSource {
-    fn create_file_opener(
-        &self,
-        _object_store: Arc<dyn ObjectStore>,
-        _base_config: &FileScanConfig,
-        _partition: usize,
-    ) -> DataFusionResult<Arc<dyn FileOpener>> {
-        let opener = CsvOpener { reader: self.reader.clone(), columns: self.projection.file_indices.clone() };
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table_schema.file_schema())
-    }
-
-    fn table_schema(&self) -> &TableSchema {
-        &self.table_schema
-    }
-
-    fn with_batch_size(&self, _batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(self.clone())
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(&self.projection.source)
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        &self.metrics
-    }
-
-    fn file_type(&self) -> &str {
+impl Opens for Arc<CsvReader> {
+    fn file_type(&self) -> &'static str {
         "csv"
     }
 
-    fn supports_repartitioning(&self) -> bool {
-        false
-    }
-
-    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> DataFusionResult<Option<Arc<dyn FileSource>>> {
-        let merged = self.projection.source.try_merge(projection)?;
-        let mut source = self.clone();
-        source.projection = SplitProjection::new(self.table_schema.file_schema(), &merged);
-        Ok(Some(Arc::new(source)))
-    }
-
-    fn apply_expressions(
+    fn opener(
         &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DataFusionResult<TreeNodeRecursion>,
-    ) -> DataFusionResult<TreeNodeRecursion> {
-        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), f)
+        _schema: &SchemaRef,
+        columns: &[usize],
+        _metrics: &ExecutionPlanMetricsSet,
+    ) -> DataFusionResult<Arc<dyn FileOpener>> {
+        Ok(Arc::new(CsvOpener { reader: self.clone(), columns: columns.to_vec() }))
     }
 }
 

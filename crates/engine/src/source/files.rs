@@ -19,6 +19,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use crate::error::{Error, Result};
 use crate::failure;
+use crate::wire::bytes::{Reader, Writer};
 
 /// Data smaller than this a part is not cut further: starting a part costs more than reading so little.
 const PART_BYTES_MIN: u64 = 1024 * 1024;
@@ -38,6 +39,18 @@ impl SourceFile {
         File::open(&self.path).map_err(|error| cannot_read(Path::new(&self.shown), &error))
     }
 
+    /// An error where the file that is there now is of another size.
+    pub fn check_size(&self) -> Result<()> {
+        let found = self.open()?.metadata().map_err(|error| cannot_read(Path::new(&self.shown), &error))?.len();
+        if found == self.size_bytes {
+            return Ok(());
+        }
+        Err(Error::engine_hint(
+            format!("`{}` has {found} bytes on an executor and had {} at the client", self.shown, self.size_bytes),
+            "every machine must see the same file under the same path, and nobody may write to it meanwhile",
+        ))
+    }
+
     /// The first `count` bytes, fewer when the file is shorter.
     pub fn head(&self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -47,6 +60,18 @@ impl SourceFile {
             .map_err(|error| cannot_read(Path::new(&self.shown), &error))?;
         Ok(bytes)
     }
+}
+
+/// Writes a file for another process that sees it under the same path.
+pub(crate) fn write(writer: &mut Writer, file: &SourceFile) {
+    writer.text(&file.path.to_string_lossy());
+    writer.text(&file.shown);
+    writer.number(file.size_bytes);
+}
+
+/// The file that [`write`] wrote.
+pub(crate) fn read(reader: &mut Reader<'_>) -> Result<SourceFile> {
+    Ok(SourceFile { path: reader.text()?.into(), shown: reader.text()?, size_bytes: reader.number()? })
 }
 
 pub(crate) fn cannot_read(path: &Path, error: &std::io::Error) -> Error {

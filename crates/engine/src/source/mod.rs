@@ -8,5 +8,7 @@ pub(crate) mod files;
 pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod parquet;
+pub(crate) mod projected;
 
 pub use csv::CsvOptions;
+pub use projected::{Opens, ProjectedSource};

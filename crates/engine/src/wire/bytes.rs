@@ -155,6 +155,17 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bytes as hexadecimal digits.
+pub fn to_digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes that [`to_digits`] wrote.
+pub fn from_digits(digits: &str) -> Option<Vec<u8>> {
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    (0..digits.len()).step_by(2).map(byte).collect()
+}
+
 pub(crate) fn malformed() -> Error {
     Error::engine("a plan was damaged on its way, or comes from another version of Fuseline")
 }

@@ -34,7 +34,7 @@ pub fn encode_source(source: &dyn FileSource) -> Option<(Vec<u8>, ProjectionExpr
     }
     if let Some(documents) = source.downcast_ref::<TravelSource>() {
         writer.byte(tag::DOCUMENTS);
-        let projection = documents.write(&mut writer);
+        let projection = documents::write_source(documents, &mut writer);
         return Some((writer.finish(), projection));
     }
     if let Some((layout, projection)) = arrow::layout_and_columns(source) {
@@ -54,7 +54,7 @@ pub fn decode_source(bytes: &[u8], schema: SchemaRef, projection: ProjectionExpr
     let source = match reader.byte()? {
         tag::CSV => csv::read_source(&mut reader, schema, projection)?,
         tag::JSON_ARRAY => json::array_source(schema, &projection)?,
-        tag::DOCUMENTS => Arc::new(TravelSource::read(&mut reader, schema, &projection)?),
+        tag::DOCUMENTS => Arc::new(documents::read_source(&mut reader, schema, &projection)?),
         tag::ARROW_FILE => arrow::source(schema, arrow::Layout::File, &projection)?,
         tag::ARROW_STREAM => arrow::source(schema, arrow::Layout::Stream, &projection)?,
         _ => return Err(malformed()),

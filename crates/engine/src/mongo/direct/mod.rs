@@ -1,13 +1,15 @@
-//! Reading a cursor over a connection of our own, where the address needs nothing that only the driver has: no TLS, no
+//! Reading a cursor and inserting over connections of our own, where the address needs nothing that only the driver has: no TLS, no
 //! compression, no proxy, no stable API, and a user with a password or none. The driver still chooses the server, and says what
-//! is wrong with it. Owns the wire protocol as far as reading needs it; decoding is not its matter.
+//! is wrong with it. Owns the wire protocol as far as these need it; decoding is not its matter.
 
+mod insert;
 mod memory;
 mod scram;
 mod socket;
 mod stream;
 
-pub(super) use socket::Message;
+pub(super) use insert::Inserter;
+pub(super) use socket::{Connection, Message, close_sequence, sequence_head};
 pub(super) use stream::Stream;
 
 use std::sync::{Arc, Mutex};
@@ -17,7 +19,6 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::Result;
 use mongodb::options::{AuthMechanism, ClientOptions, Credential, ServerAddress};
 
-use self::socket::Connection;
 use self::stream::Opened;
 use super::client::{Connected, Greeting};
 use crate::run::lock;

@@ -28,6 +28,35 @@ const EXHAUST_ALLOWED: u32 = 1 << 16;
 /// A peer that is silent for this long is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(120);
 
+/// Where a message has its number.
+const REQUEST_AT: usize = 4;
+
+/// The beginning of a message with a command and a sequence of documents, which is to follow; and where the sequence has its
+/// length.
+pub(in crate::mongo) fn sequence_head(command: &[u8], name: &str) -> (Vec<u8>, usize) {
+    let mut head = Vec::with_capacity(PREFIX_BYTES + command.len() + 6 + name.len());
+    // Length, number and flags come later or are 0.
+    head.extend([0; HEADER_BYTES - 4]);
+    head.extend(OP_MSG.to_le_bytes());
+    head.extend([0; PREFIX_BYTES - HEADER_BYTES - 1]);
+    head.push(0);
+    head.extend(command);
+    head.push(1);
+    let length_at = head.len();
+    head.extend([0; 4]);
+    head.extend(name.as_bytes());
+    head.push(0);
+    (head, length_at)
+}
+
+/// Ends a message, whose sequence has its length at `length_at`.
+pub(in crate::mongo) fn close_sequence(length_at: usize, message: &mut [u8]) {
+    for start in [0, length_at] {
+        let length = (message.len() - start) as u32;
+        message[start..start + 4].copy_from_slice(&length.to_le_bytes());
+    }
+}
+
 /// A reply.
 #[derive(Debug)]
 pub(in crate::mongo) struct Message {
@@ -69,7 +98,7 @@ fn broken(what: &str) -> Error {
 
 /// An open connection, known to the server and permitted to do what its user may.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(in crate::mongo) struct Connection {
     socket: TcpStream,
     address: (String, u16),
     blocks: Blocks,
@@ -149,7 +178,7 @@ impl Connection {
     }
 
     /// A command and its reply.
-    fn ask(&mut self, command: &Document, database: &str) -> Result<Document> {
+    pub fn ask(&mut self, command: &Document, database: &str) -> Result<Document> {
         self.send(command, database, false)?;
         let reply = self.receive()?;
         let document = reply.document()?;
@@ -177,6 +206,13 @@ impl Connection {
         Ok((&self.socket).write_all(&message)?)
     }
 
+    /// Sends a message that [`sequence_head`] began and [`close_sequence`] ended.
+    pub fn send_whole(&mut self, message: &mut [u8]) -> Result<()> {
+        self.requests = self.requests.wrapping_add(1);
+        message[REQUEST_AT..REQUEST_AT + 4].copy_from_slice(&self.requests.to_le_bytes());
+        Ok((&self.socket).write_all(message)?)
+    }
+
     pub fn receive(&mut self) -> Result<Message> {
         let mut header = [0; HEADER_BYTES];
         (&self.socket).read_exact(&mut header)?;
@@ -202,7 +238,7 @@ impl Connection {
 
 /// See [`Connection::stopper`].
 #[derive(Debug)]
-pub(super) struct Stopper(TcpStream);
+pub(in crate::mongo) struct Stopper(TcpStream);
 
 impl Stopper {
     pub fn stop(&self) {
@@ -278,6 +314,25 @@ mod tests {
         for cut in 0..with(0, 0, &[]).len() {
             assert!(message(&with(0, 0, &[])[..cut]).is_err(), "{cut}");
         }
+    }
+
+    #[test]
+    fn a_sequence_follows_its_command() {
+        let command = doc! { "insert": "c", "$db": "d" }.to_vec().unwrap();
+        let row = doc! { "_id": 1 }.to_vec().unwrap();
+        let (mut message, length_at) = sequence_head(&command, "documents");
+        message.extend(&row);
+        close_sequence(length_at, &mut message);
+        let section = 4 + "documents\0".len() + row.len();
+        let header = [(PREFIX_BYTES + command.len() + 1 + section) as u32, 0, 0, OP_MSG as u32, 0];
+        let mut expected: Vec<u8> = header.iter().flat_map(|number| number.to_le_bytes()).collect();
+        expected.push(0);
+        expected.extend(command);
+        expected.push(1);
+        expected.extend((section as u32).to_le_bytes());
+        expected.extend(b"documents\0");
+        expected.extend(row);
+        assert_eq!(message, expected);
     }
 
     #[test]
