@@ -432,9 +432,9 @@ pub fn join_with(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> 
             Type::Tuple(_) => origin.parts = variant.origin.parts.clone(),
             Type::Record(_) => {
                 origin.parts = variant.origin.parts.clone();
-                origin.sites.extend(&variant.origin.sites);
+                add_sites(&mut origin.sites, &variant.origin.sites);
             }
-            ty if has_sites(ty) => origin.sites.extend(&variant.origin.sites),
+            ty if has_sites(ty) => add_sites(&mut origin.sites, &variant.origin.sites),
             _ => {}
         }
     }
@@ -448,6 +448,15 @@ pub fn join_with(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> 
         origin.sites = Vec::new();
     }
     Shape { ty: Type::union(variants.into_iter().map(|variant| variant.ty)), origin }
+}
+
+/// Each site once: a value that is merged with itself again and again has no more of them.
+fn add_sites(sites: &mut Vec<SiteId>, more: &[SiteId]) {
+    for site in more {
+        if !sites.contains(site) {
+            sites.push(*site);
+        }
+    }
 }
 
 fn insert(variants: &mut Vec<Shape>, shape: Shape, sites: &mut Sites, how: Merge) {
@@ -477,7 +486,7 @@ fn merge(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> Option<S
             let record = ir::RecordType { kind: a.kind, name: a.name.clone(), fields: named.collect() };
             let mut shape = with_parts(Type::Record(record.into()), fields);
             shape.origin.sites = left.origin.sites.clone();
-            shape.origin.sites.extend(right.origin.sites.iter().filter(|site| !left.origin.sites.contains(site)));
+            add_sites(&mut shape.origin.sites, &right.origin.sites);
             Some(shape)
         }
         (Type::List(_), Type::List(_)) | (Type::Dict(..), Type::Dict(..)) => merge_containers(left, right, sites),

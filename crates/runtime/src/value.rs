@@ -85,6 +85,15 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
         | (Part::Tuple(fields) | Part::Record(Sort::NamedTuple, _, fields), Part::Items(header, item)) => unsafe {
             same(items(header, item), fields.map(|(_, val)| val))
         },
+        (Part::Record(Sort::Dict, _, mut a), Part::Record(Sort::Dict, _, b)) => {
+            let has =
+                |name: &str, val| b.into_iter().any(|(known, other)| known == name && unsafe { equal(val, other) });
+            a.count() == b.count() && !interrupt::is_too_deep() && a.all(|(name, val)| has(name, val))
+        }
+        (Part::Record(Sort::Dict, _, fields), Part::Dict(header, key, value))
+        | (Part::Dict(header, key, value), Part::Record(Sort::Dict, _, fields)) => unsafe {
+            is_display(header, key, value, fields)
+        },
         (Part::Record(sort_a, name_a, a), Part::Record(sort_b, name_b, b)) => {
             let alike = match sort_a {
                 Sort::NamedTuple => true,
@@ -120,6 +129,23 @@ pub unsafe fn equal(a: Val<'_>, b: Val<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a dict has the entries of a dict display whose keys are all known.
+///
+/// # Safety
+/// As [`equal`].
+unsafe fn is_display(header: u64, key: Place<'_>, value: Place<'_>, fields: Fields<'_>) -> bool {
+    // SAFETY: promised by the caller, here and below.
+    let table = unsafe { &*(header as *const Table) };
+    let width = key.width();
+    table.len as usize == fields.count()
+        && !interrupt::is_too_deep()
+        && tables::live(table, 1 + width + value.width()).all(|entry| unsafe {
+            let Part::Str(name) = key.val(entry.add(1)).part() else { return false };
+            let field = fields.into_iter().find(|(known, _)| *known == name.as_str());
+            field.is_some_and(|(_, field)| equal(field, value.val(entry.add(1 + width))))
+        })
 }
 
 /// Whether the values are as many, and equal one by one.

@@ -22,6 +22,22 @@ pub fn equal(a: &Value, b: &Value) -> bool {
         {
             x.kind == y.kind && x.name == y.name && all_equal(a, b)
         }
+        (Value::Record(x, a), Value::Record(y, b)) if x.kind == RecordKind::Dict && y.kind == x.kind => {
+            a.len() == b.len()
+                && named(x, a).all(|(name, value)| named(y, b).any(|other| other.0 == name && equal(value, other.1)))
+        }
+        (Value::Record(x, fields), Value::Dict(dict)) | (Value::Dict(dict), Value::Record(x, fields))
+            if x.kind == RecordKind::Dict =>
+        {
+            let dict = dict.borrow();
+            dict.len() == fields.len()
+                && dict.iter().all(|(key, value)| {
+                    let is_entry = |(name, field): (&str, &Value)| {
+                        matches!(key.untagged(), Value::Str(key) if **key == *name) && equal(field, value)
+                    };
+                    named(x, fields).any(is_entry)
+                })
+        }
         (Value::Record(x, a), Value::Record(y, b)) if x.kind == y.kind && x.kind != RecordKind::NamedTuple => {
             let names =
                 |record: &crate::RecordType| record.fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
@@ -53,6 +69,11 @@ pub fn equal(a: &Value, b: &Value) -> bool {
             key != Key::Other && key == Key::of(b)
         }
     }
+}
+
+/// The fields of a record with their names.
+fn named<'a>(record: &'a crate::RecordType, fields: &'a [Value]) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    record.fields.iter().map(|(name, _)| name.as_str()).zip(fields)
 }
 
 fn all_equal(a: &[Value], b: &[Value]) -> bool {
