@@ -285,6 +285,7 @@ def test_the_schema_is_widened_and_reported(tmp_path: pathlib.Path) -> None:
     assert report["l[]"].types == {"int": 1, "double": 1}
 
 
+@pytest.mark.filterwarnings("ignore::fuseline.RowErrorWarning")
 def test_types_of_some_columns(tmp_path: pathlib.Path) -> None:
     documents = [{"a": 1, "b": {"c": "x"}, "mixed": 1}, {"a": 2, "mixed": "text"}]
     path = write(tmp_path / "a.bson", documents)

@@ -89,6 +89,7 @@ def test_errors_of_rows_and_servers_come_back(server: Server, cluster: fl.Sessio
         cluster.read_mongo(uri(server), "test.rows", filter={"$no": 1}, schema={"n": int}).collect()
 
 
+@pytest.mark.filterwarnings("ignore::fuseline.RowErrorWarning")
 @pytest.mark.parametrize("partitions", [1, 3])
 @pytest.mark.parametrize("on_error", ["null", "drop"])
 def test_what_does_not_fit_is_counted_by_executors(
@@ -109,6 +110,7 @@ def test_what_does_not_fit_is_counted_by_executors(
     assert sum(mismatch.count for mismatch in pair[1].mismatches) == (0 if on_error == "null" else COUNT * 7 // 8)
 
 
+@pytest.mark.filterwarnings("ignore::fuseline.RowErrorWarning")
 def test_files_are_read_by_executors(tmp_path: pathlib.Path, cluster: fl.Session) -> None:
     rows = [{"n": n, "s": f"text {n}", "x": n if n % 100 else "odd"} for n in range(60_000)]
     plain, packed, lines = tmp_path / "a.bson", tmp_path / "b.bson.gz", tmp_path / "c.json"
