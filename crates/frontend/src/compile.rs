@@ -194,7 +194,7 @@ fn compile_with(
             break;
         }
         rounds += 1;
-        if rounds > OBJECT_ROUNDS_MAX {
+        if rounds > OBJECT_ROUNDS_MAX || objects.is_endless {
             return refused(vec![endless_fields(&compiler, entry)]);
         }
         compiler = compiler.next_round(objects);

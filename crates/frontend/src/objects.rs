@@ -11,7 +11,7 @@ use crate::classes::{Class, ClassKind};
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
-use crate::shape::{Shape, Sites, element_type, join, with_element, without_empty};
+use crate::shape::{Shape, Sites, element_type, is_too_large, join, with_element, without_empty};
 
 /// Keys of sites from this one on are those of fields.
 pub const FIELD_KEYS: u32 = 0xc000_0000;
@@ -28,6 +28,8 @@ pub struct Objects {
     numbers: Vec<(usize, usize)>,
     /// What fields hold that is not in their types yet.
     grown: Vec<((usize, usize), Shape)>,
+    /// A field's type has grown beyond what can be compiled.
+    pub is_endless: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -293,6 +295,7 @@ impl Objects {
                 Some(known) => Shape::from(join_held(&known.ty, &shape.ty)),
             };
             if field.shape.as_ref().is_none_or(|known| known.ty != joined.ty) {
+                self.is_endless |= is_too_large(&joined.ty);
                 field.shape = Some(joined);
                 changed = true;
             }

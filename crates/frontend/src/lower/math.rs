@@ -219,10 +219,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn fold_ints(&mut self, vals: &[Val], prim: Prim, init: i64) -> Lowered<Val> {
-        let mut total = self.int(init);
-        for val in vals {
-            let int = self.as_index(val)?;
-            total = self.emit(Op::Prim(prim), &[&total, &int], non_negative_int());
+        let ints = vals.iter().map(|val| self.as_index(val)).collect::<Lowered<Vec<Val>>>()?;
+        let mut rest = ints.as_slice();
+        // From the first two on: what comes of the smallest int and the neutral one alone is no int.
+        let mut total = match rest {
+            [first, _, ..] => {
+                rest = &rest[1..];
+                first.clone()
+            }
+            _ => self.int(init),
+        };
+        for int in rest {
+            total = self.emit(Op::Prim(prim), &[&total, int], non_negative_int());
         }
         Ok(total)
     }
