@@ -15,6 +15,7 @@ mod names;
 mod nearest;
 mod objects;
 pub mod parse;
+mod private_names;
 pub mod pattern;
 pub mod program;
 pub mod render;

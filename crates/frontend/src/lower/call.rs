@@ -15,7 +15,7 @@ use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
 use crate::shape::{Literal, Shape, python_name};
-use crate::specialise::{Argument, Callable, Callee, SpecId, parameter_list};
+use crate::specialise::{Argument, Callable, Callee, Source, SpecId, parameter_list};
 
 /// Variables that are passed to a function beside its arguments.
 #[derive(Default)]
@@ -369,6 +369,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.call_with(callable, arguments, Some(kept))
     }
 
+    /// What messages call a function: `f`, `Class.method`, as the text has it.
+    fn qualified_name(&self, callable: Callable, source: &Source<'p>) -> String {
+        let name = match source.node {
+            FunctionNode::Def(_) => self.compiler.text_of(source.place()).to_owned(),
+            FunctionNode::Lambda(_) | FunctionNode::Generator(_) => source.name(),
+        };
+        let owner = match callable {
+            Callable::Method(class, index) => self.compiler.method_owner(class, index),
+            Callable::Program(_) | Callable::Closure(_) => None,
+        };
+        match owner.and_then(|owner| self.compiler.known_class(owner)) {
+            Some(class) => format!("{}.{name}", class.name),
+            None => name,
+        }
+    }
+
     fn call_with(
         &mut self,
         callable: Callable,
@@ -378,7 +394,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(source) = self.compiler.source(callable) else {
             return self.fail("source-not-found", "the source of this function was not found", None);
         };
-        let name = source.name();
+        let name = self.qualified_name(callable, &source);
         let parameters = source.parameters();
         let mut matched = match source.node {
             FunctionNode::Generator(_) => arguments.positional.into_iter().map(Some).collect(),
