@@ -18,7 +18,7 @@ use crate::library;
 use crate::locate::{FunctionNode, Index};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
-use crate::objects::{Objects, fills};
+use crate::objects::Objects;
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
@@ -37,6 +37,9 @@ const DEPTH_MAX: usize = 60;
 const SITE_ROUNDS_MAX: usize = 16;
 /// Times that one function is lowered again before its types count as growing without end.
 const ROUNDS_MAX: usize = 60;
+
+/// The keys of containers that `default_factory` makes begin here: beyond every place in a file.
+const FIELD_SITE: u32 = 1 << 31;
 
 /// Set in the number of a function that is called: what goes on with a generator of the function.
 pub const RESUME: u32 = 1 << 31;
@@ -153,6 +156,8 @@ pub struct Compiler<'p> {
     factories: Vec<Option<Static>>,
     /// The functions that are values somewhere.
     function_values: Vec<FunctionValue>,
+    /// The containers that `default_factory` makes, by where the instance is made and where the factory stands.
+    field_sites: HashMap<(Place, Place), u32>,
     pub classes: Classes<'p>,
     pub objects: Objects,
     /// Containers that are made for further types than what is known to be in them.
@@ -250,6 +255,7 @@ impl<'p> Compiler<'p> {
             closures: Vec::new(),
             factories: request.factories.iter().map(|name| given_factory(name)).collect(),
             function_values: Vec::new(),
+            field_sites: HashMap::new(),
             classes: Classes::default(),
             objects: Objects::default(),
             widenings: Widenings::default(),
@@ -415,6 +421,18 @@ impl<'p> Compiler<'p> {
         }
     }
 
+    /// As [`Compiler::lambda_body`], of a lambda that reads no variables around it, with the function whose names it sees.
+    pub fn free_lambda_body(&self, id: usize) -> Option<(usize, &'p ast::Expr)> {
+        let closure = self.closures.get(id).filter(|closure| closure.free.is_empty())?;
+        self.lambda_body(id).map(|body| (closure.owner, body))
+    }
+
+    /// The key of the container that a field gets by its `default_factory` where an instance is made.
+    pub fn field_site(&mut self, made: Place, factory: Place) -> u32 {
+        let next = self.field_sites.len() as u32;
+        FIELD_SITE + *self.field_sites.entry((made, factory)).or_insert(next)
+    }
+
     /// A compiler for the next round, in which the numbers that are parts of types mean the same.
     pub fn next_round(self, objects: Objects) -> Compiler<'p> {
         let mut next = Compiler::new(self.sources, self.request);
@@ -539,10 +557,9 @@ impl<'p> Compiler<'p> {
             ClassKind::Plain => true,
             ClassKind::Dataclass(_) if self.objects.is_given(number) => true,
             ClassKind::Dataclass(options) => {
-                // A list that each instance has of its own and that its methods fill.
+                // A list that each instance has of its own and that is filled somewhere.
                 let is_filled = |field: &Field<'p>| {
-                    matches!(field.default, Some(FieldDefault::Factory(_)))
-                        && class.methods.iter().any(|method| fills(method.node, &field.name))
+                    matches!(field.default, Some(FieldDefault::Factory(_))) && self.sources.stores.fill(&field.name)
                 };
                 if !options.frozen && class.fields.iter().any(is_filled) {
                     return true;

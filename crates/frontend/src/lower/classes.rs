@@ -199,21 +199,27 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match field.default {
             None => Ok(None),
             Some(Default::Value(expr)) => self.class_expr(field.owner, expr).map(Some),
-            Some(Default::Factory(Expr::Lambda(lambda))) => self.class_expr(field.owner, &lambda.body).map(Some),
-            Some(Default::Factory(Expr::Name(name))) if name.id.as_str() == "list" => {
-                let key = self.place.start;
-                self.new_list(&[], None, key).map(Some)
-            }
-            Some(Default::Factory(Expr::Name(name)))
-                if matches!(name.id.as_str(), "str" | "int" | "float" | "bool") =>
-            {
-                match super::builtins::known_name(name.id.as_str()) {
-                    Some(name) => self.call_builtin_with(name, CallArguments::default()).map(Some),
-                    None => Ok(None),
-                }
+            Some(Default::Factory(Expr::Lambda(lambda))) if lambda.parameters.is_none() => {
+                self.class_expr(field.owner, &lambda.body).map(Some)
             }
             Some(Default::Factory(factory)) => {
-                self.fail_at(factory, "unsupported-default", "this default cannot be compiled", None)
+                let place = self.place;
+                // Fields that are made alike have containers of their own.
+                let key = self.compiler.field_site(place, self.place_of(factory));
+                match self.in_class(field.owner, |lowerer| lowerer.thing(factory))? {
+                    Thing::Static(known) => {
+                        // What a deque and its like hold is told by the place where they are made.
+                        self.at_place(if let Static::Member(..) = known { self.place_of(factory) } else { place });
+                        let made = self.made_by(&known, key);
+                        self.at_place(place);
+                        made.map(Some)
+                    }
+                    Thing::Val(_) => {
+                        let help = Some("use `list`, `dict`, `set`, a class, a function or a `lambda`".to_owned());
+                        let message = format!("what makes `{}` cannot be compiled", field.name);
+                        self.fail_at(factory, "unsupported-default", message, help)
+                    }
+                }
             }
         }
     }
@@ -225,13 +231,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// As [`Lowerer::class_expr`], where it is the same value each time.
     pub fn class_value(&mut self, class: usize, expr: &'p Expr) -> Lowered<Val> {
+        self.in_class(class, |lowerer| lowerer.expr(expr))
+    }
+
+    /// Lowers where names are those of a class, or of a function without its variables.
+    pub fn in_class<T>(&mut self, class: usize, lower: impl FnOnce(&mut Self) -> Lowered<T>) -> Lowered<T> {
         let place = self.place;
         let (function, scopes) = (self.function, std::mem::take(&mut self.scopes));
         let names = std::mem::take(&mut self.names);
         let file = self.compiler.function(class).map_or(place.file, |source| source.file);
         self.function = class;
         self.place.file = file;
-        let lowered = self.expr(expr);
+        let lowered = lower(self);
         self.function = function;
         self.scopes = scopes;
         self.names = names;

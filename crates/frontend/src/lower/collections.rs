@@ -347,7 +347,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut edges: Vec<(Edge, Val)> = Vec::new();
         self.continue_at(fails);
         if self.is_live() {
-            let lowered = self.made_by(&factory).and_then(|made| {
+            let lowered = self.made_by(&factory, self.place.start ^ FACTORY_SITE).and_then(|made| {
                 self.store_key(&dict, key, &made)?;
                 let (_, value) = self.dict_shapes(&dict);
                 self.coerce(&made, &value)
@@ -365,9 +365,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.join_values(edges)
     }
 
-    /// A value of a `defaultdict`'s factory.
-    fn made_by(&mut self, factory: &Static) -> Lowered<Val> {
-        let key = self.place.start ^ FACTORY_SITE;
+    /// A value of what makes missing values and defaults; `key` is that of the container's site.
+    pub fn made_by(&mut self, factory: &Static, key: u32) -> Lowered<Val> {
         let made = match factory {
             Static::Builtin("list") => self.new_list(&[], None, key)?,
             Static::Builtin("dict") => {
@@ -375,11 +374,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let shape = self.site_shape(&kind, None, key);
                 self.container_op(ContainerOp::DictNew, &[], shape)
             }
-            Static::Builtin("set") => {
-                let kind = Type::Set { item: Box::new(Type::None), frozen: false };
+            Static::Builtin(name @ ("set" | "frozenset")) => {
+                let kind = Type::Set { item: Box::new(Type::None), frozen: *name == "frozenset" };
                 let shape = self.site_shape(&kind, None, key);
                 self.container_op(ContainerOp::SetNew, &[], shape)
             }
+            Static::Builtin("tuple") => self.tuple(&[]),
             // The containers that a lambda makes are this function's own, so that their element types are found by use.
             Static::Closure(id) if self.closures_here.contains(id) => match self.compiler.lambda_body(*id) {
                 Some(body) => {
@@ -390,6 +390,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
                 None => self.call_static(factory, &[])?,
             },
+            // So are those of a lambda elsewhere that reads no variables around it.
+            Static::Closure(id) if let Some((owner, body)) = self.compiler.free_lambda_body(*id) => {
+                self.in_class(owner, |lowerer| lowerer.expr(body))?
+            }
             other => self.call_static(other, &[])?,
         };
         Ok(Val { known: None, ..made })
