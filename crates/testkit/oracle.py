@@ -26,6 +26,7 @@ import builtins
 import collections
 import dataclasses
 import datetime
+import enum
 import functools
 import heapq
 import inspect
@@ -273,6 +274,8 @@ class Describer:
         self.numbers = {}
         self.sentinels = {}
         self.captures = []
+        # How each captured value is read again after the call.
+        self.readers = []
 
     def function(self, function):
         function = inspect.unwrap(function)
@@ -307,7 +310,21 @@ class Describer:
             description["bindings"][name] = self.binding(name, namespace[name], namespace)
         for name, value in self.field_defaults(cls):
             description["defaults"][name] = encode(value)
+        description["attributes"] = dict(self.attributes(cls, node, namespace))
         return number
+
+    def attributes(self, cls, node, namespace):
+        """What the class has that is not as good as a literal of its text."""
+        fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
+        fields |= set(getattr(cls, "_fields", ()))
+        if not isinstance(node, ast.ClassDef) or issubclass(cls, enum.Enum):
+            return
+        for name, value in vars(cls).items():
+            if (name.startswith("__") and name.endswith("__")) or name in fields or hasattr(type(value), "__get__"):
+                continue
+            if name in ("_abc_impl", "_is_protocol"):
+                continue
+            yield name, self.binding(f"{cls.__name__}.{name}", value, namespace, functools.partial(getattr, cls, name))
 
     def field_defaults(self, cls):
         if dataclasses.is_dataclass(cls):
@@ -341,7 +358,7 @@ class Describer:
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
             yield name, cell.cell_contents
 
-    def binding(self, name, value, namespace):
+    def binding(self, name, value, namespace, reader=None):
         if isinstance(value, functools._lru_cache_wrapper):
             value = value.__wrapped__
         if isinstance(value, types.FunctionType) and value.__code__.co_filename == BLOCK:
@@ -371,6 +388,7 @@ class Describer:
             if known == name:
                 return ["capture", number]
         self.captures.append([name, encoded])
+        self.readers.append(reader or (lambda: namespace[name]))
         return ["capture", len(self.captures) - 1]
 
 
@@ -413,13 +431,12 @@ def run_call(text, code, request, checked):
     values = [bound.arguments[name] for name in parameters]
     describer = Describer(text)
     reply = {"function": describer.function(function), "args": [encode(value) for value in values]}
-    captures = [name for name, _ in describer.captures]
     reply |= {"functions": describer.functions, "captures": describer.captures}
     reply["annotated"] = [parameter.annotation is not parameter.empty for parameter in parameters.values()]
     reply["outcome"], reply["repr"] = outcome_of(lambda *_: function(*bound.args, **bound.kwargs), values)
     reply["after"] = {
         "args": [encode(value) for value in values],
-        "captures": [encode(namespace[name]) for name in captures],
+        "captures": [encode(reader()) for reader in describer.readers],
     }
     if request.get("expected") is not None:
         reply["expected"] = expected_outcome(request["expected"], namespace)

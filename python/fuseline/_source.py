@@ -13,6 +13,7 @@ import builtins
 import copy
 import dataclasses
 import dis
+import enum
 import functools
 import inspect
 import linecache
@@ -82,12 +83,13 @@ class Place:
 
 @dataclass
 class Reference:
-    """Where a captured value is read from at each call: a dict by name, a closure cell, or a fixed object.
+    """Where a captured value is read from at each call: a dict by name, a closure cell, a class by the name of an attribute of
+    its own, or a fixed object.
 
     ``length`` is how many items a dict has.
     """
 
-    kind: Literal["global", "cell", "fixed", "length"]
+    kind: Literal["global", "cell", "attribute", "fixed", "length"]
     name: str
     container: Any = field(repr=False)
 
@@ -95,6 +97,8 @@ class Reference:
         """The value now; `ABSENT` when there is none."""
         if self.kind == "global":
             return self.container.get(self.name, ABSENT)
+        if self.kind == "attribute":
+            return vars(self.container).get(self.name, ABSENT)
         if self.kind == "fixed":
             return self.container
         if self.kind == "length":
@@ -117,6 +121,8 @@ class FunctionEntry:
     column: int
     bindings: dict[str, Binding] = field(default_factory=dict)
     defaults: dict[str, Binding] = field(default_factory=dict)
+    #: Of a class: its own attributes that are values, as they are now.
+    attributes: dict[str, Binding] = field(default_factory=dict)
     is_class: bool = False
 
 
@@ -197,6 +203,17 @@ class _Describer:
             self.name(None, entry, Reference("global", name, namespace), required=False)
         for name, value in _field_defaults(cls):
             entry.defaults[name] = ("value", self.reference(Reference("fixed", name, value), id(cls)))
+        for name in _attributes(cls):
+            reference = Reference("attribute", name, cls)
+            binding = self.classify(reference.read())
+            if binding is None:
+                binding = ("value", self.reference(reference, id(cls)))
+            else:
+                self.description.watches.append((reference, reference.read()))
+            entry.attributes[name] = binding
+        for name, method in vars(cls).items():
+            if isinstance(method, (types.FunctionType, staticmethod, classmethod, property)):
+                self.description.watches.append((Reference("attribute", name, cls), method))
         return index
 
     def file(self, place: Place) -> int:
@@ -350,6 +367,18 @@ def _field_defaults(cls: type) -> Iterator[tuple[str, Any]]:
         yield from getattr(cls, "_field_defaults", {}).items()
 
 
+def _attributes(cls: type) -> Iterator[str]:
+    """The names of a class's own attributes that are values for all who ask: no methods, and no defaults of fields."""
+    if issubclass(cls, enum.Enum):
+        return
+    fields = {known.name for known in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
+    fields |= set(getattr(cls, "_fields", ()))
+    for name, value in vars(cls).items():
+        is_special = name.startswith("__") and name.endswith("__")
+        if not is_special and name not in fields and not hasattr(type(value), "__get__") and name != "_abc_impl":
+            yield name
+
+
 def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
     """Where the source of a class at the top of its module is, and the names in it; ``None`` when it is not there.
 
@@ -370,12 +399,34 @@ def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
     if len(found) != 1:
         return None
     node = found[0]
+    lines = {_first_line(inner) for inner in node.body if isinstance(inner, ast.FunctionDef)}
     for method in vars(cls).values():
-        if isinstance(method, types.FunctionType) and method.__code__.co_filename == file:
-            locate(method)
+        function = _function_of(method)
+        if function is None or function.__code__.co_filename == "<string>":
+            continue
+        if function.__code__.co_filename == file:
+            locate(function)
+        if function.__code__.co_filename != file or function.__code__.co_firstlineno not in lines:
+            # Not the method that the text of the class has, or one that it gave to several names.
+            if not _is_alias(function, cls):
+                return None
     names = frozenset(name.id for name in ast.walk(node) if isinstance(name, ast.Name))
     line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return Place(file, text, node.name, line, node.col_offset, frozenset()), names
+
+
+def _function_of(method: object) -> types.FunctionType | None:
+    """The function behind a method, a property, a static or class method."""
+    if isinstance(method, property):
+        method = method.fget
+    elif isinstance(method, (staticmethod, classmethod)):
+        method = method.__func__
+    return method if isinstance(method, types.FunctionType) else None
+
+
+def _is_alias(function: types.FunctionType, cls: type) -> bool:
+    """Whether it is the method of a parent: `__rmul__ = Parent.__mul__`."""
+    return any(_function_of(method) is function for parent in cls.__mro__[1:] for method in vars(parent).values())
 
 
 def _locate_named_tuple(cls: type, file: str, text: str, tree: ast.Module) -> tuple[Place, frozenset[str]] | None:

@@ -21,8 +21,8 @@ pub struct Class<'p> {
     /// Its statements; of a `namedtuple(...)` there are none.
     pub body: &'p [Stmt],
     pub kind: ClassKind,
-    /// The class of the program that it derives from.
-    pub parent: Option<usize>,
+    /// The order in which attributes are looked up: itself, then the classes of the program that it derives from.
+    pub line: Vec<usize>,
     /// Its own fields and those of its parents, which come first.
     pub fields: Vec<Field<'p>>,
     /// Its own methods and those of its parents that it does not replace.
@@ -88,6 +88,8 @@ pub struct Method<'p> {
     pub kind: MethodKind,
     /// The class that defines it.
     pub owner: usize,
+    /// The class that calls it so.
+    pub named_by: usize,
     pub is_abstract: bool,
 }
 
@@ -105,11 +107,7 @@ impl<'p> Class<'p> {
     /// Its own name and those of the classes that it derives from.
     pub fn names_of_family(&self, compiler: &mut Compiler<'p>) -> Vec<String> {
         let mut names = vec![self.name.clone()];
-        let mut parent = self.parent;
-        while let Some(class) = parent.and_then(|parent| compiler.class(parent).ok()) {
-            names.push(class.name.clone());
-            parent = class.parent;
-        }
+        names.extend(self.line.iter().skip(1).filter_map(|number| Some(compiler.class(*number).ok()?.name.clone())));
         names
     }
 
@@ -161,6 +159,12 @@ impl<'p> Class<'p> {
     pub fn method(&self, name: &str) -> Option<(usize, &Method<'p>)> {
         let methods = self.methods.iter().enumerate();
         methods.into_iter().find(|(_, method)| method.name == name && method.kind != MethodKind::Setter)
+    }
+
+    /// A method of this name that the class has not from others.
+    pub fn own_method(&self, name: &str) -> Option<usize> {
+        let is_own = |method: &Method<'p>| method.name == name && method.named_by == self.number;
+        self.methods.iter().position(|method| is_own(method) && method.kind != MethodKind::Setter)
     }
 
     /// What assigns to the property of this name.
@@ -249,7 +253,7 @@ impl<'p> Compiler<'p> {
             name: node.name.to_string(),
             body: &node.body,
             kind: ClassKind::Plain,
-            parent: None,
+            line: vec![number],
             fields: Vec::new(),
             methods: Vec::new(),
             constants: Vec::new(),
@@ -268,6 +272,7 @@ impl<'p> Compiler<'p> {
         };
         let mut exceptions: Vec<ExcClass> = Vec::new();
         let mut declares_fields = false;
+        let mut parents: Vec<Rc<Class<'p>>> = Vec::new();
         for base in node.bases() {
             match self.meaning(number, base) {
                 Some(Meaning::Exception(parent)) => {
@@ -276,10 +281,10 @@ impl<'p> Compiler<'p> {
                 }
                 Some(Meaning::Class(parent)) => {
                     let parent = self.class(parent)?;
-                    self.inherit(&mut class, &parent);
                     if let ClassKind::Exception(parent) = parent.kind {
                         exceptions.push(parent);
                     }
+                    parents.push(parent);
                 }
                 Some(Meaning::Member("typing", "NamedTuple")) => {
                     class.kind = ClassKind::NamedTuple;
@@ -293,6 +298,9 @@ impl<'p> Compiler<'p> {
                     return refuse(&|| parsed.place(base), message);
                 }
             }
+        }
+        if let Some(why) = self.inherit(&mut class, &parents) {
+            return refuse(&|| parsed.place(&node.name), format!("`{}` derives from {why}", class.name));
         }
         class.is_abc |= is_abstract_by_metaclass(node);
         for decorator in &node.decorator_list {
@@ -364,16 +372,46 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn inherit(&self, class: &mut Class<'p>, parent: &Class<'p>) {
-        class.parent = Some(parent.number);
+    /// Takes over what the parents have; tells what it cannot take over.
+    fn inherit(&mut self, class: &mut Class<'p>, parents: &[Rc<Class<'p>>]) -> Option<&'static str> {
+        let Some(line) = line_of(parents) else { return Some("classes of which no order can be made") };
+        class.line.extend(&line);
         // A dataclass is one by its decorator only, but its fields are there all the same.
-        class.kind = parent.kind;
-        class.fields = parent.fields.clone();
-        class.methods = parent.methods.clone();
-        class.constants = parent.constants.clone();
-        class.stored = parent.stored.clone();
-        class.is_abc |= parent.is_abc;
-        class.is_ordered |= parent.is_ordered;
+        let special = parents.iter().map(|parent| parent.kind).find(|kind| *kind != ClassKind::Plain);
+        if class.kind == ClassKind::Plain {
+            class.kind = special.unwrap_or(ClassKind::Plain);
+        }
+        for parent in parents {
+            class.is_abc |= parent.is_abc;
+            class.is_ordered |= parent.is_ordered;
+            for name in &parent.stored {
+                if !class.stored.contains(name) {
+                    class.stored.push(name.clone());
+                }
+            }
+        }
+        match parents {
+            [] => {}
+            [parent] => {
+                class.fields = parent.fields.clone();
+                class.methods = parent.methods.clone();
+                class.constants = parent.constants.clone();
+            }
+            several if several.iter().any(|parent| !parent.fields.is_empty()) => {
+                return Some("several classes, one of which has declared fields, so it");
+            }
+            _ => {
+                for number in line.into_iter().rev() {
+                    let Some(known) = self.known_class(number) else { continue };
+                    known.methods.iter().filter(|method| method.named_by == number).for_each(|own| class.add_method(*own));
+                    for own in known.constants.iter().filter(|(_, _, owner)| *owner == number) {
+                        class.constants.retain(|(name, _, _)| *name != own.0);
+                        class.constants.push(own.clone());
+                    }
+                }
+            }
+        }
+        None
     }
 
     fn read_body(&mut self, class: &mut Class<'p>, declares_fields: bool) {
@@ -400,7 +438,7 @@ impl<'p> Compiler<'p> {
                             if let Expr::Name(value) = &*assign.value
                                 && let Some((_, method)) = class.method(value.id.as_str())
                             {
-                                let method = Method { name: name.id.as_str(), ..*method };
+                                let method = Method { name: name.id.as_str(), named_by: class.number, ..*method };
                                 class.add_method(method);
                                 continue;
                             }
@@ -409,7 +447,7 @@ impl<'p> Compiler<'p> {
                     }
                 }
                 Stmt::FunctionDef(def) => {
-                    if method_kind(def) != MethodKind::Static {
+                    if !matches!(method_kind(def), MethodKind::Static | MethodKind::Class) {
                         let stored = stored_in_self(def).into_iter();
                         class
                             .stored
@@ -420,6 +458,7 @@ impl<'p> Compiler<'p> {
                         node: def,
                         kind: method_kind(def),
                         owner: class.number,
+                        named_by: class.number,
                         is_abstract: def.decorator_list.iter().any(|one| is_abstract(&one.expression)),
                     });
                 }
@@ -535,6 +574,23 @@ impl<'p> Compiler<'p> {
     }
 }
 
+/// The order of what these parents derive from, as CPython makes it (C3); `None` where there is none.
+fn line_of(parents: &[Rc<Class<'_>>]) -> Option<Vec<usize>> {
+    let mut lines: Vec<Vec<usize>> = parents.iter().map(|parent| parent.line.clone()).collect();
+    lines.push(parents.iter().map(|parent| parent.number).collect());
+    let mut merged = Vec::new();
+    loop {
+        lines.retain(|line| !line.is_empty());
+        if lines.is_empty() {
+            return Some(merged);
+        }
+        let is_free = |head: usize| !lines.iter().any(|line| line.iter().skip(1).any(|number| *number == head));
+        let next = lines.iter().map(|line| line[0]).find(|head| is_free(*head))?;
+        merged.push(next);
+        lines.iter_mut().for_each(|line| line.retain(|number| *number != next));
+    }
+}
+
 /// What a name in a class statement stands for.
 enum Meaning {
     Exception(ExcKind),
@@ -593,7 +649,7 @@ fn named_tuple<'p>(
         name,
         body: &[],
         kind: ClassKind::NamedTuple,
-        parent: None,
+        line: vec![number],
         fields: names.into_iter().map(field).collect(),
         methods: Vec::new(),
         constants: Vec::new(),

@@ -64,6 +64,10 @@ pub struct Names {
     cells: HashMap<String, String>,
     /// The names that a `nonlocal` statement of the body gives to functions around.
     outer: HashSet<String>,
+    /// The names that a `global` statement of the body gives to the module.
+    globals: HashSet<String>,
+    /// Those of either that are bound otherwise than by assignment.
+    outer_bound: HashSet<String>,
 }
 
 /// How the names of variables that hold others begin: no name of a program does.
@@ -78,7 +82,8 @@ impl Names {
     /// The names of a function inside another, which is given variables around it, too: it hands them on when it calls itself,
     /// so they are live everywhere.
     pub fn of_closure(params: &[String], captured: &[String], body: &[Stmt]) -> Names {
-        let mut names = Names { outer: nonlocal_names(body), ..Names::default() };
+        let (outer, globals) = declared_names(body);
+        let mut names = Names { outer, globals, ..Names::default() };
         for param in params.iter().chain(captured) {
             names.add(param);
         }
@@ -134,7 +139,28 @@ impl Names {
         Some((cells, own.into_iter().map(|(name, _)| name.clone()).collect()))
     }
 
+    /// Whether the name is one of the module by a `global` statement.
+    pub fn is_global(&self, name: &str) -> bool {
+        self.globals.contains(name)
+    }
+
+    /// Whether something else than an assignment binds such a name here: a function, a class, an import, a handler.
+    pub fn is_bound_otherwise(&self, name: &str) -> bool {
+        self.outer_bound.contains(name)
+    }
+
+    /// A name that something else than an assignment binds.
+    fn add_other(&mut self, name: &str) {
+        if self.globals.contains(name) || self.outer.contains(name) {
+            self.outer_bound.insert(name.to_owned());
+        }
+        self.add(name);
+    }
+
     fn add(&mut self, name: &str) {
+        if self.globals.contains(name) {
+            return;
+        }
         if !self.outer.contains(name) && !self.slots.contains_key(name) {
             self.slots.insert(name.to_owned(), self.locals.len());
             self.locals.push(name.to_owned());
@@ -217,6 +243,7 @@ pub fn free_names(body: &[Stmt], expr: Option<&Expr>, own: &Names) -> Vec<String
             if let Expr::Name(name) = expr
                 && name.ctx != ast::ExprContext::Store
                 && self.own.slot(name.id.as_str()).is_none()
+                && !self.own.is_global(name.id.as_str())
                 && !self.found.iter().any(|known| known == name.id.as_str())
             {
                 self.found.push(name.id.to_string());
@@ -360,13 +387,15 @@ impl<'a> Visitor<'a> for Bindings<'_> {
     }
 }
 
-/// The names of the `nonlocal` statements of a body itself.
-fn nonlocal_names(body: &[Stmt]) -> HashSet<String> {
-    struct Own(HashSet<String>);
+/// The names of the `nonlocal` and `global` statements of a body itself.
+fn declared_names(body: &[Stmt]) -> (HashSet<String>, HashSet<String>) {
+    #[derive(Default)]
+    struct Own(HashSet<String>, HashSet<String>);
     impl<'a> Visitor<'a> for Own {
         fn visit_stmt(&mut self, stmt: &'a Stmt) {
             match stmt {
                 Stmt::Nonlocal(nonlocal) => self.0.extend(nonlocal.names.iter().map(|name| name.to_string())),
+                Stmt::Global(global) => self.1.extend(global.names.iter().map(|name| name.to_string())),
                 Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
                 _ => ast::visitor::walk_stmt(self, stmt),
             }
@@ -374,9 +403,9 @@ fn nonlocal_names(body: &[Stmt]) -> HashSet<String> {
 
         fn visit_expr(&mut self, _: &'a Expr) {}
     }
-    let mut own = Own(HashSet::new());
+    let mut own = Own::default();
     own.visit_body(body);
-    own.0
+    (own.0, own.1)
 }
 
 /// Collects the names of the `nonlocal` statements of the functions inside a body.
@@ -410,17 +439,25 @@ struct Bound<'n> {
 impl<'a> Visitor<'a> for Bound<'_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
-            Stmt::FunctionDef(def) => self.names.add(def.name.as_str()),
-            Stmt::ClassDef(class) => self.names.add(class.name.as_str()),
+            Stmt::FunctionDef(def) => self.names.add_other(def.name.as_str()),
+            Stmt::ClassDef(class) => self.names.add_other(class.name.as_str()),
+            Stmt::Delete(delete) => {
+                for target in &delete.targets {
+                    if let Expr::Name(name) = target {
+                        self.names.add_other(name.id.as_str());
+                    }
+                }
+                ast::visitor::walk_stmt(self, stmt);
+            }
             Stmt::Import(import) => {
                 for alias in &import.names {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                    self.names.add(bound.as_str().split('.').next().unwrap_or_default());
+                    self.names.add_other(bound.as_str().split('.').next().unwrap_or_default());
                 }
             }
             Stmt::ImportFrom(import) => {
                 for alias in &import.names {
-                    self.names.add(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
+                    self.names.add_other(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
                 }
             }
             _ => ast::visitor::walk_stmt(self, stmt),
@@ -441,7 +478,7 @@ impl<'a> Visitor<'a> for Bound<'_> {
 
     fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
         for name in pattern_names(pattern) {
-            self.names.add(name);
+            self.names.add_other(name);
         }
         ast::visitor::walk_pattern(self, pattern);
     }
@@ -449,7 +486,7 @@ impl<'a> Visitor<'a> for Bound<'_> {
     fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
         let ast::ExceptHandler::ExceptHandler(inner) = handler;
         if let Some(name) = &inner.name {
-            self.names.add(name.as_str());
+            self.names.add_other(name.as_str());
         }
         ast::visitor::walk_except_handler(self, handler);
     }

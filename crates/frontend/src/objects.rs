@@ -2,7 +2,7 @@
 //! and what is in the fields. The type of a field is found by use, over the whole program: it is compiled again until no
 //! field has got further types. Knows nothing of how code is made for it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use ir::Type;
@@ -11,6 +11,7 @@ use crate::classes::{Class, ClassKind};
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
+use crate::program::CaptureSource;
 use crate::shape::{FIELD_KEYS_END, Shape, Sites, element_type, join, with_element, without_empty};
 
 /// Keys of sites from this one on are those of fields.
@@ -37,7 +38,13 @@ pub struct Objects {
     numbers: Vec<(usize, usize)>,
     /// What fields hold that is not in their types yet.
     grown: Vec<((usize, usize), Shape)>,
+    /// The captured values that the program assigns, by number; and those of which that is news.
+    assigned: BTreeSet<usize>,
+    assigned_now: BTreeSet<usize>,
 }
+
+/// The number of the class whose fields stand for the captured values: their types grow as those of fields do.
+const CAPTURES: usize = 1 << 61;
 
 #[derive(Clone, Debug)]
 pub struct ObjectClass {
@@ -224,6 +231,50 @@ impl Objects {
         self.classes.insert(number, ObjectClass { name, fields, is_dataclass: false, is_given: false });
     }
 
+    /// Enters the captured values.
+    pub fn meet_captures(&mut self, captures: &[CaptureSource]) {
+        if captures.is_empty() || self.classes.contains_key(&CAPTURES) {
+            return;
+        }
+        let fields = captures.iter().enumerate().map(|(index, capture)| {
+            self.numbers.push((CAPTURES, index));
+            let number = self.numbers.len() as u32 - 1;
+            let shape = Some(Shape::from(without_empty(&capture.ty)));
+            ObjectField { name: capture.name.clone(), shape, may_be_missing: false, refused: None, number }
+        });
+        let fields = fields.collect();
+        self.classes.insert(CAPTURES, ObjectClass { name: "".into(), fields, is_dataclass: false, is_given: false });
+    }
+
+    /// A captured value.
+    pub fn capture(&self, index: usize) -> Option<&ObjectField> {
+        self.classes.get(&CAPTURES)?.fields.get(index)
+    }
+
+    /// The type that a captured value has in the module: one that the program assigns is the item of a list.
+    pub fn capture_type(&self, index: usize) -> Option<Type> {
+        let ty = self.capture(index)?.shape.as_ref()?.ty.clone();
+        Some(if self.is_assigned(index) { Type::List(Box::new(ty)) } else { ty })
+    }
+
+    /// Whether the program assigns the captured value.
+    pub fn is_assigned(&self, index: usize) -> bool {
+        self.assigned.contains(&index)
+    }
+
+    /// The captured values that the program assigns.
+    pub fn assigned(&self) -> Vec<usize> {
+        self.assigned.iter().copied().collect()
+    }
+
+    /// The program assigns the captured value something of this shape.
+    pub fn assign_capture(&mut self, index: usize, shape: &Shape) {
+        if !self.is_assigned(index) {
+            self.assigned_now.insert(index);
+        }
+        self.grow(CAPTURES, index, shape);
+    }
+
     /// Enters a class that was met.
     pub fn meet(&mut self, class: &Class<'_>) {
         if self.classes.contains_key(&class.number) {
@@ -297,7 +348,8 @@ impl Objects {
 
     /// The classes by the names of their types.
     pub fn names(&self) -> Vec<(Arc<str>, usize)> {
-        self.classes.iter().map(|(number, class)| (class.name.clone(), *number)).collect()
+        let classes = self.classes.iter().filter(|(number, _)| **number != CAPTURES);
+        classes.map(|(number, class)| (class.name.clone(), *number)).collect()
     }
 
     /// The number of the class of this type.
@@ -329,7 +381,9 @@ impl Objects {
 
     /// Takes what was learnt into the types of the fields; tells whether that changed any.
     pub fn learn(&mut self) -> bool {
-        let mut changed = false;
+        let assigned = std::mem::take(&mut self.assigned_now);
+        let mut changed = !assigned.is_empty();
+        self.assigned.extend(assigned);
         for ((class, field), shape) in std::mem::take(&mut self.grown) {
             let Some(field) = self.classes.get_mut(&class).and_then(|class| class.fields.get_mut(field)) else {
                 continue;
@@ -348,7 +402,7 @@ impl Objects {
 
     /// The table of the module.
     pub fn table(&self) -> Vec<ir::Class> {
-        let classes = self.classes.values().map(|class| {
+        let classes = self.classes.iter().filter(|(number, _)| **number != CAPTURES).map(|(_, class)| {
             let mut fields: Vec<(String, Type)> =
                 class.fields.iter().map(|field| (field.name.clone(), field.stored())).collect();
             fields.extend(class.flags().map(|field| (format!("{}?", field.name), Type::Bool)));

@@ -33,6 +33,8 @@ pub struct FunctionSource {
     pub bindings: BTreeMap<String, Binding>,
     /// Values of the defaults of its parameters, by name.
     pub defaults: BTreeMap<String, Binding>,
+    /// Of a class: its own attributes that may be something else than what its text says, as they are now.
+    pub attributes: BTreeMap<String, Binding>,
 }
 
 /// What a free name stands for.

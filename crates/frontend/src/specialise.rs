@@ -956,7 +956,11 @@ impl<'p> Compiler<'p> {
                 .program
                 .captures
                 .iter()
-                .map(|capture| ir::Capture { name: capture.name.clone(), ty: capture.ty.clone() })
+                .enumerate()
+                .map(|(index, capture)| {
+                    let ty = self.objects.capture_type(index).unwrap_or_else(|| capture.ty.clone());
+                    ir::Capture { name: capture.name.clone(), ty }
+                })
                 .collect(),
             classes,
             exceptions: self.exceptions().clone(),

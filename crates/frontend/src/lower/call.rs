@@ -108,6 +108,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn call_of_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Lowered<Thing> {
         match known {
             Static::Class(class) => self.call_class(*class, call).map(Thing::Val),
+            Static::Builtin("type") if let [subject] = &*call.arguments.args => {
+                let Thing::Val(val) = self.thing(subject)? else { return self.call_builtin("type", call).map(Thing::Val) };
+                self.at_call(call);
+                match exact_class(val.ty()) {
+                    Some(class) => Ok(Thing::Static(Static::Builtin(class))),
+                    None if self.class_of(&val).is_some() => self.class_of_instance(&val),
+                    None => self.call_builtin("type", call).map(Thing::Val),
+                }
+            }
             Static::Builtin(name) => self.call_builtin(name, call).map(Thing::Val),
             Static::Function(function) => {
                 let arguments = self.call_arguments(call)?;
@@ -897,6 +906,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         false
     }
+}
+
+/// The built-in class of all values of the type.
+fn exact_class(ty: &Type) -> Option<&'static str> {
+    Some(match ty {
+        Type::Bool => "bool",
+        Type::Int => "int",
+        Type::Float => "float",
+        Type::Str => "str",
+        Type::Bytes => "bytes",
+        Type::List(_) => "list",
+        Type::Dict(..) => "dict",
+        Type::Set { frozen, .. } => if *frozen { "frozenset" } else { "set" },
+        Type::Tuple(_) => "tuple",
+        _ => return None,
+    })
 }
 
 /// The default of a parameter among what a function keeps.

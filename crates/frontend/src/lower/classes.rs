@@ -360,16 +360,25 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
+    /// What the class itself, and no instance of it, has by this name: what Python says it is now, else what the text says.
     pub fn class_constant(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Val>> {
-        match class.constants.iter().rev().find(|(known, _, _)| known == name) {
-            Some((_, expr, _)) if !crate::classes::is_constant(expr) => {
-                let message =
-                    format!("`{name}` of the class `{}` is no constant, so it cannot be compiled", class.name);
-                self.fail("unsupported-value", message, Some("make it a field".to_owned()))
+        for number in class.line.clone() {
+            if let Some(binding) = self.compiler.function(number).and_then(|source| source.attributes.get(name)) {
+                let thing = self.binding_thing(name, binding)?;
+                return self.value_of(thing).map(|val| Some(Val { known: None, ..val }));
             }
-            Some((_, expr, owner)) => self.class_expr(*owner, expr).map(Some),
-            None => Ok(None),
+            let is_own = |(known, _, owner): &&(String, &Expr, usize)| known == name && *owner == number;
+            match class.constants.iter().rev().find(is_own) {
+                Some((_, expr, _)) if !crate::classes::is_constant(expr) => {
+                    let message =
+                        format!("`{name}` of the class `{}` is no constant, so it cannot be compiled", class.name);
+                    return self.fail("unsupported-value", message, Some("make it a field".to_owned()));
+                }
+                Some((_, expr, owner)) => return self.class_expr(*owner, expr).map(Some),
+                None => {}
+            }
         }
+        Ok(None)
     }
 
     /// `object.name` where it is a property or a value of the class.
@@ -591,15 +600,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// Whether a value is an instance of a class of the program or of one that derives from it.
-    pub fn is_of_class(&mut self, val: &Val, number: usize) -> bool {
-        let mut class = self.class_of(val);
-        while let Some(known) = class {
-            if known.number == number {
-                return true;
-            }
-            class = known.parent.and_then(|parent| self.compiler.class(parent).ok());
-        }
-        false
+    pub fn is_of_class(&self, val: &Val, number: usize) -> bool {
+        self.class_of(val).is_some_and(|class| class.line.contains(&number))
     }
 
     /// A call of an instance: its `__call__`.

@@ -284,7 +284,7 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(match binding {
             Binding::Class(class) => Thing::Static(Static::Class(*class)),
             Binding::Function(function) => Thing::Static(Static::Function(*function)),
-            Binding::Capture(index) => Thing::Val(self.capture(*index)?),
+            Binding::Capture(index) => Thing::Val(self.read_capture(*index)?),
             Binding::Constant(value) => Thing::Val(self.literal(value.clone())),
             Binding::Tuple(items) => Thing::Val(self.constant_tuple(id, items)?),
             Binding::Sentinel(number) => Thing::Static(Static::Sentinel(*number)),
@@ -311,18 +311,6 @@ impl<'p> Lowerer<'_, 'p> {
             }
         }
         Ok(self.tuple(&vals))
-    }
-
-    /// A captured value. All that the function may use are read once, at its start.
-    pub fn capture(&mut self, index: usize) -> Lowered<Val> {
-        if let Some((_, val)) = self.captures.iter().find(|(known, _)| *known == index) {
-            return Ok(val.clone());
-        }
-        let Some(capture) = self.compiler.program.captures.get(index) else {
-            return self.fail("internal", "a captured value is missing", None);
-        };
-        let ty = capture.ty.clone();
-        Ok(self.emit(Op::Capture(ir::CaptureId(index as u32)), &[], ty))
     }
 
     // Branching expressions.
@@ -492,6 +480,7 @@ impl<'p> Lowerer<'_, 'p> {
                 format!("{} has no attribute `{name}` that can be compiled", describe(&known)),
                 None,
             ),
+            Thing::Val(val) if name == "__class__" && self.class_of(&val).is_some() => self.class_of_instance(&val),
             Thing::Val(val) => {
                 self.at(attribute);
                 if let (Type::Array { elem, .. } | Type::Np(elem), "dtype") = (val.ty(), name) {
@@ -524,6 +513,14 @@ impl<'p> Lowerer<'_, 'p> {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// `type(val)` of an instance of one of the program's classes.
+    pub fn class_of_instance(&mut self, val: &Val) -> Lowered<Thing> {
+        match self.class_of(val) {
+            Some(class) => Ok(Thing::Static(Static::Class(class.number))),
+            None => self.fail("unsupported-function", "the class of this value is not known", None),
         }
     }
 

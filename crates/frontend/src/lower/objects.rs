@@ -6,7 +6,8 @@ use std::rc::Rc;
 use ir::{ContainerOp, ExcKind, Op, Type};
 
 use super::call::CallArguments;
-use super::{Lowered, Lowerer, Stop, Thing, Val};
+use super::value::Static;
+use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::classes::{Class, ClassKind, MethodKind};
 use crate::nearest::nearest;
 use crate::parse::ast::{self, CmpOp, Expr};
@@ -33,6 +34,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             // A name that the class gives a value stands for that until the instance has its own.
             let known = self.compiler.objects.class(class.number).cloned();
             for (index, field) in known.iter().flat_map(|known| &known.fields).enumerate() {
+                // One that `__init__` stores first is never read before.
+                if !field.may_be_missing {
+                    continue;
+                }
                 if let Some(val) = self.class_constant(class, &field.name)? {
                     self.set_field(&made, index, &val)?;
                 }
@@ -158,6 +163,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(index) = self.field_index(class, name) else { return Ok(None) };
         let Some(known) = self.compiler.objects.class(class).cloned() else { return Ok(None) };
         let field = &known.fields[index];
+        self.refuse_assigned_attribute(class, name)?;
         if let Some(reason) = &field.refused {
             return self.refuse_field(object, name, reason);
         }
@@ -316,10 +322,28 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(())
     }
 
-    /// The position of a method that the parents of a class have.
-    fn parent_method(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<usize>> {
-        let Some(parent) = class.parent else { return Ok(None) };
-        Ok(self.class(parent)?.method(name).map(|(index, _)| index))
+    /// The method that comes behind those of `class` for this instance or class: its class and its position there.
+    fn next_method(&mut self, own: &Thing, class: &Class<'p>, name: &str) -> Lowered<Option<(usize, usize)>> {
+        let actual = match own {
+            Thing::Val(own) => self.class_of(own).map(|class| class.number),
+            Thing::Static(Static::Class(number)) => Some(*number),
+            Thing::Static(_) => None,
+        };
+        let line = match actual {
+            Some(number) => self.class(number)?.line.clone(),
+            None => Vec::new(),
+        };
+        for number in line.into_iter().skip_while(|number| *number != class.number).skip(1) {
+            let next = self.class(number)?;
+            if let Some(index) = next.own_method(name) {
+                return Ok(Some((number, index)));
+            }
+            if matches!(next.kind, ClassKind::Dataclass(_)) && matches!(name, "__init__" | "__repr__" | "__eq__") {
+                let message = format!("`super().{name}` of a dataclass cannot be compiled");
+                return self.fail("unsupported-function", message, None);
+            }
+        }
+        Ok(None)
     }
 
     /// `super().name(arguments)`; `None` when the call is something else.
@@ -337,36 +361,41 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut arguments = self.call_arguments(call)?;
         self.at_call(call);
         let name = attribute.attr.as_str();
-        if let (ClassKind::Exception(kind), "__init__" | "__str__") = (class.kind, name)
-            && self.parent_method(&class, name)?.is_none()
-            && let Some(super::Var::Bound(own)) = self.env().map(|env| env.var(0))
-        {
-            if name == "__str__" {
-                return self.exception_text(&own).map(Some);
+        let own = match self.env().map(|env| env.var(0)) {
+            Some(Var::Bound(own)) => Thing::Val(own),
+            Some(Var::Static(own)) => Thing::Static(own),
+            _ => return self.fail_at(inner, "unsupported-function", "`super()` needs the first argument", None),
+        };
+        if let Some((number, index)) = self.next_method(&own, &class, name)? {
+            let next = self.class(number)?;
+            if next.methods.get(index).is_none_or(|method| method.kind != MethodKind::Static) {
+                arguments.positional.insert(0, own);
             }
-            let vals = self.plain_arguments(name, arguments)?;
-            self.set_exception_text(&own, kind, &vals)?;
-            return Ok(Some(self.none()));
+            return self.call_function(Callable::Method(number, index), arguments).map(Some);
         }
-        let parent = match class.parent {
-            Some(parent) => self.class(parent)?,
+        match (class.kind, name, &own) {
+            (ClassKind::Exception(_), "__str__", Thing::Val(own)) => self.exception_text(own).map(Some),
+            (ClassKind::Exception(kind), "__init__", Thing::Val(own)) => {
+                let vals = self.plain_arguments(name, arguments)?;
+                self.set_exception_text(own, kind, &vals)?;
+                Ok(Some(self.none()))
+            }
             // What `object` has.
-            None if name == "__init__" => return Ok(Some(self.none())),
-            None => {
+            (_, "__init__", _) if arguments.positional.is_empty() && arguments.keywords.is_empty() => {
+                Ok(Some(self.none()))
+            }
+            (_, "__init__", _) => {
+                self.clash("object.__init__() takes exactly one argument (the instance to initialize)")
+            }
+            (_, _, _) if name.starts_with("__") => {
+                let message = format!("`super().{name}` cannot be compiled");
+                self.fail("unsupported-function", message, None)
+            }
+            _ => {
                 let message = format!("'super' object has no attribute '{name}'");
-                return self.clash_of(ExcKind::AttributeError, "unknown-attribute", message);
+                self.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
             }
-        };
-        let own = self.env().map(|env| env.var(0));
-        let (Some((index, _)), Some(super::Var::Bound(own))) = (parent.method(name), own) else {
-            if name == "__init__" && parent.kind == ClassKind::Plain {
-                return Ok(Some(self.none()));
-            }
-            let message = format!("`super().{name}` cannot be compiled");
-            return self.fail("unsupported-function", message, None);
-        };
-        arguments.positional.insert(0, Thing::Val(own));
-        self.call_function(Callable::Method(parent.number, index), arguments).map(Some)
+        }
     }
 
     /// Whether the class's instances have its declared fields and nothing else.

@@ -71,8 +71,8 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::For(looped) => self.for_stmt(looped, stmt),
             Stmt::Break(_) => self.leave_loop(LoopExit::Break),
             Stmt::Continue(_) => self.leave_loop(LoopExit::Continue),
-            // What it names is held by a variable of the function around, see `crate::names`.
-            Stmt::Nonlocal(_) => Ok(()),
+            Stmt::Nonlocal(nonlocal) => self.declare_outer(&nonlocal.names, "nonlocal"),
+            Stmt::Global(global) => self.declare_outer(&global.names, "global"),
             Stmt::Match(matched) => self.match_stmt(matched, stmt),
             Stmt::Try(tried) => self.try_stmt(tried, stmt),
             Stmt::Raise(raise) => self.raise_stmt(raise),
@@ -136,7 +136,6 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::ClassDef(_) => ("a class inside a function", None),
             Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
             Stmt::With(_) => ("`with`", None),
-            Stmt::Global(_) => ("`global`", Some("return the new value instead")),
             _ => ("this statement", None),
         };
         self.fail("unsupported-statement", format!("{what} cannot be compiled"), help.map(str::to_owned))
