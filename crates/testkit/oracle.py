@@ -259,7 +259,7 @@ class BlockText:
     def __init__(self, source):
         tree = ast.parse(source)
         self.lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-        self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        self.classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         for node in tree.body:
             if isinstance(node, ast.Assign) and "namedtuple" in ast.unparse(node.value):
                 self.classes[node.targets[0].id] = node
@@ -310,6 +310,12 @@ class Describer:
             description["bindings"][name] = self.binding(name, namespace[name], namespace)
         for name, value in self.field_defaults(cls):
             description["defaults"][name] = encode(value)
+        for name, method in vars(cls).items():
+            method = getattr(method, "__func__", method)
+            if isinstance(method, types.FunctionType) and method.__code__.co_filename == BLOCK:
+                for parameter in inspect.signature(method).parameters.values():
+                    if parameter.default is not parameter.empty and is_value(encode(parameter.default)):
+                        description["defaults"][f"{name}.{parameter.name}"] = encode(parameter.default)
         description["attributes"] = dict(self.attributes(cls, node, namespace))
         return number
 

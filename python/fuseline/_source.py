@@ -203,6 +203,10 @@ class _Describer:
             self.name(None, entry, Reference("global", name, namespace), required=False)
         for name, value in _field_defaults(cls):
             entry.defaults[name] = ("value", self.reference(Reference("fixed", name, value), id(cls)))
+        for method, function in ((name, _function_of(value)) for name, value in vars(cls).items()):
+            for name, value in _defaults(function) if function is not None else ():
+                if binding := self.default(value, id(function)):
+                    entry.defaults[f"{method}.{name}"] = binding
         for name in _attributes(cls):
             reference = Reference("attribute", name, cls)
             binding = self.classify(reference.read())
@@ -215,6 +219,14 @@ class _Describer:
             if isinstance(method, (types.FunctionType, staticmethod, classmethod, property)):
                 self.description.watches.append((Reference("attribute", name, cls), method))
         return index
+
+    def default(self, value: object, owner: int) -> Binding | None:
+        """A default of a method; ``None`` of one that is no value."""
+        if isinstance(value, (type, types.FunctionType)) or callable(value):
+            return None
+        if type(value) is object:
+            return self.sentinel(value)
+        return "value", self.reference(Reference("fixed", f"default {id(value)}", value), owner)
 
     def file(self, place: Place) -> int:
         """The number of the file that ``place`` is in."""

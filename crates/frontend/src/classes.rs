@@ -8,6 +8,7 @@ use ir::{ExcClass, ExcKind};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
+use crate::private_names::mangled;
 use crate::program::{Binding, Locator};
 use crate::specialise::{Compiler, Source};
 use crate::{library, locate};
@@ -31,6 +32,8 @@ pub struct Class<'p> {
     pub constants: Vec<(String, &'p Expr, usize)>,
     /// Attributes that its methods and those of its parents store in their own instance, replaced methods included.
     pub stored: Vec<String>,
+    /// The attributes that its instances may have, where `__slots__` says that.
+    pub slots: Option<Vec<String>>,
     /// Derives from `abc.ABC`: it has no instances as long as one of its methods is abstract.
     pub is_abc: bool,
     /// `functools.total_ordering` makes the comparisons that it lacks.
@@ -57,6 +60,8 @@ pub struct Options {
     pub order: bool,
     pub frozen: bool,
     pub keyword_only: bool,
+    pub slots: bool,
+    pub unsafe_hash: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -258,6 +263,7 @@ impl<'p> Compiler<'p> {
             methods: Vec::new(),
             constants: Vec::new(),
             stored: Vec::new(),
+            slots: None,
             is_abc: false,
             is_ordered: false,
         };
@@ -329,6 +335,18 @@ impl<'p> Compiler<'p> {
             return refuse(&|| parsed.place(range), format!("this part of `{}` cannot be compiled", class.name));
         }
         self.read_body(&mut class, declares_fields);
+        match own_slots(&class, node) {
+            Ok(Some(own)) if parents.iter().all(|parent| parent.slots.is_some()) => {
+                let inherited = parents.iter().flat_map(|parent| parent.slots.iter().flatten().cloned());
+                let all: Vec<String> = own.into_iter().chain(inherited).collect();
+                class.stored.retain(|name| all.contains(name));
+                class.slots = Some(all);
+            }
+            Ok(_) => {}
+            Err(range) => {
+                return refuse(&|| parsed.place(range), format!("these slots of `{}` cannot be compiled", class.name));
+            }
+        }
         if matches!(class.kind, ClassKind::NamedTuple | ClassKind::Dataclass(_)) && self.has_namesake(number) {
             let place = parsed.place(&node.name);
             let message = format!("the program has two classes that are named `{}`", class.name);
@@ -528,6 +546,8 @@ impl<'p> Compiler<'p> {
             order: is("order", false),
             frozen: is("frozen", false),
             keyword_only: is("kw_only", false),
+            slots: is("slots", false),
+            unsafe_hash: is("unsafe_hash", false),
         })
     }
 
@@ -654,6 +674,7 @@ fn named_tuple<'p>(
         methods: Vec::new(),
         constants: Vec::new(),
         stored: Vec::new(),
+        slots: None,
         is_abc: false,
         is_ordered: false,
     })
@@ -679,6 +700,34 @@ pub fn named_tuple_parts(call: &ast::ExprCall) -> Option<(String, Vec<String>)> 
         _ => None,
     };
     Some((name.value.to_str().to_owned(), names?))
+}
+
+/// The attributes that `__slots__` of the class itself names, or those that `@dataclass(slots=True)` makes; the place where they are
+/// not literals.
+fn own_slots(class: &Class<'_>, node: &ast::StmtClassDef) -> Result<Option<Vec<String>>, ast::TextRange> {
+    if let ClassKind::Dataclass(Options { slots: true, .. }) = class.kind {
+        return Ok(Some(class.fields.iter().map(|field| field.name.clone()).collect()));
+    }
+    let is_slots = |target: &Expr| matches!(target, Expr::Name(name) if name.id.as_str() == "__slots__");
+    let given = node.body.iter().find_map(|stmt| match stmt {
+        Stmt::Assign(assign) if assign.targets.iter().any(is_slots) => Some(&*assign.value),
+        Stmt::AnnAssign(assign) if is_slots(&assign.target) => assign.value.as_deref(),
+        _ => None,
+    });
+    let Some(given) = given else { return Ok(None) };
+    let items = match given {
+        Expr::StringLiteral(_) => std::slice::from_ref(given),
+        Expr::Tuple(tuple) => &tuple.elts,
+        Expr::List(list) => &list.elts,
+        other => return Err(other.range()),
+    };
+    let name = |item: &Expr| match item {
+        Expr::StringLiteral(text) => Ok(mangled(&class.name, text.value.to_str())),
+        other => Err(other.range()),
+    };
+    let names: Vec<String> = items.iter().map(name).collect::<Result<_, _>>()?;
+    // With a dict of its own an instance has whatever is stored in it.
+    Ok((!names.iter().any(|name| name == "__dict__")).then_some(names))
 }
 
 /// `_missing_` and its like.
@@ -731,6 +780,11 @@ const SPECIAL: &[&str] = &[
     "__iter__",
     "__next__",
     "__delitem__",
+    "__reversed__",
+    "__format__",
+    "__round__",
+    "__index__",
+    "__divmod__",
     "__enter__",
     "__exit__",
     "__abs__",
@@ -762,10 +816,14 @@ const SPECIAL: &[&str] = &[
     "__imod__",
     "__pow__",
     "__rpow__",
+    "__ipow__",
+    "__imatmul__",
     "__lshift__",
     "__rlshift__",
+    "__ilshift__",
     "__rshift__",
     "__rrshift__",
+    "__irshift__",
     "__or__",
     "__ror__",
     "__ior__",
@@ -785,7 +843,7 @@ fn refused_part(node: &ast::StmtClassDef) -> Option<(ast::TextRange, String)> {
     }
     for stmt in &node.body {
         match stmt {
-            Stmt::Pass(_) | Stmt::AnnAssign(_) | Stmt::Assign(_) => {}
+            Stmt::Pass(_) | Stmt::AnnAssign(_) | Stmt::Assign(_) | Stmt::ClassDef(_) => {}
             Stmt::Expr(inner) if inner.value.is_string_literal_expr() || inner.value.is_ellipsis_literal_expr() => {}
             Stmt::FunctionDef(def) => {
                 let name = def.name.as_str();

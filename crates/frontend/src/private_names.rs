@@ -11,6 +11,11 @@ pub fn rewrite(body: &mut [Stmt]) {
     Mangler { prefix: String::new() }.visit_body(body);
 }
 
+/// What the name is inside a class.
+pub fn mangled(class: &str, name: &str) -> String {
+    Mangler::of_class(class).mangled(name).map_or_else(|| name.to_owned(), |mangled| mangled.to_string())
+}
+
 fn is_private(name: &str) -> bool {
     name.starts_with("__") && !name.ends_with("__")
 }

@@ -566,7 +566,8 @@ impl<'p> Compiler<'p> {
                 }
                 let names = class.names_of_family(self);
                 let changes = |field: &str| names.iter().any(|name| self.sources.stores.change(name, field));
-                class.fields.iter().any(|field| changes(&field.name))
+                !options.eq
+                    || class.fields.iter().any(|field| changes(&field.name))
                     || class.methods.iter().any(|method| method.name == "__init__")
                     || class.stores_in_itself(&self.sources.stores)
                     || class.mentions_itself()

@@ -85,7 +85,10 @@ const VALUES: &[ValueBuiltin] = &[
     row("repr", &["/"], 1, |l, a| l.repr_of(given(&a[0])?)),
     row("round", &["number", "ndigits"], 1, |l, a| {
         let digits = a[1].clone();
-        each(l, &a[0], |l, v| l.round(&v, digits.as_ref()))
+        each(l, &a[0], |l, v| match l.special_with(&v, "__round__", digits.as_slice())? {
+            Some(found) => Ok(found),
+            None => l.round(&v, digits.as_ref()),
+        })
     }),
     row("str", &["object", "encoding", "errors"], 0, |l, a| match &a[0] {
         Some(val) if a[1].is_some() => {

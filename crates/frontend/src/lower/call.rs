@@ -46,7 +46,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return Ok(Thing::Val(val));
         }
         let callee = match &*call.func {
-            Expr::Attribute(attribute) if self.member_binding(attribute).is_some() => self.attribute(attribute)?,
+            Expr::Attribute(attribute)
+                if attribute.attr.as_str() == "__class__" || self.member_binding(attribute).is_some() =>
+            {
+                self.attribute(attribute)?
+            }
             Expr::Attribute(attribute) => match self.thing(&attribute.value)? {
                 Thing::Static(Static::Module(module)) => {
                     self.member(&module, attribute.attr.as_str(), &attribute.attr)?
@@ -146,7 +150,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.at_call(call);
                 self.make_function(name, arguments).map(Thing::Static)
             }
-            Static::Member(..) | Static::Made(_) => {
+            Static::Member(..) | Static::Made(_) | Static::Bound(_) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
                 self.call_static_with(known, arguments).map(Thing::Val)
@@ -682,15 +686,21 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         callable: Callable,
         parameter: &'p ast::ParameterWithDefault,
     ) -> Lowered<Option<Thing>> {
-        let source = match callable {
-            Callable::Program(function) => self.compiler.function(function),
-            Callable::Closure(_) | Callable::Method(..) => None,
+        let (source, key) = match callable {
+            Callable::Program(function) => (self.compiler.function(function), parameter.name().to_string()),
+            // Those of methods are with their class.
+            Callable::Method(class, index) => {
+                let owner = self.compiler.method_owner(class, index);
+                let name = self.compiler.source(callable).map(|source| source.name()).unwrap_or_default();
+                (owner.and_then(|owner| self.compiler.function(owner)), format!("{name}.{}", parameter.name()))
+            }
+            Callable::Closure(_) => (None, String::new()),
         };
         let is_library = matches!(callable, Callable::Program(function) if library::is_library_function(function));
         if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
             return Ok(Some(Thing::Static(Static::Absent)));
         }
-        if let Some(binding) = source.and_then(|source| source.defaults.get(parameter.name().as_str()))
+        if let Some(binding) = source.and_then(|source| source.defaults.get(&key))
             && !is_library
         {
             let name = parameter.name().as_str();
@@ -733,6 +743,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Builtin(name) => self.call_builtin_with(name, arguments),
             Static::Member(module, name) => self.call_member(module, name, arguments),
             Static::Made(made) => self.call_made(made, arguments),
+            Static::Bound(name) => self.fail("internal", format!("`{name}` without its object"), None),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
             Static::Absent | Static::Constant(_) | Static::Pattern(..) | Static::Sentinel(_) => {
                 self.clash("this object is not callable")
@@ -846,7 +857,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.method_of(&object, name, arguments)
     }
 
-    fn method_of(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
+    pub fn method_of(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
         let arguments = match self.method_of_class(object, name, arguments)? {
             Ok(val) => return Ok(val),
             Err(arguments) => arguments,

@@ -123,6 +123,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let message = format!("`{}` has an `__init__` of its own, which cannot be compiled yet", class.name);
             return self.fail("unsupported-class", message, Some("let `@dataclass` make it".to_owned()));
         }
+        let vals = self.field_values(class, kind, arguments)?;
+        let fields =
+            class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
+        let ty = RecordType { kind, name: class.name.clone(), fields };
+        let made = match is_object {
+            true => self.new_object(class, Some(&vals))?,
+            false => self.aggregate(Type::Record(ty.into()), &vals),
+        };
+        if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
+            self.call_method(class, "__post_init__", &made, CallArguments::default())?;
+        }
+        Ok(made)
+    }
+
+    /// The values of the fields for these arguments.
+    fn field_values(&mut self, class: &Class<'p>, kind: RecordKind, arguments: CallArguments) -> Lowered<Vec<Val>> {
         let given = self.match_fields(class, arguments)?;
         let mut vals = Vec::new();
         let mut missing = Vec::new();
@@ -146,17 +162,21 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let message = format!("{}.{init}() missing {count} required positional argument{s}: {names}", class.name);
             return self.clash(message);
         }
-        let fields =
-            class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
-        let ty = RecordType { kind, name: class.name.clone(), fields };
-        let made = match is_object {
-            true => self.new_object(class, Some(&vals))?,
-            false => self.aggregate(Type::Record(ty.into()), &vals),
-        };
-        if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
-            self.call_method(class, "__post_init__", &made, CallArguments::default())?;
+        Ok(vals)
+    }
+
+    /// The `__init__` that `@dataclass` makes, of an instance of a class that derives from this one.
+    pub fn init_by_fields(&mut self, class: &Rc<Class<'p>>, own: &Val, arguments: CallArguments) -> Lowered<Val> {
+        let vals = self.field_values(class, RecordKind::Dataclass, arguments)?;
+        for (field, val) in class.fields.iter().zip(&vals) {
+            self.store_field(own, &field.name, val)?;
         }
-        Ok(made)
+        if let Some(actual) = self.class_of(own)
+            && actual.method("__post_init__").is_some()
+        {
+            self.call_method(&actual, "__post_init__", own, CallArguments::default())?;
+        }
+        Ok(self.none())
     }
 
     /// The arguments in the order of the fields.
@@ -556,7 +576,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if super::datetime::datetime_class(val.ty()).is_some() {
             return Ok(val.ty().field_types().map(|fields| (0..fields.len()).collect()));
         }
-        let Some(class) = self.class_of(val) else { return Ok(None) };
+        let Some(class) = self.class_of(val).filter(|_| !matches!(val.ty(), Type::Object(_))) else { return Ok(None) };
         if class.method("__lt__").is_some() {
             return Ok(None);
         }

@@ -408,6 +408,10 @@ impl Lowerer<'_, '_> {
                 format!("`in` on a `{}` cannot be compiled", python_name(container.ty())),
                 Some("loop over the items".to_owned()),
             ),
+            _ if self.class_of(container).is_some_and(|class| class.method("__getitem__").is_some()) => {
+                let items = self.call_library("builtins", "_iterate_by_index", std::slice::from_ref(container))?;
+                self.contains(&items, item)
+            }
             other => {
                 let message = format!("argument of type '{}' is not iterable", python_name(other));
                 self.clash(message)

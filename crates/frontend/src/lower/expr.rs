@@ -495,8 +495,7 @@ impl<'p> Lowerer<'_, 'p> {
     fn no_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         let class = python_name(val.ty());
         if self.class_of(val).is_some_and(|class| class.method(name).is_some()) {
-            let message = format!("the method `{name}` of `{class}` can only be called in compiled code");
-            return self.fail("not-a-value", message, Some("call it".to_owned()));
+            return Ok(self.bound_method(val, name));
         }
         self.clash_of(
             ExcKind::AttributeError,
@@ -584,7 +583,12 @@ impl<'p> Lowerer<'_, 'p> {
             (Type::Range, "step") => Ok(self.prim(ir::Prim::RangeStep, &[val])),
             (ty, _) => {
                 let message = format!("'{}' object has no attribute '{name}'", python_name(&ty));
-                if matches!(ty, Type::Array { .. } | Type::Np(_)) || super::methods::exists_in_python(&ty, name) {
+                let is_array = matches!(ty, Type::Array { .. } | Type::Np(_));
+                let has_methods_only = matches!(ty, Type::Str | Type::List(_) | Type::Set { .. } | Type::Dict(..));
+                if has_methods_only && !name.starts_with("__") && super::methods::exists_in_python(&ty, name) {
+                    return Ok(self.bound_method(val, name));
+                }
+                if is_array || super::methods::exists_in_python(&ty, name) {
                     return self.fail(
                         "unsupported-attribute",
                         format!("`{name}` of `{}` cannot be compiled", python_name(&ty)),
@@ -638,6 +642,6 @@ pub fn describe(known: &Static) -> String {
         Static::Sentinel(_) => "an `object()`".to_owned(),
         Static::Absent => "`...`".to_owned(),
         Static::Constant(number) => format!("`{number}`"),
-        Static::Made(_) => "a function".to_owned(),
+        Static::Made(_) | Static::Bound(_) => "a function".to_owned(),
     }
 }

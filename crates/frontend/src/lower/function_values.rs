@@ -56,6 +56,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.function_with(known, defaults).map(Thing::Val)
     }
 
+    /// `object.name`, a method that is not called here.
+    pub fn bound_method(&mut self, object: &Val, name: &str) -> Val {
+        let captured = vec![("self".to_owned(), None)];
+        let number = self.compiler.function_value_number(FunctionValue { function: Static::Bound(name.to_owned()), captured });
+        let fields = vec![("self".to_owned(), object.ty().clone())];
+        let record = RecordType { kind: RecordKind::Library, name: format!("{CLASS}{number}"), fields };
+        self.aggregate(Type::Record(record.into()), std::slice::from_ref(object))
+    }
+
     /// The function as a value.
     pub fn function_value(&mut self, known: Static) -> Lowered<Val> {
         self.function_with(known, Vec::new())
@@ -63,7 +72,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     fn function_with(&mut self, known: Static, defaults: Vec<(String, Val)>) -> Lowered<Val> {
         let is_function = match &known {
-            Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Made(_) => true,
+            Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Made(_) | Static::Bound(_) => true,
             Static::Builtin(name) => ExcKind::from_name(name).is_none(),
             Static::Member(module, _) => module != "numpy",
             Static::Module(_) | Static::Pattern(..) | Static::Sentinel(_) | Static::Absent | Static::Constant(_) => {
@@ -178,6 +187,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(value) = self.compiler.function_value(number) else {
             return self.fail("internal", "a function that is a value is not known", None);
         };
+        if let (Static::Bound(name), [object]) = (&value.function, self.fields(val).as_slice()) {
+            return self.each_variant(object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
+        }
         let Static::Closure(id) = value.function else {
             return self.call_static_with(&value.function, arguments);
         };

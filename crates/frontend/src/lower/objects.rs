@@ -14,6 +14,14 @@ use crate::parse::ast::{self, CmpOp, Expr};
 use crate::shape::{join, python_name};
 use crate::specialise::Callable;
 
+/// What `super()` leads to.
+enum Next<'p> {
+    /// A method, by its class and its position there.
+    Method(usize, usize),
+    /// What `@dataclass` has made for the class.
+    Made(Rc<Class<'p>>),
+}
+
 impl<'c, 'p> Lowerer<'c, 'p> {
     /// The number of the class whose instances a type is, when they can be changed.
     pub fn object_class(&self, ty: &Type) -> Option<usize> {
@@ -305,10 +313,24 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     ),
                 };
             };
+            if let Some(known) = lowerer.compiler.known_class(class)
+                && matches!(known.kind, ClassKind::Dataclass(options) if options.frozen)
+            {
+                return lowerer.fail_at(
+                    &attribute.attr,
+                    "unsupported-assignment",
+                    format!("`{}` is frozen: `{name}` cannot be assigned", known.name),
+                    Some("make a new one with `dataclasses.replace`".to_owned()),
+                );
+            }
             match lowerer.field_index(class, name) {
                 Some(index) => {
                     lowerer.set_field(&object, index, &val)?;
                     Ok(lowerer.none())
+                }
+                None if lowerer.class_of(&object).is_some_and(|class| class.slots.is_some()) => {
+                    let message = format!("'{}' object has no attribute '{name}'", python_name(object.ty()));
+                    lowerer.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
                 }
                 None => {
                     let known = lowerer.compiler.objects.class(class).cloned();
@@ -323,7 +345,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The method that comes behind those of `class` for this instance or class: its class and its position there.
-    fn next_method(&mut self, own: &Thing, class: &Class<'p>, name: &str) -> Lowered<Option<(usize, usize)>> {
+    fn next_method(&mut self, own: &Thing, class: &Class<'p>, name: &str) -> Lowered<Option<Next<'p>>> {
         let actual = match own {
             Thing::Val(own) => self.class_of(own).map(|class| class.number),
             Thing::Static(Static::Class(number)) => Some(*number),
@@ -336,11 +358,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         for number in line.into_iter().skip_while(|number| *number != class.number).skip(1) {
             let next = self.class(number)?;
             if let Some(index) = next.own_method(name) {
-                return Ok(Some((number, index)));
+                return Ok(Some(Next::Method(number, index)));
             }
             if matches!(next.kind, ClassKind::Dataclass(_)) && matches!(name, "__init__" | "__repr__" | "__eq__") {
-                let message = format!("`super().{name}` of a dataclass cannot be compiled");
-                return self.fail("unsupported-function", message, None);
+                return Ok(Some(Next::Made(next)));
             }
         }
         Ok(None)
@@ -366,12 +387,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Some(Var::Static(own)) => Thing::Static(own),
             _ => return self.fail_at(inner, "unsupported-function", "`super()` needs the first argument", None),
         };
-        if let Some((number, index)) = self.next_method(&own, &class, name)? {
-            let next = self.class(number)?;
-            if next.methods.get(index).is_none_or(|method| method.kind != MethodKind::Static) {
-                arguments.positional.insert(0, own);
+        match (self.next_method(&own, &class, name)?, &own) {
+            (Some(Next::Method(number, index)), _) => {
+                let next = self.class(number)?;
+                if next.methods.get(index).is_none_or(|method| method.kind != MethodKind::Static) {
+                    arguments.positional.insert(0, own);
+                }
+                return self.call_function(Callable::Method(number, index), arguments).map(Some);
             }
-            return self.call_function(Callable::Method(number, index), arguments).map(Some);
+            (Some(Next::Made(next)), Thing::Val(own)) if name == "__init__" => {
+                return self.init_by_fields(&next, own, arguments).map(Some);
+            }
+            (Some(Next::Made(_)), _) => {
+                let message = format!("`super().{name}` of a dataclass cannot be compiled");
+                return self.fail("unsupported-function", message, None);
+            }
+            (None, _) => {}
         }
         match (class.kind, name, &own) {
             (ClassKind::Exception(_), "__str__", Thing::Val(own)) => self.exception_text(own).map(Some),
@@ -416,25 +447,43 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `==` and the like of an instance that can be changed, where its class has no method for it.
     pub fn compare_objects(&mut self, op: CmpOp, class: &Class<'p>, left: &Val, right: &Val) -> Lowered<Option<Val>> {
         let is_equality = matches!(op, CmpOp::Eq | CmpOp::NotEq);
-        let how = match class.kind {
-            ClassKind::Plain if is_equality => ContainerOp::RefIs,
-            ClassKind::Dataclass(options) if is_equality && !options.eq => ContainerOp::RefIs,
-            ClassKind::Dataclass(_) if is_equality && class.fields.iter().all(|field| field.compare) => {
-                ContainerOp::ValueEq
-            }
-            _ if is_equality => {
-                return self.fail("unsupported-operation", "this comparison cannot be compiled yet", None);
-            }
-            _ => return Ok(None),
+        if !is_equality {
+            return Ok(None);
+        }
+        let by_identity = match class.kind {
+            ClassKind::Plain => true,
+            ClassKind::Dataclass(options) => !options.eq,
+            _ => return self.fail("unsupported-operation", "this comparison cannot be compiled yet", None),
         };
         if left.ty() != right.ty() {
             return Ok(Some(self.bool(op == CmpOp::NotEq)));
         }
-        if how == ContainerOp::ValueEq && (self.compiler.has_method("__eq__") || !self.has_declared_fields(class)) {
-            let message = "an instance of a dataclass that can be changed, beside a class with an `__eq__` of its own";
-            return self.fail("unsupported-operation", format!("{message}, cannot be compared in compiled code"), None);
+        let is_whole = class.fields.iter().all(|field| field.compare)
+            && !self.compiler.has_method("__eq__")
+            && self.has_declared_fields(class);
+        if !by_identity && !is_whole {
+            let known = self.compiler.objects.class(class.number).cloned();
+            let is_compared = |name: &str| class.fields.iter().any(|field| field.name == name && field.compare);
+            let mut compared = known.iter().flat_map(|known| &known.fields).filter(|field| is_compared(&field.name));
+            if compared.any(|field| holds_objects(&field.stored())) {
+                let message = "instances of this dataclass hold others, beside an `__eq__` of its own or a field that is not compared";
+                return self.fail("unsupported-operation", format!("{message}: they cannot be compared"), None);
+            }
+            // Field by field, as records are.
+            return Ok(None);
         }
+        let how = if by_identity { ContainerOp::RefIs } else { ContainerOp::ValueEq };
         let equal = self.container_op(how, &[left, right], Type::Bool);
         Ok(Some(if op == CmpOp::Eq { equal } else { self.not(&equal) }))
+    }
+}
+
+fn holds_objects(ty: &Type) -> bool {
+    match ty {
+        Type::Object(_) => true,
+        Type::List(item) | Type::Set { item, .. } => holds_objects(item),
+        Type::Dict(key, value) => holds_objects(key) || holds_objects(value),
+        Type::Union(variants) => variants.iter().any(holds_objects),
+        other => other.field_types().is_some_and(|fields| fields.iter().any(holds_objects)),
     }
 }
