@@ -371,6 +371,8 @@ class Describer:
             return ["function", self.function(value)]
         if isinstance(value, type) and value.__module__ == "block" and value.__name__ in self.text.classes:
             return ["class", self.class_(value, namespace)]
+        if isinstance(value, enum.Enum) and type(value).__name__ in self.text.classes:
+            return ["member of", self.class_(type(value), namespace), value.name]
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
         if isinstance(value, re.Pattern):

@@ -28,7 +28,7 @@ from typing import Any, Final, Literal, TypeGuard
 from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
-#: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))``,
+#: ``("module", name)``, ``("member", (module, name))``, ``("member of", (class, name))`` for one of an enumeration, ``("pattern", (text, flags))``,
 #: ``("table", ((key, binding), ...))`` for a dict of functions, ``("sentinel", number)`` for an `object()`, or
 #: ``("unsupported", text)``. A built-in has no entry.
 Binding = tuple[str, Any]
@@ -309,6 +309,10 @@ class _Describer:
         if isinstance(value, types.FunctionType):
             member = _member(value)
             return member if member is not None else ("function", self.function(value))
+        if isinstance(value, enum.Enum) and type(value).__members__.get(value.name) is value:
+            number = self.class_(type(value))
+            if number is not None:
+                return "member of", (number, value.name)
         if isinstance(value, types.ModuleType):
             if value.__name__ in MODULES:
                 return "module", value.__name__
@@ -398,7 +402,7 @@ def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
     """
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None) or _file_of_methods(cls)
-    if module is None or file is None or "." in cls.__qualname__:
+    if module is None or file is None or "<locals>" in cls.__qualname__:
         return None
     text = "".join(linecache.getlines(file, vars(module)))
     try:

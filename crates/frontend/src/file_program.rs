@@ -107,6 +107,7 @@ fn program_of(file: SourceFile, parsed: &Parsed) -> FileProgram {
     assigned.visit_body(parsed.body());
     let mut module = Module {
         parsed,
+        inner_classes: collector.inner_classes,
         attributes_assigned: assigned.found,
         definitions: collector.definitions,
         functions: collector.functions,
@@ -203,6 +204,8 @@ struct Collector<'a> {
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
     functions: Vec<FileFunctionNode<'a>>,
     classes: Vec<ClassNode<'a>>,
+    /// The classes in the bodies of others, by the positions of both.
+    inner_classes: Vec<(usize, usize)>,
     star_imports: Vec<&'a StmtImportFrom>,
     /// How many `if`, `for`, `try`, ... the walk is inside of.
     conditions: usize,
@@ -220,6 +223,18 @@ impl<'a> Collector<'a> {
         let index = self.functions.len();
         self.functions.push(node);
         self.define(node.name(), DefinitionKind::Function(index), node.start());
+    }
+
+    /// A class, and those in its body.
+    fn class(&mut self, class: &'a StmtClassDef) {
+        let index = self.classes.len();
+        self.classes.push(ClassNode::Statement(class));
+        for stmt in &class.body {
+            if let Stmt::ClassDef(inner) = stmt {
+                self.inner_classes.push((index, self.classes.len()));
+                self.class(inner);
+            }
+        }
     }
 
     fn assign(&mut self, target: &'a Expr, value: &'a Expr) {
@@ -283,7 +298,7 @@ impl<'a> Visitor<'a> for Collector<'a> {
             }
             Stmt::ClassDef(class) => {
                 self.define(class.name.as_str(), DefinitionKind::Class(self.classes.len()), class.start());
-                self.classes.push(ClassNode::Statement(class));
+                self.class(class);
                 GlobalNames(self).visit_body(&class.body);
             }
             Stmt::Assign(assign) => {
@@ -421,6 +436,7 @@ impl<'a> Visitor<'a> for AssignedAttributes<'_, 'a> {
 /// The collected module, in which names are looked up.
 struct Module<'a> {
     parsed: &'a Parsed,
+    inner_classes: Vec<(usize, usize)>,
     attributes_assigned: BTreeSet<&'a str>,
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
     functions: Vec<FileFunctionNode<'a>>,
@@ -646,9 +662,19 @@ impl<'a> Module<'a> {
         names.visit_body(&node.body);
         let bindings =
             names.0.iter().filter_map(|name| Some((name.clone(), self.resolve(name.as_str(), None)?))).collect();
+        let inner = self.inner_classes.iter().filter(|(outer, _)| *outer == index);
+        let inner: Vec<(String, Binding)> = inner
+            .filter_map(|(_, inner)| match self.classes[*inner] {
+                ClassNode::Statement(node) => {
+                    Some((String::from(node.name.as_str()), Binding::Class(self.functions.len() + inner)))
+                }
+                ClassNode::NamedTuple(..) => None,
+            })
+            .collect();
         let attributes = own_names(node)
             .filter(|name| self.attributes_assigned.contains(name))
             .map(|name| (String::from(name), Binding::Unsupported(String::from(ASSIGNED_ATTRIBUTE))))
+            .chain(inner)
             .collect();
         FunctionSource { file: 0, locator, bindings, defaults: BTreeMap::new(), attributes }
     }

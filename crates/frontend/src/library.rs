@@ -76,7 +76,7 @@ fn renumbered(mut function: FunctionSource, index: usize, first: usize) -> Funct
     function.file = FIRST + index;
     let FunctionSource { bindings, defaults, attributes, .. } = &mut function;
     for binding in bindings.values_mut().chain(defaults.values_mut()).chain(attributes.values_mut()) {
-        if let Binding::Function(number) | Binding::Class(number) = binding {
+        if let Binding::Function(number) | Binding::Class(number) | Binding::EnumMember(number, _) = binding {
             *number += first;
         }
     }

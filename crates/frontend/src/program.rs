@@ -44,6 +44,8 @@ pub enum Binding {
     Function(usize),
     /// A class, likewise.
     Class(usize),
+    /// A member of an enumeration: its class, likewise, and its name.
+    EnumMember(usize, String),
     /// A capture: index into [`Program::captures`].
     Capture(usize),
     /// A value fixed for good: only for module-level constants of a file compiled by itself, and for defaults.

@@ -325,6 +325,10 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
             let (module, name) = payload.extract()?;
             Binding::Member(module, name)
         }
+        "member of" => {
+            let (class, name) = payload.extract()?;
+            Binding::EnumMember(class, name)
+        }
         "sentinel" => Binding::Sentinel(payload.extract()?),
         "table" => {
             let mut items = Vec::new();

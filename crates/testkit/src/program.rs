@@ -69,6 +69,7 @@ fn binding(entry: &Json) -> Option<Binding> {
         "module" => Binding::Module(text(1)?),
         "pattern" => Binding::Pattern(text(1)?, entry.get(2).and_then(Json::as_u64)? as u32),
         "member" => Binding::Member(text(1)?, text(2)?),
+        "member of" => Binding::EnumMember(number()?, text(2)?),
         "sentinel" => Binding::Sentinel(number()?),
         "table" => {
             let items = entry.get(1).and_then(Json::as_array)?;

@@ -231,11 +231,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// What a method such as `__int__` gave, when it is of the class that it must be of.
     fn given_by(&mut self, found: Val, object: &Val, method: &str, wanted: &Type) -> Lowered<Val> {
-        if found.ty() == wanted {
-            return Ok(found);
-        }
-        let (class, given) = (python_name(object.ty()), python_name(found.ty()));
-        self.clash(format!("{class}.{method} returned non-{} (type {given})", python_name(wanted)))
+        self.each_variant(&found, &mut |lowerer, found| {
+            if found.ty() == wanted {
+                return Ok(found);
+            }
+            let (class, given) = (python_name(object.ty()), python_name(found.ty()));
+            lowerer.clash(format!("{class}.{method} returned non-{} (type {given})", python_name(wanted)))
+        })
     }
 
     /// A built-in as a `key=` or for `map`.

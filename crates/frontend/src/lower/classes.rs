@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use ir::{ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
+use ir::{ContainerOp, ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
 
 use super::call::CallArguments;
 use super::expr::describe;
@@ -12,8 +12,12 @@ use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{Class, ClassKind, Default, Field, MethodKind};
 use crate::nearest::nearest;
 use crate::parse::ast::{self, CmpOp, Expr, Operator};
+use crate::program::Binding;
 use crate::shape::python_name;
 use crate::specialise::Callable;
+
+/// The class of `NotImplemented`.
+const NOT_IMPLEMENTED: &str = "NotImplementedType";
 
 /// The methods of an operator: of the left operand, and of the right one.
 fn operator_methods(op: Operator) -> (&'static str, &'static str) {
@@ -281,6 +285,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     ) -> Lowered<Result<Val, CallArguments>> {
         match self.class_of(object) {
             Some(class) if class.method(name).is_some() => self.call_method(&class, name, object, arguments).map(Ok),
+            Some(class) if let Some(Thing::Static(Static::Class(inner))) = self.static_of_class(&class, name)? => {
+                self.construct(inner, arguments).map(Ok)
+            }
             Some(class) if matches!(name, "_replace" | "_asdict") && class.kind == ClassKind::NamedTuple => {
                 self.named_tuple_method(object, name, arguments).map(Ok)
             }
@@ -340,6 +347,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let class = self.class(number)?;
         let mut arguments = self.call_arguments(call)?;
         self.at_call(call);
+        if let Some(Thing::Static(known)) = self.static_of_class(&class, name)? {
+            return self.call_static_with(&known, arguments);
+        }
         match class.method(name) {
             Some((index, method)) => {
                 if method.kind == MethodKind::Class {
@@ -370,6 +380,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let ClassKind::Enum { .. } = class.kind {
             return self.member_named(&class, name, node);
         }
+        if let Some(known) = self.static_of_class(&class, name)? {
+            return Ok(known);
+        }
         match self.class_constant(&class, name)? {
             Some(val) => Ok(Thing::Val(val)),
             None => {
@@ -378,6 +391,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.fail_at(node, "unknown-attribute", message, None)
             }
         }
+    }
+
+    /// What the class has by this name, where that is another class or something else that is no value.
+    fn static_of_class(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Thing>> {
+        for number in class.line.clone() {
+            let Some(known) = self.compiler.function(number).and_then(|source| source.attributes.get(name)) else {
+                continue;
+            };
+            return match known {
+                Binding::Class(_) | Binding::Function(_) | Binding::Member(..) | Binding::Pattern(..) => {
+                    self.binding_thing(name, known).map(Some)
+                }
+                _ => Ok(None),
+            };
+        }
+        Ok(None)
     }
 
     /// What the class itself, and no instance of it, has by this name: what Python says it is now, else what the text says.
@@ -439,16 +468,69 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `left op= right` by the method of the left operand, which may change it.
     pub fn in_place_of_class(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Option<Val>> {
         let (own, _) = operator_methods(op);
-        self.special_with(left, &own.replacen("__", "__i", 1), std::slice::from_ref(right))
+        match self.special_with(left, &own.replacen("__", "__i", 1), std::slice::from_ref(right))? {
+            Some(val) if is_not_implemented(val.ty()) => Ok(None),
+            found => Ok(found),
+        }
+    }
+
+    /// The value `NotImplemented`: what a method gives that leaves an operation to the other operand.
+    pub fn not_implemented(&mut self) -> Val {
+        let fields = vec![("is".to_owned(), Type::Bool)];
+        let record = RecordType { kind: RecordKind::Library, name: NOT_IMPLEMENTED.to_owned(), fields };
+        let yes = self.bool(true);
+        self.aggregate(Type::Record(record.into()), &[yes])
+    }
+
+    /// What the first of these methods gives that is there and does not leave the operation to those behind it; `last` when
+    /// all do.
+    fn first_of_methods(
+        &mut self,
+        methods: &[(&Val, &str, &Val)],
+        last: &mut dyn FnMut(&mut Self) -> Lowered<Val>,
+    ) -> Lowered<Option<Val>> {
+        for (position, (object, name, other)) in methods.iter().enumerate() {
+            let Some(val) = self.special_with(object, name, std::slice::from_ref(*other))? else { continue };
+            if !val.ty().variants().iter().any(is_not_implemented) {
+                return Ok(Some(val));
+            }
+            let rest = &methods[position + 1..];
+            let found = self.each_variant(&val, &mut |lowerer, val| {
+                if !is_not_implemented(val.ty()) {
+                    return Ok(val);
+                }
+                match lowerer.first_of_methods(rest, last)? {
+                    Some(val) => Ok(val),
+                    None => last(lowerer),
+                }
+            });
+            return found.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Whether the right operand is asked first: it is of a class that derives from that of the left.
+    fn right_derives(&self, left: &Val, right: &Val) -> bool {
+        match (self.class_of(left), self.class_of(right)) {
+            (Some(left), Some(right)) => left.number != right.number && right.line.contains(&left.number),
+            _ => false,
+        }
     }
 
     /// `left op right` by a method of one of the operands.
     pub fn operator_of_class(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Option<Val>> {
         let (own, reflected) = operator_methods(op);
-        if let Some(val) = self.special_with(left, own, std::slice::from_ref(right))? {
-            return Ok(Some(val));
-        }
-        self.special_with(right, reflected, std::slice::from_ref(left))
+        let owner = |val: &Val| Some(self.class_of(val)?.method(reflected)?.1.owner);
+        let right_first = self.right_derives(left, right) && owner(right).is_some() && owner(right) != owner(left);
+        let methods = match right_first {
+            true => [(right, reflected, left), (left, own, right)],
+            false => [(left, own, right), (right, reflected, left)],
+        };
+        // Two operands of one class have one answer to give.
+        let count = if left.ty() == right.ty() && self.class_of(left).is_some() { 1 } else { 2 };
+        let (a, b) = (python_name(left.ty()), python_name(right.ty()));
+        let message = format!("unsupported operand type(s) for {}: '{a}' and '{b}'", super::number::symbol(op));
+        self.first_of_methods(&methods[..count], &mut |lowerer| lowerer.clash(message.clone()))
     }
 
     /// A comparison by a method of one of the operands, or by what `@dataclass` and tuples define.
@@ -458,16 +540,37 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if left_class.is_none() && right_class.is_none() {
             return Ok(None);
         }
-        if let Some(val) = self.special_with(left, own, std::slice::from_ref(right))? {
+        // What `total_ordering` makes is a method of the left operand, too.
+        if left_class.as_ref().is_some_and(|class| class.method(own).is_none())
+            && let Some(val) = self.total_ordering(op, left, right)?
+        {
             return Ok(Some(val));
         }
-        if let Some(val) = self.total_ordering(op, left, right)? {
-            return Ok(Some(val));
+        let mut methods = vec![(left, own, right), (right, reflected, left)];
+        if self.right_derives(left, right) {
+            methods.reverse();
         }
-        if let Some(val) = self.special_with(right, reflected, std::slice::from_ref(left))? {
-            return Ok(Some(val));
+        let found = self.first_of_methods(&methods, &mut |lowerer| match op {
+            CmpOp::Eq | CmpOp::NotEq => {
+                let same = match (left.ty(), right.ty()) {
+                    (Type::Object(a), Type::Object(b)) if a == b => {
+                        lowerer.container_op(ContainerOp::RefIs, &[left, right], Type::Bool)
+                    }
+                    _ => lowerer.bool(false),
+                };
+                Ok(if op == CmpOp::Eq { same } else { lowerer.not(&same) })
+            }
+            _ => {
+                let (a, b) = (python_name(left.ty()), python_name(right.ty()));
+                let symbol = super::compare::cmp_symbol(op);
+                lowerer.clash(format!("'{symbol}' not supported between instances of '{a}' and '{b}'"))
+            }
+        })?;
+        if found.is_some() {
+            return Ok(found);
         }
-        if op == CmpOp::NotEq && left_class.as_ref().is_some_and(|class| class.method("__eq__").is_some()) {
+        let has_eq = |class: &Option<Rc<Class<'p>>>| class.as_ref().is_some_and(|class| class.method("__eq__").is_some());
+        if op == CmpOp::NotEq && (has_eq(&left_class) || has_eq(&right_class)) {
             let equal = self.compare(CmpOp::Eq, left, right)?;
             let equal = self.truth(&equal)?;
             return Ok(Some(self.not(&equal)));
@@ -636,6 +739,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
         }
     }
+}
+
+fn is_not_implemented(ty: &Type) -> bool {
+    matches!(ty, Type::Record(record) if record.kind == RecordKind::Library && record.name == NOT_IMPLEMENTED)
 }
 
 fn is_dataclass(val: &Val) -> bool {

@@ -128,6 +128,9 @@ impl Lowerer<'_, '_> {
         if let Some(equal) = self.compare_members(CmpOp::Eq, left, right)? {
             return Ok(equal);
         }
+        if self.class_of(left).is_some() || self.class_of(right).is_some() {
+            return self.equal_instances(left, right);
+        }
         if let Some(equal) = self.compare_tuples(CmpOp::Eq, left, right)? {
             return Ok(equal);
         }
@@ -205,6 +208,34 @@ impl Lowerer<'_, '_> {
             // Different kinds of things are never equal.
             _ => self.bool(false),
         })
+    }
+
+    /// Whether something in a container and something else, one of them an instance of a class of the program, are the same or
+    /// equal.
+    fn equal_instances(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        let equal = |lowerer: &mut Self| match lowerer.comparison_of_class(CmpOp::Eq, left, right)? {
+            Some(found) => lowerer.each_variant(&found, &mut |lowerer, found| lowerer.truth(&found)),
+            None => Ok(lowerer.bool(false)),
+        };
+        if !matches!((left.ty(), right.ty()), (Type::Object(a), Type::Object(b)) if a == b) {
+            return equal(self);
+        }
+        let is_same = self.container_op(ContainerOp::RefIs, &[left, right], Type::Bool);
+        let (holds, fails) = self.branch(&is_same)?;
+        let mut edges: Vec<(Edge, Val)> = Vec::new();
+        self.continue_at(holds);
+        if self.is_live() {
+            let yes = self.bool(true);
+            edges.extend(self.detach().map(|edge| (edge, yes)));
+        }
+        self.continue_at(fails);
+        if self.is_live() {
+            let lowered = equal(self);
+            if let Some(found) = self.if_reached(lowered)? {
+                edges.extend(self.detach().map(|edge| (edge, found)));
+            }
+        }
+        self.join_values(edges)
     }
 
     fn equal_items(&mut self, left: &[Val], right: &[Val], same: bool) -> Lowered<Val> {

@@ -217,6 +217,9 @@ impl<'p> Lowerer<'_, 'p> {
         if let Some(builtin) = super::builtins::known_name(id) {
             return Ok(Thing::Static(Static::Builtin(builtin)));
         }
+        if id == "NotImplemented" {
+            return Ok(Thing::Val(self.not_implemented()));
+        }
         let message = format!("`{id}` is not defined");
         if self.diagnostics.iter().any(|known| known.message == message) {
             // Once for each name is enough.
@@ -287,6 +290,13 @@ impl<'p> Lowerer<'_, 'p> {
             Binding::Capture(index) => Thing::Val(self.read_capture(*index)?),
             Binding::Constant(value) => Thing::Val(self.literal(value.clone())),
             Binding::Tuple(items) => Thing::Val(self.constant_tuple(id, items)?),
+            Binding::EnumMember(class, member) => {
+                let node = self.range();
+                match self.enumeration(*class)? {
+                    Some(class) => self.member_named(&class, member, &node)?,
+                    None => return self.fail("unsupported-value", format!("`{id}` is no member"), None),
+                }
+            }
             Binding::Sentinel(number) => Thing::Static(Static::Sentinel(*number)),
             Binding::Table(items) => Thing::Val(self.function_table(id, items)?),
             Binding::Pattern(text, flags) => Thing::Static(Static::Pattern(text.clone(), *flags)),

@@ -76,6 +76,7 @@ impl<'p> Lowerer<'_, 'p> {
                 Ok(self.container_op(ContainerOp::ValueRepr, &[val], Type::Str))
             }
             Type::List(_) => self.repr_of_list(val),
+            Type::Dict(..) | Type::Set { .. } => self.repr_of_table(val),
             Type::Range => {
                 let parts = [Prim::RangeStart, Prim::RangeStop].map(|prim| self.prim(prim, &[val]));
                 let step = self.prim(Prim::RangeStep, &[val]);
@@ -103,6 +104,12 @@ impl<'p> Lowerer<'_, 'p> {
                 self.fail("unsupported-operation", message, help)
             }
         }
+    }
+
+    /// Whether the value shows itself otherwise than by its place in memory.
+    pub fn has_own_text(&self, val: &Val) -> bool {
+        let is_plain = |class: &crate::classes::Class<'_>| class.kind == crate::classes::ClassKind::Plain;
+        !self.class_of(val).is_some_and(|class| is_plain(&class) && class.method("__repr__").is_none())
     }
 
     /// `ascii(val)`.
