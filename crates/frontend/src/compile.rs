@@ -190,6 +190,11 @@ fn compile_with(
             Err(diagnostics) => return refused(diagnostics),
         };
         compiler.call(Callable::Program(entry), arguments, Vec::new());
+        if let Some(next) = compiler.knotted() {
+            compiler = next;
+            rounds = 0;
+            continue;
+        }
         // What the fields of objects hold is known when the whole program has been looked at.
         let mut objects = std::mem::take(&mut compiler.objects);
         if !objects.learn() {

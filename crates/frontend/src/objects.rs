@@ -43,6 +43,8 @@ pub struct Objects {
     assigned_now: BTreeSet<usize>,
 }
 
+/// The number of the class of the instances around dicts that hold dicts of their own kind.
+pub const KNOT_CLASS: usize = 1 << 60;
 /// The number of the class whose fields stand for the captured values: their types grow as those of fields do.
 const CAPTURES: usize = 1 << 61;
 
@@ -244,6 +246,19 @@ impl Objects {
         });
         let fields = fields.collect();
         self.classes.insert(CAPTURES, ObjectClass { name: "".into(), fields, is_dataclass: false, is_given: false });
+    }
+
+    /// Enters the class of the instances around dicts that hold dicts of their own kind.
+    pub fn meet_knot(&mut self, field: &str) {
+        if self.classes.contains_key(&KNOT_CLASS) {
+            return;
+        }
+        self.numbers.push((KNOT_CLASS, 0));
+        let number = self.numbers.len() as u32 - 1;
+        let shape = Some(Shape::from(Type::Dict(Box::new(Type::None), Box::new(Type::None))));
+        let field = ObjectField { name: field.to_owned(), shape, may_be_missing: false, refused: None, number };
+        let class = ObjectClass { name: "dict#around".into(), fields: vec![field], is_dataclass: false, is_given: false };
+        self.classes.insert(KNOT_CLASS, class);
     }
 
     /// A captured value.

@@ -160,6 +160,9 @@ pub struct Compiler<'p> {
     field_sites: HashMap<(Place, Place), u32>,
     pub classes: Classes<'p>,
     pub objects: Objects,
+    /// The functions whose empty dicts may hold dicts of their own kind; and those of which that is news.
+    pub knots: HashSet<Place>,
+    knots_now: HashSet<Place>,
     /// Containers that are made for further types than what is known to be in them.
     pub widenings: Widenings,
     /// Containers of which that would have helped, in this compilation.
@@ -258,6 +261,8 @@ impl<'p> Compiler<'p> {
             field_sites: HashMap::new(),
             classes: Classes::default(),
             objects: Objects::default(),
+            knots: HashSet::new(),
+            knots_now: HashSet::new(),
             widenings: Widenings::default(),
             misfits: Widenings::default(),
         }
@@ -427,6 +432,26 @@ impl<'p> Compiler<'p> {
         self.lambda_body(id).map(|body| (closure.owner, body))
     }
 
+    /// Containers of this function hold containers of their own kind without end, as far as is known.
+    pub fn knot(&mut self, function: Place) {
+        if !self.knots.contains(&function) {
+            self.knots_now.insert(function);
+        }
+    }
+
+    /// A compiler for another start, in which the functions that were noted make dicts that may hold their own kind; `None` where
+    /// none was.
+    pub fn knotted(&mut self) -> Option<Compiler<'p>> {
+        let news = std::mem::take(&mut self.knots_now);
+        if news.is_empty() {
+            return None;
+        }
+        let mut next = Compiler::new(self.program, self.parsed, self.request);
+        next.knots = self.knots.union(&news).copied().collect();
+        next.widenings = self.widenings.clone();
+        Some(next)
+    }
+
     /// The key of the container that a field gets by its `default_factory` where an instance is made.
     pub fn field_site(&mut self, made: Place, factory: Place) -> u32 {
         let next = self.field_sites.len() as u32;
@@ -441,6 +466,8 @@ impl<'p> Compiler<'p> {
         next.function_values = self.function_values;
         next.widenings = self.widenings;
         next.misfits = self.misfits;
+        next.knots = self.knots;
+        next.knots_now = self.knots_now;
         next.objects = objects;
         next
     }

@@ -80,6 +80,14 @@ impl Lowerer<'_, '_> {
                 }
                 Ok(self.container_op(ContainerOp::RefIs, &[left, right], Type::Bool))
             }
+            // What is around a list or dict is one object with it.
+            (a, b) if is_collection(a) && is_collection(b) => {
+                if a != b {
+                    return Ok(self.bool(false));
+                }
+                let (left, right) = (self.field(left, 0), self.field(right, 0));
+                self.identical(&left, &right)
+            }
             (a, b) if a.is_reference() != b.is_reference() => Ok(self.bool(false)),
             _ => self.fail(
                 "unsupported-operation",

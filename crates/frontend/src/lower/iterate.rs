@@ -416,7 +416,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             {
                 lowerer.iterator(&val)
             }
-            ty if is_collection(ty) => Ok(lowerer.inner_dict(&val)),
+            ty if is_collection(ty) => lowerer.inner_dict(&val),
             ty if lowerer.compiler.generator_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => {
                 let items = lowerer.fields(&val);

@@ -34,7 +34,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// A new instance with these fields, or with none of them yet.
     pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Val]>) -> Lowered<Val> {
         self.compiler.objects.meet(class);
-        let made = self.object_of_class(class.number)?;
+        let made = self.new_object_of(class.number)?;
         for (index, val) in fields.into_iter().flatten().enumerate() {
             self.set_field(&made, index, val)?;
         }
@@ -55,7 +55,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// An instance with nothing in its fields.
-    fn object_of_class(&mut self, number: usize) -> Lowered<Val> {
+    pub fn new_object_of(&mut self, number: usize) -> Lowered<Val> {
         let Some(known) = self.compiler.objects.class(number).cloned() else { return Err(Stop::Failed) };
         let ty = Type::Object(known.name.clone());
         let mut parts = Vec::new();
@@ -83,7 +83,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some((holder, variables)) = self.names.own_cells() else { return };
         let number = 1 << 62 | (self.place.file & 0xffff) << 32 | self.place.start as usize;
         self.compiler.objects.meet_cells(number, &holder, &variables);
-        let (Ok(made), Some(slot)) = (self.object_of_class(number), self.names.slot(&holder)) else { return };
+        let (Ok(made), Some(slot)) = (self.new_object_of(number), self.names.slot(&holder)) else { return };
         self.set_val(slot, made.clone());
         for (index, name) in variables.iter().enumerate() {
             let var = self.names.slot(name).and_then(|slot| self.env().map(|env| env.var(slot)));
