@@ -86,6 +86,22 @@ def encode_np_scalar(value):
     return ["np", name, str(int(value))]
 
 
+def insertion_order(items):
+    """An order in which the items of a set can be added so that it iterates as it does: where hashes meet, not any will do."""
+    wanted = list(items)
+    for order in itertools.islice(itertools.permutations(wanted), 720):
+        if list(set(order)) == wanted:
+            return order
+    return wanted
+
+
+def encode_argument(value):
+    encoded = encode(value)
+    if encoded[0] in ("set", "frozenset"):
+        return [encoded[0], [encode(item) for item in insertion_order(value)]]
+    return encoded
+
+
 def encode_container(value):
     kind = type(value)
     if kind is tuple:
@@ -438,7 +454,7 @@ def run_call(text, code, request, checked):
     parameters = inspect.signature(function).parameters
     values = [bound.arguments[name] for name in parameters]
     describer = Describer(text)
-    reply = {"function": describer.function(function), "args": [encode(value) for value in values]}
+    reply = {"function": describer.function(function), "args": [encode_argument(value) for value in values]}
     reply |= {"functions": describer.functions, "captures": describer.captures}
     reply["annotated"] = [parameter.annotation is not parameter.empty for parameter in parameters.values()]
     reply["outcome"], reply["repr"] = outcome_of(lambda *_: function(*bound.args, **bound.kwargs), values)

@@ -190,7 +190,7 @@ fn compile_with(
             Err(diagnostics) => return refused(diagnostics),
         };
         compiler.call(Callable::Program(entry), arguments, Vec::new());
-        if let Some(next) = compiler.knotted() {
+        if let Some(next) = compiler.with_notes() {
             compiler = next;
             rounds = 0;
             continue;

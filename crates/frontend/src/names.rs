@@ -76,12 +76,12 @@ const CELLS: &str = ".cells";
 impl Names {
     /// The names of a function with these parameters and this body.
     pub fn of(params: &[String], body: &[Stmt]) -> Names {
-        Names::of_closure(params, &[], body)
+        Names::of_closure(params, &[], &[], body)
     }
 
     /// The names of a function inside another, which is given variables around it, too: it hands them on when it calls itself,
     /// so they are live everywhere.
-    pub fn of_closure(params: &[String], captured: &[String], body: &[Stmt]) -> Names {
+    pub fn of_closure(params: &[String], captured: &[String], kept: &[String], body: &[Stmt]) -> Names {
         let (outer, globals) = declared_names(body);
         let mut names = Names { outer, globals, ..Names::default() };
         for param in params.iter().chain(captured) {
@@ -89,7 +89,7 @@ impl Names {
         }
         let mut bound = Bound { names: &mut names };
         bound.visit_body(body);
-        names.add_cells(body);
+        names.add_cells(body, kept);
         let mut always = SlotSet::default();
         for (slot, name) in names.locals.iter().enumerate() {
             if name.starts_with(CELLS) || captured.contains(name) {
@@ -106,12 +106,14 @@ impl Names {
         Names { after, header, caught, rebound, ..names }
     }
 
-    /// The variable that holds those of this function that inner functions assign.
-    fn add_cells(&mut self, body: &[Stmt]) {
+    /// The variable that holds those of this function that inner functions assign, and those that inner functions which are kept
+    /// read although they are assigned again.
+    fn add_cells(&mut self, body: &[Stmt], kept: &[String]) {
         let Some(first) = body.first() else { return };
         let mut inner = InnerNonlocals::default();
         inner.visit_body(body);
-        let own: Vec<String> = inner.found.into_iter().filter(|name| self.slots.contains_key(name)).collect();
+        let all = inner.found.into_iter().chain(kept.iter().cloned());
+        let own: Vec<String> = all.filter(|name| self.slots.contains_key(name)).collect();
         if own.is_empty() {
             return;
         }
@@ -303,6 +305,63 @@ pub fn has_yield(body: &[Stmt]) -> bool {
     let mut yields = Yields(false);
     yields.visit_body(body);
     yields.0
+}
+
+/// Whether a generator with this body does something when it is given up before its end: it waits inside a `finally`, a `with`, or a
+/// handler of whatever there is.
+pub fn has_cleanup(body: &[Stmt]) -> bool {
+    struct Cleanups(bool);
+    impl<'a> Visitor<'a> for Cleanups {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            if let Stmt::Try(tried) = stmt {
+                let catches_all = |handler: &ast::ExceptHandler| {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    let is_wide = |class: &Expr| {
+                        matches!(class, Expr::Name(name) if matches!(name.id.as_str(), "BaseException" | "GeneratorExit"))
+                    };
+                    match handler.type_.as_deref() {
+                        None => true,
+                        Some(Expr::Tuple(classes)) => classes.elts.iter().any(is_wide),
+                        Some(class) => is_wide(class),
+                    }
+                };
+                let cleans = !tried.finalbody.is_empty() || tried.handlers.iter().any(catches_all);
+                self.0 |= cleans && has_yield(&tried.body);
+            }
+            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                ast::visitor::walk_stmt(self, stmt);
+            }
+        }
+    }
+    let mut cleanups = Cleanups(false);
+    cleanups.visit_body(body);
+    cleanups.0
+}
+
+/// Whether the body of a loop may leave it before its end, by `break` or `return`.
+pub fn leaves_loop(body: &[Stmt]) -> bool {
+    struct Leaves {
+        inside: usize,
+        found: bool,
+    }
+    impl<'a> Visitor<'a> for Leaves {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            self.found |= match stmt {
+                Stmt::Return(_) => true,
+                Stmt::Break(_) => self.inside == 0,
+                _ => false,
+            };
+            let is_loop = usize::from(matches!(stmt, Stmt::For(_) | Stmt::While(_)));
+            self.inside += is_loop;
+            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                ast::visitor::walk_stmt(self, stmt);
+            }
+            self.inside -= is_loop;
+        }
+    }
+    let mut leaves = Leaves { inside: 0, found: false };
+    leaves.visit_body(body);
+    leaves.found
 }
 
 /// Whether a body has a `try` or a `with` of its own.

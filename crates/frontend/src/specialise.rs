@@ -5,7 +5,7 @@
 //! each further one that they return what the last one came out with, until that is stable. Functions that call each
 //! other are iterated together, from the one that was called first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use ir::passes::generator;
@@ -17,7 +17,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
 use crate::locate::{FunctionNode, Index};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
-use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
+use crate::names::{Names, free_names, free_names_of_generator, has_cleanup, has_try, has_yield};
 use crate::objects::Objects;
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
@@ -163,6 +163,10 @@ pub struct Compiler<'p> {
     /// The functions whose empty dicts may hold dicts of their own kind; and those of which that is news.
     pub knots: HashSet<Place>,
     knots_now: HashSet<Place>,
+    /// The variables of functions that functions inside them which are kept read although they are assigned again; and those of
+    /// which that is news.
+    kept: HashMap<Place, BTreeSet<String>>,
+    kept_now: HashMap<Place, BTreeSet<String>>,
     /// Containers that are made for further types than what is known to be in them.
     pub widenings: Widenings,
     /// Containers of which that would have helped, in this compilation.
@@ -263,6 +267,8 @@ impl<'p> Compiler<'p> {
             objects: Objects::default(),
             knots: HashSet::new(),
             knots_now: HashSet::new(),
+            kept: HashMap::new(),
+            kept_now: HashMap::new(),
             widenings: Widenings::default(),
             misfits: Widenings::default(),
         }
@@ -439,15 +445,25 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    /// A compiler for another start, in which the functions that were noted make dicts that may hold their own kind; `None` where
-    /// none was.
-    pub fn knotted(&mut self) -> Option<Compiler<'p>> {
-        let news = std::mem::take(&mut self.knots_now);
-        if news.is_empty() {
+    /// A variable of the function has to be held where functions inside it find it, whatever is assigned to it.
+    pub fn keep(&mut self, function: Place, variable: &str) {
+        if !self.kept.get(&function).is_some_and(|known| known.contains(variable)) {
+            self.kept_now.entry(function).or_default().insert(variable.to_owned());
+        }
+    }
+
+    /// A compiler for another start, in which what was noted of functions holds from the beginning; `None` where nothing was.
+    pub fn with_notes(&mut self) -> Option<Compiler<'p>> {
+        let (knots, kept) = (std::mem::take(&mut self.knots_now), std::mem::take(&mut self.kept_now));
+        if knots.is_empty() && kept.is_empty() {
             return None;
         }
         let mut next = Compiler::new(self.program, self.parsed, self.request);
-        next.knots = self.knots.union(&news).copied().collect();
+        next.knots = self.knots.union(&knots).copied().collect();
+        next.kept = std::mem::take(&mut self.kept);
+        for (function, variables) in kept {
+            next.kept.entry(function).or_default().extend(variables);
+        }
         next.widenings = self.widenings.clone();
         Some(next)
     }
@@ -468,6 +484,8 @@ impl<'p> Compiler<'p> {
         next.misfits = self.misfits;
         next.knots = self.knots;
         next.knots_now = self.knots_now;
+        next.kept = self.kept;
+        next.kept_now = self.kept_now;
         next.objects = objects;
         next
     }
@@ -524,6 +542,29 @@ impl<'p> Compiler<'p> {
         let Type::Object(class) = ty else { return None };
         let number = class.strip_prefix(GENERATOR_CLASS)?.parse().ok()?;
         Some(SpecId(number)).filter(|id| (id.0 as usize) < self.specs.len())
+    }
+
+    /// Whether a generator of this type does something when it is given up before its end, or one that it goes through does.
+    pub fn has_cleanup(&self, ty: &Type) -> bool {
+        let mut open: Vec<SpecId> = self.generator_of(ty).into_iter().collect();
+        let mut seen: HashSet<SpecId> = open.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            let Some(spec) = self.specs.get(id.0 as usize) else { continue };
+            if !self.is_generator(spec.key.callable) {
+                continue;
+            }
+            let node = self.source(spec.key.callable).map(|source| source.node);
+            if matches!(node, Some(FunctionNode::Def(def)) if has_cleanup(&def.body)) {
+                return true;
+            }
+            let given = spec.key.arguments.iter().filter_map(|argument| match argument {
+                Argument::Value(shape) => self.generator_of(&shape.ty),
+                Argument::Static(_) => None,
+            });
+            let more = spec.callees.iter().copied().chain(given);
+            open.extend(more.filter(|callee| seen.insert(*callee)));
+        }
+        false
     }
 
     /// What a generator yields, as far as is known.
@@ -752,7 +793,7 @@ impl<'p> Compiler<'p> {
             let before = self.spec(id).result.clone();
             let assumed = self.spec(id).item.clone();
             let kept = sites.clone();
-            let may_grow = !is_generator && !library::is_library_function(function);
+            let may_grow = !library::is_library_function(function);
             let mut lowerer =
                 Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites, may_grow);
             if is_generator {
@@ -820,7 +861,8 @@ impl<'p> Compiler<'p> {
             return names.clone();
         }
         let (params, body) = params_and_body(source);
-        let mut names = Names::of_closure(&params, captured, body);
+        let kept: Vec<String> = self.kept.get(&source.place()).into_iter().flatten().cloned().collect();
+        let mut names = Names::of_closure(&params, captured, &kept, body);
         if let FunctionNode::Lambda(lambda) = source.node {
             names.add_bound_in(&lambda.body);
         }

@@ -148,7 +148,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Member(module, name) if makes_function(module, name) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.make_function(name, arguments).map(Thing::Static)
+                self.make_function(name, arguments)
             }
             Static::Member(..) | Static::Made(_) | Static::Bound(_) => {
                 let arguments = self.call_arguments(call)?;
@@ -742,7 +742,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Class(class) => self.construct(*class, arguments),
             Static::Builtin(name) => self.call_builtin_with(name, arguments),
             Static::Member(module, name) => self.call_member(module, name, arguments),
-            Static::Made(made) => self.call_made(made, arguments),
+            Static::Made(made) => self.call_made(made, &[], arguments),
             Static::Bound(name) => self.fail("internal", format!("`{name}` without its object"), None),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
             Static::Absent | Static::Constant(_) | Static::Pattern(..) | Static::Sentinel(_) => {

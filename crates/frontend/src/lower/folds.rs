@@ -101,6 +101,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let source = self.iterable(iterable)?;
         self.at_call(call);
+        self.refuse_abandoned(&source)?;
         let hidden = self.var_count();
         let decided = self.open_collector();
         let exits = self.open_collector();

@@ -8,7 +8,7 @@ use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::library;
 use crate::locate::FunctionNode;
-use crate::names::Slot;
+use crate::names::{Slot, leaves_loop};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 
 /// The two ways out of an iteration.
@@ -259,6 +259,10 @@ impl<'p> Lowerer<'_, 'p> {
             return self.unrolled_for(fields, looped, stmt);
         }
         let source = self.iterable(&looped.iter)?;
+        if leaves_loop(&looped.body) {
+            self.at(&*looped.iter);
+            self.refuse_abandoned(&source)?;
+        }
         let assigned: Vec<Slot> = names.bound_in(&looped.body, Some(&looped.target));
         let breaks = self.open_collector();
         let exits = self.open_collector();
