@@ -21,7 +21,7 @@ import re
 import sys
 import types
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeGuard
 
@@ -396,7 +396,7 @@ def _attributes(cls: type) -> Iterator[str]:
 
 
 def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
-    """Where the source of a class at the top of its module is, and the names in it; ``None`` when it is not there.
+    """Where the source of a class at the top of its module, or in such a class, is, and the names in it; ``None`` when it is not there.
 
     A class with methods is taken only when its methods still have the source that the file has now.
     """
@@ -409,26 +409,31 @@ def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
         tree = ast.parse(text)
     except SyntaxError:
         return None
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
+    outer, *inner_names = cls.__qualname__.split(".")
+    found = _classes_named(tree.body, outer) or _classes_named(ast.walk(tree), outer)
+    for name in inner_names:
+        found = [inner for node in found for inner in _classes_named(node.body, name)]
     if not found:
         return _locate_named_tuple(cls, file, text, tree)
     if len(found) != 1:
         return None
     node = found[0]
-    lines = {_first_line(inner) for inner in node.body if isinstance(inner, ast.FunctionDef)}
-    for method in vars(cls).values():
-        function = _function_of(method)
-        if function is None or function.__code__.co_filename == "<string>":
+    for inner in node.body:
+        method = _function_of(vars(cls).get(_mangled(cls, inner.name))) if isinstance(inner, ast.FunctionDef) else None
+        if method is None:
             continue
-        if function.__code__.co_filename == file:
-            locate(function)
-        if function.__code__.co_filename != file or function.__code__.co_firstlineno not in lines:
-            # Not the method that the text of the class has, or one that it gave to several names.
-            if not _is_alias(function, cls):
-                return None
+        if method.__code__.co_filename == file:
+            locate(method)
+        lines = {_first_line(known) for known in node.body if isinstance(known, ast.FunctionDef)}
+        if method.__code__.co_filename != file or method.__code__.co_firstlineno not in lines:
+            return None  # Another function was put in the place of the one that the text has.
     names = frozenset(name.id for name in ast.walk(node) if isinstance(name, ast.Name))
     line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return Place(file, text, node.name, line, node.col_offset, frozenset()), names
+
+
+def _classes_named(nodes: Iterable[ast.AST], name: str) -> list[ast.ClassDef]:
+    return [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == name]
 
 
 def _function_of(method: object) -> types.FunctionType | None:
@@ -440,9 +445,11 @@ def _function_of(method: object) -> types.FunctionType | None:
     return method if isinstance(method, types.FunctionType) else None
 
 
-def _is_alias(function: types.FunctionType, cls: type) -> bool:
-    """Whether it is the method of a parent: `__rmul__ = Parent.__mul__`."""
-    return any(_function_of(method) is function for parent in cls.__mro__[1:] for method in vars(parent).values())
+def _mangled(cls: type, name: str) -> str:
+    """What a name is inside the class: ``__x`` is ``_C__x``."""
+    prefix = cls.__name__.lstrip("_")
+    is_private = name.startswith("__") and not name.endswith("__")
+    return f"_{prefix}{name}" if prefix and is_private else name
 
 
 def _locate_named_tuple(cls: type, file: str, text: str, tree: ast.Module) -> tuple[Place, frozenset[str]] | None:

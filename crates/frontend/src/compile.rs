@@ -181,7 +181,7 @@ fn compile_with(
     compiler.widenings = widenings.clone();
     let mut rounds = 0;
     loop {
-        compiler.objects.meet_captures(&program.captures);
+        compiler.objects.meet_captures(&compiler.program.captures);
         if let Err(diagnostic) = meet_given(&mut compiler, request) {
             return refused(vec![*diagnostic]);
         }

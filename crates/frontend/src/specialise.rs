@@ -458,7 +458,7 @@ impl<'p> Compiler<'p> {
         if knots.is_empty() && kept.is_empty() {
             return None;
         }
-        let mut next = Compiler::new(self.program, self.parsed, self.request);
+        let mut next = Compiler::new(self.sources, self.request);
         next.knots = self.knots.union(&knots).copied().collect();
         next.kept = std::mem::take(&mut self.kept);
         for (function, variables) in kept {
