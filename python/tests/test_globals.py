@@ -1,5 +1,7 @@
 """Variables of the module, of functions around and of classes that compiled functions assign."""
 
+import enum
+
 import pytest
 
 import fuseline as fl
@@ -146,7 +148,7 @@ def test_an_attribute_of_class_and_instance_is_refused():
 
 def test_rows_assign_nothing():
     data = fl.from_rows([{"x": 1}, {"x": 2}])
-    with pytest.raises(fl.FuselineError, match="assigns `count`"):
+    with pytest.raises(fl.CompileError, match="assigns `count`"):
         data.map(lambda row: {"y": bump(row.x)}).collect()
 
 
@@ -203,7 +205,6 @@ def test_a_method_that_was_replaced_is_not_the_one_of_the_text():
             compiled()
     finally:
         Patched.get = before
-    assert compiled() == 1
 
 
 def private(instance):
@@ -214,3 +215,54 @@ def test_private_names_of_parent_and_child_are_two_attributes():
     instance, twin = Derived(), Derived()
     assert fl.compile(private)(instance) == private(twin) == (2, "d!", 3)
     assert vars(instance) == vars(twin) == {"_Base__x": 3, "_Derived__x": "d!"}
+
+
+class Shade(enum.Enum):
+    LIGHT = "l"
+    DARK = "d"
+
+
+NIGHT = Shade.DARK
+
+
+class Outer:
+    default = Shade.LIGHT
+
+    class Inner:
+        def __init__(self, n):
+            self.n = n
+
+    def add(self, value, items=[]):  # noqa: B006
+        items.append(value)
+        return items
+
+    def make(self, n):
+        return self.Inner(n)
+
+
+def shades():
+    return NIGHT.value, Outer.default.name, NIGHT is Shade.DARK
+
+
+def test_members_of_enumerations_kept_elsewhere():
+    assert fl.compile(shades)() == ("d", "LIGHT", True)
+
+
+def inner(instance):
+    return Outer().make(instance.n + 1)
+
+
+def test_instances_of_a_class_in_a_class_cross():
+    made = fl.compile(inner)(Outer.Inner(3))
+    assert type(made) is Outer.Inner
+    assert made.n == 4
+
+
+def appended(n):
+    return Outer().add(n)
+
+
+def test_a_default_that_is_changed_is_shared():
+    compiled = fl.compile(appended)
+    assert [list(compiled(1)), list(compiled(2))] == [[1], [1, 2]]
+    assert Outer.add.__defaults__ == ([1, 2],)

@@ -10,7 +10,8 @@ use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 use crate::private_names::mangled;
 use crate::program::{Binding, Locator};
-use crate::specialise::{Compiler, Source};
+use crate::parse::Parsed;
+use crate::specialise::{Callable, Compiler, Source};
 use crate::{library, locate};
 
 /// A class of the program.
@@ -19,6 +20,8 @@ pub struct Class<'p> {
     /// Its number among the functions of the program, which says what the names in it stand for.
     pub number: usize,
     pub name: String,
+    /// Its name with those of the classes and the function around it.
+    pub qualified: String,
     /// Its statements; of a `namedtuple(...)` there are none.
     pub body: &'p [Stmt],
     pub kind: ClassKind,
@@ -186,6 +189,19 @@ impl<'p> Class<'p> {
 /// The field of an exception that is being made that holds what `str` of it gives. No name of a program is like this.
 pub const MESSAGE: &str = ".message";
 
+/// The numbers of classes inside functions begin here.
+const LOCAL_CLASSES: usize = 1 << 39;
+
+/// A class inside a function.
+#[derive(Clone)]
+pub struct LocalClass<'p> {
+    pub node: &'p ast::StmtClassDef,
+    /// The function, whose names those in the class are.
+    owner: usize,
+    /// The variables of the function.
+    around: Vec<String>,
+}
+
 /// Why a class cannot be compiled.
 type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
 
@@ -209,6 +225,35 @@ impl<'p> Compiler<'p> {
         let found = self.analyse(number);
         self.classes.known.insert(number, Some(found.clone()));
         found
+    }
+
+    /// The number of a class inside the function `owner`.
+    pub fn local_class_number(&mut self, node: &'p ast::StmtClassDef, owner: usize, around: Vec<String>) -> usize {
+        let known = self.local_classes.iter().position(|known| std::ptr::eq(known.node, node));
+        let index = known.unwrap_or_else(|| {
+            self.local_classes.push(LocalClass { node, owner, around });
+            self.local_classes.len() - 1
+        });
+        LOCAL_CLASSES + index
+    }
+
+    pub fn local_class(&self, number: usize) -> Option<&LocalClass<'p>> {
+        self.local_classes.get(number.checked_sub(LOCAL_CLASSES)?)
+    }
+
+    /// The function that a class is in, or the number itself.
+    pub fn function_around(&self, number: usize) -> usize {
+        self.local_class(number).map_or(number, |local| local.owner)
+    }
+
+    /// What a name means in a class inside a function, as far as it is one of the function's: another such class, or a variable.
+    pub fn name_around(&self, number: usize, name: &str) -> Option<Option<usize>> {
+        let local = self.local_class(number)?;
+        let other = |known: &LocalClass<'p>| known.owner == local.owner && known.node.name.as_str() == name;
+        if let Some(index) = self.local_classes.iter().position(other) {
+            return Some(Some(LOCAL_CLASSES + index));
+        }
+        local.around.iter().any(|known| known == name).then_some(None)
     }
 
     /// A class that was met.
@@ -249,13 +294,16 @@ impl<'p> Compiler<'p> {
         let source = self.function(number).ok_or_else(nowhere)?;
         let parsed = self.parsed_file(source.file).ok_or_else(nowhere)?;
         let index = self.file_index(source.file).ok_or_else(nowhere)?;
-        let Some(node) = index.class(&source.locator) else {
+        let local = self.local_class(number).map(|local| local.node);
+        let Some(node) = local.or_else(|| index.class(&source.locator)) else {
             let call = index.named_tuple(&source.locator).ok_or_else(nowhere)?;
             return named_tuple(number, parsed, call).map(Rc::new);
         };
         let mut class = Class {
             number,
-            name: node.name.to_string(),
+            // As the text has it, also where it is a private name.
+            name: parsed.text().get(node.name.range.to_std_range()).unwrap_or_default().to_owned(),
+            qualified: self.qualified_name(number, parsed, node),
             body: &node.body,
             kind: ClassKind::Plain,
             line: vec![number],
@@ -347,7 +395,18 @@ impl<'p> Compiler<'p> {
                 return refuse(&|| parsed.place(range), format!("these slots of `{}` cannot be compiled", class.name));
             }
         }
-        if matches!(class.kind, ClassKind::NamedTuple | ClassKind::Dataclass(_)) && self.has_namesake(number) {
+        if matches!(class.kind, ClassKind::Dataclass(_)) && class.qualified != class.name {
+            let message = format!("the dataclass `{}` is inside a class or function, so it cannot be compiled", class.name);
+            return Err(Box::new(Diagnostic {
+                code: "unsupported-class",
+                message,
+                place: parsed.place(&node.name),
+                labels: Vec::new(),
+                help: Some("define it at the top of the module".to_owned()),
+            }));
+        }
+        let is_record = matches!(class.kind, ClassKind::NamedTuple | ClassKind::Dataclass(_));
+        if (is_record || local.is_some()) && self.has_namesake(number) {
             let place = parsed.place(&node.name);
             let message = format!("the program has two classes that are named `{}`", class.name);
             let help = "give one of them another name: the instances of such classes are told apart by it";
@@ -368,8 +427,29 @@ impl<'p> Compiler<'p> {
         Ok(Rc::new(class))
     }
 
+    /// What `__qualname__` of a class is.
+    fn qualified_name(&self, number: usize, parsed: &Parsed, node: &ast::StmtClassDef) -> String {
+        let written = |range: ast::TextRange| parsed.text().get(range.to_std_range()).unwrap_or_default().to_owned();
+        let own = written(node.name.range);
+        if let Some(local) = self.local_class(number) {
+            let owner = self.source(Callable::Program(local.owner)).map(|source| source.name()).unwrap_or_default();
+            return format!("{owner}.<locals>.{own}");
+        }
+        let mut around = ClassesAround { node, open: Vec::new(), found: Vec::new() };
+        ast::visitor::Visitor::visit_body(&mut around, parsed.body());
+        let mut names: Vec<String> = around.found.iter().map(|outer| written(outer.name.range)).collect();
+        names.push(own);
+        names.join(".")
+    }
+
     /// Whether another class of the program has the name of this one: records know their class by its name.
     fn has_namesake(&self, number: usize) -> bool {
+        if let Some(local) = self.local_class(number) {
+            let name = local.node.name.as_str();
+            let is_named = |locator: &Locator| matches!(locator, Locator::Class { name: known, .. } if known == name);
+            return self.program.functions.iter().any(|function| is_named(&function.locator))
+                || self.local_classes.iter().filter(|known| known.node.name.as_str() == name).count() > 1;
+        }
         let Some(own) = self.function(number) else { return false };
         let Locator::Class { name: own_name, .. } = &own.locator else { return false };
         self.program.functions.iter().any(|other| {
@@ -594,6 +674,29 @@ impl<'p> Compiler<'p> {
     }
 }
 
+/// Looks for the classes in whose bodies a class stands.
+struct ClassesAround<'a, 'n> {
+    node: &'n ast::StmtClassDef,
+    open: Vec<&'a ast::StmtClassDef>,
+    found: Vec<&'a ast::StmtClassDef>,
+}
+
+impl<'a> ast::visitor::Visitor<'a> for ClassesAround<'a, '_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::ClassDef(class) if std::ptr::eq(class, self.node) => self.found = self.open.clone(),
+            Stmt::ClassDef(class) => {
+                self.open.push(class);
+                self.visit_body(&class.body);
+                self.open.pop();
+            }
+            _ => ast::visitor::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
+}
+
 /// The order of what these parents derive from, as CPython makes it (C3); `None` where there is none.
 fn line_of(parents: &[Rc<Class<'_>>]) -> Option<Vec<usize>> {
     let mut lines: Vec<Vec<usize>> = parents.iter().map(|parent| parent.line.clone()).collect();
@@ -666,6 +769,7 @@ fn named_tuple<'p>(
     };
     Ok(Class {
         number,
+        qualified: name.clone(),
         name,
         body: &[],
         kind: ClassKind::NamedTuple,

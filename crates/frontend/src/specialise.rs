@@ -11,7 +11,7 @@ use std::rc::Rc;
 use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
-use crate::classes::{ClassKind, Classes, Default as FieldDefault, Field};
+use crate::classes::{ClassKind, Classes, LocalClass, Default as FieldDefault, Field};
 use crate::compile::{Request, Resume};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::library;
@@ -156,6 +156,8 @@ pub struct Compiler<'p> {
     factories: Vec<Option<Static>>,
     /// The functions that are values somewhere.
     function_values: Vec<FunctionValue>,
+    /// The classes inside functions that were met.
+    pub local_classes: Vec<LocalClass<'p>>,
     /// The containers that `default_factory` makes, by where the instance is made and where the factory stands.
     field_sites: HashMap<(Place, Place), u32>,
     pub classes: Classes<'p>,
@@ -262,6 +264,7 @@ impl<'p> Compiler<'p> {
             closures: Vec::new(),
             factories: request.factories.iter().map(|name| given_factory(name)).collect(),
             function_values: Vec::new(),
+            local_classes: Vec::new(),
             field_sites: HashMap::new(),
             classes: Classes::default(),
             objects: Objects::default(),
@@ -293,6 +296,7 @@ impl<'p> Compiler<'p> {
 
     /// A function of the program or of the library.
     pub fn function(&self, number: usize) -> Option<&'p FunctionSource> {
+        let number = self.function_around(number);
         if library::is_library_function(number) {
             return library::function(number);
         }
@@ -478,6 +482,7 @@ impl<'p> Compiler<'p> {
     pub fn next_round(self, objects: Objects) -> Compiler<'p> {
         let mut next = Compiler::new(self.sources, self.request);
         next.closures = self.closures;
+        next.local_classes = self.local_classes;
         next.factories = self.factories;
         next.function_values = self.function_values;
         next.widenings = self.widenings;

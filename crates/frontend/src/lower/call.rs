@@ -393,7 +393,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Callable::Program(_) | Callable::Closure(_) => None,
         };
         match owner.and_then(|owner| self.compiler.known_class(owner)) {
-            Some(class) => format!("{}.{name}", class.name),
+            Some(class) => format!("{}.{name}", class.qualified),
             None => name,
         }
     }

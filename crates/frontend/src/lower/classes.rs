@@ -215,7 +215,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn field_default(&mut self, class: &Class<'p>, field: &Field<'p>) -> Lowered<Option<Val>> {
-        let source = self.compiler.function(class.number);
+        // The function around a class has defaults of its own.
+        let source = self.compiler.function(class.number).filter(|_| self.compiler.local_class(class.number).is_none());
         if let Some(binding) = source.and_then(|source| source.defaults.get(&field.name)) {
             let thing = self.default_binding(&field.name, binding)?;
             return self.value_of(thing).map(Some);

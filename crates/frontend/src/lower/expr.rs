@@ -210,6 +210,15 @@ impl<'p> Lowerer<'_, 'p> {
             self.at(name);
             return self.variable(id, slot);
         }
+        match self.compiler.name_around(self.function, id) {
+            Some(Some(class)) => return Ok(Thing::Static(Static::Class(class))),
+            Some(None) => {
+                let message = format!("`{id}` is a variable of the function around the class, which its methods cannot read here");
+                let help = Some("hand it to `__init__`".to_owned());
+                return self.fail_at(name, "unsupported-expression", message, help);
+            }
+            None => {}
+        }
         let binding = self.compiler.function(self.function).and_then(|source| source.bindings.get(id));
         if let Some(binding) = binding {
             return self.binding(id, binding, name);

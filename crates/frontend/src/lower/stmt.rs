@@ -10,6 +10,7 @@ use crate::library;
 use crate::locate::FunctionNode;
 use crate::names::{Slot, leaves_loop};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
+use crate::specialise::Callable;
 
 /// The two ways out of an iteration.
 #[derive(Clone, Copy)]
@@ -94,8 +95,29 @@ impl<'p> Lowerer<'_, 'p> {
                 }
                 Ok(())
             }
+            Stmt::ClassDef(class) => self.local_class(class),
             other => self.unsupported_stmt(other),
         }
+    }
+
+    /// A class inside the function: its methods see the names of the module, and classes beside it.
+    fn local_class(&mut self, class: &'p ast::StmtClassDef) -> Lowered<()> {
+        let is_function = matches!(self.compiler.callable_of(self.spec), Some(Callable::Program(_)));
+        if !is_function {
+            return self.fail(
+                "unsupported-statement",
+                "a class inside a method or an inner function cannot be compiled",
+                Some("define it at the top of the module".to_owned()),
+            );
+        }
+        self.refuse_cell(class.name.as_str(), &class.name)?;
+        let around = self.names.locals.clone();
+        let number = self.compiler.local_class_number(class, self.function, around);
+        self.class(number)?;
+        if let Some(slot) = self.names.slot(class.name.as_str()) {
+            self.set_slot(slot, Var::Static(Static::Class(number)));
+        }
+        Ok(())
     }
 
     /// `del name`: the name is not bound any more. `del object[index]`.
@@ -133,7 +155,6 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::FunctionDef(_) => {
                 ("a decorated function inside a function", Some("define it at the top of the module"))
             }
-            Stmt::ClassDef(_) => ("a class inside a function", None),
             Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
             Stmt::With(_) => ("`with`", None),
             _ => ("this statement", None),
