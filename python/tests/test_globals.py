@@ -142,7 +142,9 @@ def both():
 
 
 def test_an_attribute_of_class_and_instance_is_refused():
-    with pytest.raises(fl.CompileError, match="attribute of the class `Ticket`, which is assigned, and of its instances"):
+    with pytest.raises(
+        fl.CompileError, match="attribute of the class `Ticket`, which is assigned, and of its instances"
+    ):
         fl.compile(both)()
 
 

@@ -10,8 +10,7 @@ use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 use crate::private_names::mangled;
 use crate::program::{Binding, Locator};
-use crate::parse::Parsed;
-use crate::specialise::{Callable, Compiler, Source};
+use crate::specialise::{Compiler, Source};
 use crate::{library, locate};
 
 /// A class of the program.
@@ -189,19 +188,6 @@ impl<'p> Class<'p> {
 /// The field of an exception that is being made that holds what `str` of it gives. No name of a program is like this.
 pub const MESSAGE: &str = ".message";
 
-/// The numbers of classes inside functions begin here.
-const LOCAL_CLASSES: usize = 1 << 39;
-
-/// A class inside a function.
-#[derive(Clone)]
-pub struct LocalClass<'p> {
-    pub node: &'p ast::StmtClassDef,
-    /// The function, whose names those in the class are.
-    owner: usize,
-    /// The variables of the function.
-    around: Vec<String>,
-}
-
 /// Why a class cannot be compiled.
 type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
 
@@ -225,35 +211,6 @@ impl<'p> Compiler<'p> {
         let found = self.analyse(number);
         self.classes.known.insert(number, Some(found.clone()));
         found
-    }
-
-    /// The number of a class inside the function `owner`.
-    pub fn local_class_number(&mut self, node: &'p ast::StmtClassDef, owner: usize, around: Vec<String>) -> usize {
-        let known = self.local_classes.iter().position(|known| std::ptr::eq(known.node, node));
-        let index = known.unwrap_or_else(|| {
-            self.local_classes.push(LocalClass { node, owner, around });
-            self.local_classes.len() - 1
-        });
-        LOCAL_CLASSES + index
-    }
-
-    pub fn local_class(&self, number: usize) -> Option<&LocalClass<'p>> {
-        self.local_classes.get(number.checked_sub(LOCAL_CLASSES)?)
-    }
-
-    /// The function that a class is in, or the number itself.
-    pub fn function_around(&self, number: usize) -> usize {
-        self.local_class(number).map_or(number, |local| local.owner)
-    }
-
-    /// What a name means in a class inside a function, as far as it is one of the function's: another such class, or a variable.
-    pub fn name_around(&self, number: usize, name: &str) -> Option<Option<usize>> {
-        let local = self.local_class(number)?;
-        let other = |known: &LocalClass<'p>| known.owner == local.owner && known.node.name.as_str() == name;
-        if let Some(index) = self.local_classes.iter().position(other) {
-            return Some(Some(LOCAL_CLASSES + index));
-        }
-        local.around.iter().any(|known| known == name).then_some(None)
     }
 
     /// A class that was met.
@@ -396,7 +353,8 @@ impl<'p> Compiler<'p> {
             }
         }
         if matches!(class.kind, ClassKind::Dataclass(_)) && class.qualified != class.name {
-            let message = format!("the dataclass `{}` is inside a class or function, so it cannot be compiled", class.name);
+            let message =
+                format!("the dataclass `{}` is inside a class or function, so it cannot be compiled", class.name);
             return Err(Box::new(Diagnostic {
                 code: "unsupported-class",
                 message,
@@ -425,21 +383,6 @@ impl<'p> Compiler<'p> {
             class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
         }
         Ok(Rc::new(class))
-    }
-
-    /// What `__qualname__` of a class is.
-    fn qualified_name(&self, number: usize, parsed: &Parsed, node: &ast::StmtClassDef) -> String {
-        let written = |range: ast::TextRange| parsed.text().get(range.to_std_range()).unwrap_or_default().to_owned();
-        let own = written(node.name.range);
-        if let Some(local) = self.local_class(number) {
-            let owner = self.source(Callable::Program(local.owner)).map(|source| source.name()).unwrap_or_default();
-            return format!("{owner}.<locals>.{own}");
-        }
-        let mut around = ClassesAround { node, open: Vec::new(), found: Vec::new() };
-        ast::visitor::Visitor::visit_body(&mut around, parsed.body());
-        let mut names: Vec<String> = around.found.iter().map(|outer| written(outer.name.range)).collect();
-        names.push(own);
-        names.join(".")
     }
 
     /// Whether another class of the program has the name of this one: records know their class by its name.
@@ -501,7 +444,11 @@ impl<'p> Compiler<'p> {
             _ => {
                 for number in line.into_iter().rev() {
                     let Some(known) = self.known_class(number) else { continue };
-                    known.methods.iter().filter(|method| method.named_by == number).for_each(|own| class.add_method(*own));
+                    known
+                        .methods
+                        .iter()
+                        .filter(|method| method.named_by == number)
+                        .for_each(|own| class.add_method(*own));
                     for own in known.constants.iter().filter(|(_, _, owner)| *owner == number) {
                         class.constants.retain(|(name, _, _)| *name != own.0);
                         class.constants.push(own.clone());
@@ -672,29 +619,6 @@ impl<'p> Compiler<'p> {
         let class = self.classes.known.get(&class)?.as_ref()?.as_ref().ok()?;
         class.methods.get(index).map(|method| method.owner)
     }
-}
-
-/// Looks for the classes in whose bodies a class stands.
-struct ClassesAround<'a, 'n> {
-    node: &'n ast::StmtClassDef,
-    open: Vec<&'a ast::StmtClassDef>,
-    found: Vec<&'a ast::StmtClassDef>,
-}
-
-impl<'a> ast::visitor::Visitor<'a> for ClassesAround<'a, '_> {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        match stmt {
-            Stmt::ClassDef(class) if std::ptr::eq(class, self.node) => self.found = self.open.clone(),
-            Stmt::ClassDef(class) => {
-                self.open.push(class);
-                self.visit_body(&class.body);
-                self.open.pop();
-            }
-            _ => ast::visitor::walk_stmt(self, stmt),
-        }
-    }
-
-    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 /// The order of what these parents derive from, as CPython makes it (C3); `None` where there is none.

@@ -422,7 +422,9 @@ impl<'a> Visitor<'a> for AssignedAttributes<'_, 'a> {
             let of_class = match &*attribute.value {
                 Expr::Name(name) => name.id.as_str() == "cls" || self.classes.contains(name.id.as_str()),
                 Expr::Call(call) => matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "type"),
-                Expr::Attribute(inner) => inner.attr.as_str() == "__class__" || self.classes.contains(inner.attr.as_str()),
+                Expr::Attribute(inner) => {
+                    inner.attr.as_str() == "__class__" || self.classes.contains(inner.attr.as_str())
+                }
                 _ => false,
             };
             if of_class {

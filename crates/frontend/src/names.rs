@@ -316,9 +316,7 @@ pub fn has_cleanup(body: &[Stmt]) -> bool {
             if let Stmt::Try(tried) = stmt {
                 let catches_all = |handler: &ast::ExceptHandler| {
                     let ast::ExceptHandler::ExceptHandler(handler) = handler;
-                    let is_wide = |class: &Expr| {
-                        matches!(class, Expr::Name(name) if matches!(name.id.as_str(), "BaseException" | "GeneratorExit"))
-                    };
+                    let is_wide = |class: &Expr| matches!(class, Expr::Name(name) if matches!(name.id.as_str(), "BaseException" | "GeneratorExit"));
                     match handler.type_.as_deref() {
                         None => true,
                         Some(Expr::Tuple(classes)) => classes.elts.iter().any(is_wide),

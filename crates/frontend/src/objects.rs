@@ -257,7 +257,8 @@ impl Objects {
         let number = self.numbers.len() as u32 - 1;
         let shape = Some(Shape::from(Type::Dict(Box::new(Type::None), Box::new(Type::None))));
         let field = ObjectField { name: field.to_owned(), shape, may_be_missing: false, refused: None, number };
-        let class = ObjectClass { name: "dict#around".into(), fields: vec![field], is_dataclass: false, is_given: false };
+        let class =
+            ObjectClass { name: "dict#around".into(), fields: vec![field], is_dataclass: false, is_given: false };
         self.classes.insert(KNOT_CLASS, class);
     }
 
@@ -474,7 +475,8 @@ fn is_same_container(left: &Type, right: &Type) -> bool {
         (Type::Set { frozen: a, .. }, Type::Set { frozen: b, .. }) => a == b,
         (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len(),
         (Type::Record(a), Type::Record(b)) => {
-            let names = |record: &ir::RecordType| record.fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+            let names =
+                |record: &ir::RecordType| record.fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
             a.kind == b.kind && a.name == b.name && names(a) == names(b)
         }
         _ => false,

@@ -2,9 +2,7 @@
 //! class and those that derive from it have attributes of their own. No later pass knows of it.
 
 use crate::parse::ast::visitor::transformer::{self, Transformer};
-use crate::parse::ast::{
-    Alias, ExceptHandler, Expr, Identifier, Name, Parameter, Pattern, Stmt, StmtClassDef,
-};
+use crate::parse::ast::{Alias, ExceptHandler, Expr, Identifier, Name, Parameter, Pattern, Stmt, StmtClassDef};
 
 /// Renames the private names in all classes of a file.
 pub fn rewrite(body: &mut [Stmt]) {

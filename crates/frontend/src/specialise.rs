@@ -5,25 +5,29 @@
 //! each further one that they return what the last one came out with, until that is stable. Functions that call each
 //! other are iterated together, from the one that was called first.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use ir::passes::generator;
 use ir::{Func, FuncId, Op, Span, Type};
 
-use crate::classes::{ClassKind, Classes, LocalClass, Default as FieldDefault, Field};
+use crate::classes::{ClassKind, Classes, Default as FieldDefault, Field};
 use crate::compile::{Request, Resume};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::inner_classes::LocalClass;
 use crate::library;
 use crate::locate::{FunctionNode, Index};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
-use crate::names::{Names, free_names, free_names_of_generator, has_cleanup, has_try, has_yield};
+use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
+use crate::notes::Notes;
 use crate::objects::Objects;
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
 use crate::sources::Sources;
 use crate::widen::Widenings;
+
+mod generators;
 
 /// The number of a function with argument types.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -162,13 +166,7 @@ pub struct Compiler<'p> {
     field_sites: HashMap<(Place, Place), u32>,
     pub classes: Classes<'p>,
     pub objects: Objects,
-    /// The functions whose empty dicts may hold dicts of their own kind; and those of which that is news.
-    pub knots: HashSet<Place>,
-    knots_now: HashSet<Place>,
-    /// The variables of functions that functions inside them which are kept read although they are assigned again; and those of
-    /// which that is news.
-    kept: HashMap<Place, BTreeSet<String>>,
-    kept_now: HashMap<Place, BTreeSet<String>>,
+    pub notes: Notes,
     /// Containers that are made for further types than what is known to be in them.
     pub widenings: Widenings,
     /// Containers of which that would have helped, in this compilation.
@@ -268,10 +266,7 @@ impl<'p> Compiler<'p> {
             field_sites: HashMap::new(),
             classes: Classes::default(),
             objects: Objects::default(),
-            knots: HashSet::new(),
-            knots_now: HashSet::new(),
-            kept: HashMap::new(),
-            kept_now: HashMap::new(),
+            notes: Notes::default(),
             widenings: Widenings::default(),
             misfits: Widenings::default(),
         }
@@ -442,34 +437,10 @@ impl<'p> Compiler<'p> {
         self.lambda_body(id).map(|body| (closure.owner, body))
     }
 
-    /// Containers of this function hold containers of their own kind without end, as far as is known.
-    pub fn knot(&mut self, function: Place) {
-        if !self.knots.contains(&function) {
-            self.knots_now.insert(function);
-        }
-    }
-
-    /// A variable of the function has to be held where functions inside it find it, whatever is assigned to it.
-    pub fn keep(&mut self, function: Place, variable: &str) {
-        if !self.kept.get(&function).is_some_and(|known| known.contains(variable)) {
-            self.kept_now.entry(function).or_default().insert(variable.to_owned());
-        }
-    }
-
     /// A compiler for another start, in which what was noted of functions holds from the beginning; `None` where nothing was.
     pub fn with_notes(&mut self) -> Option<Compiler<'p>> {
-        let (knots, kept) = (std::mem::take(&mut self.knots_now), std::mem::take(&mut self.kept_now));
-        if knots.is_empty() && kept.is_empty() {
-            return None;
-        }
-        let mut next = Compiler::new(self.sources, self.request);
-        next.knots = self.knots.union(&knots).copied().collect();
-        next.kept = std::mem::take(&mut self.kept);
-        for (function, variables) in kept {
-            next.kept.entry(function).or_default().extend(variables);
-        }
-        next.widenings = self.widenings.clone();
-        Some(next)
+        let notes = self.notes.learnt()?;
+        Some(Compiler { notes, widenings: self.widenings.clone(), ..Compiler::new(self.sources, self.request) })
     }
 
     /// The key of the container that a field gets by its `default_factory` where an instance is made.
@@ -487,10 +458,7 @@ impl<'p> Compiler<'p> {
         next.function_values = self.function_values;
         next.widenings = self.widenings;
         next.misfits = self.misfits;
-        next.knots = self.knots;
-        next.knots_now = self.knots_now;
-        next.kept = self.kept;
-        next.kept_now = self.kept_now;
+        next.notes = self.notes;
         next.objects = objects;
         next
     }
@@ -530,91 +498,6 @@ impl<'p> Compiler<'p> {
 
     pub fn function_value(&self, number: usize) -> Option<FunctionValue> {
         self.function_values.get(number).cloned()
-    }
-
-    // Generators.
-
-    fn is_generator(&self, callable: Callable) -> bool {
-        match self.source(callable).map(|source| source.node) {
-            Some(FunctionNode::Def(def)) => has_yield(&def.body),
-            Some(FunctionNode::Generator(_)) => true,
-            Some(FunctionNode::Lambda(_)) | None => false,
-        }
-    }
-
-    /// The function whose generators are of this type.
-    pub fn generator_of(&self, ty: &Type) -> Option<SpecId> {
-        let Type::Object(class) = ty else { return None };
-        let number = class.strip_prefix(GENERATOR_CLASS)?.parse().ok()?;
-        Some(SpecId(number)).filter(|id| (id.0 as usize) < self.specs.len())
-    }
-
-    /// Whether a generator of this type does something when it is given up before its end, or one that it goes through does.
-    pub fn has_cleanup(&self, ty: &Type) -> bool {
-        let mut open: Vec<SpecId> = self.generator_of(ty).into_iter().collect();
-        let mut seen: HashSet<SpecId> = open.iter().copied().collect();
-        while let Some(id) = open.pop() {
-            let Some(spec) = self.specs.get(id.0 as usize) else { continue };
-            if !self.is_generator(spec.key.callable) {
-                continue;
-            }
-            let node = self.source(spec.key.callable).map(|source| source.node);
-            if matches!(node, Some(FunctionNode::Def(def)) if has_cleanup(&def.body)) {
-                return true;
-            }
-            let given = spec.key.arguments.iter().filter_map(|argument| match argument {
-                Argument::Value(shape) => self.generator_of(&shape.ty),
-                Argument::Static(_) => None,
-            });
-            let more = spec.callees.iter().copied().chain(given);
-            open.extend(more.filter(|callee| seen.insert(*callee)));
-        }
-        false
-    }
-
-    /// What a generator yields, as far as is known.
-    pub fn item_of(&mut self, id: SpecId) -> Option<Shape> {
-        self.use_open(id);
-        self.spec(id).item.clone()
-    }
-
-    /// What the body of a generator returns, as far as is known.
-    pub fn returned_of(&mut self, id: SpecId) -> Option<Shape> {
-        self.use_open(id);
-        self.spec(id).result.clone()
-    }
-
-    /// Notes that what is being lowered uses what is known of a function that is not done.
-    fn use_open(&mut self, id: SpecId) {
-        if let State::Open(depth) | State::Provisional(depth) = self.spec(id).state
-            && let Some((_, lowest)) = self.stack.last_mut()
-        {
-            *lowest = depth.min(*lowest);
-        }
-    }
-
-    /// The generator holds the value of a variable that may be assigned again.
-    pub fn set_late(&mut self, id: SpecId) {
-        self.spec(id).late = true;
-    }
-
-    /// Whether there is a generator in the type that holds the value of a variable that may be assigned again.
-    pub fn is_late(&self, ty: &Type) -> bool {
-        match ty {
-            Type::Object(_) => match self.generator_of(ty).and_then(|id| self.specs.get(id.0 as usize)) {
-                Some(spec) => {
-                    let holds = |argument: &Argument| match argument {
-                        Argument::Value(shape) => shape.ty != *ty && self.is_late(&shape.ty),
-                        Argument::Static(_) => false,
-                    };
-                    spec.late || spec.key.arguments.iter().any(holds)
-                }
-                None => false,
-            },
-            Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| self.is_late(item)),
-            Type::List(item) => self.is_late(item),
-            _ => false,
-        }
     }
 
     /// The name of the function.
@@ -866,7 +749,7 @@ impl<'p> Compiler<'p> {
             return names.clone();
         }
         let (params, body) = params_and_body(source);
-        let kept: Vec<String> = self.kept.get(&source.place()).into_iter().flatten().cloned().collect();
+        let kept = self.notes.kept_variables(source.place());
         let mut names = Names::of_closure(&params, captured, &kept, body);
         if let FunctionNode::Lambda(lambda) = source.node {
             names.add_bound_in(&lambda.body);

@@ -451,7 +451,8 @@ impl Function {
         let described = self.described(py, false)?;
         let code = specialise(py, &described, request)?;
         if let Some(capture) = code.assigned.first().and_then(|index| code.module.captures.get(*index)) {
-            let message = format!("`{}` assigns `{}`, which is not its own", code.module.entry_func().name, capture.name);
+            let message =
+                format!("`{}` assigns `{}`, which is not its own", code.module.entry_func().name, capture.name);
             let help = "rows run on many threads at once: carry it as the state of a `reduce`";
             return Err(usage_error(py, "unsupported-assignment", &message, Some(help)));
         }

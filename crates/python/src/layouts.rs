@@ -10,7 +10,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-
 /// A class of the program.
 pub struct Layout {
     pub name: Arc<str>,

@@ -113,7 +113,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match known {
             Static::Class(class) => self.call_class(*class, call).map(Thing::Val),
             Static::Builtin("type") if let [subject] = &*call.arguments.args => {
-                let Thing::Val(val) = self.thing(subject)? else { return self.call_builtin("type", call).map(Thing::Val) };
+                let Thing::Val(val) = self.thing(subject)? else {
+                    return self.call_builtin("type", call).map(Thing::Val);
+                };
                 self.at_call(call);
                 match exact_class(val.ty()) {
                     Some(class) => Ok(Thing::Static(Static::Builtin(class))),
@@ -929,7 +931,13 @@ fn exact_class(ty: &Type) -> Option<&'static str> {
         Type::Bytes => "bytes",
         Type::List(_) => "list",
         Type::Dict(..) => "dict",
-        Type::Set { frozen, .. } => if *frozen { "frozenset" } else { "set" },
+        Type::Set { frozen, .. } => {
+            if *frozen {
+                "frozenset"
+            } else {
+                "set"
+            }
+        }
         Type::Tuple(_) => "tuple",
         _ => return None,
     })

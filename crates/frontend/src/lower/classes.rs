@@ -570,7 +570,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if found.is_some() {
             return Ok(found);
         }
-        let has_eq = |class: &Option<Rc<Class<'p>>>| class.as_ref().is_some_and(|class| class.method("__eq__").is_some());
+        let has_eq =
+            |class: &Option<Rc<Class<'p>>>| class.as_ref().is_some_and(|class| class.method("__eq__").is_some());
         if op == CmpOp::NotEq && (has_eq(&left_class) || has_eq(&right_class)) {
             let equal = self.compare(CmpOp::Eq, left, right)?;
             let equal = self.truth(&equal)?;

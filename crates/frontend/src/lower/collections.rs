@@ -192,7 +192,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         self.store_field(&around, KNOT_FIELD, &items)?;
         let fields = vec![("items".to_owned(), around.ty().clone())];
-        Ok(self.aggregate(Type::Record(RecordType { kind: RecordKind::Library, name: KNOT.to_owned(), fields }.into()), &[around]))
+        Ok(self.aggregate(
+            Type::Record(RecordType { kind: RecordKind::Library, name: KNOT.to_owned(), fields }.into()),
+            &[around],
+        ))
     }
 
     fn knot_shape(&mut self) -> Option<Shape> {
@@ -203,7 +206,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// Whether empty dicts of the function that is lowered may hold dicts of their own kind.
     pub fn makes_knots(&self) -> bool {
         let source = self.compiler.callable_of(self.spec).and_then(|callable| self.compiler.source(callable));
-        source.is_some_and(|source| self.compiler.knots.contains(&source.place()))
+        source.is_some_and(|source| self.compiler.notes.makes_knots(source.place()))
     }
 
     /// The result of a method such as `__len__`, where the value is a collection that has it.

@@ -213,7 +213,9 @@ impl<'p> Lowerer<'_, 'p> {
         match self.compiler.name_around(self.function, id) {
             Some(Some(class)) => return Ok(Thing::Static(Static::Class(class))),
             Some(None) => {
-                let message = format!("`{id}` is a variable of the function around the class, which its methods cannot read here");
+                let message = format!(
+                    "`{id}` is a variable of the function around the class, which its methods cannot read here"
+                );
                 let help = Some("hand it to `__init__`".to_owned());
                 return self.fail_at(name, "unsupported-expression", message, help);
             }

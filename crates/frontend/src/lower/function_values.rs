@@ -59,7 +59,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `object.name`, a method that is not called here.
     pub fn bound_method(&mut self, object: &Val, name: &str) -> Val {
         let captured = vec![("self".to_owned(), None)];
-        let number = self.compiler.function_value_number(FunctionValue { function: Static::Bound(name.to_owned()), captured });
+        let number =
+            self.compiler.function_value_number(FunctionValue { function: Static::Bound(name.to_owned()), captured });
         let fields = vec![("self".to_owned(), object.ty().clone())];
         let record = RecordType { kind: RecordKind::Library, name: format!("{CLASS}{number}"), fields };
         self.aggregate(Type::Record(record.into()), std::slice::from_ref(object))
@@ -147,7 +148,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let Some(slot) = self.names.slot(name) else { continue };
             let is_late = self.env().is_none_or(|env| matches!(env.var(slot), Var::Unbound | Var::Maybe(..)));
             if self.names.is_rebound(slot) || is_late {
-                self.compiler.keep(source.place(), name);
+                self.compiler.notes.keep(source.place(), name);
             }
         }
     }
@@ -216,7 +217,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return self.fail("internal", "a function that is a value is not known", None);
         };
         if let (Static::Bound(name), [object]) = (&value.function, self.fields(val).as_slice()) {
-            return self.each_variant(object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
+            return self
+                .each_variant(object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
         }
         if let Static::Made(made) = &value.function {
             let fields = self.fields(val);

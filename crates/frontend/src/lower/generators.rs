@@ -188,7 +188,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !ty.variants().iter().any(|ty| self.compiler.has_cleanup(ty)) {
             return Ok(());
         }
-        let message = "a generator that waits inside a `try` or `with` may be given up here, which compiled code does not notice";
+        let message =
+            "a generator that waits inside a `try` or `with` may be given up here, which compiled code does not notice";
         let help = "go through all of it, for instance with `list`, or keep the `yield` out of the `try`";
         self.fail("unsupported-function", message, Some(help.to_owned()))
     }

@@ -143,7 +143,12 @@ impl<'p> Lowerer<'_, 'p> {
         if !is_assigned {
             return Ok(());
         }
-        let message = format!("`{name}` is an attribute of the class `{}`, which is assigned, and of its instances", class.name);
-        self.fail("unsupported-assignment", message, Some(format!("write `{}.{name}`, or give them two names", class.name)))
+        let message =
+            format!("`{name}` is an attribute of the class `{}`, which is assigned, and of its instances", class.name);
+        self.fail(
+            "unsupported-assignment",
+            message,
+            Some(format!("write `{}.{name}`, or give them two names", class.name)),
+        )
     }
 }

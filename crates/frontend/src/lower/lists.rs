@@ -334,11 +334,7 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(self.select(&is_empty, &nothing, &text))
     }
 
-    fn shown_by(
-        &mut self,
-        source: Source<'p>,
-        show: &mut dyn FnMut(&mut Self, Val) -> Lowered<Val>,
-    ) -> Lowered<Val> {
+    fn shown_by(&mut self, source: Source<'p>, show: &mut dyn FnMut(&mut Self, Val) -> Lowered<Val>) -> Lowered<Val> {
         let place = self.place;
         let shown = self.new_list(&[], None, place.start | 1 << 20)?;
         self.each_item(source, 1 << 20, &mut |lowerer, item| {
