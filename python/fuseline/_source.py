@@ -396,7 +396,8 @@ def _attributes(cls: type) -> Iterator[str]:
 
 
 def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
-    """Where the source of a class at the top of its module, or in such a class, is, and the names in it; ``None`` when it is not there.
+    """Where the source of a class at the top of its module, or in such a class, is, and the names in it; ``None`` when it is
+    not there.
 
     A class with methods is taken only when its methods still have the source that the file has now.
     """
