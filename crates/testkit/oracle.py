@@ -26,6 +26,7 @@ import builtins
 import collections
 import dataclasses
 import datetime
+import enum
 import functools
 import heapq
 import inspect
@@ -83,6 +84,22 @@ def encode_np_scalar(value):
     if name.startswith("float"):
         return ["np", name, float_bits(float(value))]
     return ["np", name, str(int(value))]
+
+
+def insertion_order(items):
+    """An order in which the items of a set can be added so that it iterates as it does: where hashes meet, not any will do."""
+    wanted = list(items)
+    for order in itertools.islice(itertools.permutations(wanted), 720):
+        if list(set(order)) == wanted:
+            return order
+    return wanted
+
+
+def encode_argument(value):
+    encoded = encode(value)
+    if encoded[0] in ("set", "frozenset"):
+        return [encoded[0], [encode(item) for item in insertion_order(value)]]
+    return encoded
 
 
 def encode_container(value):
@@ -258,7 +275,7 @@ class BlockText:
     def __init__(self, source):
         tree = ast.parse(source)
         self.lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-        self.classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+        self.classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
         for node in tree.body:
             if isinstance(node, ast.Assign) and "namedtuple" in ast.unparse(node.value):
                 self.classes[node.targets[0].id] = node
@@ -273,6 +290,8 @@ class Describer:
         self.numbers = {}
         self.sentinels = {}
         self.captures = []
+        # How each captured value is read again after the call.
+        self.readers = []
 
     def function(self, function):
         function = inspect.unwrap(function)
@@ -307,7 +326,27 @@ class Describer:
             description["bindings"][name] = self.binding(name, namespace[name], namespace)
         for name, value in self.field_defaults(cls):
             description["defaults"][name] = encode(value)
+        for name, method in vars(cls).items():
+            method = getattr(method, "__func__", method)
+            if isinstance(method, types.FunctionType) and method.__code__.co_filename == BLOCK:
+                for parameter in inspect.signature(method).parameters.values():
+                    if parameter.default is not parameter.empty and is_value(encode(parameter.default)):
+                        description["defaults"][f"{name}.{parameter.name}"] = encode(parameter.default)
+        description["attributes"] = dict(self.attributes(cls, node, namespace))
         return number
+
+    def attributes(self, cls, node, namespace):
+        """What the class has that is not as good as a literal of its text."""
+        fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
+        fields |= set(getattr(cls, "_fields", ()))
+        if not isinstance(node, ast.ClassDef) or issubclass(cls, enum.Enum):
+            return
+        for name, value in vars(cls).items():
+            if (name.startswith("__") and name.endswith("__")) or name in fields or hasattr(type(value), "__get__"):
+                continue
+            if name in ("_abc_impl", "_is_protocol"):
+                continue
+            yield name, self.binding(f"{cls.__name__}.{name}", value, namespace, functools.partial(getattr, cls, name))
 
     def field_defaults(self, cls):
         if dataclasses.is_dataclass(cls):
@@ -341,13 +380,15 @@ class Describer:
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
             yield name, cell.cell_contents
 
-    def binding(self, name, value, namespace):
+    def binding(self, name, value, namespace, reader=None):
         if isinstance(value, functools._lru_cache_wrapper):
             value = value.__wrapped__
         if isinstance(value, types.FunctionType) and value.__code__.co_filename == BLOCK:
             return ["function", self.function(value)]
         if isinstance(value, type) and value.__module__ == "block" and value.__name__ in self.text.classes:
             return ["class", self.class_(value, namespace)]
+        if isinstance(value, enum.Enum) and type(value).__name__ in self.text.classes:
+            return ["member of", self.class_(type(value), namespace), value.name]
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
         if isinstance(value, re.Pattern):
@@ -371,6 +412,7 @@ class Describer:
             if known == name:
                 return ["capture", number]
         self.captures.append([name, encoded])
+        self.readers.append(reader or (lambda: namespace[name]))
         return ["capture", len(self.captures) - 1]
 
 
@@ -412,14 +454,13 @@ def run_call(text, code, request, checked):
     parameters = inspect.signature(function).parameters
     values = [bound.arguments[name] for name in parameters]
     describer = Describer(text)
-    reply = {"function": describer.function(function), "args": [encode(value) for value in values]}
-    captures = [name for name, _ in describer.captures]
+    reply = {"function": describer.function(function), "args": [encode_argument(value) for value in values]}
     reply |= {"functions": describer.functions, "captures": describer.captures}
     reply["annotated"] = [parameter.annotation is not parameter.empty for parameter in parameters.values()]
     reply["outcome"], reply["repr"] = outcome_of(lambda *_: function(*bound.args, **bound.kwargs), values)
     reply["after"] = {
         "args": [encode(value) for value in values],
-        "captures": [encode(namespace[name]) for name in captures],
+        "captures": [encode(reader()) for reader in describer.readers],
     }
     if request.get("expected") is not None:
         reply["expected"] = expected_outcome(request["expected"], namespace)

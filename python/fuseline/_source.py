@@ -13,6 +13,7 @@ import builtins
 import copy
 import dataclasses
 import dis
+import enum
 import functools
 import inspect
 import linecache
@@ -20,14 +21,14 @@ import re
 import sys
 import types
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeGuard
 
 from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
-#: ``("module", name)``, ``("member", (module, name))``, ``("pattern", (text, flags))``,
+#: ``("module", name)``, ``("member", (module, name))``, ``("member of", (class, name))`` for one of an enumeration, ``("pattern", (text, flags))``,
 #: ``("table", ((key, binding), ...))`` for a dict of functions, ``("sentinel", number)`` for an `object()`, or
 #: ``("unsupported", text)``. A built-in has no entry.
 Binding = tuple[str, Any]
@@ -82,12 +83,13 @@ class Place:
 
 @dataclass
 class Reference:
-    """Where a captured value is read from at each call: a dict by name, a closure cell, or a fixed object.
+    """Where a captured value is read from at each call: a dict by name, a closure cell, a class by the name of an attribute of
+    its own, or a fixed object.
 
     ``length`` is how many items a dict has.
     """
 
-    kind: Literal["global", "cell", "fixed", "length"]
+    kind: Literal["global", "cell", "attribute", "fixed", "length"]
     name: str
     container: Any = field(repr=False)
 
@@ -95,6 +97,8 @@ class Reference:
         """The value now; `ABSENT` when there is none."""
         if self.kind == "global":
             return self.container.get(self.name, ABSENT)
+        if self.kind == "attribute":
+            return vars(self.container).get(self.name, ABSENT)
         if self.kind == "fixed":
             return self.container
         if self.kind == "length":
@@ -117,6 +121,8 @@ class FunctionEntry:
     column: int
     bindings: dict[str, Binding] = field(default_factory=dict)
     defaults: dict[str, Binding] = field(default_factory=dict)
+    #: Of a class: its own attributes that are values, as they are now.
+    attributes: dict[str, Binding] = field(default_factory=dict)
     is_class: bool = False
 
 
@@ -197,7 +203,30 @@ class _Describer:
             self.name(None, entry, Reference("global", name, namespace), required=False)
         for name, value in _field_defaults(cls):
             entry.defaults[name] = ("value", self.reference(Reference("fixed", name, value), id(cls)))
+        for method, function in ((name, _function_of(value)) for name, value in vars(cls).items()):
+            for name, value in _defaults(function) if function is not None else ():
+                if binding := self.default(value, id(function)):
+                    entry.defaults[f"{method}.{name}"] = binding
+        for name in _attributes(cls):
+            reference = Reference("attribute", name, cls)
+            binding = self.classify(reference.read())
+            if binding is None:
+                binding = ("value", self.reference(reference, id(cls)))
+            else:
+                self.description.watches.append((reference, reference.read()))
+            entry.attributes[name] = binding
+        for name, method in vars(cls).items():
+            if isinstance(method, (types.FunctionType, staticmethod, classmethod, property)):
+                self.description.watches.append((Reference("attribute", name, cls), method))
         return index
+
+    def default(self, value: object, owner: int) -> Binding | None:
+        """A default of a method; ``None`` of one that is no value."""
+        if isinstance(value, (type, types.FunctionType)) or callable(value):
+            return None
+        if type(value) is object:
+            return self.sentinel(value)
+        return "value", self.reference(Reference("fixed", f"default {id(value)}", value), owner)
 
     def file(self, place: Place) -> int:
         """The number of the file that ``place`` is in."""
@@ -280,6 +309,10 @@ class _Describer:
         if isinstance(value, types.FunctionType):
             member = _member(value)
             return member if member is not None else ("function", self.function(value))
+        if isinstance(value, enum.Enum) and type(value).__members__.get(value.name) is value:
+            number = self.class_(type(value))
+            if number is not None:
+                return "member of", (number, value.name)
         if isinstance(value, types.ModuleType):
             if value.__name__ in MODULES:
                 return "module", value.__name__
@@ -350,32 +383,74 @@ def _field_defaults(cls: type) -> Iterator[tuple[str, Any]]:
         yield from getattr(cls, "_field_defaults", {}).items()
 
 
+def _attributes(cls: type) -> Iterator[str]:
+    """The names of a class's own attributes that are values for all who ask: no methods, and no defaults of fields."""
+    if issubclass(cls, enum.Enum):
+        return
+    fields = {known.name for known in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
+    fields |= set(getattr(cls, "_fields", ()))
+    for name, value in vars(cls).items():
+        is_special = name.startswith("__") and name.endswith("__")
+        if not is_special and name not in fields and not hasattr(type(value), "__get__") and name != "_abc_impl":
+            yield name
+
+
 def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
-    """Where the source of a class at the top of its module is, and the names in it; ``None`` when it is not there.
+    """Where the source of a class at the top of its module, or in such a class, is, and the names in it; ``None`` when it is
+    not there.
 
     A class with methods is taken only when its methods still have the source that the file has now.
     """
     module = sys.modules.get(cls.__module__)
     file = getattr(module, "__file__", None) or _file_of_methods(cls)
-    if module is None or file is None or "." in cls.__qualname__:
+    if module is None or file is None or "<locals>" in cls.__qualname__:
         return None
     text = "".join(linecache.getlines(file, vars(module)))
     try:
         tree = ast.parse(text)
     except SyntaxError:
         return None
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == cls.__name__]
+    outer, *inner_names = cls.__qualname__.split(".")
+    found = _classes_named(tree.body, outer) or _classes_named(ast.walk(tree), outer)
+    for name in inner_names:
+        found = [inner for node in found for inner in _classes_named(node.body, name)]
     if not found:
         return _locate_named_tuple(cls, file, text, tree)
     if len(found) != 1:
         return None
     node = found[0]
-    for method in vars(cls).values():
-        if isinstance(method, types.FunctionType) and method.__code__.co_filename == file:
+    for inner in node.body:
+        method = _function_of(vars(cls).get(_mangled(cls, inner.name))) if isinstance(inner, ast.FunctionDef) else None
+        if method is None:
+            continue
+        if method.__code__.co_filename == file:
             locate(method)
+        lines = {_first_line(known) for known in node.body if isinstance(known, ast.FunctionDef)}
+        if method.__code__.co_filename != file or method.__code__.co_firstlineno not in lines:
+            return None  # Another function was put in the place of the one that the text has.
     names = frozenset(name.id for name in ast.walk(node) if isinstance(name, ast.Name))
     line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     return Place(file, text, node.name, line, node.col_offset, frozenset()), names
+
+
+def _classes_named(nodes: Iterable[ast.AST], name: str) -> list[ast.ClassDef]:
+    return [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == name]
+
+
+def _function_of(method: object) -> types.FunctionType | None:
+    """The function behind a method, a property, a static or class method."""
+    if isinstance(method, property):
+        method = method.fget
+    elif isinstance(method, (staticmethod, classmethod)):
+        method = method.__func__
+    return method if isinstance(method, types.FunctionType) else None
+
+
+def _mangled(cls: type, name: str) -> str:
+    """What a name is inside the class: ``__x`` is ``_C__x``."""
+    prefix = cls.__name__.lstrip("_")
+    is_private = name.startswith("__") and not name.endswith("__")
+    return f"_{prefix}{name}" if prefix and is_private else name
 
 
 def _locate_named_tuple(cls: type, file: str, text: str, tree: ast.Module) -> tuple[Place, frozenset[str]] | None:

@@ -68,6 +68,7 @@ fn compiled(text: &str, dataset: &Dataset) -> frontend::Compiled {
         locator: Locator::Def { name: String::from("speed"), line: 1 },
         bindings: Default::default(),
         defaults: Default::default(),
+        attributes: Default::default(),
     };
     let program = Program { files: vec![source_file(text)], functions: vec![function], captures: vec![] };
     let request = Request { params: vec![Some(dataset.row_type().record)], ..Request::default() };

@@ -96,10 +96,21 @@ pub fn refusal(compiler: &Compiler<'_>, entry: usize) -> Option<Diagnostic> {
         None => search.find(&result),
     };
     let is_result = of_result.is_some();
-    let stays = of_result.or_else(|| compiler.entry_params().iter().find_map(|ty| search.find(ty)))?;
     let source = compiler.source(Callable::Program(entry));
     let whole = source.as_ref().map(|source| source.parsed.place(source.range()));
     let place = whole.unwrap_or(Place { file: 0, start: 0, end: 0 });
+    if !compiler.objects.assigned().is_empty() && compiler.entry_generator().is_some() {
+        return Some(Diagnostic {
+            code: "unsupported-assignment",
+            message: "a generator that assigns a global variable cannot leave compiled code".to_owned(),
+            place,
+            labels: Vec::new(),
+            help: Some("use it in another compiled function, or yield the new value".to_owned()),
+        });
+    }
+    let params = compiler.entry_params();
+    let captures = (0..compiler.program.captures.len()).filter_map(|index| compiler.objects.capture_type(index));
+    let stays = of_result.or_else(|| params.into_iter().chain(captures).find_map(|ty| search.find(&ty)))?;
     let (code, message, help) = match stays {
         Stays::Generator => (
             "not-a-value",
@@ -124,7 +135,7 @@ pub fn refusal(compiler: &Compiler<'_>, entry: usize) -> Option<Diagnostic> {
             let message = if is_result {
                 format!("the result has the type `{}`, which stays in compiled code", python_name(&result))
             } else {
-                format!("an argument comes to hold a `{class}`, which stays in compiled code")
+                format!("an argument or a global comes to hold a `{class}`, which stays in compiled code")
             };
             ("result-mismatch", message, help)
         }

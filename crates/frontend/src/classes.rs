@@ -8,6 +8,7 @@ use ir::{ExcClass, ExcKind};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
+use crate::private_names::mangled;
 use crate::program::{Binding, Locator};
 use crate::specialise::{Compiler, Source};
 use crate::{library, locate};
@@ -18,11 +19,13 @@ pub struct Class<'p> {
     /// Its number among the functions of the program, which says what the names in it stand for.
     pub number: usize,
     pub name: String,
+    /// Its name with those of the classes and the function around it.
+    pub qualified: String,
     /// Its statements; of a `namedtuple(...)` there are none.
     pub body: &'p [Stmt],
     pub kind: ClassKind,
-    /// The class of the program that it derives from.
-    pub parent: Option<usize>,
+    /// The order in which attributes are looked up: itself, then the classes of the program that it derives from.
+    pub line: Vec<usize>,
     /// Its own fields and those of its parents, which come first.
     pub fields: Vec<Field<'p>>,
     /// Its own methods and those of its parents that it does not replace.
@@ -31,6 +34,8 @@ pub struct Class<'p> {
     pub constants: Vec<(String, &'p Expr, usize)>,
     /// Attributes that its methods and those of its parents store in their own instance, replaced methods included.
     pub stored: Vec<String>,
+    /// The attributes that its instances may have, where `__slots__` says that.
+    pub slots: Option<Vec<String>>,
     /// Derives from `abc.ABC`: it has no instances as long as one of its methods is abstract.
     pub is_abc: bool,
     /// `functools.total_ordering` makes the comparisons that it lacks.
@@ -57,6 +62,8 @@ pub struct Options {
     pub order: bool,
     pub frozen: bool,
     pub keyword_only: bool,
+    pub slots: bool,
+    pub unsafe_hash: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -88,6 +95,8 @@ pub struct Method<'p> {
     pub kind: MethodKind,
     /// The class that defines it.
     pub owner: usize,
+    /// The class that calls it so.
+    pub named_by: usize,
     pub is_abstract: bool,
 }
 
@@ -105,11 +114,7 @@ impl<'p> Class<'p> {
     /// Its own name and those of the classes that it derives from.
     pub fn names_of_family(&self, compiler: &mut Compiler<'p>) -> Vec<String> {
         let mut names = vec![self.name.clone()];
-        let mut parent = self.parent;
-        while let Some(class) = parent.and_then(|parent| compiler.class(parent).ok()) {
-            names.push(class.name.clone());
-            parent = class.parent;
-        }
+        names.extend(self.line.iter().skip(1).filter_map(|number| Some(compiler.class(*number).ok()?.name.clone())));
         names
     }
 
@@ -161,6 +166,12 @@ impl<'p> Class<'p> {
     pub fn method(&self, name: &str) -> Option<(usize, &Method<'p>)> {
         let methods = self.methods.iter().enumerate();
         methods.into_iter().find(|(_, method)| method.name == name && method.kind != MethodKind::Setter)
+    }
+
+    /// A method of this name that the class has not from others.
+    pub fn own_method(&self, name: &str) -> Option<usize> {
+        let is_own = |method: &Method<'p>| method.name == name && method.named_by == self.number;
+        self.methods.iter().position(|method| is_own(method) && method.kind != MethodKind::Setter)
     }
 
     /// What assigns to the property of this name.
@@ -240,20 +251,24 @@ impl<'p> Compiler<'p> {
         let source = self.function(number).ok_or_else(nowhere)?;
         let parsed = self.parsed_file(source.file).ok_or_else(nowhere)?;
         let index = self.file_index(source.file).ok_or_else(nowhere)?;
-        let Some(node) = index.class(&source.locator) else {
+        let local = self.local_class(number).map(|local| local.node);
+        let Some(node) = local.or_else(|| index.class(&source.locator)) else {
             let call = index.named_tuple(&source.locator).ok_or_else(nowhere)?;
             return named_tuple(number, parsed, call).map(Rc::new);
         };
         let mut class = Class {
             number,
-            name: node.name.to_string(),
+            // As the text has it, also where it is a private name.
+            name: parsed.text().get(node.name.range.to_std_range()).unwrap_or_default().to_owned(),
+            qualified: self.qualified_name(number, parsed, node),
             body: &node.body,
             kind: ClassKind::Plain,
-            parent: None,
+            line: vec![number],
             fields: Vec::new(),
             methods: Vec::new(),
             constants: Vec::new(),
             stored: Vec::new(),
+            slots: None,
             is_abc: false,
             is_ordered: false,
         };
@@ -268,6 +283,7 @@ impl<'p> Compiler<'p> {
         };
         let mut exceptions: Vec<ExcClass> = Vec::new();
         let mut declares_fields = false;
+        let mut parents: Vec<Rc<Class<'p>>> = Vec::new();
         for base in node.bases() {
             match self.meaning(number, base) {
                 Some(Meaning::Exception(parent)) => {
@@ -276,10 +292,10 @@ impl<'p> Compiler<'p> {
                 }
                 Some(Meaning::Class(parent)) => {
                     let parent = self.class(parent)?;
-                    self.inherit(&mut class, &parent);
                     if let ClassKind::Exception(parent) = parent.kind {
                         exceptions.push(parent);
                     }
+                    parents.push(parent);
                 }
                 Some(Meaning::Member("typing", "NamedTuple")) => {
                     class.kind = ClassKind::NamedTuple;
@@ -293,6 +309,9 @@ impl<'p> Compiler<'p> {
                     return refuse(&|| parsed.place(base), message);
                 }
             }
+        }
+        if let Some(why) = self.inherit(&mut class, &parents) {
+            return refuse(&|| parsed.place(&node.name), format!("`{}` derives from {why}", class.name));
         }
         class.is_abc |= is_abstract_by_metaclass(node);
         for decorator in &node.decorator_list {
@@ -321,7 +340,31 @@ impl<'p> Compiler<'p> {
             return refuse(&|| parsed.place(range), format!("this part of `{}` cannot be compiled", class.name));
         }
         self.read_body(&mut class, declares_fields);
-        if matches!(class.kind, ClassKind::NamedTuple | ClassKind::Dataclass(_)) && self.has_namesake(number) {
+        match own_slots(&class, node) {
+            Ok(Some(own)) if parents.iter().all(|parent| parent.slots.is_some()) => {
+                let inherited = parents.iter().flat_map(|parent| parent.slots.iter().flatten().cloned());
+                let all: Vec<String> = own.into_iter().chain(inherited).collect();
+                class.stored.retain(|name| all.contains(name));
+                class.slots = Some(all);
+            }
+            Ok(_) => {}
+            Err(range) => {
+                return refuse(&|| parsed.place(range), format!("these slots of `{}` cannot be compiled", class.name));
+            }
+        }
+        if matches!(class.kind, ClassKind::Dataclass(_)) && class.qualified != class.name {
+            let message =
+                format!("the dataclass `{}` is inside a class or function, so it cannot be compiled", class.name);
+            return Err(Box::new(Diagnostic {
+                code: "unsupported-class",
+                message,
+                place: parsed.place(&node.name),
+                labels: Vec::new(),
+                help: Some("define it at the top of the module".to_owned()),
+            }));
+        }
+        let is_record = matches!(class.kind, ClassKind::NamedTuple | ClassKind::Dataclass(_));
+        if (is_record || local.is_some()) && self.has_namesake(number) {
             let place = parsed.place(&node.name);
             let message = format!("the program has two classes that are named `{}`", class.name);
             let help = "give one of them another name: the instances of such classes are told apart by it";
@@ -344,6 +387,12 @@ impl<'p> Compiler<'p> {
 
     /// Whether another class of the program has the name of this one: records know their class by its name.
     fn has_namesake(&self, number: usize) -> bool {
+        if let Some(local) = self.local_class(number) {
+            let name = local.node.name.as_str();
+            let is_named = |locator: &Locator| matches!(locator, Locator::Class { name: known, .. } if known == name);
+            return self.program.functions.iter().any(|function| is_named(&function.locator))
+                || self.local_classes.iter().filter(|known| known.node.name.as_str() == name).count() > 1;
+        }
         let Some(own) = self.function(number) else { return false };
         let Locator::Class { name: own_name, .. } = &own.locator else { return false };
         self.program.functions.iter().any(|other| {
@@ -364,16 +413,50 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    fn inherit(&self, class: &mut Class<'p>, parent: &Class<'p>) {
-        class.parent = Some(parent.number);
+    /// Takes over what the parents have; tells what it cannot take over.
+    fn inherit(&mut self, class: &mut Class<'p>, parents: &[Rc<Class<'p>>]) -> Option<&'static str> {
+        let Some(line) = line_of(parents) else { return Some("classes of which no order can be made") };
+        class.line.extend(&line);
         // A dataclass is one by its decorator only, but its fields are there all the same.
-        class.kind = parent.kind;
-        class.fields = parent.fields.clone();
-        class.methods = parent.methods.clone();
-        class.constants = parent.constants.clone();
-        class.stored = parent.stored.clone();
-        class.is_abc |= parent.is_abc;
-        class.is_ordered |= parent.is_ordered;
+        let special = parents.iter().map(|parent| parent.kind).find(|kind| *kind != ClassKind::Plain);
+        if class.kind == ClassKind::Plain {
+            class.kind = special.unwrap_or(ClassKind::Plain);
+        }
+        for parent in parents {
+            class.is_abc |= parent.is_abc;
+            class.is_ordered |= parent.is_ordered;
+            for name in &parent.stored {
+                if !class.stored.contains(name) {
+                    class.stored.push(name.clone());
+                }
+            }
+        }
+        match parents {
+            [] => {}
+            [parent] => {
+                class.fields = parent.fields.clone();
+                class.methods = parent.methods.clone();
+                class.constants = parent.constants.clone();
+            }
+            several if several.iter().any(|parent| !parent.fields.is_empty()) => {
+                return Some("several classes, one of which has declared fields, so it");
+            }
+            _ => {
+                for number in line.into_iter().rev() {
+                    let Some(known) = self.known_class(number) else { continue };
+                    known
+                        .methods
+                        .iter()
+                        .filter(|method| method.named_by == number)
+                        .for_each(|own| class.add_method(*own));
+                    for own in known.constants.iter().filter(|(_, _, owner)| *owner == number) {
+                        class.constants.retain(|(name, _, _)| *name != own.0);
+                        class.constants.push(own.clone());
+                    }
+                }
+            }
+        }
+        None
     }
 
     fn read_body(&mut self, class: &mut Class<'p>, declares_fields: bool) {
@@ -400,7 +483,7 @@ impl<'p> Compiler<'p> {
                             if let Expr::Name(value) = &*assign.value
                                 && let Some((_, method)) = class.method(value.id.as_str())
                             {
-                                let method = Method { name: name.id.as_str(), ..*method };
+                                let method = Method { name: name.id.as_str(), named_by: class.number, ..*method };
                                 class.add_method(method);
                                 continue;
                             }
@@ -409,7 +492,7 @@ impl<'p> Compiler<'p> {
                     }
                 }
                 Stmt::FunctionDef(def) => {
-                    if method_kind(def) != MethodKind::Static {
+                    if !matches!(method_kind(def), MethodKind::Static | MethodKind::Class) {
                         let stored = stored_in_self(def).into_iter();
                         class
                             .stored
@@ -420,6 +503,7 @@ impl<'p> Compiler<'p> {
                         node: def,
                         kind: method_kind(def),
                         owner: class.number,
+                        named_by: class.number,
                         is_abstract: def.decorator_list.iter().any(|one| is_abstract(&one.expression)),
                     });
                 }
@@ -489,6 +573,8 @@ impl<'p> Compiler<'p> {
             order: is("order", false),
             frozen: is("frozen", false),
             keyword_only: is("kw_only", false),
+            slots: is("slots", false),
+            unsafe_hash: is("unsafe_hash", false),
         })
     }
 
@@ -532,6 +618,23 @@ impl<'p> Compiler<'p> {
     pub fn method_owner(&self, class: usize, index: usize) -> Option<usize> {
         let class = self.classes.known.get(&class)?.as_ref()?.as_ref().ok()?;
         class.methods.get(index).map(|method| method.owner)
+    }
+}
+
+/// The order of what these parents derive from, as CPython makes it (C3); `None` where there is none.
+fn line_of(parents: &[Rc<Class<'_>>]) -> Option<Vec<usize>> {
+    let mut lines: Vec<Vec<usize>> = parents.iter().map(|parent| parent.line.clone()).collect();
+    lines.push(parents.iter().map(|parent| parent.number).collect());
+    let mut merged = Vec::new();
+    loop {
+        lines.retain(|line| !line.is_empty());
+        if lines.is_empty() {
+            return Some(merged);
+        }
+        let is_free = |head: usize| !lines.iter().any(|line| line.iter().skip(1).any(|number| *number == head));
+        let next = lines.iter().map(|line| line[0]).find(|head| is_free(*head))?;
+        merged.push(next);
+        lines.iter_mut().for_each(|line| line.retain(|number| *number != next));
     }
 }
 
@@ -590,14 +693,16 @@ fn named_tuple<'p>(
     };
     Ok(Class {
         number,
+        qualified: name.clone(),
         name,
         body: &[],
         kind: ClassKind::NamedTuple,
-        parent: None,
+        line: vec![number],
         fields: names.into_iter().map(field).collect(),
         methods: Vec::new(),
         constants: Vec::new(),
         stored: Vec::new(),
+        slots: None,
         is_abc: false,
         is_ordered: false,
     })
@@ -623,6 +728,34 @@ pub fn named_tuple_parts(call: &ast::ExprCall) -> Option<(String, Vec<String>)> 
         _ => None,
     };
     Some((name.value.to_str().to_owned(), names?))
+}
+
+/// The attributes that `__slots__` of the class itself names, or those that `@dataclass(slots=True)` makes; the place where they are
+/// not literals.
+fn own_slots(class: &Class<'_>, node: &ast::StmtClassDef) -> Result<Option<Vec<String>>, ast::TextRange> {
+    if let ClassKind::Dataclass(Options { slots: true, .. }) = class.kind {
+        return Ok(Some(class.fields.iter().map(|field| field.name.clone()).collect()));
+    }
+    let is_slots = |target: &Expr| matches!(target, Expr::Name(name) if name.id.as_str() == "__slots__");
+    let given = node.body.iter().find_map(|stmt| match stmt {
+        Stmt::Assign(assign) if assign.targets.iter().any(is_slots) => Some(&*assign.value),
+        Stmt::AnnAssign(assign) if is_slots(&assign.target) => assign.value.as_deref(),
+        _ => None,
+    });
+    let Some(given) = given else { return Ok(None) };
+    let items = match given {
+        Expr::StringLiteral(_) => std::slice::from_ref(given),
+        Expr::Tuple(tuple) => &tuple.elts,
+        Expr::List(list) => &list.elts,
+        other => return Err(other.range()),
+    };
+    let name = |item: &Expr| match item {
+        Expr::StringLiteral(text) => Ok(mangled(&class.name, text.value.to_str())),
+        other => Err(other.range()),
+    };
+    let names: Vec<String> = items.iter().map(name).collect::<Result<_, _>>()?;
+    // With a dict of its own an instance has whatever is stored in it.
+    Ok((!names.iter().any(|name| name == "__dict__")).then_some(names))
 }
 
 /// `_missing_` and its like.
@@ -675,6 +808,11 @@ const SPECIAL: &[&str] = &[
     "__iter__",
     "__next__",
     "__delitem__",
+    "__reversed__",
+    "__format__",
+    "__round__",
+    "__index__",
+    "__divmod__",
     "__enter__",
     "__exit__",
     "__abs__",
@@ -706,10 +844,14 @@ const SPECIAL: &[&str] = &[
     "__imod__",
     "__pow__",
     "__rpow__",
+    "__ipow__",
+    "__imatmul__",
     "__lshift__",
     "__rlshift__",
+    "__ilshift__",
     "__rshift__",
     "__rrshift__",
+    "__irshift__",
     "__or__",
     "__ror__",
     "__ior__",
@@ -729,7 +871,7 @@ fn refused_part(node: &ast::StmtClassDef) -> Option<(ast::TextRange, String)> {
     }
     for stmt in &node.body {
         match stmt {
-            Stmt::Pass(_) | Stmt::AnnAssign(_) | Stmt::Assign(_) => {}
+            Stmt::Pass(_) | Stmt::AnnAssign(_) | Stmt::Assign(_) | Stmt::ClassDef(_) => {}
             Stmt::Expr(inner) if inner.value.is_string_literal_expr() || inner.value.is_ellipsis_literal_expr() => {}
             Stmt::FunctionDef(def) => {
                 let name = def.name.as_str();

@@ -63,6 +63,8 @@ pub struct Compiled {
     pub classes: Vec<(Arc<str>, usize)>,
     /// What makes the missing values of the `defaultdict`s, by number: a built-in class or (empty) nothing; `None` for others.
     pub factories: Vec<Option<String>>,
+    /// The captured values that the program assigns, by number: in the module each is the item of a list.
+    pub assigned: Vec<usize>,
     /// The entry is a generator function: how to go on with the generator it returns.
     pub resume: Option<Resume>,
 }
@@ -179,6 +181,7 @@ fn compile_with(
     compiler.widenings = widenings.clone();
     let mut rounds = 0;
     loop {
+        compiler.objects.meet_captures(&compiler.program.captures);
         if let Err(diagnostic) = meet_given(&mut compiler, request) {
             return refused(vec![*diagnostic]);
         }
@@ -187,6 +190,11 @@ fn compile_with(
             Err(diagnostics) => return refused(diagnostics),
         };
         compiler.call(Callable::Program(entry), arguments, Vec::new());
+        if let Some(next) = compiler.with_notes() {
+            compiler = next;
+            rounds = 0;
+            continue;
+        }
         // What the fields of objects hold is known when the whole program has been looked at.
         let mut objects = std::mem::take(&mut compiler.objects);
         if !objects.learn() {
@@ -224,6 +232,7 @@ fn outcome(compiler: &mut Compiler<'_>, entry: usize) -> Compiled {
         diagnostics,
         classes,
         factories: compiler.factory_names(),
+        assigned: compiler.objects.assigned(),
         resume,
     }
 }

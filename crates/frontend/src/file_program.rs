@@ -99,8 +99,16 @@ pub fn file_program(file: SourceFile) -> FileProgram {
 fn program_of(file: SourceFile, parsed: &Parsed) -> FileProgram {
     let mut collector = Collector::default();
     collector.visit_body(parsed.body());
+    let names = collector.classes.iter().map(|class| match class {
+        ClassNode::Statement(node) => node.name.as_str(),
+        ClassNode::NamedTuple(name, _) => name.id.as_str(),
+    });
+    let mut assigned = AssignedAttributes { classes: &names.collect(), found: BTreeSet::new() };
+    assigned.visit_body(parsed.body());
     let mut module = Module {
         parsed,
+        inner_classes: collector.inner_classes,
+        attributes_assigned: assigned.found,
         definitions: collector.definitions,
         functions: collector.functions,
         classes: collector.classes,
@@ -187,6 +195,7 @@ enum DefinitionKind<'a> {
 const REASSIGNED: &str = "a name that is assigned in more than one place";
 const CONDITIONAL: &str = "a name that is assigned under a condition or in a loop";
 const GLOBAL: &str = "a global variable that a function assigns";
+const ASSIGNED_ATTRIBUTE: &str = "an attribute of a class that is assigned after it was made";
 const NOT_YET: &str = "a name that has no value yet at this place";
 
 /// Walks the module's own statements, not those of its functions and classes, and records what defines names.
@@ -195,6 +204,8 @@ struct Collector<'a> {
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
     functions: Vec<FileFunctionNode<'a>>,
     classes: Vec<ClassNode<'a>>,
+    /// The classes in the bodies of others, by the positions of both.
+    inner_classes: Vec<(usize, usize)>,
     star_imports: Vec<&'a StmtImportFrom>,
     /// How many `if`, `for`, `try`, ... the walk is inside of.
     conditions: usize,
@@ -212,6 +223,18 @@ impl<'a> Collector<'a> {
         let index = self.functions.len();
         self.functions.push(node);
         self.define(node.name(), DefinitionKind::Function(index), node.start());
+    }
+
+    /// A class, and those in its body.
+    fn class(&mut self, class: &'a StmtClassDef) {
+        let index = self.classes.len();
+        self.classes.push(ClassNode::Statement(class));
+        for stmt in &class.body {
+            if let Stmt::ClassDef(inner) = stmt {
+                self.inner_classes.push((index, self.classes.len()));
+                self.class(inner);
+            }
+        }
     }
 
     fn assign(&mut self, target: &'a Expr, value: &'a Expr) {
@@ -275,7 +298,7 @@ impl<'a> Visitor<'a> for Collector<'a> {
             }
             Stmt::ClassDef(class) => {
                 self.define(class.name.as_str(), DefinitionKind::Class(self.classes.len()), class.start());
-                self.classes.push(ClassNode::Statement(class));
+                self.class(class);
                 GlobalNames(self).visit_body(&class.body);
             }
             Stmt::Assign(assign) => {
@@ -375,9 +398,48 @@ impl<'a> Visitor<'a> for GlobalNames<'_, 'a> {
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
+/// The names that the body of a class gives a value.
+fn own_names(node: &StmtClassDef) -> impl Iterator<Item = &str> {
+    let targets = node.body.iter().flat_map(|stmt| match stmt {
+        Stmt::Assign(assign) => assign.targets.as_slice(),
+        Stmt::AnnAssign(assign) => std::slice::from_ref(&*assign.target),
+        _ => &[],
+    });
+    targets.filter_map(|target| target.as_name_expr().map(|name| name.id.as_str()))
+}
+
+/// Collects the attributes of classes that are assigned: those of the file's own, of `cls`, `type(x)` and `x.__class__`.
+struct AssignedAttributes<'c, 'a> {
+    classes: &'c BTreeSet<&'a str>,
+    found: BTreeSet<&'a str>,
+}
+
+impl<'a> Visitor<'a> for AssignedAttributes<'_, 'a> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Attribute(attribute) = expr
+            && attribute.ctx != ExprContext::Load
+        {
+            let of_class = match &*attribute.value {
+                Expr::Name(name) => name.id.as_str() == "cls" || self.classes.contains(name.id.as_str()),
+                Expr::Call(call) => matches!(&*call.func, Expr::Name(name) if name.id.as_str() == "type"),
+                Expr::Attribute(inner) => {
+                    inner.attr.as_str() == "__class__" || self.classes.contains(inner.attr.as_str())
+                }
+                _ => false,
+            };
+            if of_class {
+                self.found.insert(attribute.attr.as_str());
+            }
+        }
+        visitor::walk_expr(self, expr);
+    }
+}
+
 /// The collected module, in which names are looked up.
 struct Module<'a> {
     parsed: &'a Parsed,
+    inner_classes: Vec<(usize, usize)>,
+    attributes_assigned: BTreeSet<&'a str>,
     definitions: BTreeMap<&'a str, Vec<Definition<'a>>>,
     functions: Vec<FileFunctionNode<'a>>,
     classes: Vec<ClassNode<'a>>,
@@ -556,7 +618,7 @@ impl<'a> Module<'a> {
                 defaults.insert(String::from(parameter.parameter.name.as_str()), value);
             }
         }
-        FunctionSource { file: 0, locator, bindings, defaults }
+        FunctionSource { file: 0, locator, bindings, defaults, attributes: BTreeMap::new() }
     }
 
     fn bind_class(&mut self, index: usize) -> Binding {
@@ -586,7 +648,7 @@ impl<'a> Module<'a> {
             let value = self.fold(value, call.start()).unwrap_or_else(Binding::Unsupported);
             defaults.insert(field, value);
         }
-        FunctionSource { file: 0, locator, bindings: BTreeMap::new(), defaults }
+        FunctionSource { file: 0, locator, bindings: BTreeMap::new(), defaults, attributes: BTreeMap::new() }
     }
 
     fn class_source(&mut self, index: usize) -> FunctionSource {
@@ -602,7 +664,21 @@ impl<'a> Module<'a> {
         names.visit_body(&node.body);
         let bindings =
             names.0.iter().filter_map(|name| Some((name.clone(), self.resolve(name.as_str(), None)?))).collect();
-        FunctionSource { file: 0, locator, bindings, defaults: BTreeMap::new() }
+        let inner = self.inner_classes.iter().filter(|(outer, _)| *outer == index);
+        let inner: Vec<(String, Binding)> = inner
+            .filter_map(|(_, inner)| match self.classes[*inner] {
+                ClassNode::Statement(node) => {
+                    Some((String::from(node.name.as_str()), Binding::Class(self.functions.len() + inner)))
+                }
+                ClassNode::NamedTuple(..) => None,
+            })
+            .collect();
+        let attributes = own_names(node)
+            .filter(|name| self.attributes_assigned.contains(name))
+            .map(|name| (String::from(name), Binding::Unsupported(String::from(ASSIGNED_ATTRIBUTE))))
+            .chain(inner)
+            .collect();
+        FunctionSource { file: 0, locator, bindings, defaults: BTreeMap::new(), attributes }
     }
 
     /// What a name of the module stands for: once the module has been loaded, or when the code at `before` runs. `None`

@@ -74,8 +74,9 @@ fn read(index: usize, name: &str, text: &str) -> Module {
 /// A function of the file as one of the library.
 fn renumbered(mut function: FunctionSource, index: usize, first: usize) -> FunctionSource {
     function.file = FIRST + index;
-    for binding in function.bindings.values_mut().chain(function.defaults.values_mut()) {
-        if let Binding::Function(number) | Binding::Class(number) = binding {
+    let FunctionSource { bindings, defaults, attributes, .. } = &mut function;
+    for binding in bindings.values_mut().chain(defaults.values_mut()).chain(attributes.values_mut()) {
+        if let Binding::Function(number) | Binding::Class(number) | Binding::EnumMember(number, _) = binding {
             *number += first;
         }
     }

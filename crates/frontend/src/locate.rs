@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{
-    Expr, ExprCall, ExprGenerator, ExprLambda, Ranged, Stmt, StmtClassDef, StmtFunctionDef, TextSize,
+    Expr, ExprCall, ExprGenerator, ExprLambda, Identifier, Ranged, Stmt, StmtClassDef, StmtFunctionDef, TextSize,
 };
 use crate::program::Locator;
 
@@ -62,6 +62,11 @@ impl<'a> Index<'a> {
         self.named_tuples.get(line).copied()
     }
 
+    /// A name as the text has it: what Python calls a private one, too.
+    fn written(&self, name: &'a Identifier) -> &'a str {
+        self.parsed.text().get(name.range.to_std_range()).unwrap_or(name.as_str())
+    }
+
     fn line(&self, offset: TextSize) -> u32 {
         self.parsed.line_and_byte_column(offset).0
     }
@@ -73,12 +78,12 @@ impl<'a> Visitor<'a> for Index<'a> {
             // The range of a decorated `def` or `class` starts at its first decorator.
             Stmt::FunctionDef(def) => {
                 for line in [def.start(), def.name.start()].map(|start| self.line(start)) {
-                    self.defs.entry((def.name.as_str(), line)).or_insert(def);
+                    self.defs.entry((self.written(&def.name), line)).or_insert(def);
                 }
             }
             Stmt::ClassDef(class) => {
                 for line in [class.start(), class.name.start()].map(|start| self.line(start)) {
-                    self.classes.entry((class.name.as_str(), line)).or_insert(class);
+                    self.classes.entry((self.written(&class.name), line)).or_insert(class);
                 }
             }
             Stmt::Assign(assign) => {

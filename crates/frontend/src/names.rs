@@ -64,6 +64,10 @@ pub struct Names {
     cells: HashMap<String, String>,
     /// The names that a `nonlocal` statement of the body gives to functions around.
     outer: HashSet<String>,
+    /// The names that a `global` statement of the body gives to the module.
+    globals: HashSet<String>,
+    /// Those of either that are bound otherwise than by assignment.
+    outer_bound: HashSet<String>,
 }
 
 /// How the names of variables that hold others begin: no name of a program does.
@@ -72,19 +76,20 @@ const CELLS: &str = ".cells";
 impl Names {
     /// The names of a function with these parameters and this body.
     pub fn of(params: &[String], body: &[Stmt]) -> Names {
-        Names::of_closure(params, &[], body)
+        Names::of_closure(params, &[], &[], body)
     }
 
     /// The names of a function inside another, which is given variables around it, too: it hands them on when it calls itself,
     /// so they are live everywhere.
-    pub fn of_closure(params: &[String], captured: &[String], body: &[Stmt]) -> Names {
-        let mut names = Names { outer: nonlocal_names(body), ..Names::default() };
+    pub fn of_closure(params: &[String], captured: &[String], kept: &[String], body: &[Stmt]) -> Names {
+        let (outer, globals) = declared_names(body);
+        let mut names = Names { outer, globals, ..Names::default() };
         for param in params.iter().chain(captured) {
             names.add(param);
         }
         let mut bound = Bound { names: &mut names };
         bound.visit_body(body);
-        names.add_cells(body);
+        names.add_cells(body, kept);
         let mut always = SlotSet::default();
         for (slot, name) in names.locals.iter().enumerate() {
             if name.starts_with(CELLS) || captured.contains(name) {
@@ -101,12 +106,14 @@ impl Names {
         Names { after, header, caught, rebound, ..names }
     }
 
-    /// The variable that holds those of this function that inner functions assign.
-    fn add_cells(&mut self, body: &[Stmt]) {
+    /// The variable that holds those of this function that inner functions assign, and those that inner functions which are kept
+    /// read although they are assigned again.
+    fn add_cells(&mut self, body: &[Stmt], kept: &[String]) {
         let Some(first) = body.first() else { return };
         let mut inner = InnerNonlocals::default();
         inner.visit_body(body);
-        let own: Vec<String> = inner.found.into_iter().filter(|name| self.slots.contains_key(name)).collect();
+        let all = inner.found.into_iter().chain(kept.iter().cloned());
+        let own: Vec<String> = all.filter(|name| self.slots.contains_key(name)).collect();
         if own.is_empty() {
             return;
         }
@@ -134,7 +141,28 @@ impl Names {
         Some((cells, own.into_iter().map(|(name, _)| name.clone()).collect()))
     }
 
+    /// Whether the name is one of the module by a `global` statement.
+    pub fn is_global(&self, name: &str) -> bool {
+        self.globals.contains(name)
+    }
+
+    /// Whether something else than an assignment binds such a name here: a function, a class, an import, a handler.
+    pub fn is_bound_otherwise(&self, name: &str) -> bool {
+        self.outer_bound.contains(name)
+    }
+
+    /// A name that something else than an assignment binds.
+    fn add_other(&mut self, name: &str) {
+        if self.globals.contains(name) || self.outer.contains(name) {
+            self.outer_bound.insert(name.to_owned());
+        }
+        self.add(name);
+    }
+
     fn add(&mut self, name: &str) {
+        if self.globals.contains(name) {
+            return;
+        }
         if !self.outer.contains(name) && !self.slots.contains_key(name) {
             self.slots.insert(name.to_owned(), self.locals.len());
             self.locals.push(name.to_owned());
@@ -217,6 +245,7 @@ pub fn free_names(body: &[Stmt], expr: Option<&Expr>, own: &Names) -> Vec<String
             if let Expr::Name(name) = expr
                 && name.ctx != ast::ExprContext::Store
                 && self.own.slot(name.id.as_str()).is_none()
+                && !self.own.is_global(name.id.as_str())
                 && !self.found.iter().any(|known| known == name.id.as_str())
             {
                 self.found.push(name.id.to_string());
@@ -276,6 +305,61 @@ pub fn has_yield(body: &[Stmt]) -> bool {
     let mut yields = Yields(false);
     yields.visit_body(body);
     yields.0
+}
+
+/// Whether a generator with this body does something when it is given up before its end: it waits inside a `finally`, a `with`, or a
+/// handler of whatever there is.
+pub fn has_cleanup(body: &[Stmt]) -> bool {
+    struct Cleanups(bool);
+    impl<'a> Visitor<'a> for Cleanups {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            if let Stmt::Try(tried) = stmt {
+                let catches_all = |handler: &ast::ExceptHandler| {
+                    let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    let is_wide = |class: &Expr| matches!(class, Expr::Name(name) if matches!(name.id.as_str(), "BaseException" | "GeneratorExit"));
+                    match handler.type_.as_deref() {
+                        None => true,
+                        Some(Expr::Tuple(classes)) => classes.elts.iter().any(is_wide),
+                        Some(class) => is_wide(class),
+                    }
+                };
+                let cleans = !tried.finalbody.is_empty() || tried.handlers.iter().any(catches_all);
+                self.0 |= cleans && has_yield(&tried.body);
+            }
+            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                ast::visitor::walk_stmt(self, stmt);
+            }
+        }
+    }
+    let mut cleanups = Cleanups(false);
+    cleanups.visit_body(body);
+    cleanups.0
+}
+
+/// Whether the body of a loop may leave it before its end, by `break` or `return`.
+pub fn leaves_loop(body: &[Stmt]) -> bool {
+    struct Leaves {
+        inside: usize,
+        found: bool,
+    }
+    impl<'a> Visitor<'a> for Leaves {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            self.found |= match stmt {
+                Stmt::Return(_) => true,
+                Stmt::Break(_) => self.inside == 0,
+                _ => false,
+            };
+            let is_loop = usize::from(matches!(stmt, Stmt::For(_) | Stmt::While(_)));
+            self.inside += is_loop;
+            if !matches!(stmt, Stmt::FunctionDef(_) | Stmt::ClassDef(_)) {
+                ast::visitor::walk_stmt(self, stmt);
+            }
+            self.inside -= is_loop;
+        }
+    }
+    let mut leaves = Leaves { inside: 0, found: false };
+    leaves.visit_body(body);
+    leaves.found
 }
 
 /// Whether a body has a `try` or a `with` of its own.
@@ -360,13 +444,15 @@ impl<'a> Visitor<'a> for Bindings<'_> {
     }
 }
 
-/// The names of the `nonlocal` statements of a body itself.
-fn nonlocal_names(body: &[Stmt]) -> HashSet<String> {
-    struct Own(HashSet<String>);
+/// The names of the `nonlocal` and `global` statements of a body itself.
+fn declared_names(body: &[Stmt]) -> (HashSet<String>, HashSet<String>) {
+    #[derive(Default)]
+    struct Own(HashSet<String>, HashSet<String>);
     impl<'a> Visitor<'a> for Own {
         fn visit_stmt(&mut self, stmt: &'a Stmt) {
             match stmt {
                 Stmt::Nonlocal(nonlocal) => self.0.extend(nonlocal.names.iter().map(|name| name.to_string())),
+                Stmt::Global(global) => self.1.extend(global.names.iter().map(|name| name.to_string())),
                 Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
                 _ => ast::visitor::walk_stmt(self, stmt),
             }
@@ -374,9 +460,9 @@ fn nonlocal_names(body: &[Stmt]) -> HashSet<String> {
 
         fn visit_expr(&mut self, _: &'a Expr) {}
     }
-    let mut own = Own(HashSet::new());
+    let mut own = Own::default();
     own.visit_body(body);
-    own.0
+    (own.0, own.1)
 }
 
 /// Collects the names of the `nonlocal` statements of the functions inside a body.
@@ -410,17 +496,25 @@ struct Bound<'n> {
 impl<'a> Visitor<'a> for Bound<'_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
-            Stmt::FunctionDef(def) => self.names.add(def.name.as_str()),
-            Stmt::ClassDef(class) => self.names.add(class.name.as_str()),
+            Stmt::FunctionDef(def) => self.names.add_other(def.name.as_str()),
+            Stmt::ClassDef(class) => self.names.add_other(class.name.as_str()),
+            Stmt::Delete(delete) => {
+                for target in &delete.targets {
+                    if let Expr::Name(name) = target {
+                        self.names.add_other(name.id.as_str());
+                    }
+                }
+                ast::visitor::walk_stmt(self, stmt);
+            }
             Stmt::Import(import) => {
                 for alias in &import.names {
                     let bound = alias.asname.as_ref().unwrap_or(&alias.name);
-                    self.names.add(bound.as_str().split('.').next().unwrap_or_default());
+                    self.names.add_other(bound.as_str().split('.').next().unwrap_or_default());
                 }
             }
             Stmt::ImportFrom(import) => {
                 for alias in &import.names {
-                    self.names.add(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
+                    self.names.add_other(alias.asname.as_ref().unwrap_or(&alias.name).as_str());
                 }
             }
             _ => ast::visitor::walk_stmt(self, stmt),
@@ -441,7 +535,7 @@ impl<'a> Visitor<'a> for Bound<'_> {
 
     fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
         for name in pattern_names(pattern) {
-            self.names.add(name);
+            self.names.add_other(name);
         }
         ast::visitor::walk_pattern(self, pattern);
     }
@@ -449,7 +543,7 @@ impl<'a> Visitor<'a> for Bound<'_> {
     fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
         let ast::ExceptHandler::ExceptHandler(inner) = handler;
         if let Some(name) = &inner.name {
-            self.names.add(name.as_str());
+            self.names.add_other(name.as_str());
         }
         ast::visitor::walk_except_handler(self, handler);
     }

@@ -2,7 +2,7 @@
 //! and what is in the fields. The type of a field is found by use, over the whole program: it is compiled again until no
 //! field has got further types. Knows nothing of how code is made for it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use ir::Type;
@@ -11,14 +11,24 @@ use crate::classes::{Class, ClassKind};
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
-use crate::shape::{Shape, Sites, element_type, is_too_large, join, with_element, without_empty};
+use crate::program::CaptureSource;
+use crate::shape::{FIELD_KEYS_END, Shape, Sites, element_type, is_too_large, join, with_element, without_empty};
 
 /// Keys of sites from this one on are those of fields.
 pub const FIELD_KEYS: u32 = 0xc000_0000;
-/// The key of a field's site: field, then what of it (the container itself, what it holds, what that holds).
-const FIELD_STRIDE: u32 = 1 << 6;
-/// How deep containers in containers are followed.
-const DEEP_MAX: u32 = 20;
+/// The key of a field's site: field, then the way from the field to the container, as digits behind a one.
+const FIELD_STRIDE: u32 = 1 << 16;
+const STEP_BITS: u32 = 3;
+/// Steps on that way: to the items of a container, to the values of a dict, to the parts of a tuple or record.
+const TO_ITEMS: u32 = 0;
+const TO_VALUES: u32 = 1;
+const TO_PARTS: u32 = 2;
+
+/// The way with a step more; `None` when it becomes too long.
+fn further(code: u32, step: u32) -> Option<u32> {
+    let further = (code << STEP_BITS) | step;
+    (step < 1 << STEP_BITS && further < FIELD_STRIDE).then_some(further)
+}
 
 /// What is known of the classes, kept from one compilation of the program to the next.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +40,15 @@ pub struct Objects {
     grown: Vec<((usize, usize), Shape)>,
     /// A field's type has grown beyond what can be compiled.
     pub is_endless: bool,
+    /// The captured values that the program assigns, by number; and those of which that is news.
+    assigned: BTreeSet<usize>,
+    assigned_now: BTreeSet<usize>,
 }
+
+/// The number of the class of the instances around dicts that hold dicts of their own kind.
+pub const KNOT_CLASS: usize = 1 << 60;
+/// The number of the class whose fields stand for the captured values: their types grow as those of fields do.
+const CAPTURES: usize = 1 << 61;
 
 #[derive(Clone, Debug)]
 pub struct ObjectClass {
@@ -86,7 +104,8 @@ impl ObjectField {
     /// The shape of a value that is read from the field.
     pub fn shape_with_sites(&self, sites: &mut Sites) -> Shape {
         let shape = self.shape.clone().unwrap_or_else(|| Shape::from(Type::None));
-        with_sites(shape.ty, FIELD_KEYS + self.number * FIELD_STRIDE, 1, sites)
+        let key = self.number.checked_mul(FIELD_STRIDE).and_then(|offset| offset.checked_add(FIELD_KEYS));
+        key.map_or_else(|| Shape::from(shape.ty.clone()), |key| with_sites(shape.ty.clone(), key, Some(1), sites))
     }
 }
 
@@ -98,55 +117,84 @@ fn needs_object(ty: &Type) -> bool {
     }
 }
 
-/// Gives containers the sites by which their element types grow; `code` says where in the field this is.
-fn with_sites(ty: Type, field: u32, code: u32, sites: &mut Sites) -> Shape {
-    if let Type::Union(variants) = &ty {
-        let mut origin = crate::shape::Origin::default();
-        let mut containers = variants.iter().filter(|variant| element_type(variant).is_some());
-        if let (Some(only), None) = (containers.next(), containers.next()) {
-            origin = with_sites(only.clone(), field, code, sites).origin;
+/// Gives containers the sites by which their element types grow; `code` says where in the field this is, if that can be said.
+fn with_sites(ty: Type, field: u32, code: Option<u32>, sites: &mut Sites) -> Shape {
+    let Some(code) = code else { return Shape::from(ty) };
+    let inner = |ty: &Type, step: u32, sites: &mut Sites| with_sites(ty.clone(), field, further(code, step), sites);
+    match &ty {
+        Type::Union(variants) => {
+            let mut origin = crate::shape::Origin::default();
+            let mut containers = variants.iter().filter(|variant| has_containers(variant));
+            if let (Some(only), None) = (containers.next(), containers.next()) {
+                origin = with_sites(only.clone(), field, Some(code), sites).origin;
+            }
+            return Shape { ty, origin };
         }
-        return Shape { ty, origin };
+        Type::Tuple(_) | Type::Record(_) => {
+            let fields = ty.field_types().unwrap_or_default();
+            let parts = (0..).zip(&fields).map(|(index, ty)| inner(ty, TO_PARTS + index, sites).origin).collect();
+            return Shape { ty, origin: crate::shape::Origin { parts, ..Default::default() } };
+        }
+        _ => {}
     }
     let Some(element) = element_type(&ty) else { return Shape::from(ty) };
-    if code > DEEP_MAX {
-        return Shape::from(ty);
-    }
     let known = match &element {
         Type::None => None,
         Type::Tuple(pair) if matches!(ty, Type::Dict(..)) => {
             let is_unknown = pair.iter().all(|ty| *ty == Type::None);
-            let value = pair.get(1).cloned().unwrap_or(Type::None);
+            let value = inner(pair.get(1).unwrap_or(&Type::None), TO_VALUES, sites);
             let key = pair.first().cloned().unwrap_or(Type::None);
-            let value = with_sites(value, field, 2 * code + 1, sites);
             (!is_unknown).then(|| Shape::pair(Shape::from(key), value))
         }
-        element => Some(with_sites(element.clone(), field, 2 * code, sites)),
+        element => Some(inner(element, TO_ITEMS, sites)),
     };
-    let site = sites.field(field + code, known.as_ref());
+    let Some(key) = field.checked_add(code).filter(|key| *key < FIELD_KEYS_END) else { return Shape::from(ty) };
+    let site = sites.field(key, known.as_ref());
     Shape { ty, origin: crate::shape::Origin { sites: vec![site], ..Default::default() } }
+}
+
+/// Whether there is a container in the type that more may be put into.
+fn has_containers(ty: &Type) -> bool {
+    element_type(ty).is_some() || ty.field_types().is_some_and(|fields| fields.iter().any(has_containers))
 }
 
 /// The type with `shape` among what is in the container that `code` names.
 fn grow_at(ty: &Type, code: u32, shape: &Shape, sites: &mut Sites) -> Type {
-    // The path from the field down: the bits of the code behind the first.
+    // The path from the field down: the digits of the code behind the first.
     let mut path = Vec::new();
     let mut rest = code;
     while rest > 1 {
-        path.push(rest & 1);
-        rest >>= 1;
+        path.push(rest & ((1 << STEP_BITS) - 1));
+        rest >>= STEP_BITS;
     }
     path.reverse();
     grow_along(ty, &path, shape, sites)
 }
 
 fn grow_along(ty: &Type, path: &[u32], shape: &Shape, sites: &mut Sites) -> Type {
-    if let Type::Union(variants) = ty {
-        let grown = variants.iter().map(|variant| match element_type(variant) {
-            Some(_) => grow_along(variant, path, shape, sites),
-            None => variant.clone(),
+    let mut grow_part = |fields: &[Type], index: u32, rest: &[u32]| -> Vec<Type> {
+        let grown = (0..).zip(fields).map(|(position, field)| match position == index {
+            true => grow_along(field, rest, shape, sites),
+            false => field.clone(),
         });
-        return Type::union(grown.collect::<Vec<Type>>());
+        grown.collect()
+    };
+    match (ty, path) {
+        (Type::Union(variants), _) => {
+            let grown = variants.iter().map(|variant| match has_containers(variant) {
+                true => grow_along(variant, path, shape, sites),
+                false => variant.clone(),
+            });
+            return Type::union(grown.collect::<Vec<Type>>());
+        }
+        (Type::Tuple(fields), [step, rest @ ..]) if *step >= TO_PARTS => {
+            return Type::Tuple(grow_part(fields, step - TO_PARTS, rest));
+        }
+        (Type::Record(record), [step, rest @ ..]) if *step >= TO_PARTS => {
+            let fields: Vec<Type> = record.fields.iter().map(|(_, ty)| ty.clone()).collect();
+            return with_fields(record, grow_part(&fields, step - TO_PARTS, rest));
+        }
+        _ => {}
     }
     let Some(element) = element_type(ty) else { return ty.clone() };
     let grown = match (path.split_first(), &element) {
@@ -164,6 +212,13 @@ fn grow_along(ty: &Type, path: &[u32], shape: &Shape, sites: &mut Sites) -> Type
     with_element(ty, grown)
 }
 
+/// The record with fields of other types.
+fn with_fields(record: &ir::RecordType, types: Vec<Type>) -> Type {
+    let names = record.fields.iter().map(|(name, _)| name.clone());
+    let fields = names.zip(types).collect();
+    Type::Record(ir::RecordType { kind: record.kind, name: record.name.clone(), fields }.into())
+}
+
 impl Objects {
     /// Enters what holds the variables of a function that inner functions assign.
     pub fn meet_cells(&mut self, number: usize, name: &str, variables: &[String]) {
@@ -178,6 +233,64 @@ impl Objects {
         let fields = fields.collect();
         let name = format!("{name}#{number}").into();
         self.classes.insert(number, ObjectClass { name, fields, is_dataclass: false, is_given: false });
+    }
+
+    /// Enters the captured values.
+    pub fn meet_captures(&mut self, captures: &[CaptureSource]) {
+        if captures.is_empty() || self.classes.contains_key(&CAPTURES) {
+            return;
+        }
+        let fields = captures.iter().enumerate().map(|(index, capture)| {
+            self.numbers.push((CAPTURES, index));
+            let number = self.numbers.len() as u32 - 1;
+            let shape = Some(Shape::from(without_empty(&capture.ty)));
+            ObjectField { name: capture.name.clone(), shape, may_be_missing: false, refused: None, number }
+        });
+        let fields = fields.collect();
+        self.classes.insert(CAPTURES, ObjectClass { name: "".into(), fields, is_dataclass: false, is_given: false });
+    }
+
+    /// Enters the class of the instances around dicts that hold dicts of their own kind.
+    pub fn meet_knot(&mut self, field: &str) {
+        if self.classes.contains_key(&KNOT_CLASS) {
+            return;
+        }
+        self.numbers.push((KNOT_CLASS, 0));
+        let number = self.numbers.len() as u32 - 1;
+        let shape = Some(Shape::from(Type::Dict(Box::new(Type::None), Box::new(Type::None))));
+        let field = ObjectField { name: field.to_owned(), shape, may_be_missing: false, refused: None, number };
+        let class =
+            ObjectClass { name: "dict#around".into(), fields: vec![field], is_dataclass: false, is_given: false };
+        self.classes.insert(KNOT_CLASS, class);
+    }
+
+    /// A captured value.
+    pub fn capture(&self, index: usize) -> Option<&ObjectField> {
+        self.classes.get(&CAPTURES)?.fields.get(index)
+    }
+
+    /// The type that a captured value has in the module: one that the program assigns is the item of a list.
+    pub fn capture_type(&self, index: usize) -> Option<Type> {
+        let ty = self.capture(index)?.shape.as_ref()?.ty.clone();
+        Some(if self.is_assigned(index) { Type::List(Box::new(ty)) } else { ty })
+    }
+
+    /// Whether the program assigns the captured value.
+    pub fn is_assigned(&self, index: usize) -> bool {
+        self.assigned.contains(&index)
+    }
+
+    /// The captured values that the program assigns.
+    pub fn assigned(&self) -> Vec<usize> {
+        self.assigned.iter().copied().collect()
+    }
+
+    /// The program assigns the captured value something of this shape.
+    pub fn assign_capture(&mut self, index: usize, shape: &Shape) {
+        if !self.is_assigned(index) {
+            self.assigned_now.insert(index);
+        }
+        self.grow(CAPTURES, index, shape);
     }
 
     /// Enters a class that was met.
@@ -253,7 +366,8 @@ impl Objects {
 
     /// The classes by the names of their types.
     pub fn names(&self) -> Vec<(Arc<str>, usize)> {
-        self.classes.iter().map(|(number, class)| (class.name.clone(), *number)).collect()
+        let classes = self.classes.iter().filter(|(number, _)| **number != CAPTURES);
+        classes.map(|(number, class)| (class.name.clone(), *number)).collect()
     }
 
     /// The number of the class of this type.
@@ -285,7 +399,9 @@ impl Objects {
 
     /// Takes what was learnt into the types of the fields; tells whether that changed any.
     pub fn learn(&mut self) -> bool {
-        let mut changed = false;
+        let assigned = std::mem::take(&mut self.assigned_now);
+        let mut changed = !assigned.is_empty();
+        self.assigned.extend(assigned);
         for ((class, field), shape) in std::mem::take(&mut self.grown) {
             let Some(field) = self.classes.get_mut(&class).and_then(|class| class.fields.get_mut(field)) else {
                 continue;
@@ -305,7 +421,7 @@ impl Objects {
 
     /// The table of the module.
     pub fn table(&self) -> Vec<ir::Class> {
-        let classes = self.classes.values().map(|class| {
+        let classes = self.classes.iter().filter(|(number, _)| **number != CAPTURES).map(|(_, class)| {
             let mut fields: Vec<(String, Type)> =
                 class.fields.iter().map(|field| (field.name.clone(), field.stored())).collect();
             fields.extend(class.flags().map(|field| (format!("{}?", field.name), Type::Bool)));
@@ -360,11 +476,26 @@ fn is_same_container(left: &Type, right: &Type) -> bool {
     match (left, right) {
         (Type::List(_), Type::List(_)) | (Type::Dict(..), Type::Dict(..)) => true,
         (Type::Set { frozen: a, .. }, Type::Set { frozen: b, .. }) => a == b,
+        (Type::Tuple(a), Type::Tuple(b)) => a.len() == b.len(),
+        (Type::Record(a), Type::Record(b)) => {
+            let names =
+                |record: &ir::RecordType| record.fields.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+            a.kind == b.kind && a.name == b.name && names(a) == names(b)
+        }
         _ => false,
     }
 }
 
 fn join_containers(left: &Type, right: &Type) -> Type {
+    let join_all = |left: &[Type], right: &[Type]| left.iter().zip(right).map(|(a, b)| join_held(a, b)).collect();
+    match (left, right) {
+        (Type::Tuple(a), Type::Tuple(b)) => return Type::Tuple(join_all(a, b)),
+        (Type::Record(a), Type::Record(_)) => {
+            let (own, other) = (left.field_types().unwrap_or_default(), right.field_types().unwrap_or_default());
+            return with_fields(a, join_all(&own, &other));
+        }
+        _ => {}
+    }
     let is_unknown = |ty: &Type| match ty {
         Type::Dict(key, value) => **key == Type::None && **value == Type::None,
         other => element_type(other) == Some(Type::None),
@@ -373,8 +504,7 @@ fn join_containers(left: &Type, right: &Type) -> Type {
         _ if is_unknown(left) => right.clone(),
         _ if is_unknown(right) => left.clone(),
         (Some(Type::Tuple(a)), Some(Type::Tuple(b))) if matches!(left, Type::Dict(..)) => {
-            let joined = a.iter().zip(&b).map(|(a, b)| join_held(a, b)).collect();
-            with_element(left, Type::Tuple(joined))
+            with_element(left, Type::Tuple(join_all(&a, &b)))
         }
         (Some(a), Some(b)) => with_element(left, join_held(&a, &b)),
         _ => left.clone(),
@@ -386,7 +516,14 @@ fn join_containers(left: &Type, right: &Type) -> Type {
 pub struct Stores {
     anywhere: HashSet<String>,
     in_class: HashSet<(String, String)>,
+    /// The attributes into whose containers something is put.
+    filled: HashSet<String>,
 }
+
+/// The methods that put something into a container.
+const FILLING: &[&str] = &["append", "extend", "insert", "add", "update", "setdefault", "appendleft", "extendleft"];
+/// The functions that put something into their first argument.
+const FILLING_FUNCTIONS: &[&str] = &["heappush", "heappushpop", "insort", "insort_left", "insort_right"];
 
 impl Stores {
     pub fn of(files: &[Parsed]) -> Stores {
@@ -402,6 +539,11 @@ impl Stores {
         self.in_class.iter().any(|(known, _)| known == class)
     }
 
+    /// Whether something is put into the container that an attribute of this name holds, or into one inside of it.
+    pub fn fill(&self, attribute: &str) -> bool {
+        self.filled.contains(attribute)
+    }
+
     /// Whether an attribute of this name of the class's instances may be assigned after they were made.
     pub fn change(&self, class: &str, attribute: &str) -> bool {
         self.anywhere.contains(attribute) || self.in_class.contains(&(class.to_owned(), attribute.to_owned()))
@@ -413,6 +555,21 @@ struct StoreCollector {
     class: Option<String>,
     /// The name of `self` here.
     own: Option<String>,
+}
+
+impl StoreCollector {
+    /// What is put into `expr` is put into the attributes that lead to it.
+    fn fill(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Attribute(attribute) => {
+                self.stores.filled.insert(attribute.attr.to_string());
+                self.fill(&attribute.value);
+            }
+            Expr::Subscript(subscript) => self.fill(&subscript.value),
+            Expr::Call(call) => self.fill(&call.func),
+            _ => {}
+        }
+    }
 }
 
 impl<'a> Visitor<'a> for StoreCollector {
@@ -446,6 +603,23 @@ impl<'a> Visitor<'a> for StoreCollector {
                 }
             }
         }
+        match expr {
+            Expr::Call(call) => match &*call.func {
+                Expr::Attribute(method) if FILLING.contains(&method.attr.as_str()) => self.fill(&method.value),
+                func => {
+                    let name = match func {
+                        Expr::Name(name) => name.id.as_str(),
+                        Expr::Attribute(attribute) => attribute.attr.as_str(),
+                        _ => "",
+                    };
+                    if let (true, Some(first)) = (FILLING_FUNCTIONS.contains(&name), call.arguments.args.first()) {
+                        self.fill(first);
+                    }
+                }
+            },
+            Expr::Subscript(subscript) if subscript.ctx == ExprContext::Store => self.fill(&subscript.value),
+            _ => {}
+        }
         visitor::walk_expr(self, expr);
     }
 }
@@ -453,43 +627,6 @@ impl<'a> Visitor<'a> for StoreCollector {
 /// The name of the first parameter.
 fn own_name(def: &ast::StmtFunctionDef) -> Option<String> {
     def.parameters.iter_non_variadic_params().next().map(|parameter| parameter.name().to_string())
-}
-
-/// Whether a method puts something into the container in a field of its first parameter.
-pub fn fills(def: &ast::StmtFunctionDef, field: &str) -> bool {
-    struct Filled<'f> {
-        own: String,
-        field: &'f str,
-        found: bool,
-    }
-    impl<'a> Visitor<'a> for Filled<'_> {
-        fn visit_expr(&mut self, expr: &'a Expr) {
-            let is_field = |expr: &Expr| match expr {
-                Expr::Attribute(attribute) => {
-                    attribute.attr.as_str() == self.field
-                        && matches!(&*attribute.value, Expr::Name(name) if name.id.as_str() == self.own)
-                }
-                _ => false,
-            };
-            self.found |= match expr {
-                Expr::Call(call) => match &*call.func {
-                    Expr::Attribute(method) => {
-                        const FILLING: &[&str] =
-                            &["append", "extend", "insert", "add", "update", "setdefault", "appendleft"];
-                        FILLING.contains(&method.attr.as_str()) && is_field(&method.value)
-                    }
-                    _ => false,
-                },
-                Expr::Subscript(subscript) => subscript.ctx == ExprContext::Store && is_field(&subscript.value),
-                _ => false,
-            };
-            visitor::walk_expr(self, expr);
-        }
-    }
-    let Some(own) = own_name(def) else { return false };
-    let mut filled = Filled { own, field, found: false };
-    filled.visit_body(&def.body);
-    filled.found
 }
 
 /// The attributes of its first parameter that a method stores.

@@ -53,6 +53,7 @@ impl Parsed {
         }
         let ast::Mod::Module(mut module) = parsed.into_syntax() else { return Err(Vec::new()) };
         crate::with_statement::rewrite(&mut module.body);
+        crate::private_names::rewrite(&mut module.body);
         Ok(Parsed {
             file,
             module,

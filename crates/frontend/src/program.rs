@@ -33,6 +33,8 @@ pub struct FunctionSource {
     pub bindings: BTreeMap<String, Binding>,
     /// Values of the defaults of its parameters, by name.
     pub defaults: BTreeMap<String, Binding>,
+    /// Of a class: its own attributes that may be something else than what its text says, as they are now.
+    pub attributes: BTreeMap<String, Binding>,
 }
 
 /// What a free name stands for.
@@ -42,6 +44,8 @@ pub enum Binding {
     Function(usize),
     /// A class, likewise.
     Class(usize),
+    /// A member of an enumeration: its class, likewise, and its name.
+    EnumMember(usize, String),
     /// A capture: index into [`Program::captures`].
     Capture(usize),
     /// A value fixed for good: only for module-level constants of a file compiled by itself, and for defaults.

@@ -279,7 +279,7 @@ pub struct Sites {
 const MERGE_DEPTH_MAX: usize = TYPE_DEPTH_MAX + 4;
 
 /// The keys of fields' sites are below this one; behind it are those of parameters.
-const FIELD_KEYS_END: u32 = 0xff00_0000;
+pub const FIELD_KEYS_END: u32 = 0xff00_0000;
 
 impl Sites {
     /// The site of a container that a field of an object holds, of which `element` is known to be in it.

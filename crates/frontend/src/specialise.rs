@@ -14,16 +14,20 @@ use ir::{Func, FuncId, Op, Span, Type};
 use crate::classes::{ClassKind, Classes, Default as FieldDefault, Field};
 use crate::compile::{Request, Resume};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::inner_classes::LocalClass;
 use crate::library;
 use crate::locate::{FunctionNode, Index};
 use crate::lower::{FIRST_ITERABLE, Lowerer, Static, Yields};
 use crate::names::{Names, free_names, free_names_of_generator, has_try, has_yield};
-use crate::objects::{Objects, fills};
+use crate::notes::Notes;
+use crate::objects::Objects;
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
 use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
 use crate::sources::Sources;
 use crate::widen::Widenings;
+
+mod generators;
 
 /// The number of a function with argument types.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -37,6 +41,9 @@ const DEPTH_MAX: usize = 60;
 const SITE_ROUNDS_MAX: usize = 16;
 /// Times that one function is lowered again before its types count as growing without end.
 const ROUNDS_MAX: usize = 60;
+
+/// The keys of containers that `default_factory` makes begin here: beyond every place in a file.
+const FIELD_SITE: u32 = 1 << 31;
 
 /// Set in the number of a function that is called: what goes on with a generator of the function.
 pub const RESUME: u32 = 1 << 31;
@@ -153,8 +160,13 @@ pub struct Compiler<'p> {
     factories: Vec<Option<Static>>,
     /// The functions that are values somewhere.
     function_values: Vec<FunctionValue>,
+    /// The classes inside functions that were met.
+    pub local_classes: Vec<LocalClass<'p>>,
+    /// The containers that `default_factory` makes, by where the instance is made and where the factory stands.
+    field_sites: HashMap<(Place, Place), u32>,
     pub classes: Classes<'p>,
     pub objects: Objects,
+    pub notes: Notes,
     /// Containers that are made for further types than what is known to be in them.
     pub widenings: Widenings,
     /// Containers of which that would have helped, in this compilation.
@@ -250,8 +262,11 @@ impl<'p> Compiler<'p> {
             closures: Vec::new(),
             factories: request.factories.iter().map(|name| given_factory(name)).collect(),
             function_values: Vec::new(),
+            local_classes: Vec::new(),
+            field_sites: HashMap::new(),
             classes: Classes::default(),
             objects: Objects::default(),
+            notes: Notes::default(),
             widenings: Widenings::default(),
             misfits: Widenings::default(),
         }
@@ -276,6 +291,7 @@ impl<'p> Compiler<'p> {
 
     /// A function of the program or of the library.
     pub fn function(&self, number: usize) -> Option<&'p FunctionSource> {
+        let number = self.function_around(number);
         if library::is_library_function(number) {
             return library::function(number);
         }
@@ -415,14 +431,34 @@ impl<'p> Compiler<'p> {
         }
     }
 
+    /// As [`Compiler::lambda_body`], of a lambda that reads no variables around it, with the function whose names it sees.
+    pub fn free_lambda_body(&self, id: usize) -> Option<(usize, &'p ast::Expr)> {
+        let closure = self.closures.get(id).filter(|closure| closure.free.is_empty())?;
+        self.lambda_body(id).map(|body| (closure.owner, body))
+    }
+
+    /// A compiler for another start, in which what was noted of functions holds from the beginning; `None` where nothing was.
+    pub fn with_notes(&mut self) -> Option<Compiler<'p>> {
+        let notes = self.notes.learnt()?;
+        Some(Compiler { notes, widenings: self.widenings.clone(), ..Compiler::new(self.sources, self.request) })
+    }
+
+    /// The key of the container that a field gets by its `default_factory` where an instance is made.
+    pub fn field_site(&mut self, made: Place, factory: Place) -> u32 {
+        let next = self.field_sites.len() as u32;
+        FIELD_SITE + *self.field_sites.entry((made, factory)).or_insert(next)
+    }
+
     /// A compiler for the next round, in which the numbers that are parts of types mean the same.
     pub fn next_round(self, objects: Objects) -> Compiler<'p> {
         let mut next = Compiler::new(self.sources, self.request);
         next.closures = self.closures;
+        next.local_classes = self.local_classes;
         next.factories = self.factories;
         next.function_values = self.function_values;
         next.widenings = self.widenings;
         next.misfits = self.misfits;
+        next.notes = self.notes;
         next.objects = objects;
         next
     }
@@ -464,68 +500,6 @@ impl<'p> Compiler<'p> {
         self.function_values.get(number).cloned()
     }
 
-    // Generators.
-
-    fn is_generator(&self, callable: Callable) -> bool {
-        match self.source(callable).map(|source| source.node) {
-            Some(FunctionNode::Def(def)) => has_yield(&def.body),
-            Some(FunctionNode::Generator(_)) => true,
-            Some(FunctionNode::Lambda(_)) | None => false,
-        }
-    }
-
-    /// The function whose generators are of this type.
-    pub fn generator_of(&self, ty: &Type) -> Option<SpecId> {
-        let Type::Object(class) = ty else { return None };
-        let number = class.strip_prefix(GENERATOR_CLASS)?.parse().ok()?;
-        Some(SpecId(number)).filter(|id| (id.0 as usize) < self.specs.len())
-    }
-
-    /// What a generator yields, as far as is known.
-    pub fn item_of(&mut self, id: SpecId) -> Option<Shape> {
-        self.use_open(id);
-        self.spec(id).item.clone()
-    }
-
-    /// What the body of a generator returns, as far as is known.
-    pub fn returned_of(&mut self, id: SpecId) -> Option<Shape> {
-        self.use_open(id);
-        self.spec(id).result.clone()
-    }
-
-    /// Notes that what is being lowered uses what is known of a function that is not done.
-    fn use_open(&mut self, id: SpecId) {
-        if let State::Open(depth) | State::Provisional(depth) = self.spec(id).state
-            && let Some((_, lowest)) = self.stack.last_mut()
-        {
-            *lowest = depth.min(*lowest);
-        }
-    }
-
-    /// The generator holds the value of a variable that may be assigned again.
-    pub fn set_late(&mut self, id: SpecId) {
-        self.spec(id).late = true;
-    }
-
-    /// Whether there is a generator in the type that holds the value of a variable that may be assigned again.
-    pub fn is_late(&self, ty: &Type) -> bool {
-        match ty {
-            Type::Object(_) => match self.generator_of(ty).and_then(|id| self.specs.get(id.0 as usize)) {
-                Some(spec) => {
-                    let holds = |argument: &Argument| match argument {
-                        Argument::Value(shape) => shape.ty != *ty && self.is_late(&shape.ty),
-                        Argument::Static(_) => false,
-                    };
-                    spec.late || spec.key.arguments.iter().any(holds)
-                }
-                None => false,
-            },
-            Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| self.is_late(item)),
-            Type::List(item) => self.is_late(item),
-            _ => false,
-        }
-    }
-
     /// The name of the function.
     pub fn name_of(&self, id: SpecId) -> Option<String> {
         let spec = self.specs.get(id.0 as usize)?;
@@ -539,17 +513,17 @@ impl<'p> Compiler<'p> {
             ClassKind::Plain => true,
             ClassKind::Dataclass(_) if self.objects.is_given(number) => true,
             ClassKind::Dataclass(options) => {
-                // A list that each instance has of its own and that its methods fill.
+                // A list that each instance has of its own and that is filled somewhere.
                 let is_filled = |field: &Field<'p>| {
-                    matches!(field.default, Some(FieldDefault::Factory(_)))
-                        && class.methods.iter().any(|method| fills(method.node, &field.name))
+                    matches!(field.default, Some(FieldDefault::Factory(_))) && self.sources.stores.fill(&field.name)
                 };
                 if !options.frozen && class.fields.iter().any(is_filled) {
                     return true;
                 }
                 let names = class.names_of_family(self);
                 let changes = |field: &str| names.iter().any(|name| self.sources.stores.change(name, field));
-                class.fields.iter().any(|field| changes(&field.name))
+                !options.eq
+                    || class.fields.iter().any(|field| changes(&field.name))
                     || class.methods.iter().any(|method| method.name == "__init__")
                     || class.stores_in_itself(&self.sources.stores)
                     || class.mentions_itself()
@@ -707,7 +681,7 @@ impl<'p> Compiler<'p> {
             let before = self.spec(id).result.clone();
             let assumed = self.spec(id).item.clone();
             let kept = sites.clone();
-            let may_grow = !is_generator && !library::is_library_function(function);
+            let may_grow = !library::is_library_function(function);
             let mut lowerer =
                 Lowerer::start(self, source, function, id, names.clone(), &arguments, &captured, sites, may_grow);
             if is_generator {
@@ -775,7 +749,8 @@ impl<'p> Compiler<'p> {
             return names.clone();
         }
         let (params, body) = params_and_body(source);
-        let mut names = Names::of_closure(&params, captured, body);
+        let kept = self.notes.kept_variables(source.place());
+        let mut names = Names::of_closure(&params, captured, &kept, body);
         if let FunctionNode::Lambda(lambda) = source.node {
             names.add_bound_in(&lambda.body);
         }
@@ -939,7 +914,11 @@ impl<'p> Compiler<'p> {
                 .program
                 .captures
                 .iter()
-                .map(|capture| ir::Capture { name: capture.name.clone(), ty: capture.ty.clone() })
+                .enumerate()
+                .map(|(index, capture)| {
+                    let ty = self.objects.capture_type(index).unwrap_or_else(|| capture.ty.clone());
+                    ir::Capture { name: capture.name.clone(), ty }
+                })
                 .collect(),
             classes,
             exceptions: self.exceptions().clone(),

@@ -339,7 +339,17 @@ impl Function {
             return Ok(None);
         }
         let Some(captures) = ready.described.read_captures(py)? else { return Ok(None) };
-        Ok(match scalar::call(py, &ready.code, args, &captures, &self.params.names)? {
+        let assigned = &ready.code.assigned;
+        let outcome = if assigned.is_empty() {
+            scalar::call(py, &ready.code, args, &captures, &self.params.names)
+        } else {
+            let held = ready.described.held(py, &captures, assigned)?;
+            let outcome = scalar::call(py, &ready.code, args, &held, &self.params.names);
+            // What was assigned stays so when an exception leaves the function.
+            ready.described.store_assigned(&captures, &held, assigned)?;
+            outcome
+        };
+        Ok(match outcome? {
             Outcome::Returned(value) => Some(value),
             Outcome::OtherTypes => None,
         })
@@ -440,6 +450,12 @@ impl Function {
         let as_list = request.as_list;
         let described = self.described(py, false)?;
         let code = specialise(py, &described, request)?;
+        if let Some(capture) = code.assigned.first().and_then(|index| code.module.captures.get(*index)) {
+            let message =
+                format!("`{}` assigns `{}`, which is not its own", code.module.entry_func().name, capture.name);
+            let help = "rows run on many threads at once: carry it as the state of a `reduce`";
+            return Err(usage_error(py, "unsupported-assignment", &message, Some(help)));
+        }
         let Some(values) = described.read_captures(py)? else {
             return Err(engine_error(py, "a captured name has become unbound"));
         };

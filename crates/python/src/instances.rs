@@ -10,7 +10,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::library::factory_name;
 use crate::program::Described;
@@ -41,7 +41,6 @@ pub struct SeenClass<'py> {
 }
 
 struct SeenField {
-    /// What the program calls it: without what Python puts before a private name.
     name: String,
     held: Result<Type, Reason>,
     count: usize,
@@ -166,11 +165,7 @@ impl SeenClass<'_> {
         {
             return Ok(Err(format!("a `{class}` whose `{shown}` is not what its class says")));
         }
-        let name = name_in_program(&self.class, &shown)?;
-        if attribute_name(&self.class, &name)? != shown {
-            return Ok(Err(format!("a `{class}` with two private attributes `{name}`")));
-        }
-        let found = self.field_named(name);
+        let found = self.field_named(shown);
         self.by_attribute.insert(attribute.as_ptr() as usize, found);
         Ok(Ok(found))
     }
@@ -198,8 +193,7 @@ impl SeenClass<'_> {
                 if !self.class.getattr(attribute)?.is(&value) {
                     continue;
                 }
-                let name = name_in_program(&self.class, &shown)?;
-                let known = self.fields.iter().position(|field| field.name == name);
+                let known = self.fields.iter().position(|field| field.name == shown);
                 if known.is_some_and(|known| self.fields[known].count >= self.instances) {
                     continue;
                 }
@@ -208,7 +202,7 @@ impl SeenClass<'_> {
                 if known.is_none() && held.is_err() {
                     continue;
                 }
-                let index = self.field_named(name);
+                let index = self.field_named(shown);
                 self.fields[index].add(held);
                 self.fields[index].count = self.instances;
             }
@@ -300,72 +294,4 @@ fn is_slot(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = value.py();
     let member = py.import(intern!(py, "types"))?.getattr(intern!(py, "MemberDescriptorType"))?;
     Ok(value.get_type().is(&member))
-}
-
-fn is_private(name: &str) -> bool {
-    name.starts_with("__") && !name.ends_with("__")
-}
-
-/// The prefixes that Python gives to private names in the classes of the line.
-fn prefixes<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
-    let mut prefixes = Vec::new();
-    for base in class.mro().iter() {
-        let name: String = base.getattr(intern!(class.py(), "__name__"))?.extract()?;
-        let name = name.trim_start_matches('_');
-        if !name.is_empty() {
-            prefixes.push((format!("_{name}"), base));
-        }
-    }
-    Ok(prefixes)
-}
-
-/// What the text of the class calls an attribute: `__x` of `_Class__x`.
-fn name_in_program(class: &Bound<'_, PyType>, attribute: &str) -> PyResult<String> {
-    for (prefix, _) in prefixes(class)? {
-        if let Some(rest) = attribute.strip_prefix(&prefix)
-            && is_private(rest)
-        {
-            return Ok(rest.to_owned());
-        }
-    }
-    Ok(attribute.to_owned())
-}
-
-/// The attribute that a name in the text of the class stands for.
-pub fn attribute_name(class: &Bound<'_, PyType>, name: &str) -> PyResult<String> {
-    if !is_private(name) {
-        return Ok(name.to_owned());
-    }
-    let mut found: Option<String> = None;
-    for (prefix, base) in prefixes(class)? {
-        let mangled = format!("{prefix}{name}");
-        if !mentions(&base, &mangled)? {
-            continue;
-        }
-        if found.is_some() {
-            let shown = class.name()?;
-            return Err(PyTypeError::new_err(format!(
-                "two classes that `{shown}` derives from have a private `{name}`"
-            )));
-        }
-        found = Some(mangled);
-    }
-    Ok(found.unwrap_or_else(|| name.to_owned()))
-}
-
-/// Whether a function of the class reads or stores the attribute.
-fn mentions(class: &Bound<'_, PyAny>, attribute: &str) -> PyResult<bool> {
-    let py = class.py();
-    for value in class.getattr(intern!(py, "__dict__"))?.call_method0(intern!(py, "values"))?.try_iter()? {
-        let value = value?;
-        let mut function = value.clone();
-        for inner in [intern!(py, "fget"), intern!(py, "__func__"), intern!(py, "__wrapped__")] {
-            function = function.getattr_opt(inner)?.unwrap_or(function);
-        }
-        let Some(code) = function.getattr_opt(intern!(py, "__code__"))? else { continue };
-        if code.getattr(intern!(py, "co_names"))?.cast::<PyTuple>()?.contains(attribute)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

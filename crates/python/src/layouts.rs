@@ -10,8 +10,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use crate::instances::attribute_name;
-
 /// A class of the program.
 pub struct Layout {
     pub name: Arc<str>,
@@ -127,12 +125,11 @@ impl Layout {
             }
             slot += slot_count(ty);
         }
-        let attribute =
-            |name: &str| -> PyResult<Py<PyString>> { Ok(PyString::intern(py, &attribute_name(class, name)?).unbind()) };
+        let attribute = |name: &str| PyString::intern(py, name).unbind();
         let mut known = Vec::with_capacity(fields.len());
         for (name, ty, slot) in fields.into_iter().filter(|(name, ..)| !ignored.contains(name)) {
             let flag = flags.iter().find(|(of, _)| *of == name).map(|(_, slot)| *slot);
-            known.push(FieldLayout { attribute: attribute(&name)?, ty, slot, flag });
+            known.push(FieldLayout { attribute: attribute(&name), ty, slot, flag });
         }
         let object = py.get_type::<PyAny>();
         let is_own =
@@ -142,7 +139,7 @@ impl Layout {
             class: class.clone().unbind(),
             slots: slot.max(1),
             fields: known,
-            ignored: ignored.iter().map(|name| attribute(name)).collect::<PyResult<_>>()?,
+            ignored: ignored.iter().map(|name| attribute(name)).collect(),
             has_own_hash: is_own(intern!(py, "__hash__"))? || is_own(intern!(py, "__eq__"))?,
         }))
     }

@@ -6,17 +6,19 @@ use std::fmt::Write;
 
 use frontend::program::{Binding, CaptureSource, FunctionSource, Locator, Program, SourceFile};
 use ir::Type;
-use pyo3::exceptions::{PyNameError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyNameError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::types::type_of;
 
 /// Where a value is read from at each call.
 enum Place {
     Global(Py<PyDict>, Py<PyString>),
+    /// A class, and what it has of its own.
+    Attribute(Py<PyAny>, Py<PyAny>, Py<PyString>),
     Cell(Py<PyAny>),
     Fixed(Py<PyAny>),
     Length(Py<PyDict>),
@@ -38,6 +40,10 @@ impl Reference {
         let place = match kind.as_str() {
             "global" => Place::Global(container.cast_into()?.unbind(), key.unbind()),
             "cell" => Place::Cell(container.unbind()),
+            "attribute" => {
+                let own = container.getattr(intern!(py, "__dict__"))?.unbind();
+                Place::Attribute(container.unbind(), own, key.unbind())
+            }
             "length" => Place::Length(container.cast_into()?.unbind()),
             _ => Place::Fixed(container.unbind()),
         };
@@ -53,6 +59,11 @@ impl Reference {
                 Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(None),
                 Err(error) => Err(error),
             },
+            Place::Attribute(_, own, name) => match own.bind(py).get_item(name.bind(py)) {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if error.is_instance_of::<PyKeyError>(py) => Ok(None),
+                Err(error) => Err(error),
+            },
             Place::Fixed(value) => Ok(Some(value.bind(py).clone())),
             // An int of this size is one object wherever it comes from.
             Place::Length(dict) => Ok(Some(dict.bind(py).len().into_pyobject(py)?.into_any())),
@@ -61,9 +72,24 @@ impl Reference {
 }
 
 impl Place {
+    /// Gives the variable another value.
+    fn assign(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = value.py();
+        match self {
+            Place::Global(globals, name) => globals.bind(py).set_item(name.bind(py), value),
+            Place::Attribute(class, _, name) => class.bind(py).setattr(name.bind(py), value),
+            Place::Cell(cell) => cell.bind(py).setattr(intern!(py, "cell_contents"), value),
+            Place::Fixed(_) | Place::Length(_) => Ok(()),
+        }
+    }
+
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match self {
             Place::Global(globals, _) | Place::Length(globals) => visit.call(globals),
+            Place::Attribute(class, own, _) => {
+                visit.call(class)?;
+                visit.call(own)
+            }
             Place::Cell(object) | Place::Fixed(object) => visit.call(object),
         }
     }
@@ -162,12 +188,15 @@ impl Described {
         let bindings = self.bindings(&entry.getattr("bindings")?, values)?;
         self.key.push('|');
         let defaults = self.bindings(&entry.getattr("defaults")?, values)?;
+        self.key.push('|');
+        let attributes = self.bindings(&entry.getattr("attributes")?, values)?;
         self.key.push(')');
         self.program.functions.push(FunctionSource {
             file: entry.getattr("file")?.extract()?,
             locator,
             bindings,
             defaults,
+            attributes,
         });
         Ok(())
     }
@@ -201,6 +230,43 @@ impl Described {
     /// The captured values now; `None` when a name has become unbound.
     pub fn read_captures<'py>(&self, py: Python<'py>) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
         self.captures.iter().map(|reference| reference.read(py)).collect()
+    }
+
+    /// The captured values for code that assigns some of them: each of those is the item of a list for it.
+    pub fn held<'py>(
+        &self,
+        py: Python<'py>,
+        values: &[Bound<'py, PyAny>],
+        assigned: &[usize],
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let mut held = values.to_vec();
+        for index in assigned {
+            if let Some(value) = held.get_mut(*index) {
+                *value = PyList::new(py, [&*value])?.into_any();
+            }
+        }
+        Ok(held)
+    }
+
+    /// Gives the variables the values that the code has left for them.
+    pub fn store_assigned(
+        &self,
+        values: &[Bound<'_, PyAny>],
+        held: &[Bound<'_, PyAny>],
+        assigned: &[usize],
+    ) -> PyResult<()> {
+        for index in assigned {
+            let (Some(before), Some(list), Some(reference)) =
+                (values.get(*index), held.get(*index), self.captures.get(*index))
+            else {
+                continue;
+            };
+            let now = list.get_item(0)?;
+            if !now.is(before) {
+                reference.place.assign(&now)?;
+            }
+        }
+        Ok(())
     }
 
     /// Shows the garbage collector what is held: a function's closure may hold the function itself.
@@ -258,6 +324,10 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
         "member" => {
             let (module, name) = payload.extract()?;
             Binding::Member(module, name)
+        }
+        "member of" => {
+            let (class, name) = payload.extract()?;
+            Binding::EnumMember(class, name)
         }
         "sentinel" => Binding::Sentinel(payload.extract()?),
         "table" => {

@@ -26,6 +26,8 @@ pub struct Specialisation {
     pub writes: Vec<bool>,
     /// It may store into a captured value.
     pub writes_elsewhere: bool,
+    /// The captured values that it assigns, by number.
+    pub assigned: Vec<usize>,
     /// Holds a loop or a recursion: the only ways to take long.
     pub can_run_long: bool,
     /// How instances that can be changed lie in its memory.
@@ -121,6 +123,7 @@ fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<
         result: entry.result.clone(),
         params,
         layouts,
+        assigned: compiled.assigned,
         resume: compiled.resume,
         call: OnceLock::new(),
         go_on: OnceLock::new(),
@@ -147,6 +150,7 @@ fn called_by_entry(program: &Program, count: usize, as_list: bool) -> (Program, 
         locator: Locator::Lambda { line: 1, column: 0 },
         bindings: BTreeMap::from([("function".to_owned(), Binding::Function(0))]),
         defaults: BTreeMap::new(),
+        attributes: BTreeMap::new(),
     });
     let entry = program.functions.len() - 1;
     (program, entry)

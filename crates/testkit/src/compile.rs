@@ -10,6 +10,8 @@ use crate::value::Value;
 
 /// A function compiled for argument types.
 pub struct Subject {
+    /// The captures that the function assigns: each is the item of a list for it.
+    assigned: Vec<usize>,
     engines: Vec<(&'static str, Engine)>,
 }
 
@@ -65,16 +67,34 @@ impl Subject {
         }
         engines.push(("interpreter", Engine::Interpreter(module)));
         engines.push(("passes and interpreter", Engine::Interpreter(passed)));
-        Ok(Subject { engines })
+        Ok(Subject { assigned: compiled.assigned, engines })
     }
 
     /// Calls the function in every engine; each answer with the engine's name.
     pub fn call(&self, args: &[Value], captures: &[Value]) -> Vec<(&'static str, Result<Ran, String>)> {
+        let mut held = captures.to_vec();
+        for index in &self.assigned {
+            let value = std::mem::replace(&mut held[*index], Value::None);
+            held[*index] = Value::List(vec![value]);
+        }
         let call = |engine: &Engine| match engine {
-            Engine::Interpreter(module) => interpret::call(module, args, captures),
-            Engine::Machine(kernel) => kernel.call(args, captures),
+            Engine::Interpreter(module) => interpret::call(module, args, &held),
+            Engine::Machine(kernel) => kernel.call(args, &held),
         };
-        self.engines.iter().map(|(name, engine)| (*name, call(engine))).collect()
+        let ran = |engine: &Engine| call(engine).map(|ran| self.with_assigned(ran));
+        self.engines.iter().map(|(name, engine)| (*name, ran(engine))).collect()
+    }
+
+    /// What was assigned, without the lists around.
+    fn with_assigned(&self, mut ran: Ran) -> Ran {
+        for index in &self.assigned {
+            if let Some(Value::List(items)) = ran.captures_after.get_mut(*index)
+                && let Some(item) = items.pop()
+            {
+                ran.captures_after[*index] = item;
+            }
+        }
+        ran
     }
 }
 

@@ -52,7 +52,11 @@ fn function_source(function: &Json) -> Result<FunctionSource, String> {
     for (name, number) in function.get("sentinels").and_then(Json::as_object).into_iter().flatten() {
         defaults.insert(name.clone(), Binding::Sentinel(number.as_u64().ok_or_else(malformed)? as usize));
     }
-    Ok(FunctionSource { file: 0, locator, bindings, defaults })
+    let mut attributes = BTreeMap::new();
+    for (name, entry) in function.get("attributes").and_then(Json::as_object).into_iter().flatten() {
+        attributes.insert(name.clone(), binding(entry).ok_or_else(malformed)?);
+    }
+    Ok(FunctionSource { file: 0, locator, bindings, defaults, attributes })
 }
 
 fn binding(entry: &Json) -> Option<Binding> {
@@ -65,6 +69,7 @@ fn binding(entry: &Json) -> Option<Binding> {
         "module" => Binding::Module(text(1)?),
         "pattern" => Binding::Pattern(text(1)?, entry.get(2).and_then(Json::as_u64)? as u32),
         "member" => Binding::Member(text(1)?, text(2)?),
+        "member of" => Binding::EnumMember(number()?, text(2)?),
         "sentinel" => Binding::Sentinel(number()?),
         "table" => {
             let items = entry.get(1).and_then(Json::as_array)?;

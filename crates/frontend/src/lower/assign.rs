@@ -6,7 +6,7 @@ use super::collections::is_collection;
 use super::elementwise::Node;
 use super::iterate::Source;
 use super::numpy_names::may_write;
-use super::{Lowered, Lowerer, Static, Stop, Thing, Val, Var};
+use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::annotation::annotation_type;
 use crate::parse::ast::{self, Expr};
 use crate::shape::{Shape, python_name};
@@ -63,9 +63,11 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Static(known) => match target {
                 Expr::Name(name) => {
                     self.refuse_cell(name.id.as_str(), target)?;
-                    if let Some(slot) = self.slot(name.id.as_str()) {
-                        self.set_slot(slot, Var::Static(known));
-                    }
+                    let Some(slot) = self.slot(name.id.as_str()) else {
+                        let val = self.function_value(known)?;
+                        return self.assign_outer(name, &val);
+                    };
+                    self.set_slot(slot, Var::Static(known));
                     Ok(())
                 }
                 _ => self.fail_at(target, "not-a-value", "a function or module can only be assigned to a name", None),
@@ -95,10 +97,9 @@ impl<'p> Lowerer<'_, 'p> {
                 if let Some(holder) = self.cells_of(name.id.as_str()) {
                     return self.write_cell(&holder, name.id.as_str(), &val);
                 }
-                if let Some(slot) = self.slot(name.id.as_str()) {
-                    self.note_origin(slot, self.place_of(target), val.ty());
-                    self.set_val(slot, val);
-                }
+                let Some(slot) = self.slot(name.id.as_str()) else { return self.assign_outer(name, &val) };
+                self.note_origin(slot, self.place_of(target), val.ty());
+                self.set_val(slot, val);
                 Ok(())
             }
             Expr::Tuple(_) | Expr::List(_) => {
@@ -112,28 +113,14 @@ impl<'p> Lowerer<'_, 'p> {
                 self.store(&object, &index, &val)
             }
             Expr::Attribute(attribute) => {
-                self.refuse_class_attribute(attribute)?;
+                if let Some(class) = self.assigned_class(&attribute.value)? {
+                    return self.assign_class_attribute(class, attribute, &val);
+                }
                 let object = self.expr(&attribute.value)?;
                 self.at(attribute);
                 self.store_attribute(&object, attribute, &val)
             }
             other => self.fail_at(other, "unsupported-assignment", "this cannot be assigned to in compiled code", None),
-        }
-    }
-
-    /// Refuses `Class.name = val`: what one call stores there the next would have to see.
-    fn refuse_class_attribute(&mut self, attribute: &'p ast::ExprAttribute) -> Lowered<()> {
-        if !matches!(&*attribute.value, Expr::Name(_)) {
-            return Ok(());
-        }
-        match self.thing(&attribute.value)? {
-            Thing::Static(Static::Class(number)) => {
-                let name = self.class(number)?.name.clone();
-                let message = format!("`{name}.{}` cannot be assigned in compiled code", attribute.attr);
-                let help = Some("keep it in an instance, or return the new value".to_owned());
-                self.fail_at(attribute, "unsupported-assignment", message, help)
-            }
-            Thing::Static(_) | Thing::Val(_) => Ok(()),
         }
     }
 
@@ -305,10 +292,17 @@ impl<'p> Lowerer<'_, 'p> {
                 self.store(&object, &index, &val)
             }
             Expr::Attribute(attribute) => {
-                self.refuse_class_attribute(attribute)?;
+                let name = attribute.attr.as_str();
+                if let Some(class) = self.assigned_class(&attribute.value)? {
+                    let left = self.attribute_of_class(class, name, &attribute.attr)?;
+                    let left = self.value_of(left)?;
+                    let right = self.expr(&assign.value)?;
+                    self.at(assign);
+                    let val = self.in_place(assign.op, &left, &right)?;
+                    return self.assign_class_attribute(class, attribute, &val);
+                }
                 let object = self.expr(&attribute.value)?;
                 self.at(attribute);
-                let name = attribute.attr.as_str();
                 let left = self.each_variant(&object, &mut |lowerer, object| lowerer.attribute_of(&object, name))?;
                 let right = self.expr(&assign.value)?;
                 self.at(assign);

@@ -85,7 +85,10 @@ const VALUES: &[ValueBuiltin] = &[
     row("repr", &["/"], 1, |l, a| l.repr_of(given(&a[0])?)),
     row("round", &["number", "ndigits"], 1, |l, a| {
         let digits = a[1].clone();
-        each(l, &a[0], |l, v| l.round(&v, digits.as_ref()))
+        each(l, &a[0], |l, v| match l.special_with(&v, "__round__", digits.as_slice())? {
+            Some(found) => Ok(found),
+            None => l.round(&v, digits.as_ref()),
+        })
     }),
     row("str", &["object", "encoding", "errors"], 0, |l, a| match &a[0] {
         Some(val) if a[1].is_some() => {
@@ -228,11 +231,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// What a method such as `__int__` gave, when it is of the class that it must be of.
     fn given_by(&mut self, found: Val, object: &Val, method: &str, wanted: &Type) -> Lowered<Val> {
-        if found.ty() == wanted {
-            return Ok(found);
-        }
-        let (class, given) = (python_name(object.ty()), python_name(found.ty()));
-        self.clash(format!("{class}.{method} returned non-{} (type {given})", python_name(wanted)))
+        self.each_variant(&found, &mut |lowerer, found| {
+            if found.ty() == wanted {
+                return Ok(found);
+            }
+            let (class, given) = (python_name(object.ty()), python_name(found.ty()));
+            lowerer.clash(format!("{class}.{method} returned non-{} (type {given})", python_name(wanted)))
+        })
     }
 
     /// A built-in as a `key=` or for `map`.

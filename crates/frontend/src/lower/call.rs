@@ -15,7 +15,7 @@ use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
 use crate::shape::{Literal, Shape, python_name};
-use crate::specialise::{Argument, Callable, Callee, SpecId, parameter_list};
+use crate::specialise::{Argument, Callable, Callee, Source, SpecId, parameter_list};
 
 /// Variables that are passed to a function beside its arguments.
 #[derive(Default)]
@@ -46,7 +46,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return Ok(Thing::Val(val));
         }
         let callee = match &*call.func {
-            Expr::Attribute(attribute) if self.member_binding(attribute).is_some() => self.attribute(attribute)?,
+            Expr::Attribute(attribute)
+                if attribute.attr.as_str() == "__class__" || self.member_binding(attribute).is_some() =>
+            {
+                self.attribute(attribute)?
+            }
             Expr::Attribute(attribute) => match self.thing(&attribute.value)? {
                 Thing::Static(Static::Module(module)) => {
                     self.member(&module, attribute.attr.as_str(), &attribute.attr)?
@@ -108,6 +112,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn call_of_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Lowered<Thing> {
         match known {
             Static::Class(class) => self.call_class(*class, call).map(Thing::Val),
+            Static::Builtin("type") if let [subject] = &*call.arguments.args => {
+                let Thing::Val(val) = self.thing(subject)? else {
+                    return self.call_builtin("type", call).map(Thing::Val);
+                };
+                self.at_call(call);
+                match exact_class(val.ty()) {
+                    Some(class) => Ok(Thing::Static(Static::Builtin(class))),
+                    None if self.class_of(&val).is_some() => self.class_of_instance(&val),
+                    None => self.call_builtin("type", call).map(Thing::Val),
+                }
+            }
             Static::Builtin(name) => self.call_builtin(name, call).map(Thing::Val),
             Static::Function(function) => {
                 let arguments = self.call_arguments(call)?;
@@ -135,9 +150,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Member(module, name) if makes_function(module, name) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.make_function(name, arguments).map(Thing::Static)
+                self.make_function(name, arguments)
             }
-            Static::Member(..) | Static::Made(_) => {
+            Static::Member(..) | Static::Made(_) | Static::Bound(_) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
                 self.call_static_with(known, arguments).map(Thing::Val)
@@ -369,6 +384,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.call_with(callable, arguments, Some(kept))
     }
 
+    /// What messages call a function: `f`, `Class.method`, as the text has it.
+    fn qualified_name(&self, callable: Callable, source: &Source<'p>) -> String {
+        let name = match source.node {
+            FunctionNode::Def(_) => self.compiler.text_of(source.place()).to_owned(),
+            FunctionNode::Lambda(_) | FunctionNode::Generator(_) => source.name(),
+        };
+        let owner = match callable {
+            Callable::Method(class, index) => self.compiler.method_owner(class, index),
+            Callable::Program(_) | Callable::Closure(_) => None,
+        };
+        match owner.and_then(|owner| self.compiler.known_class(owner)) {
+            Some(class) => format!("{}.{name}", class.qualified),
+            None => name,
+        }
+    }
+
     fn call_with(
         &mut self,
         callable: Callable,
@@ -378,7 +409,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(source) = self.compiler.source(callable) else {
             return self.fail("source-not-found", "the source of this function was not found", None);
         };
-        let name = source.name();
+        let name = self.qualified_name(callable, &source);
         let parameters = source.parameters();
         let mut matched = match source.node {
             FunctionNode::Generator(_) => arguments.positional.into_iter().map(Some).collect(),
@@ -657,15 +688,21 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         callable: Callable,
         parameter: &'p ast::ParameterWithDefault,
     ) -> Lowered<Option<Thing>> {
-        let source = match callable {
-            Callable::Program(function) => self.compiler.function(function),
-            Callable::Closure(_) | Callable::Method(..) => None,
+        let (source, key) = match callable {
+            Callable::Program(function) => (self.compiler.function(function), parameter.name().to_string()),
+            // Those of methods are with their class.
+            Callable::Method(class, index) => {
+                let owner = self.compiler.method_owner(class, index);
+                let name = self.compiler.source(callable).map(|source| source.name()).unwrap_or_default();
+                (owner.and_then(|owner| self.compiler.function(owner)), format!("{name}.{}", parameter.name()))
+            }
+            Callable::Closure(_) => (None, String::new()),
         };
         let is_library = matches!(callable, Callable::Program(function) if library::is_library_function(function));
         if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
             return Ok(Some(Thing::Static(Static::Absent)));
         }
-        if let Some(binding) = source.and_then(|source| source.defaults.get(parameter.name().as_str()))
+        if let Some(binding) = source.and_then(|source| source.defaults.get(&key))
             && !is_library
         {
             let name = parameter.name().as_str();
@@ -707,7 +744,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Class(class) => self.construct(*class, arguments),
             Static::Builtin(name) => self.call_builtin_with(name, arguments),
             Static::Member(module, name) => self.call_member(module, name, arguments),
-            Static::Made(made) => self.call_made(made, arguments),
+            Static::Made(made) => self.call_made(made, &[], arguments),
+            Static::Bound(name) => self.fail("internal", format!("`{name}` without its object"), None),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
             Static::Absent | Static::Constant(_) | Static::Pattern(..) | Static::Sentinel(_) => {
                 self.clash("this object is not callable")
@@ -821,7 +859,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.method_of(&object, name, arguments)
     }
 
-    fn method_of(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
+    pub fn method_of(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
         let arguments = match self.method_of_class(object, name, arguments)? {
             Ok(val) => return Ok(val),
             Err(arguments) => arguments,
@@ -881,6 +919,28 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         false
     }
+}
+
+/// The built-in class of all values of the type.
+fn exact_class(ty: &Type) -> Option<&'static str> {
+    Some(match ty {
+        Type::Bool => "bool",
+        Type::Int => "int",
+        Type::Float => "float",
+        Type::Str => "str",
+        Type::Bytes => "bytes",
+        Type::List(_) => "list",
+        Type::Dict(..) => "dict",
+        Type::Set { frozen, .. } => {
+            if *frozen {
+                "frozenset"
+            } else {
+                "set"
+            }
+        }
+        Type::Tuple(_) => "tuple",
+        _ => return None,
+    })
 }
 
 /// The default of a parameter among what a function keeps.

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use ir::{ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
+use ir::{ContainerOp, ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
 
 use super::call::CallArguments;
 use super::expr::describe;
@@ -12,8 +12,12 @@ use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{Class, ClassKind, Default, Field, MethodKind};
 use crate::nearest::nearest;
 use crate::parse::ast::{self, CmpOp, Expr, Operator};
+use crate::program::Binding;
 use crate::shape::python_name;
 use crate::specialise::Callable;
+
+/// The class of `NotImplemented`.
+const NOT_IMPLEMENTED: &str = "NotImplementedType";
 
 /// The methods of an operator: of the left operand, and of the right one.
 fn operator_methods(op: Operator) -> (&'static str, &'static str) {
@@ -123,6 +127,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let message = format!("`{}` has an `__init__` of its own, which cannot be compiled yet", class.name);
             return self.fail("unsupported-class", message, Some("let `@dataclass` make it".to_owned()));
         }
+        let vals = self.field_values(class, kind, arguments)?;
+        let fields =
+            class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
+        let ty = RecordType { kind, name: class.name.clone(), fields };
+        let made = match is_object {
+            true => self.new_object(class, Some(&vals))?,
+            false => self.aggregate(Type::Record(ty.into()), &vals),
+        };
+        if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
+            self.call_method(class, "__post_init__", &made, CallArguments::default())?;
+        }
+        Ok(made)
+    }
+
+    /// The values of the fields for these arguments.
+    fn field_values(&mut self, class: &Class<'p>, kind: RecordKind, arguments: CallArguments) -> Lowered<Vec<Val>> {
         let given = self.match_fields(class, arguments)?;
         let mut vals = Vec::new();
         let mut missing = Vec::new();
@@ -146,17 +166,21 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let message = format!("{}.{init}() missing {count} required positional argument{s}: {names}", class.name);
             return self.clash(message);
         }
-        let fields =
-            class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
-        let ty = RecordType { kind, name: class.name.clone(), fields };
-        let made = match is_object {
-            true => self.new_object(class, Some(&vals))?,
-            false => self.aggregate(Type::Record(ty.into()), &vals),
-        };
-        if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
-            self.call_method(class, "__post_init__", &made, CallArguments::default())?;
+        Ok(vals)
+    }
+
+    /// The `__init__` that `@dataclass` makes, of an instance of a class that derives from this one.
+    pub fn init_by_fields(&mut self, class: &Rc<Class<'p>>, own: &Val, arguments: CallArguments) -> Lowered<Val> {
+        let vals = self.field_values(class, RecordKind::Dataclass, arguments)?;
+        for (field, val) in class.fields.iter().zip(&vals) {
+            self.store_field(own, &field.name, val)?;
         }
-        Ok(made)
+        if let Some(actual) = self.class_of(own)
+            && actual.method("__post_init__").is_some()
+        {
+            self.call_method(&actual, "__post_init__", own, CallArguments::default())?;
+        }
+        Ok(self.none())
     }
 
     /// The arguments in the order of the fields.
@@ -191,7 +215,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn field_default(&mut self, class: &Class<'p>, field: &Field<'p>) -> Lowered<Option<Val>> {
-        let source = self.compiler.function(class.number);
+        // The function around a class has defaults of its own.
+        let source = self.compiler.function(class.number).filter(|_| self.compiler.local_class(class.number).is_none());
         if let Some(binding) = source.and_then(|source| source.defaults.get(&field.name)) {
             let thing = self.default_binding(&field.name, binding)?;
             return self.value_of(thing).map(Some);
@@ -199,21 +224,27 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match field.default {
             None => Ok(None),
             Some(Default::Value(expr)) => self.class_expr(field.owner, expr).map(Some),
-            Some(Default::Factory(Expr::Lambda(lambda))) => self.class_expr(field.owner, &lambda.body).map(Some),
-            Some(Default::Factory(Expr::Name(name))) if name.id.as_str() == "list" => {
-                let key = self.place.start;
-                self.new_list(&[], None, key).map(Some)
-            }
-            Some(Default::Factory(Expr::Name(name)))
-                if matches!(name.id.as_str(), "str" | "int" | "float" | "bool") =>
-            {
-                match super::builtins::known_name(name.id.as_str()) {
-                    Some(name) => self.call_builtin_with(name, CallArguments::default()).map(Some),
-                    None => Ok(None),
-                }
+            Some(Default::Factory(Expr::Lambda(lambda))) if lambda.parameters.is_none() => {
+                self.class_expr(field.owner, &lambda.body).map(Some)
             }
             Some(Default::Factory(factory)) => {
-                self.fail_at(factory, "unsupported-default", "this default cannot be compiled", None)
+                let place = self.place;
+                // Fields that are made alike have containers of their own.
+                let key = self.compiler.field_site(place, self.place_of(factory));
+                match self.in_class(field.owner, |lowerer| lowerer.thing(factory))? {
+                    Thing::Static(known) => {
+                        // What a deque and its like hold is told by the place where they are made.
+                        self.at_place(if let Static::Member(..) = known { self.place_of(factory) } else { place });
+                        let made = self.made_by(&known, key);
+                        self.at_place(place);
+                        made.map(Some)
+                    }
+                    Thing::Val(_) => {
+                        let help = Some("use `list`, `dict`, `set`, a class, a function or a `lambda`".to_owned());
+                        let message = format!("what makes `{}` cannot be compiled", field.name);
+                        self.fail_at(factory, "unsupported-default", message, help)
+                    }
+                }
             }
         }
     }
@@ -225,13 +256,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// As [`Lowerer::class_expr`], where it is the same value each time.
     pub fn class_value(&mut self, class: usize, expr: &'p Expr) -> Lowered<Val> {
+        self.in_class(class, |lowerer| lowerer.expr(expr))
+    }
+
+    /// Lowers where names are those of a class, or of a function without its variables.
+    pub fn in_class<T>(&mut self, class: usize, lower: impl FnOnce(&mut Self) -> Lowered<T>) -> Lowered<T> {
         let place = self.place;
         let (function, scopes) = (self.function, std::mem::take(&mut self.scopes));
         let names = std::mem::take(&mut self.names);
         let file = self.compiler.function(class).map_or(place.file, |source| source.file);
         self.function = class;
         self.place.file = file;
-        let lowered = self.expr(expr);
+        let lowered = lower(self);
         self.function = function;
         self.scopes = scopes;
         self.names = names;
@@ -250,6 +286,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     ) -> Lowered<Result<Val, CallArguments>> {
         match self.class_of(object) {
             Some(class) if class.method(name).is_some() => self.call_method(&class, name, object, arguments).map(Ok),
+            Some(class) if let Some(Thing::Static(Static::Class(inner))) = self.static_of_class(&class, name)? => {
+                self.construct(inner, arguments).map(Ok)
+            }
             Some(class) if matches!(name, "_replace" | "_asdict") && class.kind == ClassKind::NamedTuple => {
                 self.named_tuple_method(object, name, arguments).map(Ok)
             }
@@ -309,6 +348,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let class = self.class(number)?;
         let mut arguments = self.call_arguments(call)?;
         self.at_call(call);
+        if let Some(Thing::Static(known)) = self.static_of_class(&class, name)? {
+            return self.call_static_with(&known, arguments);
+        }
         match class.method(name) {
             Some((index, method)) => {
                 if method.kind == MethodKind::Class {
@@ -339,6 +381,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let ClassKind::Enum { .. } = class.kind {
             return self.member_named(&class, name, node);
         }
+        if let Some(known) = self.static_of_class(&class, name)? {
+            return Ok(known);
+        }
         match self.class_constant(&class, name)? {
             Some(val) => Ok(Thing::Val(val)),
             None => {
@@ -349,16 +394,41 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
-    pub fn class_constant(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Val>> {
-        match class.constants.iter().rev().find(|(known, _, _)| known == name) {
-            Some((_, expr, _)) if !crate::classes::is_constant(expr) => {
-                let message =
-                    format!("`{name}` of the class `{}` is no constant, so it cannot be compiled", class.name);
-                self.fail("unsupported-value", message, Some("make it a field".to_owned()))
-            }
-            Some((_, expr, owner)) => self.class_expr(*owner, expr).map(Some),
-            None => Ok(None),
+    /// What the class has by this name, where that is another class or something else that is no value.
+    fn static_of_class(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Thing>> {
+        for number in class.line.clone() {
+            let Some(known) = self.compiler.function(number).and_then(|source| source.attributes.get(name)) else {
+                continue;
+            };
+            return match known {
+                Binding::Class(_) | Binding::Function(_) | Binding::Member(..) | Binding::Pattern(..) => {
+                    self.binding_thing(name, known).map(Some)
+                }
+                _ => Ok(None),
+            };
         }
+        Ok(None)
+    }
+
+    /// What the class itself, and no instance of it, has by this name: what Python says it is now, else what the text says.
+    pub fn class_constant(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Val>> {
+        for number in class.line.clone() {
+            if let Some(binding) = self.compiler.function(number).and_then(|source| source.attributes.get(name)) {
+                let thing = self.binding_thing(name, binding)?;
+                return self.value_of(thing).map(|val| Some(Val { known: None, ..val }));
+            }
+            let is_own = |(known, _, owner): &&(String, &Expr, usize)| known == name && *owner == number;
+            match class.constants.iter().rev().find(is_own) {
+                Some((_, expr, _)) if !crate::classes::is_constant(expr) => {
+                    let message =
+                        format!("`{name}` of the class `{}` is no constant, so it cannot be compiled", class.name);
+                    return self.fail("unsupported-value", message, Some("make it a field".to_owned()));
+                }
+                Some((_, expr, owner)) => return self.class_expr(*owner, expr).map(Some),
+                None => {}
+            }
+        }
+        Ok(None)
     }
 
     /// `object.name` where it is a property or a value of the class.
@@ -399,16 +469,69 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `left op= right` by the method of the left operand, which may change it.
     pub fn in_place_of_class(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Option<Val>> {
         let (own, _) = operator_methods(op);
-        self.special_with(left, &own.replacen("__", "__i", 1), std::slice::from_ref(right))
+        match self.special_with(left, &own.replacen("__", "__i", 1), std::slice::from_ref(right))? {
+            Some(val) if is_not_implemented(val.ty()) => Ok(None),
+            found => Ok(found),
+        }
+    }
+
+    /// The value `NotImplemented`: what a method gives that leaves an operation to the other operand.
+    pub fn not_implemented(&mut self) -> Val {
+        let fields = vec![("is".to_owned(), Type::Bool)];
+        let record = RecordType { kind: RecordKind::Library, name: NOT_IMPLEMENTED.to_owned(), fields };
+        let yes = self.bool(true);
+        self.aggregate(Type::Record(record.into()), &[yes])
+    }
+
+    /// What the first of these methods gives that is there and does not leave the operation to those behind it; `last` when
+    /// all do.
+    fn first_of_methods(
+        &mut self,
+        methods: &[(&Val, &str, &Val)],
+        last: &mut dyn FnMut(&mut Self) -> Lowered<Val>,
+    ) -> Lowered<Option<Val>> {
+        for (position, (object, name, other)) in methods.iter().enumerate() {
+            let Some(val) = self.special_with(object, name, std::slice::from_ref(*other))? else { continue };
+            if !val.ty().variants().iter().any(is_not_implemented) {
+                return Ok(Some(val));
+            }
+            let rest = &methods[position + 1..];
+            let found = self.each_variant(&val, &mut |lowerer, val| {
+                if !is_not_implemented(val.ty()) {
+                    return Ok(val);
+                }
+                match lowerer.first_of_methods(rest, last)? {
+                    Some(val) => Ok(val),
+                    None => last(lowerer),
+                }
+            });
+            return found.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Whether the right operand is asked first: it is of a class that derives from that of the left.
+    fn right_derives(&self, left: &Val, right: &Val) -> bool {
+        match (self.class_of(left), self.class_of(right)) {
+            (Some(left), Some(right)) => left.number != right.number && right.line.contains(&left.number),
+            _ => false,
+        }
     }
 
     /// `left op right` by a method of one of the operands.
     pub fn operator_of_class(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<Option<Val>> {
         let (own, reflected) = operator_methods(op);
-        if let Some(val) = self.special_with(left, own, std::slice::from_ref(right))? {
-            return Ok(Some(val));
-        }
-        self.special_with(right, reflected, std::slice::from_ref(left))
+        let owner = |val: &Val| Some(self.class_of(val)?.method(reflected)?.1.owner);
+        let right_first = self.right_derives(left, right) && owner(right).is_some() && owner(right) != owner(left);
+        let methods = match right_first {
+            true => [(right, reflected, left), (left, own, right)],
+            false => [(left, own, right), (right, reflected, left)],
+        };
+        // Two operands of one class have one answer to give.
+        let count = if left.ty() == right.ty() && self.class_of(left).is_some() { 1 } else { 2 };
+        let (a, b) = (python_name(left.ty()), python_name(right.ty()));
+        let message = format!("unsupported operand type(s) for {}: '{a}' and '{b}'", super::number::symbol(op));
+        self.first_of_methods(&methods[..count], &mut |lowerer| lowerer.clash(message.clone()))
     }
 
     /// A comparison by a method of one of the operands, or by what `@dataclass` and tuples define.
@@ -418,16 +541,38 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if left_class.is_none() && right_class.is_none() {
             return Ok(None);
         }
-        if let Some(val) = self.special_with(left, own, std::slice::from_ref(right))? {
+        // What `total_ordering` makes is a method of the left operand, too.
+        if left_class.as_ref().is_some_and(|class| class.method(own).is_none())
+            && let Some(val) = self.total_ordering(op, left, right)?
+        {
             return Ok(Some(val));
         }
-        if let Some(val) = self.total_ordering(op, left, right)? {
-            return Ok(Some(val));
+        let mut methods = vec![(left, own, right), (right, reflected, left)];
+        if self.right_derives(left, right) {
+            methods.reverse();
         }
-        if let Some(val) = self.special_with(right, reflected, std::slice::from_ref(left))? {
-            return Ok(Some(val));
+        let found = self.first_of_methods(&methods, &mut |lowerer| match op {
+            CmpOp::Eq | CmpOp::NotEq => {
+                let same = match (left.ty(), right.ty()) {
+                    (Type::Object(a), Type::Object(b)) if a == b => {
+                        lowerer.container_op(ContainerOp::RefIs, &[left, right], Type::Bool)
+                    }
+                    _ => lowerer.bool(false),
+                };
+                Ok(if op == CmpOp::Eq { same } else { lowerer.not(&same) })
+            }
+            _ => {
+                let (a, b) = (python_name(left.ty()), python_name(right.ty()));
+                let symbol = super::compare::cmp_symbol(op);
+                lowerer.clash(format!("'{symbol}' not supported between instances of '{a}' and '{b}'"))
+            }
+        })?;
+        if found.is_some() {
+            return Ok(found);
         }
-        if op == CmpOp::NotEq && left_class.as_ref().is_some_and(|class| class.method("__eq__").is_some()) {
+        let has_eq =
+            |class: &Option<Rc<Class<'p>>>| class.as_ref().is_some_and(|class| class.method("__eq__").is_some());
+        if op == CmpOp::NotEq && (has_eq(&left_class) || has_eq(&right_class)) {
             let equal = self.compare(CmpOp::Eq, left, right)?;
             let equal = self.truth(&equal)?;
             return Ok(Some(self.not(&equal)));
@@ -536,7 +681,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if super::datetime::datetime_class(val.ty()).is_some() {
             return Ok(val.ty().field_types().map(|fields| (0..fields.len()).collect()));
         }
-        let Some(class) = self.class_of(val) else { return Ok(None) };
+        let Some(class) = self.class_of(val).filter(|_| !matches!(val.ty(), Type::Object(_))) else { return Ok(None) };
         if class.method("__lt__").is_some() {
             return Ok(None);
         }
@@ -580,15 +725,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// Whether a value is an instance of a class of the program or of one that derives from it.
-    pub fn is_of_class(&mut self, val: &Val, number: usize) -> bool {
-        let mut class = self.class_of(val);
-        while let Some(known) = class {
-            if known.number == number {
-                return true;
-            }
-            class = known.parent.and_then(|parent| self.compiler.class(parent).ok());
-        }
-        false
+    pub fn is_of_class(&self, val: &Val, number: usize) -> bool {
+        self.class_of(val).is_some_and(|class| class.line.contains(&number))
     }
 
     /// A call of an instance: its `__call__`.
@@ -603,6 +741,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
         }
     }
+}
+
+fn is_not_implemented(ty: &Type) -> bool {
+    matches!(ty, Type::Record(record) if record.kind == RecordKind::Library && record.name == NOT_IMPLEMENTED)
 }
 
 fn is_dataclass(val: &Val) -> bool {

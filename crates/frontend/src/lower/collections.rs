@@ -8,14 +8,20 @@ use super::call::CallArguments;
 use super::iterate::Source;
 use super::{Edge, Lowered, Lowerer, Static, Stop, Thing, Val};
 use crate::library;
+use crate::objects::KNOT_CLASS;
 use crate::parse::ast::CmpOp;
 use crate::shape::Shape;
 
 const DEQUE: &str = "collections.deque";
 const COUNTER: &str = "collections.Counter";
 const ORDERED: &str = "collections.OrderedDict";
+/// Around an instance whose only field is the dict, so that the type has an end.
+const KNOT: &str = "dict#knot";
 /// Followed by the number of what makes its missing values.
 const DEFAULT: &str = "collections.defaultdict#";
+
+/// The field of that instance.
+const KNOT_FIELD: &str = "items";
 
 /// What tells the lists inside from other containers that are made at the same place.
 const STATE_SITE: u32 = 1 << 26;
@@ -29,6 +35,8 @@ enum Kind {
     Ordered,
     /// With the number of its factory.
     Default(usize),
+    /// A dict that holds dicts of its own kind: a trie.
+    Knot,
 }
 
 fn kind_of(ty: &Type) -> Option<Kind> {
@@ -40,6 +48,7 @@ fn kind_of(ty: &Type) -> Option<Kind> {
         DEQUE => Some(Kind::Deque),
         COUNTER => Some(Kind::Counter),
         ORDERED => Some(Kind::Ordered),
+        KNOT => Some(Kind::Knot),
         name => name.strip_prefix(DEFAULT)?.parse().ok().map(Kind::Default),
     }
 }
@@ -156,11 +165,48 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     // What they have in common.
 
     /// The dict inside a collection that is one; else the value itself.
-    pub fn inner_dict(&mut self, val: &Val) -> Val {
+    pub fn inner_dict(&mut self, val: &Val) -> Lowered<Val> {
         match kind_of(val.ty()) {
-            Some(Kind::Counter | Kind::Ordered | Kind::Default(_)) => self.field(val, 0),
-            Some(Kind::Deque) | None => val.clone(),
+            Some(Kind::Counter | Kind::Ordered | Kind::Default(_)) => Ok(self.field(val, 0)),
+            Some(Kind::Knot) => {
+                let around = self.field(val, 0);
+                match self.get_field(&around, KNOT_FIELD)? {
+                    Some(dict) => Ok(dict),
+                    None => Err(Stop::Failed),
+                }
+            }
+            Some(Kind::Deque) | None => Ok(val.clone()),
         }
+    }
+
+    /// A dict that may hold dicts of its own kind: an empty one, or one with these items.
+    pub fn new_knot(&mut self, items: Option<&Val>) -> Lowered<Val> {
+        self.compiler.objects.meet_knot(KNOT_FIELD);
+        let around = self.new_object_of(KNOT_CLASS)?;
+        let items = match items {
+            Some(items) => items.clone(),
+            None => match self.knot_shape() {
+                Some(shape) => self.container_op(ContainerOp::DictNew, &[], shape),
+                None => return Err(Stop::Failed),
+            },
+        };
+        self.store_field(&around, KNOT_FIELD, &items)?;
+        let fields = vec![("items".to_owned(), around.ty().clone())];
+        Ok(self.aggregate(
+            Type::Record(RecordType { kind: RecordKind::Library, name: KNOT.to_owned(), fields }.into()),
+            &[around],
+        ))
+    }
+
+    fn knot_shape(&mut self) -> Option<Shape> {
+        let known = self.compiler.objects.class(KNOT_CLASS)?.fields.first()?.clone();
+        Some(known.shape_with_sites(&mut self.sites))
+    }
+
+    /// Whether empty dicts of the function that is lowered may hold dicts of their own kind.
+    pub fn makes_knots(&self) -> bool {
+        let source = self.compiler.callable_of(self.spec).and_then(|callable| self.compiler.source(callable));
+        source.is_some_and(|source| self.compiler.notes.makes_knots(source.place()))
     }
 
     /// The result of a method such as `__len__`, where the value is a collection that has it.
@@ -185,12 +231,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 _ => self.bool(false),
             },
             (Kind::Deque, "__repr__", []) => self.deque_repr(object)?,
+            (Kind::Knot, "__eq__" | "__repr__", _) => {
+                let message = "a dict that holds dicts of its own kind cannot be compared or shown in compiled code";
+                return self.fail("unsupported-operation", message, Some("compare or show its items".to_owned()));
+            }
             (_, "__len__", []) => {
-                let dict = self.field(object, 0);
+                let dict = self.inner_dict(object)?;
                 self.length(&dict)?
             }
             (_, "__contains__", [key]) => {
-                let dict = self.field(object, 0);
+                let dict = self.inner_dict(object)?;
                 self.compare(CmpOp::In, key, &dict)?
             }
             (kind, "__getitem__", [key]) => self.item_or_default(kind, object, key)?,
@@ -201,7 +251,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_on_dicts("_ordered_equal", object, other)?
             }
             (_, "__eq__", [other]) => {
-                let (left, right) = (self.field(object, 0), self.inner_dict(other));
+                let (left, right) = (self.inner_dict(object)?, self.inner_dict(other)?);
                 self.compare(CmpOp::Eq, &left, &right)?
             }
             (Kind::Counter, "__add__", [other]) => self.counted("_counter_add", object, other)?,
@@ -246,17 +296,20 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let found = match kind {
                     Kind::Counter => self.counter_method(object, name, args, keywords)?,
                     Kind::Ordered => self.ordered_method(object, name, args, keywords)?,
-                    Kind::Default(_) | Kind::Deque => None,
+                    Kind::Default(_) | Kind::Deque | Kind::Knot => None,
                 };
                 match (found, name) {
                     (Some(found), _) => Ok(Some(found)),
                     (None, "copy") => {
-                        let dict = self.field(object, 0);
+                        let dict = self.inner_dict(object)?;
                         let copy = self.dict_method(&dict, "copy", args, keywords)?;
+                        if kind == Kind::Knot {
+                            return self.new_knot(Some(&copy)).map(Some);
+                        }
                         Ok(Some(self.aggregate(object.ty().clone(), &[copy])))
                     }
                     (None, _) => {
-                        let dict = self.field(object, 0);
+                        let dict = self.inner_dict(object)?;
                         self.dict_method(&dict, name, args, keywords).map(Some)
                     }
                 }
@@ -273,7 +326,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.deque_function("_deque_store", object, &[index, val.clone()])?;
             }
             Some(_) => {
-                let dict = self.field(object, 0);
+                let dict = self.inner_dict(object)?;
                 self.store_key(&dict, key, val)?;
             }
         }
@@ -290,12 +343,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Some(Kind::Counter) => {
                 // A key that is not there is no error.
-                let dict = self.field(object, 0);
+                let dict = self.inner_dict(object)?;
                 let none = self.none();
                 self.dict_method(&dict, "pop", &[key.clone(), none], &[])?;
             }
             Some(_) => {
-                let dict = self.field(object, 0);
+                let dict = self.inner_dict(object)?;
                 self.delete_key(&dict, key)?;
             }
         }
@@ -311,7 +364,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Ok(Some(Source::Iterator(iterator)))
             }
             Some(_) => {
-                let dict = self.field(val, 0);
+                let dict = self.inner_dict(val)?;
                 self.source_of(&dict).map(Some)
             }
         }
@@ -329,7 +382,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `object[key]`, with what a missing key gives.
     fn item_or_default(&mut self, kind: Kind, object: &Val, key: &Val) -> Lowered<Val> {
-        let dict = self.field(object, 0);
+        let dict = self.inner_dict(object)?;
         let factory = match kind {
             Kind::Counter => {
                 let zero = self.int(0);
@@ -337,7 +390,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 return self.dict_method(&dict, "get", &[key.clone(), zero], &[]);
             }
             Kind::Default(number) => self.compiler.factory(number),
-            Kind::Ordered | Kind::Deque => None,
+            Kind::Ordered | Kind::Deque | Kind::Knot => None,
         };
         let Some(factory) = factory else { return self.load_key(&dict, key) };
         let position = self.find_key(&dict, key)?;
@@ -347,7 +400,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut edges: Vec<(Edge, Val)> = Vec::new();
         self.continue_at(fails);
         if self.is_live() {
-            let lowered = self.made_by(&factory).and_then(|made| {
+            let lowered = self.made_by(&factory, self.place.start ^ FACTORY_SITE).and_then(|made| {
                 self.store_key(&dict, key, &made)?;
                 let (_, value) = self.dict_shapes(&dict);
                 self.coerce(&made, &value)
@@ -365,9 +418,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.join_values(edges)
     }
 
-    /// A value of a `defaultdict`'s factory.
-    fn made_by(&mut self, factory: &Static) -> Lowered<Val> {
-        let key = self.place.start ^ FACTORY_SITE;
+    /// A value of what makes missing values and defaults; `key` is that of the container's site.
+    pub fn made_by(&mut self, factory: &Static, key: u32) -> Lowered<Val> {
         let made = match factory {
             Static::Builtin("list") => self.new_list(&[], None, key)?,
             Static::Builtin("dict") => {
@@ -375,11 +427,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let shape = self.site_shape(&kind, None, key);
                 self.container_op(ContainerOp::DictNew, &[], shape)
             }
-            Static::Builtin("set") => {
-                let kind = Type::Set { item: Box::new(Type::None), frozen: false };
+            Static::Builtin(name @ ("set" | "frozenset")) => {
+                let kind = Type::Set { item: Box::new(Type::None), frozen: *name == "frozenset" };
                 let shape = self.site_shape(&kind, None, key);
                 self.container_op(ContainerOp::SetNew, &[], shape)
             }
+            Static::Builtin("tuple") => self.tuple(&[]),
             // The containers that a lambda makes are this function's own, so that their element types are found by use.
             Static::Closure(id) if self.closures_here.contains(id) => match self.compiler.lambda_body(*id) {
                 Some(body) => {
@@ -390,6 +443,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
                 None => self.call_static(factory, &[])?,
             },
+            // So are those of a lambda elsewhere that reads no variables around it.
+            Static::Closure(id) if let Some((owner, body)) = self.compiler.free_lambda_body(*id) => {
+                self.in_class(owner, |lowerer| lowerer.expr(body))?
+            }
             other => self.call_static(other, &[])?,
         };
         Ok(Val { known: None, ..made })
@@ -405,7 +462,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !matches!(name, "move_to_end" | "popitem") {
             return Ok(None);
         }
-        let dict = self.field(object, 0);
+        let dict = self.inner_dict(object)?;
         let positional = std::iter::once(dict).chain(args.iter().cloned()).map(Thing::Val).collect();
         let keywords = keywords.iter().map(|(name, val)| (name.clone(), Thing::Val(val.clone()))).collect();
         self.call_collections(&format!("_ordered_{name}"), CallArguments { positional, keywords }).map(Some)
@@ -425,7 +482,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let dict = self.field(counter, 0);
         for thing in arguments.positional {
             let val = self.value_of(thing)?;
-            let inner = self.inner_dict(&val);
+            let inner = self.inner_dict(&val)?;
             match inner.ty() {
                 Type::None => {}
                 Type::Dict(..) => {
@@ -573,7 +630,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     return self.fail("unsupported-operation", "this `defaultdict` cannot be shown as text", None);
                 }
             },
-            Kind::Deque => return Err(Stop::Failed),
+            Kind::Deque | Kind::Knot => return Err(Stop::Failed),
         };
         let inner = match kind {
             Kind::Ordered => self.call_library("collections", "_ordered_items", std::slice::from_ref(&dict))?,

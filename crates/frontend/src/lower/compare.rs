@@ -80,6 +80,14 @@ impl Lowerer<'_, '_> {
                 }
                 Ok(self.container_op(ContainerOp::RefIs, &[left, right], Type::Bool))
             }
+            // What is around a list or dict is one object with it.
+            (a, b) if is_collection(a) && is_collection(b) => {
+                if a != b {
+                    return Ok(self.bool(false));
+                }
+                let (left, right) = (self.field(left, 0), self.field(right, 0));
+                self.identical(&left, &right)
+            }
             (a, b) if a.is_reference() != b.is_reference() => Ok(self.bool(false)),
             _ => self.fail(
                 "unsupported-operation",
@@ -127,6 +135,9 @@ impl Lowerer<'_, '_> {
         }
         if let Some(equal) = self.compare_members(CmpOp::Eq, left, right)? {
             return Ok(equal);
+        }
+        if self.class_of(left).is_some() || self.class_of(right).is_some() {
+            return self.equal_instances(left, right);
         }
         if let Some(equal) = self.compare_tuples(CmpOp::Eq, left, right)? {
             return Ok(equal);
@@ -205,6 +216,34 @@ impl Lowerer<'_, '_> {
             // Different kinds of things are never equal.
             _ => self.bool(false),
         })
+    }
+
+    /// Whether something in a container and something else, one of them an instance of a class of the program, are the same or
+    /// equal.
+    fn equal_instances(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
+        let equal = |lowerer: &mut Self| match lowerer.comparison_of_class(CmpOp::Eq, left, right)? {
+            Some(found) => lowerer.each_variant(&found, &mut |lowerer, found| lowerer.truth(&found)),
+            None => Ok(lowerer.bool(false)),
+        };
+        if !matches!((left.ty(), right.ty()), (Type::Object(a), Type::Object(b)) if a == b) {
+            return equal(self);
+        }
+        let is_same = self.container_op(ContainerOp::RefIs, &[left, right], Type::Bool);
+        let (holds, fails) = self.branch(&is_same)?;
+        let mut edges: Vec<(Edge, Val)> = Vec::new();
+        self.continue_at(holds);
+        if self.is_live() {
+            let yes = self.bool(true);
+            edges.extend(self.detach().map(|edge| (edge, yes)));
+        }
+        self.continue_at(fails);
+        if self.is_live() {
+            let lowered = equal(self);
+            if let Some(found) = self.if_reached(lowered)? {
+                edges.extend(self.detach().map(|edge| (edge, found)));
+            }
+        }
+        self.join_values(edges)
     }
 
     fn equal_items(&mut self, left: &[Val], right: &[Val], same: bool) -> Lowered<Val> {
@@ -408,6 +447,10 @@ impl Lowerer<'_, '_> {
                 format!("`in` on a `{}` cannot be compiled", python_name(container.ty())),
                 Some("loop over the items".to_owned()),
             ),
+            _ if self.class_of(container).is_some_and(|class| class.method("__getitem__").is_some()) => {
+                let items = self.call_library("builtins", "_iterate_by_index", std::slice::from_ref(container))?;
+                self.contains(&items, item)
+            }
             other => {
                 let message = format!("argument of type '{}' is not iterable", python_name(other));
                 self.clash(message)

@@ -133,7 +133,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 {
                     return lowerer.clash(format!("unhashable type: '{}'", class.name));
                 }
-                lowerer.require_whole(&ty, "a key")?;
+                if !lowerer.may_be_key(&ty) {
+                    lowerer.require_whole(&ty, "a key")?;
+                }
                 Ok(val)
             }
             Type::Record(record) if record.kind == RecordKind::Row => {
@@ -144,6 +146,24 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 lowerer.clash(format!("unhashable type: '{found}'"))
             }
         })
+    }
+
+    /// Whether values of the type are told apart by the runtime: instances that compare by identity among them.
+    fn may_be_key(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Object(name) => {
+                let number = self.compiler.objects.number_of(name);
+                let Some(class) = number.and_then(|number| self.compiler.known_class(number)) else { return false };
+                let is_plain = match class.kind {
+                    ClassKind::Plain => true,
+                    ClassKind::Dataclass(options) => !options.eq,
+                    _ => false,
+                };
+                is_plain && class.method("__eq__").is_none() && class.method("__hash__").is_none()
+            }
+            Type::Tuple(items) | Type::Union(items) => items.iter().all(|item| self.may_be_key(item)),
+            other => self.is_whole(other),
+        }
     }
 
     /// Whether values of the type can be compared, searched for and shown by the runtime: there are no arrays in them, and

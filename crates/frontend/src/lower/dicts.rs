@@ -55,6 +55,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `{...}`: a row where all keys are texts of the program, else a dict.
     pub fn dict_display(&mut self, dict: &'p ast::ExprDict) -> Lowered<Val> {
+        if dict.items.is_empty() && self.makes_knots() {
+            self.at(dict);
+            return self.new_knot(None);
+        }
         let is_row =
             !dict.items.is_empty() && dict.items.iter().all(|item| matches!(&item.key, Some(Expr::StringLiteral(_))));
         let keys = dict.items.iter().filter_map(|item| match &item.key {
@@ -327,7 +331,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn update_from(&mut self, dict: &Val, other: &Val) -> Lowered<()> {
-        let other = &self.inner_dict(other);
+        let other = &self.inner_dict(other)?;
         match other.ty() {
             Type::Record(record) if record.kind == RecordKind::Dict => {
                 let names: Vec<String> = record.fields.iter().map(|(name, _)| name.clone()).collect();
@@ -368,6 +372,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `dict(...)`.
     pub fn dict_builtin(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
         let args = &*call.arguments.args;
+        if args.is_empty() && call.arguments.keywords.is_empty() && self.makes_knots() {
+            self.at_call(call);
+            return self.new_knot(None);
+        }
         let key = call.range_start.to_u32();
         let source = match args {
             [] => None,

@@ -210,12 +210,26 @@ impl<'p> Lowerer<'_, 'p> {
             self.at(name);
             return self.variable(id, slot);
         }
+        match self.compiler.name_around(self.function, id) {
+            Some(Some(class)) => return Ok(Thing::Static(Static::Class(class))),
+            Some(None) => {
+                let message = format!(
+                    "`{id}` is a variable of the function around the class, which its methods cannot read here"
+                );
+                let help = Some("hand it to `__init__`".to_owned());
+                return self.fail_at(name, "unsupported-expression", message, help);
+            }
+            None => {}
+        }
         let binding = self.compiler.function(self.function).and_then(|source| source.bindings.get(id));
         if let Some(binding) = binding {
             return self.binding(id, binding, name);
         }
         if let Some(builtin) = super::builtins::known_name(id) {
             return Ok(Thing::Static(Static::Builtin(builtin)));
+        }
+        if id == "NotImplemented" {
+            return Ok(Thing::Val(self.not_implemented()));
         }
         let message = format!("`{id}` is not defined");
         if self.diagnostics.iter().any(|known| known.message == message) {
@@ -284,9 +298,16 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(match binding {
             Binding::Class(class) => Thing::Static(Static::Class(*class)),
             Binding::Function(function) => Thing::Static(Static::Function(*function)),
-            Binding::Capture(index) => Thing::Val(self.capture(*index)?),
+            Binding::Capture(index) => Thing::Val(self.read_capture(*index)?),
             Binding::Constant(value) => Thing::Val(self.literal(value.clone())),
             Binding::Tuple(items) => Thing::Val(self.constant_tuple(id, items)?),
+            Binding::EnumMember(class, member) => {
+                let node = self.range();
+                match self.enumeration(*class)? {
+                    Some(class) => self.member_named(&class, member, &node)?,
+                    None => return self.fail("unsupported-value", format!("`{id}` is no member"), None),
+                }
+            }
             Binding::Sentinel(number) => Thing::Static(Static::Sentinel(*number)),
             Binding::Table(items) => Thing::Val(self.function_table(id, items)?),
             Binding::Pattern(text, flags) => Thing::Static(Static::Pattern(text.clone(), *flags)),
@@ -311,18 +332,6 @@ impl<'p> Lowerer<'_, 'p> {
             }
         }
         Ok(self.tuple(&vals))
-    }
-
-    /// A captured value. All that the function may use are read once, at its start.
-    pub fn capture(&mut self, index: usize) -> Lowered<Val> {
-        if let Some((_, val)) = self.captures.iter().find(|(known, _)| *known == index) {
-            return Ok(val.clone());
-        }
-        let Some(capture) = self.compiler.program.captures.get(index) else {
-            return self.fail("internal", "a captured value is missing", None);
-        };
-        let ty = capture.ty.clone();
-        Ok(self.emit(Op::Capture(ir::CaptureId(index as u32)), &[], ty))
     }
 
     // Branching expressions.
@@ -492,6 +501,7 @@ impl<'p> Lowerer<'_, 'p> {
                 format!("{} has no attribute `{name}` that can be compiled", describe(&known)),
                 None,
             ),
+            Thing::Val(val) if name == "__class__" && self.class_of(&val).is_some() => self.class_of_instance(&val),
             Thing::Val(val) => {
                 self.at(attribute);
                 if let (Type::Array { elem, .. } | Type::Np(elem), "dtype") = (val.ty(), name) {
@@ -506,8 +516,7 @@ impl<'p> Lowerer<'_, 'p> {
     fn no_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         let class = python_name(val.ty());
         if self.class_of(val).is_some_and(|class| class.method(name).is_some()) {
-            let message = format!("the method `{name}` of `{class}` can only be called in compiled code");
-            return self.fail("not-a-value", message, Some("call it".to_owned()));
+            return Ok(self.bound_method(val, name));
         }
         self.clash_of(
             ExcKind::AttributeError,
@@ -524,6 +533,14 @@ impl<'p> Lowerer<'_, 'p> {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// `type(val)` of an instance of one of the program's classes.
+    pub fn class_of_instance(&mut self, val: &Val) -> Lowered<Thing> {
+        match self.class_of(val) {
+            Some(class) => Ok(Thing::Static(Static::Class(class.number))),
+            None => self.fail("unsupported-function", "the class of this value is not known", None),
         }
     }
 
@@ -587,7 +604,12 @@ impl<'p> Lowerer<'_, 'p> {
             (Type::Range, "step") => Ok(self.prim(ir::Prim::RangeStep, &[val])),
             (ty, _) => {
                 let message = format!("'{}' object has no attribute '{name}'", python_name(&ty));
-                if matches!(ty, Type::Array { .. } | Type::Np(_)) || super::methods::exists_in_python(&ty, name) {
+                let is_array = matches!(ty, Type::Array { .. } | Type::Np(_));
+                let has_methods_only = matches!(ty, Type::Str | Type::List(_) | Type::Set { .. } | Type::Dict(..));
+                if has_methods_only && !name.starts_with("__") && super::methods::exists_in_python(&ty, name) {
+                    return Ok(self.bound_method(val, name));
+                }
+                if is_array || super::methods::exists_in_python(&ty, name) {
                     return self.fail(
                         "unsupported-attribute",
                         format!("`{name}` of `{}` cannot be compiled", python_name(&ty)),
@@ -641,6 +663,6 @@ pub fn describe(known: &Static) -> String {
         Static::Sentinel(_) => "an `object()`".to_owned(),
         Static::Absent => "`...`".to_owned(),
         Static::Constant(number) => format!("`{number}`"),
-        Static::Made(_) => "a function".to_owned(),
+        Static::Made(_) | Static::Bound(_) => "a function".to_owned(),
     }
 }

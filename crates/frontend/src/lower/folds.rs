@@ -101,6 +101,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let source = self.iterable(iterable)?;
         self.at_call(call);
+        self.refuse_abandoned(&source)?;
         let hidden = self.var_count();
         let decided = self.open_collector();
         let exits = self.open_collector();
@@ -384,6 +385,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn divmod(&mut self, left: &Val, right: &Val) -> Lowered<Val> {
         self.dispatch(&[left.clone(), right.clone()], &mut |lowerer, vals| {
             let [a, b] = vals else { return Err(Stop::Failed) };
+            if let Some(found) = lowerer.special_with(a, "__divmod__", std::slice::from_ref(b))? {
+                return Ok(found);
+            }
             let number = |ty: &Type| super::number::is_number(ty) || matches!(ty, Type::Np(_));
             if !number(a.ty()) || !number(b.ty()) {
                 let (x, y) = (python_name(a.ty()), python_name(b.ty()));

@@ -3,7 +3,7 @@
 use ir::{Const, ContainerOp, Op, Prim, Type};
 
 use super::number::is_integer;
-use super::{Edge, Lowered, Lowerer, Val};
+use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::parse::ast;
 use crate::shape::python_name;
 
@@ -76,6 +76,7 @@ impl<'p> Lowerer<'_, 'p> {
                 Ok(self.container_op(ContainerOp::ValueRepr, &[val], Type::Str))
             }
             Type::List(_) => self.repr_of_list(val),
+            Type::Dict(..) | Type::Set { .. } => self.repr_of_table(val),
             Type::Range => {
                 let parts = [Prim::RangeStart, Prim::RangeStop].map(|prim| self.prim(prim, &[val]));
                 let step = self.prim(Prim::RangeStep, &[val]);
@@ -105,6 +106,12 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
+    /// Whether the value shows itself otherwise than by its place in memory.
+    pub fn has_own_text(&self, val: &Val) -> bool {
+        let is_plain = |class: &crate::classes::Class<'_>| class.kind == crate::classes::ClassKind::Plain;
+        !self.class_of(val).is_some_and(|class| is_plain(&class) && class.method("__repr__").is_none())
+    }
+
     /// `ascii(val)`.
     pub fn ascii_of(&mut self, val: &Val) -> Lowered<Val> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
@@ -124,6 +131,20 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `format(val, spec)` of a plain value.
     pub fn formatted(&mut self, val: &Val, spec: Option<&Val>) -> Lowered<Val> {
+        if self.class_of(val).is_some_and(|class| class.method("__format__").is_some()) {
+            let spec = match spec {
+                Some(spec) => spec.clone(),
+                None => self.str(""),
+            };
+            let Some(text) = self.special_with(val, "__format__", &[spec])? else { return Err(Stop::Failed) };
+            return match text.ty() {
+                Type::Str => Ok(text),
+                other => {
+                    let message = format!("__format__ must return a str, not {}", python_name(other));
+                    self.clash(message)
+                }
+            };
+        }
         let Some(spec) = spec else { return self.text_of(val) };
         if *spec.ty() != Type::Str {
             let message = format!("format() argument 2 must be str, not {}", python_name(spec.ty()));
@@ -135,6 +156,10 @@ impl<'p> Lowerer<'_, 'p> {
             return self.text_of(val);
         }
         match val.ty() {
+            ty if super::enums::enum_class(ty).is_some() && !self.is_int_member(ty) => {
+                let text = self.text_of(val)?;
+                Ok(self.prim(Prim::StrFormat, &[&text, spec]))
+            }
             Type::Record(record)
                 if record.kind == ir::RecordKind::Library
                     && super::datetime::datetime_class(val.ty()) != Some(super::datetime::DELTA) =>

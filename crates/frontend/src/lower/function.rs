@@ -175,6 +175,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return;
         }
         if self.sites.is_endless {
+            self.compiler.notes.knot(source.place());
             let message = "a container in this function holds containers of its own kind without end";
             let help = Some("make a class whose field is a dict or list of its instances".to_owned());
             self.report("too-many-types", message.to_owned(), source.place(), help);

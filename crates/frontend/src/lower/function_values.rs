@@ -56,6 +56,26 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.function_with(known, defaults).map(Thing::Val)
     }
 
+    /// `object.name`, a method that is not called here.
+    pub fn bound_method(&mut self, object: &Val, name: &str) -> Val {
+        let captured = vec![("self".to_owned(), None)];
+        let number =
+            self.compiler.function_value_number(FunctionValue { function: Static::Bound(name.to_owned()), captured });
+        let fields = vec![("self".to_owned(), object.ty().clone())];
+        let record = RecordType { kind: RecordKind::Library, name: format!("{CLASS}{number}"), fields };
+        self.aggregate(Type::Record(record.into()), std::slice::from_ref(object))
+    }
+
+    /// A function made of another and of values that it keeps.
+    pub fn made_with(&mut self, made: Static, vals: &[Val]) -> Val {
+        let names: Vec<String> = (0..vals.len()).map(|index| index.to_string()).collect();
+        let captured = names.iter().map(|name| (name.clone(), None)).collect();
+        let number = self.compiler.function_value_number(FunctionValue { function: made, captured });
+        let fields = names.into_iter().zip(vals.iter().map(|val| val.ty().clone())).collect();
+        let record = RecordType { kind: RecordKind::Library, name: format!("{CLASS}{number}"), fields };
+        self.aggregate(Type::Record(record.into()), vals)
+    }
+
     /// The function as a value.
     pub fn function_value(&mut self, known: Static) -> Lowered<Val> {
         self.function_with(known, Vec::new())
@@ -63,7 +83,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     fn function_with(&mut self, known: Static, defaults: Vec<(String, Val)>) -> Lowered<Val> {
         let is_function = match &known {
-            Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Made(_) => true,
+            Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Made(_) | Static::Bound(_) => true,
             Static::Builtin(name) => ExcKind::from_name(name).is_none(),
             Static::Member(module, _) => module != "numpy",
             Static::Module(_) | Static::Pattern(..) | Static::Sentinel(_) | Static::Absent | Static::Constant(_) => {
@@ -106,6 +126,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             slot.is_some_and(|slot| self.env().is_none_or(|env| matches!(env.var(slot), Var::Unbound)))
         });
         if changes || late.is_some() {
+            self.keep_variables(&free);
             return self.fail(
                 "unsupported-value",
                 "this function reads a variable that is assigned again, so it cannot be kept",
@@ -113,6 +134,23 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             );
         }
         Ok(names.into_iter().zip(things).collect())
+    }
+
+    /// Notes which of these variables of this function are assigned again, or later: CPython looks them up when the function that
+    /// reads them is called.
+    fn keep_variables(&mut self, free: &[String]) {
+        let source = self.compiler.callable_of(self.spec).and_then(|callable| self.compiler.source(callable));
+        let Some(source) = source.filter(|source| matches!(source.node, FunctionNode::Def(_))) else { return };
+        for name in free {
+            if self.scopes.iter().flatten().any(|(known, _)| known == name) {
+                continue;
+            }
+            let Some(slot) = self.names.slot(name) else { continue };
+            let is_late = self.env().is_none_or(|env| matches!(env.var(slot), Var::Unbound | Var::Maybe(..)));
+            if self.names.is_rebound(slot) || is_late {
+                self.compiler.notes.keep(source.place(), name);
+            }
+        }
     }
 
     /// A call of a value: of each function that it may be.
@@ -178,6 +216,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(value) = self.compiler.function_value(number) else {
             return self.fail("internal", "a function that is a value is not known", None);
         };
+        if let (Static::Bound(name), [object]) = (&value.function, self.fields(val).as_slice()) {
+            return self
+                .each_variant(object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
+        }
+        if let Static::Made(made) = &value.function {
+            let fields = self.fields(val);
+            return self.call_made(made, &fields, arguments);
+        }
         let Static::Closure(id) = value.function else {
             return self.call_static_with(&value.function, arguments);
         };

@@ -168,6 +168,32 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
+    /// Refuses to go through what may be left before its end when there is a generator in it that would do something then: CPython
+    /// does it as soon as nobody has the generator any more.
+    pub fn refuse_abandoned(&mut self, source: &Source<'p>) -> Lowered<()> {
+        match source {
+            Source::Iterator(val) => self.refuse_cleanup(&val.ty().clone()),
+            Source::Enumerate(inner, _) | Source::Reversed(inner) | Source::Filter(_, inner) => {
+                self.refuse_abandoned(inner)
+            }
+            Source::Generator { first, .. } => self.refuse_abandoned(first),
+            Source::Zip(inner) | Source::Map(_, inner) => {
+                inner.iter().try_for_each(|inner| self.refuse_abandoned(inner))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_cleanup(&mut self, ty: &Type) -> Lowered<()> {
+        if !ty.variants().iter().any(|ty| self.compiler.has_cleanup(ty)) {
+            return Ok(());
+        }
+        let message =
+            "a generator that waits inside a `try` or `with` may be given up here, which compiled code does not notice";
+        let help = "go through all of it, for instance with `list`, or keep the `yield` out of the `try`";
+        self.fail("unsupported-function", message, Some(help.to_owned()))
+    }
+
     /// `next(iterator)` and `next(iterator, default)`.
     pub fn next_builtin(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
         let arguments = self.call_arguments(call)?;
@@ -194,6 +220,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 return lowerer.clash(message);
             }
             lowerer.at_place(place);
+            lowerer.refuse_cleanup(&iterator.ty().clone())?;
             let (more, end) = lowerer.advance(&iterator)?;
             let mut edges: Vec<(Edge, Val)> = Vec::new();
             lowerer.continue_at(more);

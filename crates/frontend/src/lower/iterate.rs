@@ -236,6 +236,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             ("reversed", [inner]) => {
                 let before = self.restart();
+                if let Thing::Val(val) = self.thing(inner)?
+                    && self.class_of(&val).is_some_and(|class| class.method("__reversed__").is_some())
+                {
+                    self.at(call);
+                    return match self.special(&val, "__reversed__")? {
+                        Some(items) => self.source_of_iterator(&items).map(Some),
+                        None => Err(Stop::Failed),
+                    };
+                }
+                self.start_again(before);
+                let before = self.restart();
                 let mut source = self.iterable(inner)?;
                 if let Source::Either(_) = source {
                     return self.fail_at(
@@ -352,6 +363,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ty if is_integer(ty) => lowerer.as_int(&val),
             ty if lowerer.is_int_member(ty) => lowerer.without_enum(&val),
             Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&val)),
+            _ if let Some(found) = lowerer.special(&val, "__index__")? => match found.ty() {
+                Type::Int => Ok(found),
+                other => {
+                    let message = format!("__index__ returned non-int (type {})", python_name(other));
+                    lowerer.clash(message)
+                }
+            },
             other => {
                 let message = format!("'{}' object cannot be interpreted as an integer", python_name(other));
                 lowerer.clash(message)
@@ -398,7 +416,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             {
                 lowerer.iterator(&val)
             }
-            ty if is_collection(ty) => Ok(lowerer.inner_dict(&val)),
+            ty if is_collection(ty) => lowerer.inner_dict(&val),
             ty if lowerer.compiler.generator_of(ty).is_some() => Ok(val),
             Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => {
                 let items = lowerer.fields(&val);

@@ -8,7 +8,7 @@ use super::statics::{Function, Made};
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
 use crate::parse::ast::{self, Expr, Ranged};
-use crate::shape::{Origin, Shape, join};
+use crate::shape::{Origin, Shape, join, python_name};
 
 /// Items that a list is made with at once.
 const LIST_ITEMS_MAX: usize = 1_000;
@@ -302,10 +302,43 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// The `repr` of each item, with commas between them.
     pub fn shown_items(&mut self, list: &Val) -> Lowered<Val> {
+        self.shown_by(Source::List(list.clone()), &mut |lowerer, item| lowerer.repr_of(&item))
+    }
+
+    /// `repr` of a dict or set whose items show themselves.
+    pub fn repr_of_table(&mut self, table: &Val) -> Lowered<Val> {
+        let (source, open, close, nothing) = match table.ty() {
+            Type::Dict(..) => {
+                let items = self.dict_method(table, "items", &[], &[])?;
+                (self.source_of(&items)?, "{", "}", "{}")
+            }
+            Type::Set { frozen: true, .. } => (self.source_of(table)?, "frozenset({", "})", "frozenset()"),
+            _ => (self.source_of(table)?, "{", "}", "set()"),
+        };
+        let is_dict = matches!(table.ty(), Type::Dict(..));
+        let items = self.shown_by(source, &mut |lowerer, item| match lowerer.fields(&item).as_slice() {
+            [key, value] if is_dict => {
+                let (key, value) = (lowerer.repr_of(key)?, lowerer.repr_of(value)?);
+                let text = lowerer.concat_text(&key, ": ");
+                Ok(lowerer.prim(Prim::StrConcat, &[&text, &value]))
+            }
+            _ => lowerer.repr_of(&item),
+        })?;
+        let open = self.str(open);
+        let text = self.prim(Prim::StrConcat, &[&open, &items]);
+        let text = self.concat_text(&text, close);
+        let length = self.length(table)?;
+        let zero = self.int(0);
+        let is_empty = self.prim(Prim::IntEq, &[&length, &zero]);
+        let nothing = self.str(nothing);
+        Ok(self.select(&is_empty, &nothing, &text))
+    }
+
+    fn shown_by(&mut self, source: Source<'p>, show: &mut dyn FnMut(&mut Self, Val) -> Lowered<Val>) -> Lowered<Val> {
         let place = self.place;
         let shown = self.new_list(&[], None, place.start | 1 << 20)?;
-        self.each_item(Source::List(list.clone()), 1 << 20, &mut |lowerer, item| {
-            let text = lowerer.repr_of(&item)?;
+        self.each_item(source, 1 << 20, &mut |lowerer, item| {
+            let text = show(lowerer, item)?;
             lowerer.append(&shown, &text)
         })?;
         let comma = self.str(", ");
@@ -393,7 +426,11 @@ impl<'p> Lowerer<'_, 'p> {
         let (holds, fails) = self.branch(&is_there)?;
         self.continue_at(fails);
         if self.is_live() {
-            let shown = self.repr_of(val)?;
+            let shown = match self.has_own_text(val) {
+                true => self.repr_of(val)?,
+                // CPython shows where in memory it is.
+                false => self.str(&format!("<{} object>", python_name(val.ty()))),
+            };
             let tail = self.str(" is not in list");
             let message = self.prim(Prim::StrConcat, &[&shown, &tail]);
             self.raise_with(ExcKind::ValueError, Some(&message));

@@ -29,6 +29,7 @@ mod format;
 mod function;
 mod function_values;
 mod generators;
+mod globals;
 mod index;
 mod iterate;
 mod library_class;

@@ -6,12 +6,21 @@ use std::rc::Rc;
 use ir::{ContainerOp, ExcKind, Op, Type};
 
 use super::call::CallArguments;
-use super::{Lowered, Lowerer, Stop, Thing, Val};
+use super::value::Static;
+use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::classes::{Class, ClassKind, MethodKind};
 use crate::nearest::nearest;
 use crate::parse::ast::{self, CmpOp, Expr};
 use crate::shape::{join, python_name};
 use crate::specialise::Callable;
+
+/// What `super()` leads to.
+enum Next<'p> {
+    /// A method, by its class and its position there.
+    Method(usize, usize),
+    /// What `@dataclass` has made for the class.
+    Made(Rc<Class<'p>>),
+}
 
 impl<'c, 'p> Lowerer<'c, 'p> {
     /// The number of the class whose instances a type is, when they can be changed.
@@ -25,7 +34,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// A new instance with these fields, or with none of them yet.
     pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Val]>) -> Lowered<Val> {
         self.compiler.objects.meet(class);
-        let made = self.object_of_class(class.number)?;
+        let made = self.new_object_of(class.number)?;
         for (index, val) in fields.into_iter().flatten().enumerate() {
             self.set_field(&made, index, val)?;
         }
@@ -33,6 +42,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             // A name that the class gives a value stands for that until the instance has its own.
             let known = self.compiler.objects.class(class.number).cloned();
             for (index, field) in known.iter().flat_map(|known| &known.fields).enumerate() {
+                // One that `__init__` stores first is never read before.
+                if !field.may_be_missing {
+                    continue;
+                }
                 if let Some(val) = self.class_constant(class, &field.name)? {
                     self.set_field(&made, index, &val)?;
                 }
@@ -42,7 +55,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// An instance with nothing in its fields.
-    fn object_of_class(&mut self, number: usize) -> Lowered<Val> {
+    pub fn new_object_of(&mut self, number: usize) -> Lowered<Val> {
         let Some(known) = self.compiler.objects.class(number).cloned() else { return Err(Stop::Failed) };
         let ty = Type::Object(known.name.clone());
         let mut parts = Vec::new();
@@ -70,7 +83,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some((holder, variables)) = self.names.own_cells() else { return };
         let number = 1 << 62 | (self.place.file & 0xffff) << 32 | self.place.start as usize;
         self.compiler.objects.meet_cells(number, &holder, &variables);
-        let (Ok(made), Some(slot)) = (self.object_of_class(number), self.names.slot(&holder)) else { return };
+        let (Ok(made), Some(slot)) = (self.new_object_of(number), self.names.slot(&holder)) else { return };
         self.set_val(slot, made.clone());
         for (index, name) in variables.iter().enumerate() {
             let var = self.names.slot(name).and_then(|slot| self.env().map(|env| env.var(slot)));
@@ -158,6 +171,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Some(index) = self.field_index(class, name) else { return Ok(None) };
         let Some(known) = self.compiler.objects.class(class).cloned() else { return Ok(None) };
         let field = &known.fields[index];
+        self.refuse_assigned_attribute(class, name)?;
         if let Some(reason) = &field.refused {
             return self.refuse_field(object, name, reason);
         }
@@ -299,10 +313,24 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     ),
                 };
             };
+            if let Some(known) = lowerer.compiler.known_class(class)
+                && matches!(known.kind, ClassKind::Dataclass(options) if options.frozen)
+            {
+                return lowerer.fail_at(
+                    &attribute.attr,
+                    "unsupported-assignment",
+                    format!("`{}` is frozen: `{name}` cannot be assigned", known.name),
+                    Some("make a new one with `dataclasses.replace`".to_owned()),
+                );
+            }
             match lowerer.field_index(class, name) {
                 Some(index) => {
                     lowerer.set_field(&object, index, &val)?;
                     Ok(lowerer.none())
+                }
+                None if lowerer.class_of(&object).is_some_and(|class| class.slots.is_some()) => {
+                    let message = format!("'{}' object has no attribute '{name}'", python_name(object.ty()));
+                    lowerer.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
                 }
                 None => {
                     let known = lowerer.compiler.objects.class(class).cloned();
@@ -316,10 +344,27 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(())
     }
 
-    /// The position of a method that the parents of a class have.
-    fn parent_method(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<usize>> {
-        let Some(parent) = class.parent else { return Ok(None) };
-        Ok(self.class(parent)?.method(name).map(|(index, _)| index))
+    /// The method that comes behind those of `class` for this instance or class: its class and its position there.
+    fn next_method(&mut self, own: &Thing, class: &Class<'p>, name: &str) -> Lowered<Option<Next<'p>>> {
+        let actual = match own {
+            Thing::Val(own) => self.class_of(own).map(|class| class.number),
+            Thing::Static(Static::Class(number)) => Some(*number),
+            Thing::Static(_) => None,
+        };
+        let line = match actual {
+            Some(number) => self.class(number)?.line.clone(),
+            None => Vec::new(),
+        };
+        for number in line.into_iter().skip_while(|number| *number != class.number).skip(1) {
+            let next = self.class(number)?;
+            if let Some(index) = next.own_method(name) {
+                return Ok(Some(Next::Method(number, index)));
+            }
+            if matches!(next.kind, ClassKind::Dataclass(_)) && matches!(name, "__init__" | "__repr__" | "__eq__") {
+                return Ok(Some(Next::Made(next)));
+            }
+        }
+        Ok(None)
     }
 
     /// `super().name(arguments)`; `None` when the call is something else.
@@ -337,36 +382,51 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut arguments = self.call_arguments(call)?;
         self.at_call(call);
         let name = attribute.attr.as_str();
-        if let (ClassKind::Exception(kind), "__init__" | "__str__") = (class.kind, name)
-            && self.parent_method(&class, name)?.is_none()
-            && let Some(super::Var::Bound(own)) = self.env().map(|env| env.var(0))
-        {
-            if name == "__str__" {
-                return self.exception_text(&own).map(Some);
+        let own = match self.env().map(|env| env.var(0)) {
+            Some(Var::Bound(own)) => Thing::Val(own),
+            Some(Var::Static(own)) => Thing::Static(own),
+            _ => return self.fail_at(inner, "unsupported-function", "`super()` needs the first argument", None),
+        };
+        match (self.next_method(&own, &class, name)?, &own) {
+            (Some(Next::Method(number, index)), _) => {
+                let next = self.class(number)?;
+                if next.methods.get(index).is_none_or(|method| method.kind != MethodKind::Static) {
+                    arguments.positional.insert(0, own);
+                }
+                return self.call_function(Callable::Method(number, index), arguments).map(Some);
             }
-            let vals = self.plain_arguments(name, arguments)?;
-            self.set_exception_text(&own, kind, &vals)?;
-            return Ok(Some(self.none()));
+            (Some(Next::Made(next)), Thing::Val(own)) if name == "__init__" => {
+                return self.init_by_fields(&next, own, arguments).map(Some);
+            }
+            (Some(Next::Made(_)), _) => {
+                let message = format!("`super().{name}` of a dataclass cannot be compiled");
+                return self.fail("unsupported-function", message, None);
+            }
+            (None, _) => {}
         }
-        let parent = match class.parent {
-            Some(parent) => self.class(parent)?,
+        match (class.kind, name, &own) {
+            (ClassKind::Exception(_), "__str__", Thing::Val(own)) => self.exception_text(own).map(Some),
+            (ClassKind::Exception(kind), "__init__", Thing::Val(own)) => {
+                let vals = self.plain_arguments(name, arguments)?;
+                self.set_exception_text(own, kind, &vals)?;
+                Ok(Some(self.none()))
+            }
             // What `object` has.
-            None if name == "__init__" => return Ok(Some(self.none())),
-            None => {
+            (_, "__init__", _) if arguments.positional.is_empty() && arguments.keywords.is_empty() => {
+                Ok(Some(self.none()))
+            }
+            (_, "__init__", _) => {
+                self.clash("object.__init__() takes exactly one argument (the instance to initialize)")
+            }
+            (_, _, _) if name.starts_with("__") => {
+                let message = format!("`super().{name}` cannot be compiled");
+                self.fail("unsupported-function", message, None)
+            }
+            _ => {
                 let message = format!("'super' object has no attribute '{name}'");
-                return self.clash_of(ExcKind::AttributeError, "unknown-attribute", message);
+                self.clash_of(ExcKind::AttributeError, "unknown-attribute", message)
             }
-        };
-        let own = self.env().map(|env| env.var(0));
-        let (Some((index, _)), Some(super::Var::Bound(own))) = (parent.method(name), own) else {
-            if name == "__init__" && parent.kind == ClassKind::Plain {
-                return Ok(Some(self.none()));
-            }
-            let message = format!("`super().{name}` cannot be compiled");
-            return self.fail("unsupported-function", message, None);
-        };
-        arguments.positional.insert(0, Thing::Val(own));
-        self.call_function(Callable::Method(parent.number, index), arguments).map(Some)
+        }
     }
 
     /// Whether the class's instances have its declared fields and nothing else.
@@ -387,25 +447,43 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `==` and the like of an instance that can be changed, where its class has no method for it.
     pub fn compare_objects(&mut self, op: CmpOp, class: &Class<'p>, left: &Val, right: &Val) -> Lowered<Option<Val>> {
         let is_equality = matches!(op, CmpOp::Eq | CmpOp::NotEq);
-        let how = match class.kind {
-            ClassKind::Plain if is_equality => ContainerOp::RefIs,
-            ClassKind::Dataclass(options) if is_equality && !options.eq => ContainerOp::RefIs,
-            ClassKind::Dataclass(_) if is_equality && class.fields.iter().all(|field| field.compare) => {
-                ContainerOp::ValueEq
-            }
-            _ if is_equality => {
-                return self.fail("unsupported-operation", "this comparison cannot be compiled yet", None);
-            }
-            _ => return Ok(None),
+        if !is_equality {
+            return Ok(None);
+        }
+        let by_identity = match class.kind {
+            ClassKind::Plain => true,
+            ClassKind::Dataclass(options) => !options.eq,
+            _ => return self.fail("unsupported-operation", "this comparison cannot be compiled yet", None),
         };
         if left.ty() != right.ty() {
             return Ok(Some(self.bool(op == CmpOp::NotEq)));
         }
-        if how == ContainerOp::ValueEq && (self.compiler.has_method("__eq__") || !self.has_declared_fields(class)) {
-            let message = "an instance of a dataclass that can be changed, beside a class with an `__eq__` of its own";
-            return self.fail("unsupported-operation", format!("{message}, cannot be compared in compiled code"), None);
+        let is_whole = class.fields.iter().all(|field| field.compare)
+            && !self.compiler.has_method("__eq__")
+            && self.has_declared_fields(class);
+        if !by_identity && !is_whole {
+            let known = self.compiler.objects.class(class.number).cloned();
+            let is_compared = |name: &str| class.fields.iter().any(|field| field.name == name && field.compare);
+            let mut compared = known.iter().flat_map(|known| &known.fields).filter(|field| is_compared(&field.name));
+            if compared.any(|field| holds_objects(&field.stored())) {
+                let message = "instances of this dataclass hold others, beside an `__eq__` of its own or a field that is not compared";
+                return self.fail("unsupported-operation", format!("{message}: they cannot be compared"), None);
+            }
+            // Field by field, as records are.
+            return Ok(None);
         }
+        let how = if by_identity { ContainerOp::RefIs } else { ContainerOp::ValueEq };
         let equal = self.container_op(how, &[left, right], Type::Bool);
         Ok(Some(if op == CmpOp::Eq { equal } else { self.not(&equal) }))
+    }
+}
+
+fn holds_objects(ty: &Type) -> bool {
+    match ty {
+        Type::Object(_) => true,
+        Type::List(item) | Type::Set { item, .. } => holds_objects(item),
+        Type::Dict(key, value) => holds_objects(key) || holds_objects(value),
+        Type::Union(variants) => variants.iter().any(holds_objects),
+        other => other.field_types().is_some_and(|fields| fields.iter().any(holds_objects)),
     }
 }

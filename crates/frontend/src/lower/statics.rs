@@ -29,6 +29,8 @@ pub enum Made {
 pub enum Bound {
     Constant(Const),
     Static(Static),
+    /// One of the values that are kept beside it, by its number.
+    Kept(usize),
 }
 
 /// A function that is passed to a built-in.
@@ -51,9 +53,9 @@ pub fn makes_function(module: &str, name: &str) -> bool {
 
 impl Lowerer<'_, '_> {
     /// A call of one of the functions of [`makes_function`].
-    pub fn make_function(&mut self, name: &str, arguments: CallArguments) -> Lowered<Static> {
+    pub fn make_function(&mut self, name: &str, arguments: CallArguments) -> Lowered<Thing> {
         let made = match name {
-            "partial" => self.partial(arguments)?,
+            "partial" => return self.partial(arguments),
             "cmp_to_key" => match arguments.positional.into_iter().next() {
                 Some(Thing::Static(function)) => Made::Comparison(function),
                 _ => return self.clash("the argument of cmp_to_key() must be callable"),
@@ -73,7 +75,7 @@ impl Lowerer<'_, '_> {
                 }
             }
         };
-        Ok(Static::Made(Box::new(made)))
+        Ok(Thing::Static(Static::Made(Box::new(made))))
     }
 
     /// A call of a function that was passed to a built-in.
@@ -100,35 +102,33 @@ impl Lowerer<'_, '_> {
         }
     }
 
-    fn partial(&mut self, arguments: CallArguments) -> Lowered<Made> {
+    fn partial(&mut self, arguments: CallArguments) -> Lowered<Thing> {
         let mut positional = arguments.positional.into_iter();
         let function = match positional.next() {
             Some(Thing::Static(function)) => function,
             Some(Thing::Val(_)) => return self.clash("the first argument must be callable"),
             None => return self.clash("type 'partial' takes at least one argument"),
         };
-        let mut bound = Vec::new();
+        let (mut bound, mut kept) = (Vec::new(), Vec::new());
         for thing in positional {
-            bound.push(self.bound(thing)?);
+            bound.push(Self::bound(thing, &mut kept));
         }
         let mut keywords = Vec::new();
         for (keyword, thing) in arguments.keywords {
-            keywords.push((keyword, self.bound(thing)?));
+            keywords.push((keyword, Self::bound(thing, &mut kept)));
         }
-        Ok(Made::Partial(function, bound, keywords))
+        let made = Static::Made(Box::new(Made::Partial(function, bound, keywords)));
+        Ok(if kept.is_empty() { Thing::Static(made) } else { Thing::Val(self.made_with(made, &kept)) })
     }
 
-    fn bound(&mut self, thing: Thing) -> Lowered<Bound> {
+    fn bound(thing: Thing, kept: &mut Vec<Val>) -> Bound {
         match thing {
-            Thing::Static(known) => Ok(Bound::Static(known)),
-            Thing::Val(val) => match val.known {
-                Some(known) => Ok(Bound::Constant(known)),
-                None => self.fail(
-                    "unsupported-argument",
-                    "a partial function can only keep constants and functions in compiled code",
-                    Some("write a `lambda`".to_owned()),
-                ),
-            },
+            Thing::Static(known) => Bound::Static(known),
+            Thing::Val(Val { known: Some(known), .. }) => Bound::Constant(known),
+            Thing::Val(val) => {
+                kept.push(val);
+                Bound::Kept(kept.len() - 1)
+            }
         }
     }
 
@@ -164,18 +164,20 @@ impl Lowerer<'_, '_> {
     }
 
     /// A call of such a function.
-    pub fn call_made(&mut self, made: &Made, mut arguments: CallArguments) -> Lowered<Val> {
+    /// `fields` are the values that it keeps.
+    pub fn call_made(&mut self, made: &Made, fields: &[Val], mut arguments: CallArguments) -> Lowered<Val> {
         if let Made::Partial(function, bound, keywords) = made {
             let mut positional = Vec::new();
             for kept in bound {
-                positional.push(self.kept_argument(kept));
+                positional.push(self.kept_argument(kept, fields)?);
             }
             positional.append(&mut arguments.positional);
             let mut named = Vec::new();
             for (keyword, kept) in keywords {
                 // A keyword of the call replaces the one that was kept.
                 if !arguments.keywords.iter().any(|(name, _)| name == keyword) {
-                    named.push((keyword.clone(), self.kept_argument(kept)));
+                    let kept = self.kept_argument(kept, fields)?;
+                    named.push((keyword.clone(), kept));
                 }
             }
             named.append(&mut arguments.keywords);
@@ -222,10 +224,14 @@ impl Lowerer<'_, '_> {
         }
     }
 
-    fn kept_argument(&mut self, kept: &Bound) -> Thing {
+    fn kept_argument(&mut self, kept: &Bound, fields: &[Val]) -> Lowered<Thing> {
         match kept {
-            Bound::Constant(value) => Thing::Val(self.constant(value.clone())),
-            Bound::Static(known) => Thing::Static(known.clone()),
+            Bound::Constant(value) => Ok(Thing::Val(self.constant(value.clone()))),
+            Bound::Static(known) => Ok(Thing::Static(known.clone())),
+            Bound::Kept(index) => match fields.get(*index) {
+                Some(field) => self.argument(Thing::Val(field.clone())),
+                None => self.fail("internal", "a value of a partial function is missing", None),
+            },
         }
     }
 }

@@ -8,8 +8,9 @@ use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::library;
 use crate::locate::FunctionNode;
-use crate::names::Slot;
+use crate::names::{Slot, leaves_loop};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
+use crate::specialise::Callable;
 
 /// The two ways out of an iteration.
 #[derive(Clone, Copy)]
@@ -71,8 +72,8 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::For(looped) => self.for_stmt(looped, stmt),
             Stmt::Break(_) => self.leave_loop(LoopExit::Break),
             Stmt::Continue(_) => self.leave_loop(LoopExit::Continue),
-            // What it names is held by a variable of the function around, see `crate::names`.
-            Stmt::Nonlocal(_) => Ok(()),
+            Stmt::Nonlocal(nonlocal) => self.declare_outer(&nonlocal.names, "nonlocal"),
+            Stmt::Global(global) => self.declare_outer(&global.names, "global"),
             Stmt::Match(matched) => self.match_stmt(matched, stmt),
             Stmt::Try(tried) => self.try_stmt(tried, stmt),
             Stmt::Raise(raise) => self.raise_stmt(raise),
@@ -94,8 +95,29 @@ impl<'p> Lowerer<'_, 'p> {
                 }
                 Ok(())
             }
+            Stmt::ClassDef(class) => self.local_class(class),
             other => self.unsupported_stmt(other),
         }
+    }
+
+    /// A class inside the function: its methods see the names of the module, and classes beside it.
+    fn local_class(&mut self, class: &'p ast::StmtClassDef) -> Lowered<()> {
+        let is_function = matches!(self.compiler.callable_of(self.spec), Some(Callable::Program(_)));
+        if !is_function {
+            return self.fail(
+                "unsupported-statement",
+                "a class inside a method or an inner function cannot be compiled",
+                Some("define it at the top of the module".to_owned()),
+            );
+        }
+        self.refuse_cell(class.name.as_str(), &class.name)?;
+        let around = self.names.locals.clone();
+        let number = self.compiler.local_class_number(class, self.function, around);
+        self.class(number)?;
+        if let Some(slot) = self.names.slot(class.name.as_str()) {
+            self.set_slot(slot, Var::Static(Static::Class(number)));
+        }
+        Ok(())
     }
 
     /// `del name`: the name is not bound any more. `del object[index]`.
@@ -133,10 +155,8 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::FunctionDef(_) => {
                 ("a decorated function inside a function", Some("define it at the top of the module"))
             }
-            Stmt::ClassDef(_) => ("a class inside a function", None),
             Stmt::TypeAlias(_) => ("a `type` statement", Some("define it at the top of the module")),
             Stmt::With(_) => ("`with`", None),
-            Stmt::Global(_) => ("`global`", Some("return the new value instead")),
             _ => ("this statement", None),
         };
         self.fail("unsupported-statement", format!("{what} cannot be compiled"), help.map(str::to_owned))
@@ -260,6 +280,10 @@ impl<'p> Lowerer<'_, 'p> {
             return self.unrolled_for(fields, looped, stmt);
         }
         let source = self.iterable(&looped.iter)?;
+        if leaves_loop(&looped.body) {
+            self.at(&*looped.iter);
+            self.refuse_abandoned(&source)?;
+        }
         let assigned: Vec<Slot> = names.bound_in(&looped.body, Some(&looped.target));
         let breaks = self.open_collector();
         let exits = self.open_collector();

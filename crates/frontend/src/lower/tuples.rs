@@ -107,7 +107,13 @@ impl<'p> Lowerer<'_, 'p> {
             }
         }
         if let Some(hash) = self.special(val, "__hash__")? {
-            return Ok(hash);
+            if *hash.ty() != Type::Int {
+                return self.clash("__hash__ method should return an integer");
+            }
+            // -1 says that there was an error in CPython.
+            let (minus_one, minus_two) = (self.int(-1), self.int(-2));
+            let is_error = self.prim(ir::Prim::IntEq, &[&hash, &minus_one]);
+            return Ok(self.select(&is_error, &minus_two, &hash));
         }
         let val = self.hashable(val)?;
         if !is_fixed(val.ty()) {

@@ -41,6 +41,72 @@ impl Writer {
         if self.random.one_in(8) {
             self.recursion();
         }
+        if self.random.one_in(8) {
+            self.assigned_global();
+        }
+        if self.random.one_in(12) {
+            self.memo();
+        }
+        if self.random.one_in(12) {
+            self.trie();
+        }
+    }
+
+    /// A variable of the module that a function assigns.
+    fn assigned_global(&mut self) {
+        let kind = Kind::scalar(&mut self.random);
+        let value = self.argument(&kind);
+        self.line(0, &format!("LAST = {value}"));
+        self.lines.push(String::new());
+        self.variables = vec![("LAST".to_string(), kind.clone()), ("q".to_string(), kind.clone())];
+        let value = self.expression(&kind, 1);
+        let value = self.capped(&kind, value);
+        self.variables.clear();
+        self.line(0, "def assign(q):");
+        self.line(1, "global LAST");
+        self.line(1, &format!("LAST = {value}"));
+        let given = self.random.pick(&["LAST", "q"]);
+        self.line(1, &format!("return {given}"));
+        self.lines.push(String::new());
+        self.form(&format!("{0} :: assign(${0})", kind.text()));
+        self.globals.push(("LAST".to_string(), kind));
+    }
+
+    /// A dict of the module that is empty at first.
+    fn memo(&mut self) {
+        let (key, value) = (self.random.pick(&["int", "str", "bool"]), Kind::scalar(&mut self.random));
+        self.line(0, "MEMO = {}");
+        self.lines.push(String::new());
+        self.line(0, "def remembered(k, v):");
+        self.line(1, "if k not in MEMO:");
+        self.line(2, "MEMO[k] = v");
+        self.line(1, "return MEMO[k]");
+        self.lines.push(String::new());
+        self.form(&format!("{0} :: remembered(${key}, ${0})", value.text()));
+        self.form("int :: len(MEMO)");
+    }
+
+    /// Dicts that hold dicts of their own kind.
+    fn trie(&mut self) {
+        for line in [
+            "def trie(words, start):",
+            "    root = {}",
+            "    for word in words[:9]:",
+            "        node = root",
+            "        for letter in word[:9]:",
+            "            node = node.setdefault(letter, {})",
+            "        node[''] = {}",
+            "    node = root",
+            "    for letter in start[:9]:",
+            "        if letter not in node:",
+            "            return -1",
+            "        node = node[letter]",
+            "    return len(node) + 100 * ('' in node)",
+            "",
+        ] {
+            self.line(0, line);
+        }
+        self.form("int :: trie($list[str], $str)");
     }
 
     /// A global value: a capture of the functions that read it.
@@ -127,11 +193,17 @@ impl Writer {
         let mut fields = self.fields();
         fields.push(("seen".to_string(), Kind::List(Box::new(Kind::scalar(&mut self.random)))));
         self.line(0, &format!("class {class}:"));
+        self.line(1, "made = 0");
         let names: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
         self.line(1, &format!("def __init__(self, {}):", names.join(", ")));
         for name in &names {
             self.line(2, &format!("self.{name} = {name}"));
         }
+        self.line(2, &format!("{class}.made += 1"));
+        self.line(2, "self.__own = x0");
+        self.lines.push(String::new());
+        self.line(1, "def own(self):");
+        self.line(2, "return self.__own");
         self.method(&own, &fields);
         let (name, kind) = fields[self.random.below(fields.len() - 1)].clone();
         self.variables = fields.iter().map(|(name, kind)| (format!("self.{name}"), kind.clone())).collect();
@@ -151,7 +223,32 @@ impl Writer {
             self.form(&format!("{} :: ${own}.{name}", kind.text()));
         }
         self.form(&format!("bool :: (${own}! is ${own}!)"));
+        self.form(&format!("int :: {class}.made"));
+        self.form(&format!("int :: len({{${own}, ${own}!, $1}})"));
+        self.form(&format!("int :: {{${own}!: 1, ${own}!: 2}}[$1]"));
+        self.form(&format!("{0} :: list(map(${own}!.change, [${0}, ${0}]))[«0¦1»]", kind.text()));
+        self.form(&format!("{} :: ${own}!.own()", fields[0].1.text()));
+        self.child_class(&class, &own, &fields);
         self.classes.push((own, class, fields));
+    }
+
+    /// A class that derives from one whose instances change, with private names of its own.
+    fn child_class(&mut self, parent: &str, own: &str, fields: &[(String, Kind)]) {
+        let (class, own, kind) = (format!("{parent}X"), format!("{own}x"), Kind::scalar(&mut self.random));
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+        self.line(0, &format!("class {class}({parent}):"));
+        self.line(1, &format!("def __init__(self, {}, p):", names.join(", ")));
+        self.line(2, &format!("super().__init__({})", names.join(", ")));
+        self.line(2, "self.__own = p");
+        self.lines.push(String::new());
+        self.line(1, "def both(self):");
+        self.line(2, "return self.__own, self.own()");
+        self.lines.push(String::new());
+        let items: Vec<String> = fields.iter().map(|(_, kind)| format!("${}", kind.text())).collect();
+        self.form(&format!("{own} = {class}({}, ${})", items.join(", "), kind.text()));
+        self.form(&format!("{} :: ${own}.both()[0]", kind.text()));
+        self.form(&format!("{} :: ${own}!.both()[1]", fields[0].1.text()));
+        self.form(&format!("bool :: isinstance(${own}, {parent})"));
     }
 
     /// One of the classes of the program.
