@@ -1,7 +1,7 @@
 //! The client: brings plans to the scheduler, waits, and fetches the rows part after part. A scheduler that was started
 //! again, or an executor that went away with rows it had made, costs time only: the job is handed in anew.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -32,12 +32,13 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::config::{MESSAGE_BYTES_MAX, settings, settings_of_kept};
-use crate::fragment::{ROW_ERRORS, ROWS_READ, read_error_count};
+use crate::fragment::{Counts, read_error_count};
+use crate::newest::newest;
 use crate::service::{ClusterClient, HelloError};
 use crate::site::quarantined;
 use crate::stored::{self, Stored, StoredTable};
 use crate::tls::Tls;
-use crate::{codec, cut};
+use crate::{codec, cut, subquery};
 
 /// How a client behaves.
 #[derive(Clone, Debug)]
@@ -127,6 +128,8 @@ pub(crate) struct Job {
     kept: bool,
     encoded: Mutex<Vec<u8>>,
     outbox: Outbox,
+    /// Rows that the jobs of its subqueries have read.
+    read_before: u64,
     pub schema: datafusion::arrow::datatypes::SchemaRef,
 }
 
@@ -187,10 +190,13 @@ impl Client {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run, kept: bool) -> Result<Job> {
-        let (encoded, outbox) = self.encode(plan, run.sequential())?;
-        let (plan, schema) = (plan.clone(), plan.schema());
-        Ok(Job { plan, sequential: run.sequential(), kept, encoded: Mutex::new(encoded), outbox, schema })
+    /// The job of a plan; those of its subqueries are done then.
+    pub(crate) async fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run, kept: bool) -> Result<Job> {
+        let schema = plan.schema();
+        let plan = subquery::answered(self, plan, run).await?;
+        let (encoded, outbox) = self.encode(&plan, run.sequential())?;
+        let (encoded, read_before) = (Mutex::new(encoded), run.rows_read());
+        Ok(Job { plan, sequential: run.sequential(), kept, encoded, outbox, read_before, schema })
     }
 
     fn encode(&self, plan: &Arc<dyn ExecutionPlan>, sequential: bool) -> Result<(Vec<u8>, Outbox)> {
@@ -270,7 +276,8 @@ impl Client {
         insert_version_header(request.metadata_mut());
         let mut updates = scheduler.execute_query_push(request).await.map_err(status_failure)?.into_inner();
         let mut guard = CancelJob { client: Some(self.clone()), id: None };
-        let mut listener = Listener { cluster: cluster.clone(), name, run: run.clone(), lines: 0 };
+        let mut listener =
+            Listener { cluster: cluster.clone(), name, run: run.clone(), before: job.read_before, lines: 0 };
         // Of the whole wait, not of the wait for one update: those may come more often.
         let mut news = tokio::time::interval(NEWS_INTERVAL);
         news.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -300,8 +307,9 @@ impl Client {
                     guard.client = None;
                     // The counts are those of the whole job: they have the last word.
                     let (_, stages) = tokio::join!(listener.listen(), metrics(&mut scheduler, &status.job_id));
-                    count(stages, run);
-                    let mut parts = done.partition_location;
+                    count(stages, run, job.read_before);
+                    let part = |place: &PartitionLocation| place.partition_id.as_ref().map(|id| id.partition_id);
+                    let mut parts = newest(done.partition_location, part);
                     parts.sort_by_key(|part| {
                         (part.partition_id.as_ref().map(|id| id.partition_id), part.map_partition_id, part.file_id)
                     });
@@ -314,7 +322,7 @@ impl Client {
 
     /// Runs the job and gives its rows. When an executor is lost with rows that nobody has fetched yet, the job runs
     /// again; the same job gives the same rows, so those already given are skipped.
-    async fn rows(self, job: Job, run: Run) -> Result<SendableRecordBatchStream> {
+    pub(crate) async fn rows(self, job: Job, run: Run) -> Result<SendableRecordBatchStream> {
         let finished = self.finish(&job, &run).await?;
         let schema = job.schema.clone();
         let state =
@@ -476,6 +484,8 @@ struct Listener {
     /// The name that this client gave the job.
     name: String,
     run: Run,
+    /// Rows read before this job.
+    before: u64,
     /// Lines that were shown.
     lines: usize,
 }
@@ -485,7 +495,7 @@ impl Listener {
     async fn listen(&mut self) -> Option<String> {
         // News are for people; a job without them is as good.
         let Ok((job, rows, lines)) = self.cluster.ask(&self.name, self.lines).await else { return None };
-        self.run.set_read(rows);
+        self.run.set_read(self.before + rows);
         self.lines += lines.len();
         for line in lines {
             let text = format!("[stage {} task {}] {}", line.stage, line.task, line.text);
@@ -521,13 +531,25 @@ fn status_failure(status: Status) -> Failure {
     }
 }
 
+/// What Ballista says of jobs that may go well when they are handed in again. It runs parts anew whose input cannot be
+/// fetched, but not when an executor dies after it has begun to send them.
+const PASSING: [&str; 7] = [
+    "heartbeat timed out",
+    "No executors",
+    "no executors",
+    "h2 protocol error",
+    "error reading a body from connection",
+    "transport error",
+    "tcp connect error",
+];
+
 /// What Ballista says of a failed job, in our words where it is ours.
 fn job_failure(text: &str) -> Failure {
     if let Some(error) = engine::wire::error_from_text(text) {
         return Failure::Final(codec::wrap(error));
     }
-    if text.contains("heartbeat timed out") || text.contains("No executors") || text.contains("no executors") {
-        return Failure::Passing(text.to_owned());
+    if PASSING.iter().any(|words| text.contains(words)) {
+        return Failure::Passing(first_sentence(text));
     }
     let error = DataFusionError::Execution(text.to_owned());
     Failure::Final(codec::wrap(own_error(&error).unwrap_or_else(|| engine::Error::engine(first_sentence(text)))))
@@ -552,37 +574,39 @@ async fn metrics(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str) -> Resu
 }
 
 /// Adds what the fragments of the job counted. A report that cannot be had is no reason to lose the result.
-fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run) {
+fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run, read_before: u64) {
     let Ok(stages) = stages else { return };
-    for (name, value) in counts(&stages) {
-        if name == ROWS_READ {
-            run.set_read(value);
-        } else if let Some(count) = read_error_count(&name, value) {
-            run.count_error(&count);
-        } else {
-            run.count_mismatches(&name, value);
+    let mut rows_read = None;
+    let mut mismatches = BTreeMap::new();
+    for operator in stages.iter().flat_map(|stage| &stage.operators) {
+        let mut counts = Counts::default();
+        for metric in &operator.metrics {
+            let Some(operator_metric::Metric::Count(count)) = &metric.metric else { continue };
+            counts.add(&count.name, count.value);
+            if count.name.starts_with(MISMATCHES) {
+                *mismatches.entry(&count.name).or_insert(0) += count.value;
+            }
+        }
+        for (name, value) in counts.once() {
+            match read_error_count(&name, value) {
+                Some(count) => run.count_error(&count),
+                None => rows_read = Some(rows_read.unwrap_or(0) + value),
+            }
         }
     }
-}
-
-/// The sums of what the fragments counted, by name.
-fn counts(stages: &[JobStageMetrics]) -> HashMap<String, u64> {
-    let mut sums = HashMap::new();
-    for metric in stages.iter().flat_map(|stage| &stage.operators).flat_map(|operator| &operator.metrics) {
-        if let Some(operator_metric::Metric::Count(count)) = &metric.metric
-            && (count.name == ROWS_READ || [ROW_ERRORS, MISMATCHES].iter().any(|kind| count.name.starts_with(kind)))
-        {
-            *sums.entry(count.name.clone()).or_insert(0) += count.value;
-        }
+    for (name, value) in mismatches {
+        run.count_mismatches(name, value);
     }
-    sums
+    if let Some(rows) = rows_read {
+        run.set_read(read_before + rows);
+    }
 }
 
 impl Remote for Client {
     fn start(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, Result<SendableRecordBatchStream>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run, false)?;
+            let job = client.job(&plan, &run, false).await?;
             client.rows(job, run).await
         })
     }
@@ -594,7 +618,7 @@ impl Remote for Client {
     ) -> BoxFuture<'static, engine::Result<Arc<dyn TableProvider>>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run, true).map_err(engine::wire::to_error)?;
+            let job = client.job(&plan, &run, true).await.map_err(engine::wire::to_error)?;
             let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
             let number = client.inner.stored.fetch_add(1, Ordering::Relaxed);
             let stored = Stored::new(number, job, client.clone(), tokio::runtime::Handle::current());
@@ -607,11 +631,27 @@ impl Remote for Client {
     fn analyze(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, engine::Result<String>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run, false).map_err(engine::wire::to_error)?;
+            let job = client.job(&plan, &run, false).await.map_err(engine::wire::to_error)?;
             let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
             let stages = client.metrics(&finished.id).await.map_err(|status| client.unreachable(&status))?;
             client.clean(finished.id).await;
             Ok(format!("plan: {} bytes\n{}", job.bytes().len(), crate::explain::stages(&stages)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_handed_in_again_when_its_input_was_cut_off() {
+        let cut_off = "Task failed due to runtime execution error: ArrowError(IpcError(\"Ipc error: code: 'Unknown error', \
+                       message: \\\"h2 protocol error: error reading a body from connection\\\"\"))";
+        assert!(matches!(job_failure(cut_off), Failure::Passing(_)));
+        assert!(matches!(job_failure("Task failed due to runtime execution error: NotImplemented"), Failure::Final(_)));
+        // What a function says is its own.
+        let raised = engine::wire::error_to_text(&engine::Error::engine("transport error"));
+        assert!(matches!(job_failure(&raised), Failure::Final(_)));
     }
 }

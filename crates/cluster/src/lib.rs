@@ -17,6 +17,7 @@ mod executor;
 mod explain;
 mod fragment;
 mod local;
+mod newest;
 mod news;
 mod placement;
 mod rehearsal;
@@ -25,6 +26,7 @@ mod service;
 mod site;
 mod stored;
 mod stub;
+mod subquery;
 mod supervisor;
 mod tls;
 
