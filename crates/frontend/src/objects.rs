@@ -11,7 +11,7 @@ use crate::classes::{Class, ClassKind};
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
-use crate::shape::{Shape, Sites, element_type, join, with_element, without_empty};
+use crate::shape::{Shape, Sites, element_type, inner_container, join, with_element, with_inner, without_empty};
 
 /// Keys of sites from this one on are those of fields.
 pub const FIELD_KEYS: u32 = 0xc000_0000;
@@ -100,11 +100,16 @@ fn needs_object(ty: &Type) -> bool {
 fn with_sites(ty: Type, field: u32, code: u32, sites: &mut Sites) -> Shape {
     if let Type::Union(variants) = &ty {
         let mut origin = crate::shape::Origin::default();
-        let mut containers = variants.iter().filter(|variant| element_type(variant).is_some());
+        let mut containers =
+            variants.iter().filter(|variant| element_type(variant).is_some() || inner_container(variant).is_some());
         if let (Some(only), None) = (containers.next(), containers.next()) {
             origin = with_sites(only.clone(), field, code, sites).origin;
         }
         return Shape { ty, origin };
+    }
+    if let Some(inner) = inner_container(&ty) {
+        let parts = vec![with_sites(inner, field, code, sites).origin];
+        return Shape { ty, origin: crate::shape::Origin { parts, ..Default::default() } };
     }
     let Some(element) = element_type(&ty) else { return Shape::from(ty) };
     if code > DEEP_MAX {
@@ -140,11 +145,14 @@ fn grow_at(ty: &Type, code: u32, shape: &Shape, sites: &mut Sites) -> Type {
 
 fn grow_along(ty: &Type, path: &[u32], shape: &Shape, sites: &mut Sites) -> Type {
     if let Type::Union(variants) = ty {
-        let grown = variants.iter().map(|variant| match element_type(variant) {
+        let grown = variants.iter().map(|variant| match element_type(variant).or_else(|| inner_container(variant)) {
             Some(_) => grow_along(variant, path, shape, sites),
             None => variant.clone(),
         });
         return Type::union(grown.collect::<Vec<Type>>());
+    }
+    if let Some(inner) = inner_container(ty) {
+        return with_inner(ty, grow_along(&inner, path, shape, sites));
     }
     let Some(element) = element_type(ty) else { return ty.clone() };
     let grown = match (path.split_first(), &element) {
@@ -357,6 +365,7 @@ fn is_same_container(left: &Type, right: &Type) -> bool {
     match (left, right) {
         (Type::List(_), Type::List(_)) | (Type::Dict(..), Type::Dict(..)) => true,
         (Type::Set { frozen: a, .. }, Type::Set { frozen: b, .. }) => a == b,
+        (Type::Record(a), Type::Record(b)) => a.name == b.name && inner_container(left).is_some(),
         _ => false,
     }
 }
@@ -366,6 +375,9 @@ fn join_containers(left: &Type, right: &Type) -> Type {
         Type::Dict(key, value) => **key == Type::None && **value == Type::None,
         other => element_type(other) == Some(Type::None),
     };
+    if let (Some(a), Some(b)) = (inner_container(left), inner_container(right)) {
+        return with_inner(left, join_containers(&a, &b));
+    }
     match (element_type(left), element_type(right)) {
         _ if is_unknown(left) => right.clone(),
         _ if is_unknown(right) => left.clone(),

@@ -186,6 +186,24 @@ pub fn with_element(container: &Type, element: Type) -> Type {
     }
 }
 
+/// What a collection of the library (a `deque`, a `Counter`) keeps its items in.
+pub fn inner_container(collection: &Type) -> Option<Type> {
+    let Type::Record(record) = collection else { return None };
+    let (name, inner) = record.fields.first()?;
+    let is_collection = record.kind == ir::RecordKind::Library && name == "items" && element_type(inner).is_some();
+    is_collection.then(|| inner.clone())
+}
+
+/// The same kind of collection, around another container.
+pub fn with_inner(collection: &Type, inner: Type) -> Type {
+    let Type::Record(record) = collection else { return collection.clone() };
+    let mut record = (**record).clone();
+    if let Some((_, first)) = record.fields.first_mut() {
+        *first = inner;
+    }
+    Type::Record(record.into())
+}
+
 /// What is known to be in a container of this type: nothing in one that was empty where it was made.
 pub fn known_element(container: &Type) -> Option<Type> {
     let nothing = |ty: &Type| match ty {
