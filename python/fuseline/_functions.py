@@ -16,9 +16,24 @@ _kept: dict[tuple[int, ...], tuple[tuple[object, ...], CompiledFunction[..., Any
 _numbers = itertools.count()
 
 
+#: Built-in classes that are called like functions, and whose methods are functions.
+_CLASSES = (bool, bytes, dict, float, frozenset, int, list, set, str, tuple)
+
+
 def is_function(value: object) -> bool:
     """Whether an argument is a function, which compiled code calls but cannot hold."""
-    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, CompiledFunction))
+    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, CompiledFunction)) or (
+        _builtin_text(value) is not None
+    )
+
+
+def _builtin_text(value: object) -> str | None:
+    """How a program names a built-in class or a method of one: ``int``, ``str.upper``."""
+    if isinstance(value, type):
+        return value.__name__ if value in _CLASSES else None
+    if isinstance(value, types.MethodDescriptorType) and value.__objclass__ in _CLASSES:
+        return f"{value.__objclass__.__name__}.{value.__name__}"
+    return None
 
 
 def with_functions(
@@ -48,7 +63,13 @@ def _filled(function: CompiledFunction[..., Any], fixed: dict[str, Any]) -> type
     code = function.__wrapped__.__code__
     count = code.co_argcount + code.co_kwonlyargcount
     star = dict(zip(names[count:], ("*", "**") if code.co_flags & inspect.CO_VARARGS else ("**",), strict=False))
-    given = ", ".join(f"{name}={name}" if name in keywords else star.get(name, "") + name for name in names)
+    texts = {name: _builtin_text(value) or name for name, value in fixed.items()}
+    # A parameter may have the name of the class.
+    texts = {name: name if text.partition(".")[0] in names else text for name, text in texts.items()}
+    given = ", ".join(
+        f"{name}={texts.get(name, name)}" if name in keywords else star.get(name, "") + texts.get(name, name)
+        for name in names
+    )
     text = f"lambda {', '.join(name for name in names if name not in fixed)}: {own}({given})\n"
     file = f"<fuseline call {next(_numbers)}>"
     linecache.cache[file] = (len(text), None, [text], file)

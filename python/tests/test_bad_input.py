@@ -482,3 +482,47 @@ def test_text_with_lone_surrogates():
     with pytest.raises((UnicodeEncodeError, ValueError, TypeError)):
         compiled("a\udc80")
     assert compiled("a") == 1
+
+
+def test_what_types_forbid_waits_until_it_is_reached() -> None:
+    @fl.compile
+    def checked(number):
+        if number != int(number):
+            raise ValueError("a whole number, please")
+        return [0] * number
+
+    @fl.compile
+    def guarded(items, extra):  # what an empty list holds is not known
+        for item in items:
+            if item + extra > 0:
+                return item
+        return None
+
+    assert checked(3) == [0, 0, 0]
+    with pytest.raises(ValueError, match="a whole number"):
+        checked(1.5)
+    # Reached, it is what it was before: a diagnostic with its place.
+    with pytest.raises(fl.CompileError, match="can't multiply sequence") as caught:
+        checked(2.0)
+    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["type-mismatch"]
+    assert guarded([], "x") is None
+    with pytest.raises(fl.CompileError, match="unsupported operand"):
+        guarded([1], "x")
+
+
+def test_a_handler_of_everything_does_not_catch_what_waits() -> None:
+    def helper(value):
+        if value > 0:
+            return value
+        return value.upper()
+
+    @fl.compile
+    def caught(value):
+        try:
+            return helper(value)
+        except Exception:
+            return -1
+
+    assert caught(1) == 1
+    with pytest.raises(fl.CompileError, match="upper"):
+        caught(0)

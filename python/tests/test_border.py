@@ -185,3 +185,52 @@ def test_texts_that_change_places_are_read_before_they_go():
         left, right = [f"left {number} " * 40], {"key": f"right {number} " * 40}
         assert compiled(left, right) == f"right {number} " * 40
         assert (left, right) == ([f"right {number} " * 40], {"key": f"left {number} " * 40})
+
+
+def test_one_empty_list_as_lists_of_two_types() -> None:
+    @fl.compile
+    def paths(graph, start, end, path=[]):
+        path = path + [start]
+        if start == end:
+            return [path]
+        found = []
+        for node in graph.get(start, []):
+            if node not in path:
+                for other in paths(graph, node, end, path):
+                    found.append(other)
+        return found
+
+    graph = {"A": ["B", "C"], "B": ["C"], "C": []}
+    assert paths(graph, "A", "C") == [["A", "B", "C"], ["A", "C"]]
+
+    @fl.compile
+    def both(numbers, texts, change):
+        if change:
+            numbers.append(1)
+        texts.append("x")
+        return len(numbers), len(texts)
+
+    same: list = []
+    try:
+        result = both(same, same, True)
+    except (TypeError, fl.CompileError):
+        pass
+    else:
+        assert (result, same) == ((2, 2), [1, "x"])
+
+
+def test_builtin_classes_and_methods_as_arguments() -> None:
+    @fl.compile
+    def each(items, function):
+        return [function(item) for item in items]
+
+    assert each(["a", "b"], str.upper) == ["A", "B"]
+    assert each(["1", "2"], int) == [1, 2]
+    assert each([1, 2], str) == ["1", "2"]
+    assert each([[2, 1]], sorted) == [[1, 2]]
+
+    @fl.compile
+    def first(list, int):
+        return int(list[0])
+
+    assert first(["3"], int) == 3

@@ -444,6 +444,18 @@ def _float_hex(x, /):
     return f"{sign}0x{first}.{''.join(digits)}p{'-' if exponent < 0 else '+'}{abs(exponent)}"
 
 
+def _zip_of_iterators(rows, /):
+    while len(rows) > 0:
+        items = []
+        for row in rows:
+            for item in row:
+                items.append(item)
+                break
+            else:
+                return
+        yield tuple(items)
+
+
 def _zip_of_rows(rows, /):
     sources = [list(row) for row in rows]
     if len(sources) > 0:

@@ -20,6 +20,21 @@ def copy_into_2(target, source):
     return None
 
 
+def rows_of_list(rows):
+    if len(rows) == 0:
+        raise NotImplementedError("an empty list of arrays has no number of dimensions in compiled code")
+    for row in rows:
+        if len(row) != len(rows[0]):
+            raise ValueError(
+                "setting an array element with a sequence. The requested array has an inhomogeneous shape after 1 dimensions. "
+                f"The detected shape was ({len(rows)},) + inhomogeneous part."
+            )
+    out = np.empty((len(rows), len(rows[0])), dtype=rows[0].dtype)
+    for i in range(len(rows)):
+        out[i] = rows[i]
+    return out
+
+
 # Elements picked and put.
 
 
@@ -501,6 +516,15 @@ def take_axis1(a, indices):
 def argwhere_1(a):
     found = flatnonzero(a)
     return np._fold(found, len(found), 1)
+
+
+def argwhere_2(a):
+    rows, columns = nonzero_2(a)
+    out = np.empty((len(rows), 2), dtype=np.int64)
+    for i in range(len(rows)):
+        out[i, 0] = rows[i]
+        out[i, 1] = columns[i]
+    return out
 
 
 def flatnonzero(a):

@@ -15,25 +15,6 @@ def _square(a):
     return a.astype(np.float64)
 
 
-def _fused(x, y, z):
-    # x * y + z rounded once, as processors do it and LAPACK with them: what the product and the sum lose is added last.
-    product = x * y
-    total = product + z
-    if not math.isfinite(total):
-        return total
-    x_high = x * 134217729.0
-    x_high = x_high - (x_high - x)
-    x_low = x - x_high
-    y_high = y * 134217729.0
-    y_high = y_high - (y_high - y)
-    y_low = y - y_high
-    lost = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low
-    other = total - product
-    rest = (product - (total - other)) + (z - other)
-    fused = total + (rest + lost)
-    return fused if math.isfinite(fused) else total
-
-
 def _factors(lu, order):
     # In `lu` the factors, one beside the other; `order` is the order of the rows. The number of exchanges, or -1 when a
     # pivot is zero.
@@ -43,9 +24,9 @@ def _factors(lu, order):
     for j in range(n):
         # The rows above have been exchanged already; their part of the column follows from them.
         for i in range(n):
-            total = 0.0
+            total = np.float64(0.0)
             for k in range(min(i, j)):
-                total = _fused(float(lu[i, k]), float(lu[k, j]), total)
+                total += lu[i, k] * lu[k, j]
             lu[i, j] -= total
         best = j
         for i in range(j + 1, n):
@@ -91,11 +72,11 @@ def _solved(lu, x):
     n = lu.shape[0]
     for k in range(n):
         for i in range(k + 1, n):
-            x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+            x[i] -= lu[i, k] * x[k]
     for k in range(n - 1, -1, -1):
         x[k] /= lu[k, k]
         for i in range(k):
-            x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+            x[i] -= lu[i, k] * x[k]
     return None
 
 
@@ -109,7 +90,7 @@ def _solved_in_blocks(lu, x):
         _subtract(lu, x, start, start + size, 0, start)
         for k in range(start, start + size):
             for i in range(k + 1, start + size):
-                x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+                x[i] -= lu[i, k] * x[k]
         start += size
     end = n
     while end > 0:
@@ -118,16 +99,16 @@ def _solved_in_blocks(lu, x):
         for k in range(end - 1, end - size - 1, -1):
             x[k] *= 1.0 / lu[k, k]
             for i in range(end - size, k):
-                x[i] = _fused(-float(lu[i, k]), float(x[k]), float(x[i]))
+                x[i] -= lu[i, k] * x[k]
         end -= size
     return None
 
 
 def _subtract(lu, x, start, stop, first, last):
     for i in range(start, stop):
-        total = 0.0
+        total = np.float64(0.0)
         for k in range(first, last):
-            total = _fused(float(lu[i, k]), float(x[k]), total)
+            total = np._fused(lu[i, k], x[k], total)
         x[i] -= total
     return None
 
@@ -201,7 +182,7 @@ def norm_1(a, ord=...):
     if isinstance(ord, str):
         raise ValueError(f"Invalid norm order '{ord}' for vectors")
     if ord == 2:
-        return np.sqrt(np.sum(x * x))
+        return np.sqrt(np.dot(x, x))
     if ord == 1:
         return np.sum(np.abs(x))
     if ord == math.inf:
@@ -220,15 +201,29 @@ def norm_2(a, ord=...):
                 raise ValueError("Invalid norm order for matrices.")
         elif ord is not None:
             _unsupported("a norm of a matrix by its number cannot be compiled")
-    line = np.ravel(a / 1)
+    # NumPy takes the elements in the order of memory.
+    line = np.ravel((a.T if abs(np._stride(a, 0)) < abs(np._stride(a, 1)) else a) / 1)
     return np.sqrt(np.dot(line, line))
 
 
 def norm_axis0(a, ord=...):
+    if ord is ...:
+        return np.sqrt(np.sum((a / 1) * (a / 1), axis=0))
+    if ord is None:
+        return np.sqrt(np.sum((a / 1) * (a / 1), axis=0))
+    if ord == 2:
+        return np.sqrt(np.sum((a / 1) * (a / 1), axis=0))
     return norm_axis1(a.T, ord)
 
 
 def norm_axis1(a, ord=...):
+    # Along an axis, squares are added up like any other numbers.
+    if ord is ...:
+        return np.sqrt(np.sum((a / 1) * (a / 1), axis=1))
+    if ord is None:
+        return np.sqrt(np.sum((a / 1) * (a / 1), axis=1))
+    if ord == 2:
+        return np.sqrt(np.sum((a / 1) * (a / 1), axis=1))
     out = np.zeros(a.shape[0], dtype=(a[:1] / 1).dtype)
     for i in range(a.shape[0]):
         out[i] = norm_1(a[i], ord)

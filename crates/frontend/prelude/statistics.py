@@ -171,6 +171,30 @@ def _sum_of_squares(values):
     return limbs, special, is_special, floats
 
 
+def mode(data):
+    counts = _counts(data)
+    if len(counts) == 0:
+        raise StatisticsError("no mode for empty data")
+    most = max(counts.values())
+    for value, count in counts.items():
+        if count == most:
+            break
+    return value
+
+
+def multimode(data):
+    counts = _counts(data)
+    most = max(counts.values(), default=0)
+    return [value for value, count in counts.items() if count == most]
+
+
+def _counts(data):
+    counts = {}
+    for value in data:
+        counts[value] = counts.get(value, 0) + 1
+    return counts
+
+
 def median(data):
     values = sorted(data)
     count = len(values)

@@ -38,7 +38,13 @@ pub struct Request {
     pub factories: Vec<String>,
     /// The caller can take instances that can be changed, and make new ones.
     pub objects_may_leave: bool,
+    /// Operations that the types of their operands forbid may wait until they are reached: where the program is refused for
+    /// nothing else, they raise `SystemExit` with the text [`DEFERRED`], for which the caller shows [`Compiled::deferred`].
+    pub may_defer: bool,
 }
+
+/// The text of what is raised where a refused operation is reached.
+pub const DEFERRED: &str = "\0deferred";
 
 impl Request {
     /// The types that a signature gives.
@@ -67,6 +73,8 @@ pub struct Compiled {
     pub assigned: Vec<usize>,
     /// The entry is a generator function: how to go on with the generator it returns.
     pub resume: Option<Resume>,
+    /// What is to be said when the module raises [`DEFERRED`].
+    pub deferred: Vec<Diagnostic>,
 }
 
 /// How to go on with a generator that has left compiled code.
@@ -150,6 +158,19 @@ fn meet_given(compiler: &mut Compiler<'_>, request: &Request) -> Result<(), Box<
 }
 
 pub fn compile_here(sources: &Sources<'_>, entry: usize, request: &Request) -> Compiled {
+    let strict = compile_as_asked(sources, entry, &Request { may_defer: false, ..request.clone() });
+    if strict.module.is_some() || !request.may_defer {
+        return strict;
+    }
+    let late = compile_as_asked(sources, entry, request);
+    match late.module {
+        Some(_) => Compiled { deferred: strict.diagnostics, ..late },
+        None => strict,
+    }
+}
+
+/// Compiles with containers made for further types where that helps.
+fn compile_as_asked(sources: &Sources<'_>, entry: usize, request: &Request) -> Compiled {
     // Where the request says what the arguments and the result are, they are not open to other types.
     let is_open = !request.row_result && request.expected_result.is_none();
     let mut widenings = Widenings::default();
@@ -234,6 +255,7 @@ fn outcome(compiler: &mut Compiler<'_>, entry: usize) -> Compiled {
         factories: compiler.factory_names(),
         assigned: compiler.objects.assigned(),
         resume,
+        deferred: Vec::new(),
     }
 }
 

@@ -29,7 +29,7 @@ mod widen;
 mod with_statement;
 
 pub use annotation::{Signature, parse_signature};
-pub use compile::{Compiled, Request, Resume, compile};
+pub use compile::{Compiled, DEFERRED, Request, Resume, compile};
 pub use objects::{GivenClass, GivenField, join_held};
 pub use sources::{ParsedFiles, Sources};
 pub use specialise::FACTORIES;

@@ -33,6 +33,7 @@ modules!(
     "math",
     "numpy",
     "numpy_algebra",
+    "numpy_blas",
     "numpy_linalg",
     "numpy_reduce",
     "operator",

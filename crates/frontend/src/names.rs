@@ -222,11 +222,146 @@ impl Names {
     }
 }
 
+/// Whether the statements only look at what is in the variable, a list: nothing can change it or keep it.
+pub fn is_only_read(body: &[Stmt], name: &str) -> bool {
+    const READERS: &[&str] = &[
+        "all",
+        "any",
+        "dict",
+        "enumerate",
+        "frozenset",
+        "len",
+        "list",
+        "max",
+        "min",
+        "reversed",
+        "set",
+        "sorted",
+        "sum",
+        "tuple",
+        "zip",
+    ];
+    struct Looks<'n> {
+        name: &'n str,
+        other: bool,
+    }
+    impl Looks<'_> {
+        fn is_it(&self, expr: &Expr) -> bool {
+            matches!(expr, Expr::Name(found) if found.id.as_str() == self.name)
+        }
+
+        fn outside(&mut self, expr: &Expr) {
+            if !self.is_it(expr) {
+                self.visit_expr(expr);
+            }
+        }
+    }
+    impl<'a> Visitor<'a> for Looks<'_> {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            let Stmt::For(looped) = stmt else { return ast::visitor::walk_stmt(self, stmt) };
+            self.outside(&looped.iter);
+            self.visit_expr(&looped.target);
+            looped.body.iter().chain(&looped.orelse).for_each(|stmt| self.visit_stmt(stmt));
+        }
+
+        fn visit_comprehension(&mut self, comprehension: &'a ast::Comprehension) {
+            self.outside(&comprehension.iter);
+            self.visit_expr(&comprehension.target);
+            comprehension.ifs.iter().for_each(|test| self.visit_expr(test));
+        }
+
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            match expr {
+                Expr::Call(call)
+                    if matches!(&*call.func, Expr::Name(name) if READERS.contains(&name.id.as_str()))
+                        || matches!(&*call.func, Expr::Attribute(attribute)
+                            if attribute.attr.as_str() == "fromkeys") =>
+                {
+                    call.arguments.args.iter().for_each(|argument| self.outside(argument));
+                    call.arguments.keywords.iter().for_each(|keyword| self.visit_expr(&keyword.value));
+                }
+                expr if self.is_it(expr) => self.other = true,
+                expr => ast::visitor::walk_expr(self, expr),
+            }
+        }
+    }
+    let mut looks = Looks { name, other: false };
+    looks.visit_body(body);
+    !looks.other
+}
+
+/// Whether the statements use the variable, a `dict`, as a whole: go through it, store into it, hand it on.
+pub fn is_used_as_dict(body: &[Stmt], name: &str) -> bool {
+    struct Uses<'n> {
+        name: &'n str,
+        whole: bool,
+        spread: bool,
+    }
+    impl Uses<'_> {
+        fn is_it(&self, expr: &Expr) -> bool {
+            matches!(expr, Expr::Name(found) if found.id.as_str() == self.name)
+        }
+    }
+    impl<'a> Visitor<'a> for Uses<'_> {
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            match expr {
+                // What a row can do as well.
+                Expr::Attribute(attribute) if self.is_it(&attribute.value) && attribute.attr.as_str() == "get" => {}
+                Expr::Subscript(subscript)
+                    if self.is_it(&subscript.value)
+                        && subscript.ctx == ast::ExprContext::Load
+                        && subscript.slice.is_string_literal_expr() => {}
+                Expr::Compare(compare)
+                    if compare.left.is_string_literal_expr()
+                        && matches!(&*compare.comparators, [only] if self.is_it(only)) => {}
+                expr if self.is_it(expr) => self.whole = true,
+                expr => ast::visitor::walk_expr(self, expr),
+            }
+        }
+
+        fn visit_keyword(&mut self, keyword: &'a ast::Keyword) {
+            if keyword.arg.is_none() && self.is_it(&keyword.value) {
+                self.spread = true;
+            } else {
+                ast::visitor::walk_keyword(self, keyword);
+            }
+        }
+    }
+    let mut uses = Uses { name, whole: false, spread: false };
+    uses.visit_body(body);
+    uses.whole && !uses.spread
+}
+
 /// The names that a function reads and does not bind itself, in the order of the text.
 pub fn free_names(body: &[Stmt], expr: Option<&Expr>, own: &Names) -> Vec<String> {
     struct Free<'n> {
         own: &'n Names,
         found: Vec<String>,
+        /// What the comprehensions and lambdas around bind for themselves.
+        inner: Vec<String>,
+    }
+    impl Free<'_> {
+        /// The parts of a comprehension: all but the first iterable see its variables.
+        fn comprehension(&mut self, generators: &[ast::Comprehension], elements: &[&Expr]) {
+            let kept = self.inner.len();
+            let mut bound = Names::default();
+            for (index, generator) in generators.iter().enumerate() {
+                if index == 0 {
+                    self.visit_expr(&generator.iter);
+                }
+                Bound { names: &mut bound }.visit_expr(&generator.target);
+            }
+            self.inner.extend(bound.locals);
+            for (index, generator) in generators.iter().enumerate() {
+                if index > 0 {
+                    self.visit_expr(&generator.iter);
+                }
+                self.visit_expr(&generator.target);
+                generator.ifs.iter().for_each(|test| self.visit_expr(test));
+            }
+            elements.iter().for_each(|element| self.visit_expr(element));
+            self.inner.truncate(kept);
+        }
     }
     impl<'a> Visitor<'a> for Free<'_> {
         fn visit_stmt(&mut self, stmt: &'a Stmt) {
@@ -242,18 +377,42 @@ pub fn free_names(body: &[Stmt], expr: Option<&Expr>, own: &Names) -> Vec<String
         }
 
         fn visit_expr(&mut self, expr: &'a Expr) {
-            if let Expr::Name(name) = expr
-                && name.ctx != ast::ExprContext::Store
-                && self.own.slot(name.id.as_str()).is_none()
-                && !self.own.is_global(name.id.as_str())
-                && !self.found.iter().any(|known| known == name.id.as_str())
-            {
-                self.found.push(name.id.to_string());
+            match expr {
+                Expr::Name(name)
+                    if name.ctx != ast::ExprContext::Store
+                        && self.own.slot(name.id.as_str()).is_none()
+                        && !self.own.is_global(name.id.as_str())
+                        && !self.inner.iter().any(|known| known == name.id.as_str())
+                        && !self.found.iter().any(|known| known == name.id.as_str()) =>
+                {
+                    self.found.push(name.id.to_string());
+                }
+                Expr::ListComp(comp) => return self.comprehension(&comp.generators, &[&comp.elt]),
+                Expr::SetComp(comp) => return self.comprehension(&comp.generators, &[&comp.elt]),
+                Expr::Generator(comp) => return self.comprehension(&comp.generators, &[&comp.elt]),
+                Expr::DictComp(comp) => {
+                    let elements: Vec<&Expr> = comp.key.as_deref().into_iter().chain([&*comp.value]).collect();
+                    return self.comprehension(&comp.generators, &elements);
+                }
+                Expr::Lambda(lambda) => {
+                    let kept = self.inner.len();
+                    if let Some(parameters) = &lambda.parameters {
+                        let defaults = parameters.iter_non_variadic_params();
+                        defaults
+                            .filter_map(|parameter| parameter.default())
+                            .for_each(|default| self.visit_expr(default));
+                        self.inner.extend(parameters.iter().map(|parameter| parameter.name().to_string()));
+                    }
+                    self.visit_expr(&lambda.body);
+                    self.inner.truncate(kept);
+                    return;
+                }
+                _ => {}
             }
             ast::visitor::walk_expr(self, expr);
         }
     }
-    let mut free = Free { own, found: Vec::new() };
+    let mut free = Free { own, found: Vec::new(), inner: Vec::new() };
     free.visit_body(body);
     if let Some(expr) = expr {
         free.visit_expr(expr);

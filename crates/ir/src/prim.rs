@@ -126,6 +126,8 @@ prims! {
     FloatPow "float.pow" (Float Float) -> Float ! ZeroDivisionError OverflowError ValueError;
     FloatNeg "float.neg" (Float) -> Float;
     FloatAbs "float.abs" (Float) -> Float;
+    /// `a * b + c`, rounded once.
+    FloatFused "float.fused" (Float Float Float) -> Float;
     FloatEq "float.eq" (Float Float) -> Bool;
     FloatNe "float.ne" (Float Float) -> Bool;
     FloatLt "float.lt" (Float Float) -> Bool;

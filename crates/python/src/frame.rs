@@ -1,7 +1,7 @@
 //! The memory behind the slots of a call: what Python's containers are copied into, and which Python object each copy stands
 //! for, so that it is seen changed by the caller and comes back as itself. Knows layouts, nothing of functions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ir::Type;
 use ir::layout::slot_count;
@@ -48,6 +48,8 @@ pub struct Frame<'t> {
     open: Vec<usize>,
     /// The function may store into its arguments: what was in them is remembered.
     remembers: bool,
+    /// Objects of which there are copies of several types, as of an empty list: none may be changed.
+    pub twins: HashSet<usize>,
 }
 
 impl<'t> Frame<'t> {
@@ -109,21 +111,16 @@ impl<'t> Frame<'t> {
     }
 
     /// The copy of an object that was copied before: one object has one copy, for the function may compare or change it.
-    pub fn known(&self, object: &Bound<'_, PyAny>, ty: &Type) -> PyResult<Option<u64>> {
-        let Some(held) = self.by_object.get(&(object.as_ptr() as usize)).and_then(|index| self.held.get(*index)) else {
-            return Ok(None);
-        };
+    pub fn known(&mut self, object: &Bound<'_, PyAny>, ty: &Type) -> Option<u64> {
+        let place = object.as_ptr() as usize;
+        let held = self.by_object.get(&place).and_then(|index| self.held.get(*index))?;
         if held.ty == ty {
-            return Ok(Some(held.address));
+            return Some(held.address);
         }
         if self.remembers {
-            let shown = object.get_type().qualname()?;
-            return Err(PyTypeError::new_err(format!(
-                "the same {shown} is handed over twice, once as `{}` and once as `{ty}`, to a function that changes it",
-                held.ty
-            )));
+            self.twins.insert(place);
         }
-        Ok(None)
+        None
     }
 
     /// A list's items, `slots` of each one after the other.

@@ -152,7 +152,7 @@ impl Function {
                 }
             }
             instances.add_class_attributes()?;
-            let request = Request { factories: instances.factories.clone(), ..Request::of(types) };
+            let request = Request { factories: instances.factories.clone(), may_defer: true, ..Request::of(types) };
             // A name can change its meaning between the description and the call only from another thread.
             for _ in 0..4 {
                 let (described, objects) = self.described_with(py, &instances)?;

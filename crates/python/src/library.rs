@@ -213,7 +213,7 @@ fn write_dict<'t>(
     {
         return Ok(false);
     }
-    if let Some(address) = frame.known(object, ty)? {
+    if let Some(address) = frame.known(object, ty) {
         out.push(address);
         return Ok(true);
     }
@@ -244,7 +244,7 @@ fn write_deque<'t>(
     if maxlen.is_none() == has_maxlen {
         return Ok(false);
     }
-    let (items, state) = match frame.known(object, ty)? {
+    let (items, state) = match frame.known(object, ty) {
         Some(address) => (address, frame.state_of(address)),
         None => {
             let mut items = Vec::new();

@@ -3,6 +3,7 @@
 
 use ir::Type;
 use ir::layout::slot_count;
+use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySet};
@@ -18,6 +19,17 @@ use crate::read::{Reader, list_len, list_slots, set_attribute};
 /// # Safety
 /// The containers were copied in this call by a frame that remembers, and are alive.
 pub unsafe fn store_back<'py>(reader: &Reader<'_, 'py>, frame: &Frame<'_>, py: Python<'py>) -> PyResult<()> {
+    let twins = frame.held.iter().filter(|held| frame.twins.contains(&(held.object.as_ptr() as usize)));
+    for held in twins {
+        // SAFETY: the caller's.
+        if unsafe { slots_now(held, frame.layouts) } != held.before {
+            let shown = held.object.bind(py).get_type().qualname()?;
+            return Err(PyTypeError::new_err(format!(
+                "compiled code cannot take the same {shown} twice, as `{}` and as another type: the function changes it",
+                held.ty
+            )));
+        }
+    }
     for container in &frame.held {
         let object = container.object.bind(py);
         // SAFETY: the caller's.

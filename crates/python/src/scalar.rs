@@ -240,6 +240,10 @@ pub fn raised(
     let Some(raised) = (unsafe { kernel.spans().raised(status, context) }) else {
         return crate::errors::engine_error(py, &format!("compiled code returned the unknown status {status:#x}"));
     };
+    if raised.class.kind == ir::ExcKind::SystemExit && raised.message == frontend::DEFERRED {
+        let (files, diagnostics) = &code.deferred;
+        return crate::errors::compile_error(py, files, diagnostics);
+    }
     let inputs = PyDict::new(py);
     for (name, value) in names.iter().zip(args) {
         if let Err(error) = inputs.set_item(name, value) {

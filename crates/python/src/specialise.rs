@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use codegen::{CallKernel, Options};
+use frontend::diagnostic::Diagnostic;
 use frontend::program::{Binding, FunctionSource, Locator, Program, SourceFile};
 use frontend::{GivenClass, Resume};
 use ir::{Module, Type};
@@ -34,6 +35,8 @@ pub struct Specialisation {
     pub layouts: Layouts,
     /// The entry is a generator function: how to go on with what it returns.
     pub resume: Option<Resume>,
+    /// What is said when an operation is reached that the types of its operands forbid, with the files it is about.
+    pub deferred: (Vec<SourceFile>, Vec<Diagnostic>),
     call: OnceLock<CallKernel>,
     go_on: OnceLock<CallKernel>,
     /// The addresses of these objects are in the cache's key.
@@ -58,6 +61,8 @@ pub struct Request {
     pub factories: Vec<String>,
     /// The result goes to Python: it may hold such instances.
     pub objects_may_leave: bool,
+    /// A call with single values: what types forbid is an error when it is reached.
+    pub may_defer: bool,
 }
 
 impl Request {
@@ -87,15 +92,25 @@ pub fn specialise(py: Python<'_>, described: &Described, request: Request) -> Py
 }
 
 fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<Specialisation> {
-    let Request { params, row_result, expected_result, fill_defaults, as_list, objects, factories, objects_may_leave } =
-        request;
+    let Request {
+        params,
+        row_result,
+        expected_result,
+        fill_defaults,
+        as_list,
+        objects,
+        factories,
+        objects_may_leave,
+        may_defer,
+    } = request;
     let (program, entry) = if fill_defaults || as_list {
         let (program, entry) = called_by_entry(&described.program, params.len(), as_list);
         (Cow::Owned(program), entry)
     } else {
         (Cow::Borrowed(&described.program), 0)
     };
-    let asked = frontend::Request { params, row_result, expected_result, objects, factories, objects_may_leave };
+    let asked =
+        frontend::Request { params, row_result, expected_result, objects, factories, objects_may_leave, may_defer };
     let compiled = py.detach(|| frontend::compile(&program, entry, &asked));
     let Some(module) = compiled.module else {
         return Err(compile_error(py, &program.files, &compiled.diagnostics));
@@ -125,6 +140,10 @@ fn compile(py: Python<'_>, described: &Described, request: Request) -> PyResult<
         layouts,
         assigned: compiled.assigned,
         resume: compiled.resume,
+        deferred: match compiled.deferred.is_empty() {
+            true => Default::default(),
+            false => (program.files.clone(), compiled.deferred),
+        },
         call: OnceLock::new(),
         go_on: OnceLock::new(),
         _codes: described.codes.iter().map(|code| code.clone_ref(py)).collect(),

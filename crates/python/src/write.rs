@@ -140,7 +140,7 @@ fn write_instance<'t>(
     if !object.get_type().is(&layout.class) {
         return Ok(false);
     }
-    out.push(match frame.known(object, ty)? {
+    out.push(match frame.known(object, ty) {
         Some(address) => address,
         None => frame.add_instance(object, ty, index)?,
     });
@@ -288,7 +288,7 @@ fn write_container<'t>(
     out: &mut Vec<u64>,
     frame: &mut Frame<'t>,
 ) -> PyResult<bool> {
-    if let Some(address) = frame.known(object, ty)? {
+    if let Some(address) = frame.known(object, ty) {
         out.push(address);
         return Ok(true);
     }

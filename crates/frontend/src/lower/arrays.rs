@@ -448,6 +448,10 @@ impl Lowerer<'_, '_> {
                 let items = self.fields(val);
                 self.array_of_items(&items, elem)
             }
+            Type::List(item) if matches!(&*item, Type::Array { ndim: 1, .. }) => {
+                let rows = self.numpy_library("rows_of_list", &[val])?;
+                elem.map_or(Ok(rows.clone()), |elem| self.cast_to(&rows, elem))
+            }
             Type::List(item) => {
                 let (own, ndim) = match &*item {
                     Type::List(inner) => (element_type(inner), 2),

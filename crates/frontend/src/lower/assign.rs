@@ -70,6 +70,12 @@ impl<'p> Lowerer<'_, 'p> {
                     self.set_slot(slot, Var::Static(known));
                     Ok(())
                 }
+                Expr::Attribute(_) | Expr::Subscript(_) => {
+                    self.at(target);
+                    let val = self.function_value(known)?;
+                    self.at(target);
+                    self.assign(target, val)
+                }
                 _ => self.fail_at(target, "not-a-value", "a function or module can only be assigned to a name", None),
             },
         }
@@ -353,8 +359,8 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `object[index] = val` for one plain object.
     pub fn store(&mut self, object: &Val, index: &super::index::Index, val: &Val) -> Lowered<()> {
-        if let super::index::Index::Item(key) = index
-            && self.special_with(object, "__setitem__", &[key.clone(), val.clone()])?.is_some()
+        if let Some(key) = self.key_of_instance(object, index)
+            && self.special_with(object, "__setitem__", &[key, val.clone()])?.is_some()
         {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use ir::{Op, Type};
 
+use super::index::Index;
 use super::methods::exists_in_python;
 use super::{Lowered, Lowerer, Val};
 use crate::parse::ast;
@@ -24,6 +25,21 @@ fn has_special(ty: &Type, name: &str) -> Option<bool> {
         }
         _ => exists_in_python(ty, name),
     })
+}
+
+impl Lowerer<'_, '_> {
+    /// A call of a special method of a built-in container by its name, as in `key=items.__getitem__`.
+    pub fn special_of_container(&mut self, object: &Val, name: &str, args: &[Val]) -> Lowered<Option<Val>> {
+        if has_special(object.ty(), name) != Some(true) {
+            return Ok(None);
+        }
+        Ok(match (name, args) {
+            ("__getitem__", [key]) => Some(self.load(object, &Index::Item(key.clone()))?),
+            ("__contains__", [item]) => Some(self.compare(ast::CmpOp::In, item, object)?),
+            ("__len__", []) => Some(self.length(object)?),
+            _ => None,
+        })
+    }
 }
 
 impl<'p> Lowerer<'_, 'p> {

@@ -201,6 +201,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some((_, run)) = SYNTAX.iter().find(|(known, _)| *known == name) {
             return run(self, call);
         }
+        if let ("str" | "repr", [subject], true) = (name, &*call.arguments.args, call.arguments.keywords.is_empty())
+            && let Some(text) = self.text_of_class(subject)?
+        {
+            return Ok(text);
+        }
         if name == "len"
             && let Some(count) = self.count_of_members(call)?
         {

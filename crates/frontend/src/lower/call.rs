@@ -11,11 +11,17 @@ use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::library;
 use crate::locate::FunctionNode;
+use crate::names;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
 use crate::shape::{Literal, Shape, python_name};
 use crate::specialise::{Argument, Callable, Callee, Source, SpecId, parameter_list};
+
+/// What tells the dict that `**kwargs` takes from other containers that are made at the same place.
+const KEYWORDS_SITE: u32 = 1 << 22;
+/// The same for lists that parameters have as their defaults.
+const DEFAULT_SITE: u32 = 1 << 21;
 
 /// Variables that are passed to a function beside its arguments.
 #[derive(Default)]
@@ -231,6 +237,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         name: &str,
         parameters: Option<&ast::Parameters>,
         arguments: CallArguments,
+        keywords_as_dict: bool,
     ) -> Lowered<Vec<Option<Thing>>> {
         let list = parameter_list(parameters);
         let by_position = parameters.map_or(0, |parameters| parameters.posonlyargs.len() + parameters.args.len());
@@ -269,10 +276,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             for thing in rest {
                 items.push(self.value_of(thing)?);
             }
-            matched.push(Some(Thing::Val(self.tuple(&items))));
+            matched.push(Some(Thing::Val(self.rest_of_arguments(items)?)));
         }
         if takes_keywords {
-            matched.push(Some(Thing::Val(self.keyword_record(others)?)));
+            let keywords = if keywords_as_dict { self.keyword_dict(others)? } else { self.keyword_record(others)? };
+            matched.push(Some(Thing::Val(keywords)));
         }
         Ok(matched)
     }
@@ -310,6 +318,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
         }
         Ok(())
+    }
+
+    /// What `**kwargs` takes where the function goes through it, or stores into it.
+    fn keyword_dict(&mut self, keywords: Vec<(String, Thing)>) -> Lowered<Val> {
+        let kind = Type::Dict(Box::new(Type::None), Box::new(Type::None));
+        let shape = self.site_shape(&kind, None, self.place.start ^ KEYWORDS_SITE);
+        let dict = self.container_op(ir::ContainerOp::DictNew, &[], shape);
+        for (name, thing) in keywords {
+            let val = self.value_of(thing)?;
+            let key = self.str(&name);
+            self.store_key(&dict, &key, &val)?;
+        }
+        Ok(dict)
     }
 
     /// What `**kwargs` takes: a `dict` whose keys the call tells.
@@ -413,7 +434,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let parameters = source.parameters();
         let mut matched = match source.node {
             FunctionNode::Generator(_) => arguments.positional.into_iter().map(Some).collect(),
-            FunctionNode::Def(_) | FunctionNode::Lambda(_) => self.match_arguments(&name, parameters, arguments)?,
+            FunctionNode::Def(def) => {
+                let keywords = parameters.and_then(|parameters| parameters.kwarg.as_ref());
+                let as_dict =
+                    keywords.is_some_and(|keywords| names::is_used_as_dict(&def.body, keywords.name.as_str()));
+                self.match_arguments(&name, parameters, arguments, as_dict)?
+            }
+            FunctionNode::Lambda(_) => self.match_arguments(&name, parameters, arguments, false)?,
         };
         if matches!(callable, Callable::Program(function) if library::is_library_function(function)) {
             self.grow_lists(parameters, &mut matched)?;
@@ -710,6 +737,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let Some(default) = &parameter.default else { return Ok(None) };
         let place = self.place;
+        if let (Expr::List(list), Callable::Method(..)) = (&**default, callable)
+            && list.elts.is_empty()
+            && let Some(FunctionNode::Def(def)) = self.compiler.source(callable).map(|source| source.node)
+            && names::is_only_read(&def.body, parameter.name().as_str())
+        {
+            // Nobody can tell one empty list from another.
+            let key = place.start ^ DEFAULT_SITE ^ parameter.name().as_str().len() as u32;
+            return self.new_list(&[], None, key).map(|list| Some(Thing::Val(list)));
+        }
         if !is_literal(default) {
             return self.fail(
                 "unsupported-default",
@@ -838,7 +874,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let (Type::List(_), "sort") = (object.ty(), name) {
             return self.sort_list(&object, call);
         }
-        let arguments = self.call_arguments(call)?;
+        let star = self.star.take();
+        self.star = self.wanted_of_method(&object, name, call);
+        let arguments = self.call_arguments(call);
+        self.star = star;
+        let arguments = arguments?;
         self.at_call(call);
         if object.array_elem().is_some() {
             return self.array_method(&object, name, arguments);

@@ -7,6 +7,7 @@ use ir::{ContainerOp, ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
 
 use super::call::CallArguments;
 use super::expr::describe;
+use super::function_values::may_be_function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{Class, ClassKind, Default, Field, MethodKind};
@@ -292,8 +293,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Some(class) if matches!(name, "_replace" | "_asdict") && class.kind == ClassKind::NamedTuple => {
                 self.named_tuple_method(object, name, arguments).map(Ok)
             }
-            _ => Ok(Err(arguments)),
+            Some(_) => match self.function_in_field(object, name)? {
+                Some(function) => self.call_value(&function, &arguments).map(Ok),
+                None => Ok(Err(arguments)),
+            },
+            None => Ok(Err(arguments)),
         }
+    }
+
+    /// A function that an instance holds, as in `self.key(x)`.
+    fn function_in_field(&mut self, object: &Val, name: &str) -> Lowered<Option<Val>> {
+        let found = match object.ty() {
+            Type::Object(_) => self.get_field(object, name)?,
+            Type::Record(record) => record.index_of(name).map(|index| self.field(object, index)),
+            _ => None,
+        };
+        Ok(found.filter(|found| may_be_function(found.ty())))
     }
 
     fn named_tuple_method(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
@@ -664,7 +679,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The fields that a dataclass compares, as a tuple.
-    fn compared(&mut self, class: &Class<'p>, val: &Val) -> Lowered<Val> {
+    pub fn compared(&mut self, class: &Class<'p>, val: &Val) -> Lowered<Val> {
         let mut fields = self.fields(val);
         if let Type::Object(_) = val.ty() {
             for field in &class.fields {

@@ -98,7 +98,7 @@ impl Lowerer<'_, '_> {
     pub fn array_binary(&mut self, op: Operator, left: Node, right: Node) -> Lowered<Node> {
         if op == Operator::MatMult {
             let (left, right) = (self.force(left)?, self.force(right)?);
-            return self.matmul(&left, &right).map(Node::Val);
+            return self.product_of_arrays("matmul", &left, &right).map(Node::Val);
         }
         self.require_operands(symbol(op), &left, &right)?;
         if let (Operator::Pow, Some(simpler)) = (op, power_function(&left, &right)) {

@@ -344,7 +344,8 @@ impl<'p> Lowerer<'_, 'p> {
             if self.join(side, None).is_err() {
                 continue;
             }
-            match self.thing(value) {
+            let lowered = self.thing(value);
+            match self.raise_clash(lowered) {
                 Ok(Thing::Val(val)) => edges.extend(self.detach().map(|edge| (edge, val))),
                 Ok(Thing::Static(known)) => statics.extend(self.detach().map(|edge| (edge, known))),
                 Err(Stop::Dead) => {}
@@ -396,12 +397,33 @@ impl<'p> Lowerer<'_, 'p> {
         self.join_values(decided)
     }
 
+    /// `a.dtype == np.float64`; `None` of other comparisons.
+    fn compare_dtypes(&mut self, op: ast::CmpOp, left: &'p Expr, right: &'p Expr) -> Lowered<Option<Val>> {
+        let is_dtype = |expr: &Expr| matches!(expr, Expr::Attribute(found) if found.attr.as_str() == "dtype");
+        if !is_dtype(left) || !matches!(op, ast::CmpOp::Eq | ast::CmpOp::NotEq) {
+            return Ok(None);
+        }
+        let before = self.restart();
+        if let Thing::Static(known) = self.thing(left)? {
+            let other = self.thing(right)?;
+            let (left, right) = (self.dtype_of(Some(&Thing::Static(known)))?, self.dtype_of(Some(&other))?);
+            return Ok(Some(self.bool((left == right) == (op == ast::CmpOp::Eq))));
+        }
+        self.start_again(before);
+        Ok(None)
+    }
+
     /// A comparison, chained or not.
     pub fn compare_expr(&mut self, compare: &'p ast::ExprCompare) -> Lowered<Val> {
         if let ([op], [right]) = (&*compare.ops, &*compare.comparators)
             && let Some((holds, fails)) = self.exact_class_condition(*op, &compare.left, right)?
         {
             return self.truth_of_edges(holds, fails);
+        }
+        if let ([op], [right]) = (&*compare.ops, &*compare.comparators)
+            && let Some(same) = self.compare_dtypes(*op, &compare.left, right)?
+        {
+            return Ok(same);
         }
         let mut left = match (self.node(&compare.left)?, &*compare.ops, &*compare.comparators) {
             (left, [op], [right]) if left.array().is_some() && !is_test(*op) => {
@@ -525,9 +547,10 @@ impl<'p> Lowerer<'_, 'p> {
         )
     }
 
-    /// The `x` of `type(x)`.
+    /// The `x` of `type(x)` and of `x.__class__`.
     pub fn subject_of_type(&self, expr: &'p Expr) -> Option<&'p Expr> {
         match expr {
+            Expr::Attribute(attribute) if attribute.attr.as_str() == "__class__" => Some(&attribute.value),
             Expr::Call(call) => match (&*call.func, &*call.arguments.args) {
                 (Expr::Name(name), [subject]) if name.id.as_str() == "type" && self.is_builtin("type") => Some(subject),
                 _ => None,
@@ -542,6 +565,38 @@ impl<'p> Lowerer<'_, 'p> {
             Some(class) => Ok(Thing::Static(Static::Class(class.number))),
             None => self.fail("unsupported-function", "the class of this value is not known", None),
         }
+    }
+
+    /// The text of a class where it is only shown, as in `f"{type(x)}"`: `<class 'int'>`.
+    pub fn text_of_class(&mut self, expr: &'p Expr) -> Lowered<Option<Val>> {
+        if let Expr::Tuple(tuple) = expr
+            && tuple.elts.len() > 1
+            && tuple.elts.iter().all(|item| self.subject_of_type(item).is_some())
+        {
+            let mut text = self.str("(");
+            for (index, item) in tuple.elts.iter().enumerate() {
+                let Some(shown) = self.text_of_class(item)? else { return Err(Stop::Failed) };
+                text = if index > 0 { self.concat_text(&text, ", ") } else { text };
+                text = self.prim(ir::Prim::StrConcat, &[&text, &shown]);
+            }
+            return Ok(Some(self.concat_text(&text, ")")));
+        }
+        let Some(subject) = self.subject_of_type(expr) else { return Ok(None) };
+        let val = self.expr(subject)?;
+        self.at(expr);
+        let text = self.each_variant(&val, &mut |lowerer, val| match val.ty() {
+            // Where a class of the program's own is defined is not known here.
+            Type::Exception | Type::Object(_) | Type::Record(_) => lowerer.fail(
+                "unsupported-function",
+                "the text of such a class cannot be compiled",
+                Some("show its name, as in `type(x).__name__`".to_owned()),
+            ),
+            ty => {
+                let text = format!("<class '{}'>", python_name(ty));
+                Ok(lowerer.str(&text))
+            }
+        })?;
+        Ok(Some(text))
     }
 
     /// `type(val).__name__` of a plain value.

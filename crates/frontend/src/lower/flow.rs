@@ -236,6 +236,7 @@ impl Lowerer<'_, '_> {
             let mark = self.mark();
             let header = self.enter_header(&slots, &dead, &head)?;
             let outcome = step(self);
+            let outcome = self.raise_clash(outcome);
             let back = self.detach();
             let next = match &back {
                 Some(edge) => self.next_head(&slots, &first, &head, &edge.env, &mut floors),

@@ -356,6 +356,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let plain = self.new_list(&[], None, self.place.start | 1 << 29)?;
         self.each_item(Source::List(keys), 1 << 29, &mut |lowerer, item| match lowerer.sort_key(&item)? {
+            Some(_) if matches!(item.ty(), Type::Object(_)) => {
+                let Some(class) = lowerer.class_of(&item) else { return Err(Stop::Failed) };
+                let key = lowerer.compared(&class, &item)?;
+                lowerer.append(&plain, &key)
+            }
             Some(fields) => {
                 let fields: Vec<Val> = fields.into_iter().map(|index| lowerer.field(&item, index)).collect();
                 let key = lowerer.tuple(&fields);

@@ -282,7 +282,11 @@ impl<'p> Lowerer<'_, 'p> {
             let shown = self.literal(Const::Str(debug.as_str().into()));
             parts.push(shown);
         }
-        let val = self.expr(&inner.expression)?;
+        let val = match self.text_of_class(&inner.expression)? {
+            // `repr` of a class is the same text.
+            Some(text) if inner.format_spec.is_none() && inner.debug_text.is_none() => return Ok(text),
+            Some(_) | None => self.expr(&inner.expression)?,
+        };
         let spec = match &inner.format_spec {
             Some(spec) => {
                 let mut spec_parts = Vec::new();

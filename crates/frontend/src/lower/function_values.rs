@@ -264,6 +264,7 @@ pub fn is_literal(default: &Expr) -> bool {
         // In the library: not given.
         Expr::EllipsisLiteral(_) => true,
         Expr::UnaryOp(unary) => unary.op == ast::UnaryOp::USub && unary.operand.is_number_literal_expr(),
+        Expr::Tuple(tuple) => tuple.elts.iter().all(is_literal),
         _ => false,
     }
 }

@@ -95,8 +95,8 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn load_plain(&mut self, object: &Val, index: &Index) -> Lowered<Val> {
-        if let Index::Item(key) = index
-            && let Some(val) = self.special_with(object, "__getitem__", std::slice::from_ref(key))?
+        if let Some(key) = self.key_of_instance(object, index)
+            && let Some(val) = self.special_with(object, "__getitem__", &[key])?
         {
             return Ok(val);
         }
@@ -139,6 +139,15 @@ impl<'p> Lowerer<'_, 'p> {
                 let message = format!("'{}' object is not subscriptable", python_name(ty));
                 self.clash(message)
             }
+        }
+    }
+
+    /// What `__getitem__` and its like are given of the index: several items are one tuple.
+    pub fn key_of_instance(&mut self, object: &Val, index: &Index) -> Option<Val> {
+        match index {
+            Index::Item(key) => Some(key.clone()),
+            Index::Items(items) if matches!(object.ty(), Type::Object(_) | Type::Record(_)) => Some(self.tuple(items)),
+            Index::Items(_) | Index::Slice(_) | Index::Parts(_) => None,
         }
     }
 
@@ -298,8 +307,8 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn delete_item(&mut self, object: &Val, index: &Index) -> Lowered<()> {
         let index = index.clone();
         self.each_variant(object, &mut |lowerer, object| {
-            if let Index::Item(key) = &index
-                && lowerer.special_with(&object, "__delitem__", std::slice::from_ref(key))?.is_some()
+            if let Some(key) = lowerer.key_of_instance(&object, &index)
+                && lowerer.special_with(&object, "__delitem__", &[key])?.is_some()
             {
                 return Ok(lowerer.none());
             }

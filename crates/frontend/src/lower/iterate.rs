@@ -734,7 +734,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// Code that may end control flow on its side of a merge.
     fn guarded(&mut self, lower: impl FnOnce(&mut Self) -> Lowered<()>) -> Lowered<()> {
-        match lower(self) {
+        let lowered = lower(self);
+        match self.raise_clash(lowered) {
             Err(Stop::Dead) => {
                 self.close();
                 Ok(())

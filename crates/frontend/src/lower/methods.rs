@@ -144,6 +144,9 @@ impl Lowerer<'_, '_> {
         if let Some(found) = self.collection_method(object, name, args, keywords)? {
             return Ok(found);
         }
+        if let Some(found) = self.special_of_container(object, name, args)? {
+            return Ok(found);
+        }
         let allowed = super::library_class::class_of(object.ty()).is_some()
             || *object.ty() == Type::Bytes && matches!(name, "decode" | "rsplit" | "split")
             || is_integer(object.ty()) && name == "to_bytes"

@@ -151,7 +151,9 @@ pub struct Lowerer<'c, 'p> {
     /// Where the current operation stands.
     pub place: Place,
     /// How many arguments the list behind `*` of the call that is lowered must hold, where that is known.
-    star: Option<usize>,
+    star: Option<star::Wanted>,
+    /// The tuples made of what lists behind `*` hold beyond the parameters, of calls whose arguments are being looked at.
+    star_rests: Vec<ir::Value>,
     origins: origins::Origins,
     fuel: usize,
     pub exhausted: bool,
@@ -170,6 +172,7 @@ struct Mark {
     scopes: usize,
     loops: usize,
     tries: tries::Depth,
+    star_rests: usize,
     place: Place,
 }
 
@@ -208,6 +211,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             captures: Vec::new(),
             place,
             star: None,
+            star_rests: Vec::new(),
             origins: origins::Origins::default(),
             fuel: FUEL,
             exhausted: false,
@@ -279,13 +283,25 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Err(Stop::Clash(Box::new(Clash { class, code, message: message.into(), place: self.place, help: None })))
     }
 
-    /// A clash that nobody can put into code becomes a diagnostic.
-    pub fn settle<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
+    /// A clash is put into code here, on its side of a branch or in its loop, where a handler takes it or where it may wait
+    /// until it is reached.
+    pub fn raise_clash<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
         match lowered {
             Err(Stop::Clash(clash)) if self.is_live() && self.cover.catches(clash.class) => {
                 self.at_place(clash.place);
                 Err(self.raise(clash.class, &clash.message))
             }
+            Err(Stop::Clash(clash)) if self.is_live() && self.compiler.request.may_defer => {
+                self.at_place(clash.place);
+                Err(self.raise(ExcKind::SystemExit, crate::compile::DEFERRED))
+            }
+            other => other,
+        }
+    }
+
+    /// A clash that nobody can put into code becomes a diagnostic.
+    pub fn settle<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
+        match self.raise_clash(lowered) {
             Err(Stop::Clash(clash)) => {
                 self.report(clash.code, clash.message, clash.place, clash.help);
                 Err(Stop::Failed)
@@ -308,7 +324,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `None` where control does not get behind what was lowered, for constructs that go on elsewhere all the same.
     pub fn if_reached<T>(&mut self, lowered: Lowered<T>) -> Lowered<Option<T>> {
-        match lowered {
+        match self.raise_clash(lowered) {
             Ok(val) => Ok(Some(val)),
             Err(Stop::Dead) => {
                 self.close();
@@ -350,6 +366,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             scopes: self.scopes.len(),
             loops: self.loops.len(),
             tries: self.cover.depth(),
+            star_rests: self.star_rests.len(),
             place: self.place,
         }
     }
@@ -371,6 +388,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.sites.restore(&mark.observed);
         self.scopes.truncate(mark.scopes);
         self.loops.truncate(mark.loops);
+        self.star_rests.truncate(mark.star_rests);
         self.cover.go_back(mark.tries, self.builder.func().blocks.len());
         self.at_place(mark.place);
     }

@@ -314,7 +314,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// The element type that an argument names; `None` when there is none.
-    fn dtype_of(&mut self, thing: Option<&Thing>) -> Lowered<Option<Elem>> {
+    pub fn dtype_of(&mut self, thing: Option<&Thing>) -> Lowered<Option<Elem>> {
         let elem = match thing {
             None => return Ok(None),
             Some(Thing::Static(Static::Absent)) => return Ok(None),
@@ -340,7 +340,13 @@ impl<'p> Lowerer<'_, 'p> {
             return self.call_internal(name, &vals);
         }
         if REDUCTIONS.contains(&plain.as_str()) {
-            let given = self.match_given(&plain, &["a", "axis=", "ddof=", "keepdims="], arguments)?;
+            let sums = matches!(plain.as_str(), "sum" | "prod" | "cumsum" | "cumprod");
+            let params: &[&str] = match sums {
+                true => &["a", "axis=", "dtype=", "keepdims="],
+                false => &["a", "axis=", "ddof=", "keepdims="],
+            };
+            let given = self.match_given(&plain, params, arguments)?;
+            let dtype = if sums { self.given_dtype(&given)? } else { None };
             let Some(Thing::Val(subject)) = given.get("a").cloned() else {
                 return self.fail("wrong-arguments", format!("`numpy.{name}` needs an array"), None);
             };
@@ -353,7 +359,18 @@ impl<'p> Lowerer<'_, 'p> {
                 }
             };
             return self.each_variant(&subject, &mut |this, subject| {
-                let array = this.as_array(&subject)?;
+                let mut array = this.as_array(&subject)?;
+                if let (Some(elem), Some(own)) = (dtype, array.array_elem()) {
+                    if !plain.starts_with("cum") && own.is_float() && own != elem {
+                        let message = "floats can only be added up as what they are in compiled code";
+                        return this.fail(
+                            "unsupported-argument",
+                            message,
+                            Some("convert with `astype` first".to_owned()),
+                        );
+                    }
+                    array = this.cast_to(&array, elem)?;
+                }
                 let reduced = this.reduction(&plain, &array, axis.as_ref(), ddof.as_ref())?;
                 match keeps {
                     true => this.with_kept_axes(&array, axis.as_ref(), &reduced),
@@ -496,7 +513,8 @@ impl<'p> Lowerer<'_, 'p> {
                     "inner" | "vdot" if !(is_line(&a) && is_line(&b)) => {
                         self.fail("unsupported-argument", "this is compiled for arrays of one dimension", None)
                     }
-                    _ => self.matmul(&a, &b),
+                    "matmul" => self.product_of_arrays("matmul", &a, &b),
+                    _ => self.product_of_arrays("dot", &a, &b),
                 }
             }
             "concatenate" | "stack" | "vstack" | "hstack" | "column_stack" => self.joined(given),
@@ -585,6 +603,15 @@ impl<'p> Lowerer<'_, 'p> {
             ("_is_flat", [array]) => Ok(self.emit(Op::ArrayIsFlat, &[array], Type::Bool)),
             ("_flat", [array, length]) => Ok(self.view(View::Flat, array, std::slice::from_ref(length), 1)),
             ("_fold", [array, rows, columns]) => Ok(self.view(View::Fold, array, &[rows.clone(), columns.clone()], 2)),
+            ("_fused", [_, _, _]) => {
+                let mut floats = Vec::new();
+                for val in vals {
+                    let number = self.python_number(val);
+                    floats.push(self.as_float(&number)?);
+                }
+                let fused = self.prim(Prim::FloatFused, &floats.iter().collect::<Vec<_>>());
+                Ok(self.np_scalar(&fused, Elem::F64))
+            }
             ("_stride", [array, axis]) => match axis.known_int() {
                 Some(axis @ 0..=1) => Ok(self.emit(Op::ArrayStride(axis as u8), &[array], Type::Int)),
                 _ => Err(Stop::Failed),

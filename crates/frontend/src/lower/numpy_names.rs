@@ -165,7 +165,7 @@ pub fn is_class(name: &str) -> bool {
 }
 
 /// What only the library asks for.
-pub const INTERNAL: &[&str] = &["_flat", "_fold", "_is_flat", "_stride"];
+pub const INTERNAL: &[&str] = &["_flat", "_fold", "_fused", "_is_flat", "_stride"];
 
 /// The name without its aliases.
 pub fn plain_name(name: &str) -> &str {

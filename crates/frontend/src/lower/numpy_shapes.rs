@@ -2,8 +2,10 @@
 
 use ir::{Elem, ExcKind, Type, View};
 
+use super::call::CallArguments;
 use super::numpy_call::{Given, is_line, is_matrix};
 use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::library;
 use crate::parse::ast;
 
 impl<'p> Lowerer<'_, 'p> {
@@ -45,7 +47,11 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     pub fn transposed(&mut self, array: &Val) -> Val {
-        if is_line(array) { array.clone() } else { self.view(View::Transpose, array, &[], 2) }
+        if is_line(array) {
+            return array.clone();
+        }
+        let turned = self.view(View::Transpose, array, &[], 2);
+        Val { items: Some([array.clone()].into()), ..turned }
     }
 
     // Questions.
@@ -97,18 +103,42 @@ impl<'p> Lowerer<'_, 'p> {
 
     // Several arrays.
 
-    /// `a @ b` and `np.dot(a, b)`.
-    pub fn matmul(&mut self, a: &Val, b: &Val) -> Lowered<Val> {
+    /// `a @ b` as `matmul`, `np.dot(a, b)` as `dot`.
+    pub fn product_of_arrays(&mut self, name: &str, a: &Val, b: &Val) -> Lowered<Val> {
         let (Some(left), Some(right)) = (a.array_elem(), b.array_elem()) else {
             return self.clash("matmul: Input operand does not have enough dimensions");
         };
         let elem = super::numpy::promote(left, right);
-        let (a, b) = (self.cast_to(a, elem)?, self.cast_to(b, elem)?);
+        let (a, b) = match (name, elem) {
+            ("dot", Elem::F64) => (self.as_floats_of_dot(a)?, self.as_floats_of_dot(b)?),
+            _ => (self.cast_to(a, elem)?, self.cast_to(b, elem)?),
+        };
         let ndim = |val: &Val| if is_line(val) { 1 } else { 2 };
         if elem == Elem::Bool {
             return self.fail("unsupported-operation", "the product of arrays of bools cannot be compiled", None);
         }
+        if elem == Elem::F64 {
+            // The library that NumPy calls works out half of a matrix times itself turned.
+            let turned = |whole: &Val, turned: &Val| turned.items.as_ref().is_some_and(|of| of[0].id == whole.id);
+            let (name, args) = match turned(&a, &b) || turned(&b, &a) {
+                true => ("with_own_transpose".to_owned(), vec![Thing::Val(a)]),
+                false => (format!("{name}_{}_{}", ndim(&a), ndim(&b)), vec![Thing::Val(a), Thing::Val(b)]),
+            };
+            let Some(function) = library::function_named("numpy_blas", &name) else { return Err(Stop::Failed) };
+            return self.call_program_function(function, CallArguments { positional: args, keywords: Vec::new() });
+        }
         self.numpy_library(&format!("dot_{}_{}", ndim(&a), ndim(&b)), &[&a, &b])
+    }
+
+    /// A factor of `np.dot` as floats: a matrix of others keeps its order in memory, which the operator's does not.
+    fn as_floats_of_dot(&mut self, array: &Val) -> Lowered<Val> {
+        match library::function_named("numpy_blas", "as_floats") {
+            Some(function) if is_matrix(array) && array.array_elem() != Some(Elem::F64) => {
+                let positional = vec![Thing::Val(array.clone())];
+                self.call_program_function(function, CallArguments { positional, keywords: Vec::new() })
+            }
+            _ => self.cast_to(array, Elem::F64),
+        }
     }
 
     pub fn joined(&mut self, given: &Given) -> Lowered<Val> {

@@ -2,66 +2,108 @@
 
 use ir::{ExcKind, Prim, Type};
 
-use super::index::Index;
+use super::index::{Index, Slice};
 use super::iterate::Source;
 use super::value::Static;
-use super::{Lowered, Lowerer, Val};
+use super::{Lowered, Lowerer, Stop, Val};
+use crate::classes::{ClassKind, MethodKind};
+use crate::library;
 use crate::parse::ast::{self, Ranged};
 use crate::specialise::Callable;
 
+/// What a list behind `*` must hold for the function that is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// So many arguments.
+    Exactly(usize),
+    /// So many, and what more there is goes to the function's own `*` parameter.
+    AtLeast(usize),
+}
+
+/// What a list behind the only `*` of the call must hold; `own` parameters are not given by the call.
+fn by_parameters(call: &ast::ExprCall, parameters: Option<&ast::Parameters>, own: usize) -> Option<Wanted> {
+    let parameters = parameters?;
+    let (args, given) = (&*call.arguments.args, given_names(call)?);
+    let by_position = parameters.posonlyargs.iter().chain(&parameters.args);
+    let open = by_position.filter(|parameter| !given.contains(&parameter.name().as_str()));
+    let all: Vec<&ast::ParameterWithDefault> = open.collect();
+    if all.iter().any(|parameter| parameter.default.is_some()) {
+        return None;
+    }
+    let before = own + args.len() - 1;
+    match &parameters.vararg {
+        // The parameters before it must be given by what stands before the list, or by the list itself.
+        Some(_) => args.last()?.is_starred_expr().then(|| Wanted::AtLeast(all.len().saturating_sub(before))),
+        None => all.len().checked_sub(before).map(Wanted::Exactly),
+    }
+}
+
+/// The names of the keyword arguments, unless there are some that the text does not tell.
+fn given_names(call: &ast::ExprCall) -> Option<Vec<&str>> {
+    call.arguments.keywords.iter().map(|keyword| keyword.arg.as_ref().map(|name| name.as_str())).collect()
+}
+
+fn has_one_star(call: &ast::ExprCall) -> bool {
+    call.arguments.args.iter().filter(|arg| arg.is_starred_expr()).count() == 1
+}
+
 impl<'c, 'p> Lowerer<'c, 'p> {
-    /// How many arguments a list behind `*` must hold, where the function called tells.
-    pub fn wanted_of_star(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<usize> {
-        let args = &*call.arguments.args;
-        if args.iter().filter(|arg| arg.is_starred_expr()).count() != 1 {
+    /// What a list behind `*` must hold, where the function called tells.
+    pub fn wanted_of_star(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<Wanted> {
+        if !has_one_star(call) {
             return None;
         }
-        let given: Vec<&str> = call
-            .arguments
-            .keywords
-            .iter()
-            .map(|keyword| keyword.arg.as_ref().map_or("", |name| name.as_str()))
-            .collect();
-        let by_parameters = |parameters: Option<&ast::Parameters>, own: usize| -> Option<usize> {
-            let parameters = parameters?;
-            if parameters.vararg.is_some() || given.contains(&"") {
-                return None;
-            }
-            let by_position = parameters.posonlyargs.iter().chain(&parameters.args);
-            let open = by_position.filter(|parameter| !given.contains(&parameter.name().as_str()));
-            let all: Vec<&ast::ParameterWithDefault> = open.collect();
-            let fixed = all.iter().all(|parameter| parameter.default.is_none());
-            fixed.then(|| all.len().checked_sub(own + args.len() - 1)).flatten()
-        };
+        let args = &*call.arguments.args;
         match known {
             Static::Function(function) => {
-                by_parameters(self.compiler.source(Callable::Program(*function))?.parameters(), 0)
+                let wanted = by_parameters(call, self.compiler.source(Callable::Program(*function))?.parameters(), 0);
+                // Those of the library have forms of their own for each number of arguments.
+                wanted.filter(|wanted| matches!(wanted, Wanted::Exactly(_)) || !library::is_library_function(*function))
             }
-            Static::Closure(id) => by_parameters(self.compiler.source(Callable::Closure(*id))?.parameters(), 0),
+            Static::Closure(id) => by_parameters(call, self.compiler.source(Callable::Closure(*id))?.parameters(), 0),
             Static::Class(number) => {
                 let class = self.class(*number).ok()?;
                 if let Some((index, _)) = class.method("__init__") {
-                    return by_parameters(self.compiler.source(Callable::Method(*number, index))?.parameters(), 1);
+                    let source = self.compiler.source(Callable::Method(*number, index))?;
+                    let wanted = by_parameters(call, source.parameters(), 1);
+                    let is_plain = class.kind == ClassKind::Plain;
+                    return wanted.filter(|wanted| matches!(wanted, Wanted::Exactly(_)) || is_plain);
                 }
+                let given = given_names(call)?;
                 let open = class.fields.iter().filter(|field| field.init && !given.contains(&field.name.as_str()));
                 let all: Vec<_> = open.collect();
                 let fixed = all.iter().all(|field| field.default.is_none() && !field.keyword_only);
-                fixed.then(|| all.len().checked_sub(args.len() - 1)).flatten()
+                fixed.then(|| all.len().checked_sub(args.len() - 1)).flatten().map(Wanted::Exactly)
             }
             Static::Member(module, name) if module == "datetime" && name == "date" => {
-                3usize.checked_sub(args.len() - 1)
+                3usize.checked_sub(args.len() - 1).map(Wanted::Exactly)
             }
             _ => None,
         }
+    }
+
+    /// The same for a method of an instance of a class of the program.
+    pub fn wanted_of_method(&mut self, object: &Val, name: &str, call: &'p ast::ExprCall) -> Option<Wanted> {
+        if !has_one_star(call) {
+            return None;
+        }
+        let class = self.class_of(object)?;
+        let (index, method) = class.method(name)?;
+        let own = if method.kind == MethodKind::Static { 0 } else { 1 };
+        by_parameters(call, self.compiler.source(Callable::Method(class.number, index))?.parameters(), own)
     }
 
     /// The items of what stands behind `*` where the function called takes so many.
     pub fn star_items(
         &mut self,
         source: Result<Source<'p>, Val>,
-        wanted: usize,
+        wanted: Wanted,
         starred: &'p ast::ExprStarred,
     ) -> Lowered<Vec<Val>> {
+        let (wanted, op) = match wanted {
+            Wanted::Exactly(count) => (count, Prim::IntEq),
+            Wanted::AtLeast(count) => (count, Prim::IntGe),
+        };
         self.at(starred);
         let list = match source {
             Err(val) if matches!(val.ty(), Type::List(_)) => val,
@@ -74,7 +116,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.at(starred);
         let length = self.length(&list)?;
         let count = self.int(wanted as i64);
-        let fits = self.prim(Prim::IntEq, &[&length, &count]);
+        let fits = self.prim(op, &[&length, &count]);
         let message = format!("this call takes {wanted} arguments from what stands behind `*`");
         self.require(&fits, ExcKind::TypeError, &message)?;
         let mut items = Vec::new();
@@ -82,6 +124,29 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let index = self.int(index as i64);
             items.push(self.load(&list, &Index::Item(index))?);
         }
+        if op == Prim::IntGe {
+            let start = Some(self.int(wanted as i64));
+            let rest = self.load(&list, &Index::Slice(Box::new(Slice { start, ..Slice::default() })))?;
+            let rest = self.tuple_around(&rest);
+            self.star_rests.push(rest.id);
+            items.push(rest);
+        }
         Ok(items)
+    }
+
+    /// The tuple that a function's own `*` parameter takes.
+    pub fn rest_of_arguments(&mut self, mut items: Vec<Val>) -> Lowered<Val> {
+        let is_tuple = items.last().is_some_and(|last| last.ty().tuple_item().is_some());
+        let known =
+            self.star_rests.iter().rposition(|rest| is_tuple && items.last().is_some_and(|last| last.id == *rest));
+        let Some(position) = known else { return Ok(self.tuple(&items)) };
+        self.star_rests.truncate(position);
+        let Some(rest) = items.pop() else { return Err(Stop::Failed) };
+        if items.is_empty() {
+            return Ok(rest);
+        }
+        let (first, Some(rest)) = (self.list_of(&items)?, self.tuple_list(&rest)) else { return Err(Stop::Failed) };
+        let all = self.binary(ast::Operator::Add, &first, &rest, false)?;
+        Ok(self.tuple_around(&all))
     }
 }

@@ -64,8 +64,19 @@ impl<'p> Lowerer<'_, 'p> {
         let ([Expr::Starred(starred)], []) = (&*call.arguments.args, &*call.arguments.keywords) else {
             return Ok(None);
         };
-        if !matches!(&*call.func, Expr::Name(_) | Expr::Attribute(_)) {
-            return Ok(None);
+        match &*call.func {
+            Expr::Name(_) => {}
+            // Of a module; a method of an instance is no value.
+            Expr::Attribute(attribute) if self.member_binding(attribute).is_some() => {}
+            Expr::Attribute(attribute) if matches!(&*attribute.value, Expr::Attribute(_) | Expr::Name(_)) => {
+                let before = self.restart();
+                let is_known = matches!(self.thing(&attribute.value), Ok(Thing::Static(_)));
+                self.start_again(before);
+                if !is_known {
+                    return Ok(None);
+                }
+            }
+            _ => return Ok(None),
         }
         let before = self.restart();
         let function = match self.thing(&call.func)? {
@@ -88,6 +99,16 @@ impl<'p> Lowerer<'_, 'p> {
             };
             if let Some(rows) = rows {
                 self.at_call(call);
+                // The same iterator may be there more than once, as in `zip(*[iter(x)] * 2)`.
+                let is_iterator = matches!(rows.ty(), Type::List(row) if self.compiler.generator_of(row).is_some());
+                let function = match library::function_named("builtins", "_zip_of_iterators") {
+                    Some(other)
+                        if is_iterator && library::function_named("builtins", "_zip_of_rows") == Some(function) =>
+                    {
+                        other
+                    }
+                    _ => function,
+                };
                 let arguments = CallArguments { positional: vec![Thing::Val(rows)], keywords: Vec::new() };
                 return self.call_library_function(function, arguments).map(Some);
             }

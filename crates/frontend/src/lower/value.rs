@@ -15,7 +15,7 @@ pub struct Val {
     pub shape: Shape,
     /// The value itself, where the text tells it.
     pub known: Option<Const>,
-    /// The fields of a tuple or record that was made in this function.
+    /// The fields of a tuple or record that was made in this function; the matrix of which a matrix is the transpose.
     pub items: Option<Rc<[Val]>>,
 }
 

@@ -101,6 +101,11 @@ pub fn unary(prim: Prim, a: f64) -> Option<Outcome> {
     })
 }
 
+/// Primitives of three floats.
+pub fn ternary(prim: Prim, a: f64, b: f64, c: f64) -> Option<Outcome> {
+    (prim == Prim::FloatFused).then(|| Ok(Value::Float(a.mul_add(b, c))))
+}
+
 /// An integral float as an int.
 fn to_int(prim: Prim, a: f64) -> Outcome {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;

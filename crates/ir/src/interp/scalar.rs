@@ -25,6 +25,7 @@ pub fn eval(prim: Prim, args: &[Value]) -> Option<Outcome> {
         [Value::Int(a), Value::Float(b)] => int::against_float(prim, *a, *b),
         [Value::Float(a)] => float::unary(prim, *a).or_else(|| math::unary(prim, *a)),
         [Value::Float(a), Value::Float(b)] => float::binary(prim, *a, *b).or_else(|| math::binary(prim, *a, *b)),
+        [Value::Float(a), Value::Float(b), Value::Float(c)] => float::ternary(prim, *a, *b, *c),
         [Value::Float(a), Value::Float(b), Value::Float(relative), Value::Float(absolute)] => {
             math::isclose(prim, *a, *b, *relative, *absolute)
         }
