@@ -4,7 +4,7 @@
 use ir::{FuncId, Op, Type};
 
 use super::expr::describe;
-use super::function_values::{default_name, is_default_name, is_literal, may_be_function};
+use super::function_values::{default_name, is_default_name, may_be_function};
 use super::memo::{is_cached, memo_name};
 use super::statics::makes_function;
 use super::value::Static;
@@ -14,14 +14,11 @@ use crate::locate::FunctionNode;
 use crate::names;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
-use crate::program::Binding;
 use crate::shape::{Literal, Shape, python_name};
 use crate::specialise::{Argument, Callable, Callee, Source, SpecId, parameter_list};
 
 /// What tells the dict that `**kwargs` takes from other containers that are made at the same place.
 const KEYWORDS_SITE: u32 = 1 << 22;
-/// The same for lists that parameters have as their defaults.
-const DEFAULT_SITE: u32 = 1 << 21;
 
 /// Variables that are passed to a function beside its arguments.
 #[derive(Default)]
@@ -707,63 +704,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.grow(&val.clone(), &Shape::from(element))?;
         }
         Ok(!grown.is_empty())
-    }
-
-    /// The default of a parameter: as Python evaluated it, else a literal in the text.
-    fn default_value(
-        &mut self,
-        callable: Callable,
-        parameter: &'p ast::ParameterWithDefault,
-    ) -> Lowered<Option<Thing>> {
-        let (source, key) = match callable {
-            Callable::Program(function) => (self.compiler.function(function), parameter.name().to_string()),
-            // Those of methods are with their class.
-            Callable::Method(class, index) => {
-                let owner = self.compiler.method_owner(class, index);
-                let name = self.compiler.source(callable).map(|source| source.name()).unwrap_or_default();
-                (owner.and_then(|owner| self.compiler.function(owner)), format!("{name}.{}", parameter.name()))
-            }
-            Callable::Closure(_) => (None, String::new()),
-        };
-        let is_library = matches!(callable, Callable::Program(function) if library::is_library_function(function));
-        if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
-            return Ok(Some(Thing::Static(Static::Absent)));
-        }
-        if let Some(binding) = source.and_then(|source| source.defaults.get(&key))
-            && !is_library
-        {
-            let name = parameter.name().as_str();
-            return self.default_binding(name, binding).map(Some);
-        }
-        let Some(default) = &parameter.default else { return Ok(None) };
-        let place = self.place;
-        if let (Expr::List(list), Callable::Method(..)) = (&**default, callable)
-            && list.elts.is_empty()
-            && let Some(FunctionNode::Def(def)) = self.compiler.source(callable).map(|source| source.node)
-            && names::is_only_read(&def.body, parameter.name().as_str())
-        {
-            // Nobody can tell one empty list from another.
-            let key = place.start ^ DEFAULT_SITE ^ parameter.name().as_str().len() as u32;
-            return self.new_list(&[], None, key).map(|list| Some(Thing::Val(list)));
-        }
-        if !is_literal(default) {
-            return self.fail(
-                "unsupported-default",
-                format!("the default of `{}` is not a constant", parameter.name()),
-                Some("pass the argument".to_owned()),
-            );
-        }
-        let val = self.expr(default)?;
-        self.at_place(place);
-        let known = val.known.clone().filter(|_| is_library);
-        Ok(Some(Thing::Val(Val { known, ..val })))
-    }
-
-    pub fn default_binding(&mut self, name: &str, binding: &'p Binding) -> Lowered<Thing> {
-        match self.binding_thing(name, binding)? {
-            Thing::Val(val) => Ok(Thing::Val(Val { known: None, ..val })),
-            other => Ok(other),
-        }
     }
 
     /// A call of something known with values: `key=`, `map` and the like.

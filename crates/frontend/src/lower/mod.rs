@@ -17,6 +17,7 @@ mod containers;
 mod convert;
 mod copying;
 mod datetime;
+mod defaults;
 mod dicts;
 mod dispatch;
 mod elementwise;

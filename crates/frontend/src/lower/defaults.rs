@@ -1,0 +1,78 @@
+//! What a parameter is when a call leaves it out.
+
+use super::function_values::is_literal;
+use super::value::Static;
+use super::{Lowered, Lowerer, Thing, Val};
+use crate::library;
+use crate::locate::FunctionNode;
+use crate::names;
+use crate::parse::ast::{self, Expr};
+use crate::program::Binding;
+use crate::specialise::Callable;
+
+/// What tells the list that a parameter has as its default from other containers that are made at the same place.
+const DEFAULT_SITE: u32 = 1 << 21;
+
+impl<'p> Lowerer<'_, 'p> {
+    /// The default of a parameter: as Python evaluated it, else a literal in the text.
+    pub fn default_value(
+        &mut self,
+        callable: Callable,
+        parameter: &'p ast::ParameterWithDefault,
+    ) -> Lowered<Option<Thing>> {
+        let (source, key) = match callable {
+            Callable::Program(function) => (self.compiler.function(function), parameter.name().to_string()),
+            // Those of methods are with their class.
+            Callable::Method(class, index) => {
+                let owner = self.compiler.method_owner(class, index);
+                let name = self.compiler.source(callable).map(|source| source.name()).unwrap_or_default();
+                (owner.and_then(|owner| self.compiler.function(owner)), format!("{name}.{}", parameter.name()))
+            }
+            Callable::Closure(_) => (None, String::new()),
+        };
+        let is_library = matches!(callable, Callable::Program(function) if library::is_library_function(function));
+        if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
+            return Ok(Some(Thing::Static(Static::Absent)));
+        }
+        if let Some(key) = self.empty_list_site(callable, parameter) {
+            return self.new_list(&[], None, key).map(|list| Some(Thing::Val(list)));
+        }
+        if let Some(binding) = source.and_then(|source| source.defaults.get(&key))
+            && !is_library
+        {
+            let name = parameter.name().as_str();
+            return self.default_binding(name, binding).map(Some);
+        }
+        let Some(default) = &parameter.default else { return Ok(None) };
+        let place = self.place;
+        if !is_literal(default) {
+            return self.fail(
+                "unsupported-default",
+                format!("the default of `{}` is not a constant", parameter.name()),
+                Some("pass the argument".to_owned()),
+            );
+        }
+        let val = self.expr(default)?;
+        self.at_place(place);
+        let known = val.known.clone().filter(|_| is_library);
+        Ok(Some(Thing::Val(Val { known, ..val })))
+    }
+
+    pub fn default_binding(&mut self, name: &str, binding: &'p Binding) -> Lowered<Thing> {
+        match self.binding_thing(name, binding)? {
+            Thing::Val(val) => Ok(Thing::Val(Val { known: None, ..val })),
+            other => Ok(other),
+        }
+    }
+
+    /// The site of the empty list that is the default of a method's parameter, when the method only reads it: nobody can tell one
+    /// empty list from another.
+    fn empty_list_site(&self, callable: Callable, parameter: &ast::ParameterWithDefault) -> Option<u32> {
+        let (Some(Expr::List(list)), Callable::Method(..)) = (parameter.default.as_deref(), callable) else {
+            return None;
+        };
+        let FunctionNode::Def(def) = self.compiler.source(callable)?.node else { return None };
+        let is_read = list.elts.is_empty() && names::is_only_read(&def.body, parameter.name().as_str());
+        is_read.then(|| self.place.start ^ DEFAULT_SITE ^ parameter.name().as_str().len() as u32)
+    }
+}
