@@ -192,7 +192,8 @@ def native(clock, flights, airports, airlines):
             .to_rows()
         ),
     )
-    known = clock("features", lambda: held(derived.map(features)))
+    # Read once a round: on a cluster it stays on the executors.
+    known = clock("features", lambda: derived.map(features).persist())
 
     def train():
         global weights

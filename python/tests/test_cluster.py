@@ -1,5 +1,6 @@
 """The cluster besides what the dataset tests show: what travels, what can be seen, TLS. Faults: test_cluster_faults."""
 
+import importlib
 import json
 import logging
 import os
@@ -7,6 +8,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,8 @@ from cluster_processes import ROWS, is_running, numbers, scramble, wait_until
 import fuseline as fl
 from fuseline import _dataset
 from fuseline._cluster import _program
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 
 
 def test_each_executor_compiles_a_function_once(processes):
@@ -56,7 +60,7 @@ def test_large_captured_values_reach_each_executor_once(processes):
     """Sixteen tasks on two executors: an array, and what is made of Python's containers."""
     cluster = processes()
     session = cluster.connect()
-    array = np.random.default_rng(1).random(3_000_000)
+    array = np.random.default_rng(1).random(12_500_000)
     names = {f"name {key}": [key, key + 1] for key in range(2_000)}
     for captured in (lambda t: {"y": array[t.x]}, lambda t: {"y": names[f"name {t.x % 2000}"][1]}):
         data = numbers(session).map(captured)
@@ -93,18 +97,70 @@ def test_captured_values_of_every_kind(processes):
     assert rows.map(use).to_rows() == [fl.Row(**use(fl.Row(x=x))) for x in range(50)]
 
 
-def test_a_query_of_the_command_line_runs_on_the_cluster(processes, tmp_path):
+def test_the_main_job_prints_the_same_tables(tmp_path):
+    """As `scripts/demo --cluster` runs it."""
+    shown = []
+    for more in ([], ["--cluster"]):
+        words = [sys.executable, str(EXAMPLES / "flights.py"), "--rows", "20000", *more]
+        found = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        shown.append(found[found.index("carrier") : found.index("the same functions by CPython")])
+    assert "accuracy" in shown[0] and shown[0] == shown[1]
+
+
+def test_an_iteration_is_one_job_a_round_and_has_the_same_bits(processes, monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    kmeans, train = importlib.import_module("kmeans").kmeans, importlib.import_module("logreg").train
+    random = np.random.default_rng(7)
+    points, labels = random.normal(size=(100_000, 3)), (random.random(100_000) < 0.5).astype(float)
     cluster = processes()
-    pq.write_table(pa.table({"k": [1, 2, 1, 2], "x": [1.5, 2.0, 3.0, 4.0]}), tmp_path / "t.parquet")
-    (tmp_path / "f.py").write_text("def twice(x: float) -> float:\n    return 2 * x\n")
-    query = "SELECT k, sum(twice(x)) AS s FROM t GROUP BY k ORDER BY k"
-    files = ["--udf", str(tmp_path / "f.py"), "--table", f"t={tmp_path / 't.parquet'}", "--format", "csv"]
-    found = [
-        subprocess.run([*_program(), "sql", query, *files, *more], capture_output=True, text=True, check=True).stdout
-        for more in ([], ["--connect", cluster.address])
-    ]
-    assert found == ["k,s\n1,9.0\n2,12.0\n"] * 2
-    assert cluster.jobs()
+    for work in (
+        lambda: kmeans(points, points[:4], rounds=5),
+        lambda: train(points, labels, rounds=5, rate=0.5),
+    ):
+        with fl.session():
+            expected = work()
+        before = len(cluster.jobs())
+        with cluster.connect():
+            found = work()
+        assert (found == expected).all()
+        # One job keeps the rows on the executors.
+        assert len(cluster.jobs()) == before + 6
+
+
+def test_a_fold_compiles_once_whatever_it_captures(processes):
+    session = processes().connect()
+    kept = numbers(session).persist()
+    compiled = []
+    for weight in (1.0, 2.0, 3.0):
+
+        def step(total, t):
+            return total + weight * t.x  # noqa: B023
+
+        total = kept.aggregate(total=fl.aggregate(0.0, step, lambda a, b: a + b))
+        shown = total.explain(analyze=True)
+        compiled.append(sum(map(int, re.findall(r"kernels compiled: (\d+)", shown))))
+        assert total.to_rows()[0].total == weight * (ROWS - 1) * ROWS / 2
+    assert compiled[0] > 0 and compiled[1:] == [0, 0]
+
+
+class Counter:
+    def __init__(self, start):
+        self.total = start
+
+
+def test_a_captured_instance_stays_at_home(processes):
+    """What changes here would not change there."""
+    session = processes(executors=1).connect()
+    counter = Counter(3)
+
+    def use(t):
+        return {"y": t.x + counter.total}
+
+    with pytest.raises(fl.CompileError, match="`use`: a captured value of type `Counter` cannot travel") as raised:
+        numbers(session).map(use).limit(3).to_rows()
+    assert "capture what the function needs of it instead" in str(raised.value)
+    total = counter.total
+    assert numbers(session).map(lambda t: {"y": t.x + total}).limit(2).to_rows() == [fl.Row(y=3), fl.Row(y=4)]
 
 
 def test_files_of_every_format(processes, tmp_path):

@@ -37,7 +37,7 @@ use crate::service::{ClusterClient, HelloError};
 use crate::site::quarantined;
 use crate::stored::{self, Stored, StoredTable};
 use crate::tls::Tls;
-use crate::{codec, cut};
+use crate::{codec, cut, subquery};
 
 /// How a client behaves.
 #[derive(Clone, Debug)]
@@ -127,6 +127,8 @@ pub(crate) struct Job {
     kept: bool,
     encoded: Mutex<Vec<u8>>,
     outbox: Outbox,
+    /// Rows that the jobs of its subqueries have read.
+    read_before: u64,
     pub schema: datafusion::arrow::datatypes::SchemaRef,
 }
 
@@ -187,10 +189,13 @@ impl Client {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run, kept: bool) -> Result<Job> {
-        let (encoded, outbox) = self.encode(plan, run.sequential())?;
-        let (plan, schema) = (plan.clone(), plan.schema());
-        Ok(Job { plan, sequential: run.sequential(), kept, encoded: Mutex::new(encoded), outbox, schema })
+    /// The job of a plan; those of its subqueries are done then.
+    pub(crate) async fn job(&self, plan: &Arc<dyn ExecutionPlan>, run: &Run, kept: bool) -> Result<Job> {
+        let schema = plan.schema();
+        let plan = subquery::answered(self, plan, run).await?;
+        let (encoded, outbox) = self.encode(&plan, run.sequential())?;
+        let (encoded, read_before) = (Mutex::new(encoded), run.rows_read());
+        Ok(Job { plan, sequential: run.sequential(), kept, encoded, outbox, read_before, schema })
     }
 
     fn encode(&self, plan: &Arc<dyn ExecutionPlan>, sequential: bool) -> Result<(Vec<u8>, Outbox)> {
@@ -270,7 +275,8 @@ impl Client {
         insert_version_header(request.metadata_mut());
         let mut updates = scheduler.execute_query_push(request).await.map_err(status_failure)?.into_inner();
         let mut guard = CancelJob { client: Some(self.clone()), id: None };
-        let mut listener = Listener { cluster: cluster.clone(), name, run: run.clone(), lines: 0 };
+        let mut listener =
+            Listener { cluster: cluster.clone(), name, run: run.clone(), before: job.read_before, lines: 0 };
         // Of the whole wait, not of the wait for one update: those may come more often.
         let mut news = tokio::time::interval(NEWS_INTERVAL);
         news.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -300,7 +306,7 @@ impl Client {
                     guard.client = None;
                     // The counts are those of the whole job: they have the last word.
                     let (_, stages) = tokio::join!(listener.listen(), metrics(&mut scheduler, &status.job_id));
-                    count(stages, run);
+                    count(stages, run, job.read_before);
                     let mut parts = done.partition_location;
                     parts.sort_by_key(|part| {
                         (part.partition_id.as_ref().map(|id| id.partition_id), part.map_partition_id, part.file_id)
@@ -314,7 +320,7 @@ impl Client {
 
     /// Runs the job and gives its rows. When an executor is lost with rows that nobody has fetched yet, the job runs
     /// again; the same job gives the same rows, so those already given are skipped.
-    async fn rows(self, job: Job, run: Run) -> Result<SendableRecordBatchStream> {
+    pub(crate) async fn rows(self, job: Job, run: Run) -> Result<SendableRecordBatchStream> {
         let finished = self.finish(&job, &run).await?;
         let schema = job.schema.clone();
         let state =
@@ -476,6 +482,8 @@ struct Listener {
     /// The name that this client gave the job.
     name: String,
     run: Run,
+    /// Rows read before this job.
+    before: u64,
     /// Lines that were shown.
     lines: usize,
 }
@@ -485,7 +493,7 @@ impl Listener {
     async fn listen(&mut self) -> Option<String> {
         // News are for people; a job without them is as good.
         let Ok((job, rows, lines)) = self.cluster.ask(&self.name, self.lines).await else { return None };
-        self.run.set_read(rows);
+        self.run.set_read(self.before + rows);
         self.lines += lines.len();
         for line in lines {
             let text = format!("[stage {} task {}] {}", line.stage, line.task, line.text);
@@ -552,11 +560,11 @@ async fn metrics(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str) -> Resu
 }
 
 /// Adds what the fragments of the job counted. A report that cannot be had is no reason to lose the result.
-fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run) {
+fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run, read_before: u64) {
     let Ok(stages) = stages else { return };
     for (name, value) in counts(&stages) {
         if name == ROWS_READ {
-            run.set_read(value);
+            run.set_read(read_before + value);
         } else if let Some(count) = read_error_count(&name, value) {
             run.count_error(&count);
         } else {
@@ -582,7 +590,7 @@ impl Remote for Client {
     fn start(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, Result<SendableRecordBatchStream>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run, false)?;
+            let job = client.job(&plan, &run, false).await?;
             client.rows(job, run).await
         })
     }
@@ -594,7 +602,7 @@ impl Remote for Client {
     ) -> BoxFuture<'static, engine::Result<Arc<dyn TableProvider>>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run, true).map_err(engine::wire::to_error)?;
+            let job = client.job(&plan, &run, true).await.map_err(engine::wire::to_error)?;
             let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
             let number = client.inner.stored.fetch_add(1, Ordering::Relaxed);
             let stored = Stored::new(number, job, client.clone(), tokio::runtime::Handle::current());
@@ -607,7 +615,7 @@ impl Remote for Client {
     fn analyze(&self, plan: Arc<dyn ExecutionPlan>, run: Run) -> BoxFuture<'static, engine::Result<String>> {
         let client = self.clone();
         Box::pin(async move {
-            let job = client.job(&plan, &run, false).map_err(engine::wire::to_error)?;
+            let job = client.job(&plan, &run, false).await.map_err(engine::wire::to_error)?;
             let finished = client.finish(&job, &run).await.map_err(engine::wire::to_error)?;
             let stages = client.metrics(&finished.id).await.map_err(|status| client.unreachable(&status))?;
             client.clean(finished.id).await;

@@ -8,9 +8,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::ipc::reader::StreamReader;
 use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::{Result, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
@@ -18,14 +19,21 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use datafusion::execution::TaskContext;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ColumnarValue, ScalarUDF};
 use datafusion::object_store::path::Path;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{TryCastExpr, lit};
 use datafusion::physical_expr::projection::ProjectionExprs;
+use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion_proto::physical_plan::{AsExecutionPlan, PhysicalExtensionCodec, PhysicalProtoConverterExtension};
-use datafusion_proto::protobuf::PhysicalPlanNode;
+use datafusion_proto::physical_plan::to_proto::serialize_physical_expr_with_converter;
+use datafusion_proto::physical_plan::{
+    AsExecutionPlan, PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalPlanNodeExt,
+    PhysicalProtoConverterExtension,
+};
+use datafusion_proto::protobuf::{PhysicalExprNode, PhysicalPlanNode};
 use engine::Run;
 use engine::wire::bytes::{Reader, Writer};
 use engine::wire::{Inbox, Outbox, Scope, error_to_text};
@@ -53,8 +61,57 @@ pub(crate) fn wrap(error: engine::Error) -> DataFusionError {
 /// The plan that Ballista gets.
 pub(crate) fn encode(plan: Arc<dyn ExecutionPlan>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    PhysicalPlanNode::try_from_physical_plan(plan, &WireCodec::default())?.try_encode(&mut bytes)?;
+    Constants.execution_plan_to_proto(&plan, &WireCodec::default())?.try_encode(&mut bytes)?;
     Ok(bytes)
+}
+
+/// DataFusion's way to write plans, but for subqueries that stand for one value: they were answered before, and are
+/// written as constants.
+struct Constants;
+
+impl PhysicalProtoConverterExtension for Constants {
+    fn proto_to_execution_plan(
+        &self,
+        proto: &PhysicalPlanNode,
+        ctx: &PhysicalPlanDecodeContext<'_>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.default_proto_to_execution_plan(proto, ctx)
+    }
+
+    fn execution_plan_to_proto(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        codec: &dyn PhysicalExtensionCodec,
+    ) -> Result<PhysicalPlanNode> {
+        PhysicalPlanNode::try_from_physical_plan_with_converter(plan.clone(), codec, self)
+    }
+
+    fn proto_to_physical_expr(
+        &self,
+        proto: &PhysicalExprNode,
+        input_schema: &Schema,
+        ctx: &PhysicalPlanDecodeContext<'_>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        self.default_proto_to_physical_expr(proto, input_schema, ctx)
+    }
+
+    fn physical_expr_to_proto(
+        &self,
+        expr: &Arc<dyn PhysicalExpr>,
+        codec: &dyn PhysicalExtensionCodec,
+    ) -> Result<PhysicalExprNode> {
+        let Some(subquery) = expr.downcast_ref::<ScalarSubqueryExpr>() else {
+            return serialize_physical_expr_with_converter(expr, codec, self);
+        };
+        let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
+        let ColumnarValue::Scalar(value) = subquery.evaluate(&nothing)? else {
+            return internal_err!("a subquery for one value has a column of them");
+        };
+        // A constant alone would be a column that cannot be null, and the plan's columns must stay as they are.
+        let data_type = value.data_type();
+        let constant: Arc<dyn PhysicalExpr> = Arc::new(TryCastExpr::new(lit(value), data_type));
+        serialize_physical_expr_with_converter(&constant, codec, self)
+    }
 }
 
 pub(crate) fn schema_bytes(schema: &SchemaRef) -> Result<Vec<u8>> {
@@ -215,7 +272,7 @@ fn projection_of(bytes: &[u8], context: &TaskContext) -> Result<ProjectionExprs>
 pub(crate) fn encode_inside(plan: &Arc<dyn ExecutionPlan>, outbox: &mut Outbox) -> Result<Vec<u8>> {
     let codec = InsideWriter { outbox: Mutex::new(std::mem::take(outbox)) };
     let mut bytes = Vec::new();
-    let encoded = PhysicalPlanNode::try_from_physical_plan(plan.clone(), &codec);
+    let encoded = Constants.execution_plan_to_proto(plan, &codec);
     *outbox = codec.outbox.into_inner().unwrap_or_else(PoisonError::into_inner);
     encoded?.try_encode(&mut bytes)?;
     Ok(bytes)

@@ -10,7 +10,6 @@
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -18,7 +17,6 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::Distribution;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::limit::LocalLimitExec;
-use datafusion::physical_plan::scalar_subquery::ScalarSubqueryExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
@@ -36,12 +34,6 @@ pub(crate) fn cut(
     sequential: bool,
     outbox: &mut Outbox,
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    if plan.exists(|node| Ok(node.is::<ScalarSubqueryExec>()))? {
-        return Err(DataFusionError::External(Box::new(engine::Error::plan_hint(
-            "a subquery that stands for one value cannot run on a cluster",
-            "join with the subquery, or compute its value first",
-        ))));
-    }
     let plan = engine::wire::traveling(plan).map_err(codec::wrap)?;
     Cutter { sequential, outbox }.visible(&plan)
 }

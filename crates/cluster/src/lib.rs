@@ -25,6 +25,7 @@ mod service;
 mod site;
 mod stored;
 mod stub;
+mod subquery;
 mod supervisor;
 mod tls;
 

@@ -200,13 +200,20 @@ impl LedgerState {
                 "captured values of {total} bytes are more than a cluster takes ({BLOB_BYTES_MAX})"
             )));
         }
-        let arriving = self.arriving.entry(hash).or_default();
-        if offset == 0 {
-            arriving.clear();
+        if self.touch(&hash).is_some() {
+            // Another client has brought it meanwhile.
+            return Ok(());
         }
-        if arriving.len() != offset || offset + part.len() > total {
+        if offset == 0 && self.arriving.values().map(Vec::len).sum::<usize>() > KEPT_BYTES_MAX {
+            // Of clients that went away half way; one that is still there begins anew.
+            self.arriving.clear();
+        }
+        let arriving = self.arriving.entry(hash).or_default();
+        if offset > arriving.len() || offset + part.len() > total {
             return Err(engine::Error::engine("a part of a plan came out of order"));
         }
+        // What two clients bring at a time is the same, or one of them is damaged, which shows at the end.
+        let part = part.get(arriving.len() - offset..).unwrap_or_default();
         arriving.extend_from_slice(part);
         if arriving.len() < total {
             return Ok(());
@@ -216,7 +223,6 @@ impl LedgerState {
             return Err(engine::Error::engine("a part of a plan was damaged on its way"));
         }
         self.bytes += blob.len();
-        self.clock += 1;
         self.blobs.insert(hash, (blob.into(), self.clock));
         while self.bytes > KEPT_BYTES_MAX {
             let oldest = self.blobs.iter().min_by_key(|(_, (_, used))| *used).map(|(hash, _)| *hash);
@@ -493,18 +499,36 @@ mod tests {
         assert!(text.contains("Fuseline 9.9 with plans of version"), "{text}");
     }
 
+    fn put(ledger: &Ledger, hash: &Hash, offset: u64, total: u64, part: &[u8]) -> engine::Result<Vec<u8>> {
+        let mut request = Writer::default();
+        request.byte(kind::PUT);
+        request.raw(hash);
+        request.number(offset);
+        request.number(total);
+        request.block(part);
+        ledger.answer(&request.finish())
+    }
+
+    #[test]
+    fn two_clients_may_bring_the_same_blob_at_a_time() {
+        let (ledger, hash) = (Ledger::default(), hash_of(b"abcdef"));
+        for (offset, part) in [(0, b"ab"), (0, b"ab"), (2, b"cd"), (2, b"cd"), (4, b"ef"), (4, b"ef"), (0, b"ab")] {
+            put(&ledger, &hash, offset, 6, part).unwrap();
+        }
+        let state = ledger.state();
+        assert_eq!((&*state.blobs[&hash].0, state.bytes, state.arriving.len()), (&b"abcdef"[..], 6, 0));
+    }
+
     #[test]
     fn damaged_blobs_and_requests_are_errors() {
         let ledger = Ledger::default();
+        assert!(put(&ledger, &[1; 32], 2, 4, b"ab").unwrap_err().to_string().contains("out of order"));
+        assert!(
+            put(&ledger, &[1; 32], 0, u64::MAX, b"ab").unwrap_err().to_string().contains("more than a cluster takes")
+        );
         for bytes in [&[][..], &[9], &[kind::PUT, 1, 2], &[kind::GET]] {
             assert!(ledger.answer(bytes).is_err(), "{bytes:?}");
         }
-        let mut request = Writer::default();
-        request.byte(kind::PUT);
-        request.raw(&[1; 32]);
-        request.number(0);
-        request.number(3);
-        request.block(b"abc");
-        assert!(ledger.answer(&request.finish()).unwrap_err().to_string().contains("damaged"));
+        assert!(put(&ledger, &[1; 32], 0, 3, b"abc").unwrap_err().to_string().contains("damaged"));
     }
 }

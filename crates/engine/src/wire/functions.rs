@@ -138,7 +138,10 @@ pub(super) fn write_function(writer: &mut Writer, outbox: &mut Outbox, function:
     let types: Vec<ir::Type> = module.captures.iter().map(|capture| capture.ty.clone()).collect();
     // SAFETY: the captures of a function fit its module and are kept alive by it.
     let captured = unsafe { values::encode(&types, function.captures().slots()) }.map_err(|error| match error {
-        Error::Plan(error) => Error::plan(format!("`{}`: {}", function.name(), error.message)),
+        Error::Plan(error) => Error::plan_hint(
+            format!("`{}`: {}", function.name(), error.message),
+            "capture what the function needs of it instead: numbers, texts, arrays, tuples, lists, dicts",
+        ),
         other => other,
     })?;
     write_payload(writer, outbox, captured, INLINE_CAPTURES_MAX);

@@ -13,6 +13,7 @@ use super::functions::{self, Inbox, Outbox};
 use crate::aggregate::Fold;
 use crate::dataset::OnError;
 use crate::error::Result;
+use crate::function::CompiledFunction;
 use crate::plan::MeterExec;
 use crate::plan::float_key;
 use crate::plan::fold::{FoldOutput, FoldUdaf};
@@ -188,7 +189,9 @@ pub fn decode_aggregate(bytes: &[u8], scope: &Scope<'_>) -> Result<AggregateUDF>
             let output = if reader.flag()? { FoldOutput::State } else { FoldOutput::Value };
             let on_error = read_on_error(&mut reader)?;
             let columns = reader.list(Reader::text)?;
-            let udaf = FoldUdaf::new(Fold { init, step, merge, finish }, output, on_error, columns);
+            let fold = Fold { init, step, merge, finish };
+            check_states(&fold)?;
+            let udaf = FoldUdaf::new(fold, output, on_error, columns);
             AggregateUDF::from(udaf.bound(scope.run.state()))
         }
         tag::NUMERIC => {
@@ -205,6 +208,18 @@ pub fn decode_aggregate(bytes: &[u8], scope: &Scope<'_>) -> Result<AggregateUDF>
     };
     reader.end()?;
     Ok(aggregate)
+}
+
+/// The functions of a fold share the memory of its states, so all must mean the same by it.
+fn check_states(fold: &Fold) -> Result<()> {
+    let state = fold.init.ty();
+    let params = |function: &CompiledFunction| function.module().entry_func().param_types();
+    let returns_state = |function: &CompiledFunction| function.result_type() == state;
+    let fits = returns_state(&fold.step)
+        && params(&fold.step).first() == Some(state)
+        && fold.merge.as_ref().is_none_or(returns_state)
+        && fold.finish.as_ref().is_none_or(|finish| params(finish) == std::slice::from_ref(state));
+    if fits { Ok(()) } else { Err(malformed()) }
 }
 
 /// The function; `None` when it is not one of ours.
@@ -239,7 +254,7 @@ pub fn keep_part_order(plan: Arc<dyn ExecutionPlan>) -> DataFusionResult<Arc<dyn
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::function::{CaptureValues, CompiledFunction};
+    use crate::function::{CaptureValues, StateValue};
     use crate::wire::Hash;
     use arrow::datatypes::{DataType, Field, Schema};
     use datafusion::physical_plan::empty::EmptyExec;
@@ -310,5 +325,35 @@ mod tests {
                 let _ = decode(&changed);
             }
         }
+    }
+
+    /// A fold over the column `x` whose state is this number, with a step for states of `step` and a `finish` for states
+    /// of `finish`.
+    fn fold(step: &str, finish: &str) -> Result<AggregateUDF> {
+        let function = |name: &str, text: String| {
+            let module = ir::text::parse(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+            ir::verify(&module).unwrap();
+            CompiledFunction::new(name, Arc::new(module), CaptureValues::none())
+        };
+        let row = crate::types::row_type(&input().schema()).record;
+        let head = format!("entry f0\nfunc f0 step(s, t) -> {step} {{\nb0(v0: {step}, v1: {row}):\n");
+        let step = function("step", format!("{head}  return v0\n}}\n"));
+        let head = format!("entry f0\nfunc f0 finish(s) -> {finish} {{\nb0(v0: {finish}):\n");
+        let finish = Some(function("finish", format!("{head}  return v0\n}}\n")));
+        // SAFETY: an integer is one slot.
+        let init = unsafe { StateValue::new(ir::Type::Int, &[3]) }.unwrap();
+        let fold = Fold { init, step, merge: None, finish };
+        let udaf = FoldUdaf::new(fold, FoldOutput::Value, OnError::Raise, vec!["x".to_owned()]);
+        let mut outbox = Outbox::default();
+        let bytes = encode_aggregate(&AggregateUDF::from(udaf), &mut outbox).unwrap().unwrap();
+        let (run, parts) = (Run::new(1, false), Arc::from([0usize].as_slice()));
+        decode_aggregate(&bytes, &Scope { inbox: &Nothing, run: &run, parts: &parts })
+    }
+
+    #[test]
+    fn a_fold_whose_functions_disagree_about_the_state_is_refused() {
+        assert!(fold("int", "int").is_ok());
+        assert!(fold("(int, int)", "int").is_err(), "the step would write beyond the state");
+        assert!(fold("int", "(int, int)").is_err(), "`finish` would read beyond the state");
     }
 }
