@@ -78,6 +78,10 @@ class Processes:
         """Of the job that runs; -1 when none does."""
         return max((job["completed_stages"] for job in self.jobs() if "Running" in str(job["job_status"])), default=-1)
 
+    def parts_begun(self, stage, executor="*"):
+        """How many parts of the stage have begun to write their rows; with one thread each, all but the last are done."""
+        return len(list(self.folder.glob(f"executor-{executor}/shuffle/*/{stage}/*")))
+
     def worker(self, index):
         """The process that does the work of an executor."""
         pid = self.executors[index].pid

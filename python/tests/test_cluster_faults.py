@@ -60,6 +60,46 @@ def test_an_executor_is_killed_in_a_reduce_stage(processes, expected, victim):
     cluster.wait_for_executors(1)
 
 
+def scramble_some(t):
+    row = scramble(t)
+    return {"key": row["key"] + 0 // (t.x % 1000), "y": row["y"]}
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_an_executor_is_killed_in_a_stage_that_reads_another(processes, victim, grouped):
+    """Half of what the stage reads is gone, so it begins anew; what it had made before must not be read as well."""
+
+    def work(session):
+        keys = numbers(session).map(lambda t: {"key": t.x % 7}).group_by("key").agg(n=fl.count())
+        rows = numbers(session).map(scramble_some, on_error="drop").join(keys, on="key")
+        return rows.group_by("key").agg(total=fl.sum("y"), m=fl.count()).sort("key") if grouped else rows
+
+    with fl.session(threads=2) as local:
+        expected = work(local).collect()
+    cluster = processes()
+    found = work(cluster.connect())
+    job = InBackground(found.collect)
+    wait_until(lambda: cluster.parts_begun(2) >= 6)
+    cluster.kill_machine(victim)
+    assert job.runs()
+    assert job.result().equals(expected)
+    assert found.row_errors == {"ZeroDivisionError": ROWS // 1000 + 1}
+
+
+def test_an_executor_that_was_given_up_comes_back_with_what_it_had_made(processes, expected):
+    """Its rows were made by another one meanwhile, and both can be read."""
+    cluster = processes()
+    session = cluster.connect()
+    job = InBackground(lambda: numbers(session).map(scramble).collect())
+    wait_until(lambda: cluster.parts_begun(1, executor=0) >= 3)
+    cluster.signal_machine(0, signal.SIGSTOP)
+    wait_until(lambda: len(cluster.names()) == 1)
+    cluster.signal_machine(0, signal.SIGCONT)
+    assert job.runs()
+    assert job.result().equals(expected["rows"])
+
+
 def test_an_executor_is_killed_before_its_rows_are_fetched(processes, expected):
     cluster = processes()
     session = cluster.connect()

@@ -1,7 +1,7 @@
 //! The client: brings plans to the scheduler, waits, and fetches the rows part after part. A scheduler that was started
 //! again, or an executor that went away with rows it had made, costs time only: the job is handed in anew.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -32,7 +32,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use crate::config::{MESSAGE_BYTES_MAX, settings, settings_of_kept};
-use crate::fragment::{ROW_ERRORS, ROWS_READ, read_error_count};
+use crate::fragment::{Counts, read_error_count};
+use crate::newest::newest;
 use crate::service::{ClusterClient, HelloError};
 use crate::site::quarantined;
 use crate::stored::{self, Stored, StoredTable};
@@ -307,7 +308,8 @@ impl Client {
                     // The counts are those of the whole job: they have the last word.
                     let (_, stages) = tokio::join!(listener.listen(), metrics(&mut scheduler, &status.job_id));
                     count(stages, run, job.read_before);
-                    let mut parts = done.partition_location;
+                    let part = |place: &PartitionLocation| place.partition_id.as_ref().map(|id| id.partition_id);
+                    let mut parts = newest(done.partition_location, part);
                     parts.sort_by_key(|part| {
                         (part.partition_id.as_ref().map(|id| id.partition_id), part.map_partition_id, part.file_id)
                     });
@@ -562,28 +564,30 @@ async fn metrics(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str) -> Resu
 /// Adds what the fragments of the job counted. A report that cannot be had is no reason to lose the result.
 fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run, read_before: u64) {
     let Ok(stages) = stages else { return };
-    for (name, value) in counts(&stages) {
-        if name == ROWS_READ {
-            run.set_read(read_before + value);
-        } else if let Some(count) = read_error_count(&name, value) {
-            run.count_error(&count);
-        } else {
-            run.count_mismatches(&name, value);
+    let mut rows_read = None;
+    let mut mismatches = BTreeMap::new();
+    for operator in stages.iter().flat_map(|stage| &stage.operators) {
+        let mut counts = Counts::default();
+        for metric in &operator.metrics {
+            let Some(operator_metric::Metric::Count(count)) = &metric.metric else { continue };
+            counts.add(&count.name, count.value);
+            if count.name.starts_with(MISMATCHES) {
+                *mismatches.entry(&count.name).or_insert(0) += count.value;
+            }
+        }
+        for (name, value) in counts.once() {
+            match read_error_count(&name, value) {
+                Some(count) => run.count_error(&count),
+                None => rows_read = Some(rows_read.unwrap_or(0) + value),
+            }
         }
     }
-}
-
-/// The sums of what the fragments counted, by name.
-fn counts(stages: &[JobStageMetrics]) -> HashMap<String, u64> {
-    let mut sums = HashMap::new();
-    for metric in stages.iter().flat_map(|stage| &stage.operators).flat_map(|operator| &operator.metrics) {
-        if let Some(operator_metric::Metric::Count(count)) = &metric.metric
-            && (count.name == ROWS_READ || [ROW_ERRORS, MISMATCHES].iter().any(|kind| count.name.starts_with(kind)))
-        {
-            *sums.entry(count.name.clone()).or_insert(0) += count.value;
-        }
+    for (name, value) in mismatches {
+        run.count_mismatches(name, value);
     }
-    sums
+    if let Some(rows) = rows_read {
+        run.set_read(read_before + rows);
+    }
 }
 
 impl Remote for Client {

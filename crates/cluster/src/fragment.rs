@@ -1,6 +1,7 @@
 //! A fragment of a plan: operators that Ballista carries without looking into them. On the client and the scheduler it is
 //! bytes with a schema and a number of parts; on an executor it becomes the operators again when the first part is run.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -281,12 +282,14 @@ impl Work {
     fn report(&self, metrics: &mut MetricsSet) {
         let mut push = |name: String, value: usize| metrics.push(count_metric(name, value as u64));
         let Some(inside) = self.inside.get() else { return };
-        push(ROWS_READ.to_owned(), self.run.rows_read() as usize);
+        let part = self.parts.first().copied().unwrap_or(0);
+        push(format!("{RUNS}{part}"), 1);
+        push(format!("{ROWS_READ}{part}"), self.run.rows_read() as usize);
         let (compiled, fetched) = self.before.get().copied().unwrap_or_default();
         push(KERNELS_COMPILED.to_owned(), (compile_count() - compiled) as usize);
         push(BLOBS_FETCHED.to_owned(), (self.site.fetched() - fetched) as usize);
         for count in self.run.row_errors() {
-            push(format!("{ROW_ERRORS}{}", write_error_count(&count)), count.rows as usize);
+            push(format!("{ROW_ERRORS}{part}.{}", write_error_count(&count)), count.rows as usize);
         }
         let mut place = 0;
         let mut pending = vec![&inside.plan];
@@ -309,8 +312,12 @@ impl Work {
     }
 }
 
-/// The name of the count of rows that the sources gave.
-pub(crate) const ROWS_READ: &str = "rows_read";
+/// How the names of counts begin whose sums over the tasks matter, each with the number of the task's first part behind it.
+/// When an executor is lost Ballista runs parts again and counts both runs: how often a part ran is counted as well.
+const RUNS: &str = "runs.";
+
+/// Rows that the sources gave.
+const ROWS_READ: &str = "rows_read.";
 
 /// The name of the count of kernels that were compiled while the task ran.
 pub(crate) const KERNELS_COMPILED: &str = "kernels_compiled";
@@ -318,8 +325,43 @@ pub(crate) const KERNELS_COMPILED: &str = "kernels_compiled";
 /// The name of the count of captured values and functions that were fetched while the task ran.
 pub(crate) const BLOBS_FETCHED: &str = "blobs_fetched";
 
-/// How the names of counts of failed rows begin.
-pub(crate) const ROW_ERRORS: &str = "row_errors.";
+/// Rows that failed; behind the number of the part comes what is counted.
+const ROW_ERRORS: &str = "row_errors.";
+
+/// What the tasks of a fragment counted.
+#[derive(Default)]
+pub(crate) struct Counts {
+    /// By the number of the part: how often it ran, and the sums of what these runs counted.
+    parts: BTreeMap<u64, (u64, BTreeMap<String, u64>)>,
+}
+
+impl Counts {
+    /// Takes a count if it is one of those whose sums matter.
+    pub fn add(&mut self, name: &str, value: u64) {
+        let kind = [RUNS, ROWS_READ, ROW_ERRORS].into_iter().find(|kind| name.starts_with(kind));
+        let Some(kind) = kind else { return };
+        let rest = name.get(kind.len()..).unwrap_or_default();
+        let (part, what) = rest.split_once('.').unwrap_or((rest, ""));
+        let Ok(part) = part.parse() else { return };
+        let (runs, sums) = self.parts.entry(part).or_default();
+        match kind {
+            RUNS => *runs += value,
+            _ => *sums.entry(what.to_owned()).or_default() += value,
+        }
+    }
+
+    /// The counts as if every part had run once, since a part counts the same each time. What failed rows there were is in
+    /// the name, for [`read_error_count`]; rows that were read have none.
+    pub fn once(self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (runs, sums) in self.parts.into_values() {
+            for (what, sum) in sums {
+                *counts.entry(what).or_insert(0) += sum / runs.max(1);
+            }
+        }
+        counts
+    }
+}
 
 /// What of an operator's own counts travels.
 const SHOWN: [&str; 4] = ["output_rows", "elapsed_compute", "spill_count", "spilled_bytes"];
@@ -333,9 +375,9 @@ fn write_error_count(count: &ErrorCount) -> String {
     to_digits(&writer.finish())
 }
 
-/// The count that a name of [`ROW_ERRORS`] stands for.
-pub(crate) fn read_error_count(name: &str, rows: u64) -> Option<ErrorCount> {
-    let bytes = from_digits(name.strip_prefix(ROW_ERRORS)?)?;
+/// The count of failed rows that a name of [`Counts::once`] stands for.
+pub(crate) fn read_error_count(digits: &str, rows: u64) -> Option<ErrorCount> {
+    let bytes = from_digits(digits)?;
     let mut reader = Reader::new(&bytes);
     Some(ErrorCount {
         function: reader.text().ok()?,
@@ -344,4 +386,27 @@ pub(crate) fn read_error_count(name: &str, rows: u64) -> Option<ErrorCount> {
         line: u32::try_from(reader.number().ok()?).ok()?,
         rows,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_ran_twice_counts_once() {
+        let class = ir::ExcKind::from_name("ValueError").unwrap().into();
+        let count = ErrorCount { function: "f".to_owned(), class, file: None, line: 3, rows: 5 };
+        let what = write_error_count(&count);
+        let mut counts = Counts::default();
+        for (name, value) in [("runs.0", 2), ("rows_read.0", 20), ("runs.1", 1), ("rows_read.1", 7), ("output_rows", 9)]
+        {
+            counts.add(name, value);
+        }
+        counts.add(&format!("row_errors.0.{what}"), 10);
+        let once = counts.once();
+        assert_eq!(once.get(""), Some(&17));
+        assert_eq!(once.len(), 2);
+        assert_eq!(read_error_count(&what, once[&what]).unwrap().rows, 5);
+        assert!(read_error_count("", 17).is_none());
+    }
 }

@@ -17,6 +17,7 @@ mod executor;
 mod explain;
 mod fragment;
 mod local;
+mod newest;
 mod news;
 mod placement;
 mod rehearsal;

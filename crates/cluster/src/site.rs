@@ -26,6 +26,7 @@ use engine::wire::{Hash, Inbox};
 use tokio::sync::Semaphore;
 
 use crate::fragment::FragmentExec;
+use crate::newest::reader_of_newest;
 use crate::news::{News, Task, job_key};
 use crate::rehearsal;
 use crate::service::ClusterClient;
@@ -218,6 +219,9 @@ impl ExecutionEngine for Engine {
         let placed = ordered.transform_up(|node| {
             if let Some(scan) = stored::scan_at(&node, &self.site) {
                 return Ok(Transformed::yes(scan));
+            }
+            if let Some(reader) = reader_of_newest(&node) {
+                return Ok(Transformed::yes(reader?));
             }
             let Some(fragment) = node.downcast_ref::<FragmentExec>() else { return Ok(Transformed::no(node)) };
             // A task of a union has numbers beyond those of each of its inputs.
