@@ -65,6 +65,7 @@ def scramble_some(t):
     return {"key": row["key"] + 0 // (t.x % 1000), "y": row["y"]}
 
 
+@pytest.mark.filterwarnings("ignore::fuseline.RowErrorWarning")
 @pytest.mark.parametrize("victim", [0, 1])
 @pytest.mark.parametrize("grouped", [False, True])
 def test_an_executor_is_killed_in_a_stage_that_reads_another(processes, victim, grouped):

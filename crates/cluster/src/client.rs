@@ -531,13 +531,25 @@ fn status_failure(status: Status) -> Failure {
     }
 }
 
+/// What Ballista says of jobs that may go well when they are handed in again. It runs parts anew whose input cannot be
+/// fetched, but not when an executor dies after it has begun to send them.
+const PASSING: [&str; 7] = [
+    "heartbeat timed out",
+    "No executors",
+    "no executors",
+    "h2 protocol error",
+    "error reading a body from connection",
+    "transport error",
+    "tcp connect error",
+];
+
 /// What Ballista says of a failed job, in our words where it is ours.
 fn job_failure(text: &str) -> Failure {
     if let Some(error) = engine::wire::error_from_text(text) {
         return Failure::Final(codec::wrap(error));
     }
-    if text.contains("heartbeat timed out") || text.contains("No executors") || text.contains("no executors") {
-        return Failure::Passing(text.to_owned());
+    if PASSING.iter().any(|words| text.contains(words)) {
+        return Failure::Passing(first_sentence(text));
     }
     let error = DataFusionError::Execution(text.to_owned());
     Failure::Final(codec::wrap(own_error(&error).unwrap_or_else(|| engine::Error::engine(first_sentence(text)))))
@@ -625,5 +637,21 @@ impl Remote for Client {
             client.clean(finished.id).await;
             Ok(format!("plan: {} bytes\n{}", job.bytes().len(), crate::explain::stages(&stages)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_handed_in_again_when_its_input_was_cut_off() {
+        let cut_off = "Task failed due to runtime execution error: ArrowError(IpcError(\"Ipc error: code: 'Unknown error', \
+                       message: \\\"h2 protocol error: error reading a body from connection\\\"\"))";
+        assert!(matches!(job_failure(cut_off), Failure::Passing(_)));
+        assert!(matches!(job_failure("Task failed due to runtime execution error: NotImplemented"), Failure::Final(_)));
+        // What a function says is its own.
+        let raised = engine::wire::error_to_text(&engine::Error::engine("transport error"));
+        assert!(matches!(job_failure(&raised), Failure::Final(_)));
     }
 }
