@@ -79,7 +79,7 @@ class Processes:
         return max((job["completed_stages"] for job in self.jobs() if "Running" in str(job["job_status"])), default=-1)
 
     def parts_begun(self, stage, executor="*"):
-        """How many parts of the stage have begun to write their rows; with one thread each, all but the last are done."""
+        """How many parts of the stage have begun to write rows; of each executor all but the last one are done."""
         return len(list(self.folder.glob(f"executor-{executor}/shuffle/*/{stage}/*")))
 
     def worker(self, index):

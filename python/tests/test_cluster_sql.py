@@ -106,9 +106,7 @@ def test_an_exception_has_its_place_and_its_row_on_the_command_line(processes, t
     (tmp_path / "f.py").write_text("def inverse(x):\n    return 1.0 / x\n")
     query, udf = "SELECT inverse(x) AS y FROM t", ("--udf", str(tmp_path / "f.py"))
     output = tmp_path / "out.csv"
-    here, there = (
-        run(query, table, *udf, "-o", str(output), *more) for more in ([], ["--connect", cluster.address])
-    )
+    here, there = (run(query, table, *udf, "-o", str(output), *more) for more in ([], ["--connect", cluster.address]))
     expected = f"ZeroDivisionError: float division by zero\n  {tmp_path}/f.py:2 in inverse(x=0.0), row {ROWS - 10}\n"
     assert (there.returncode, there.stderr) == (here.returncode, here.stderr) == (1, expected)
     assert not output.exists()
