@@ -187,6 +187,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     fn found_member(&mut self, class: &Class<'p>, index: &Val, missing: ExcKind, message: &Val) -> Lowered<Val> {
+        if index.known_int().is_some_and(|known| known < 0) {
+            // No member equals a value of this type.
+            return Err(self.raise_with(missing, Some(message)));
+        }
         let zero = self.int(0);
         let is_there = self.prim(Prim::IntGe, &[index, &zero]);
         let (holds, fails) = self.branch(&is_there)?;
