@@ -65,24 +65,32 @@ def scramble_some(t):
     return {"key": row["key"] + 0 // (t.x % 1000), "y": row["y"]}
 
 
+def joined(session):
+    """Rows of a stage that reads another one; some of them fail."""
+    keys = numbers(session).map(lambda t: {"key": t.x % 7}).group_by("key").agg(n=fl.count())
+    return numbers(session).map(scramble_some, on_error="drop").join(keys, on="key")
+
+
+def totals(session):
+    return joined(session).group_by("key").agg(total=fl.sum("y"), m=fl.count()).sort("key")
+
+
 @pytest.mark.filterwarnings("ignore::fuseline.RowErrorWarning")
 @pytest.mark.parametrize("victim", [0, 1])
-@pytest.mark.parametrize("grouped", [False, True])
-def test_an_executor_is_killed_in_a_stage_that_reads_another(processes, victim, grouped):
+@pytest.mark.parametrize("work", [joined, totals])
+def test_an_executor_is_lost_in_a_stage_that_reads_another(processes, work, victim):
     """Half of what the stage reads is gone, so it begins anew; what it had made before must not be read as well."""
-
-    def work(session):
-        keys = numbers(session).map(lambda t: {"key": t.x % 7}).group_by("key").agg(n=fl.count())
-        rows = numbers(session).map(scramble_some, on_error="drop").join(keys, on="key")
-        return rows.group_by("key").agg(total=fl.sum("y"), m=fl.count()).sort("key") if grouped else rows
-
     with fl.session(threads=2) as local:
         expected = work(local).collect()
     cluster = processes()
     found = work(cluster.connect())
     job = InBackground(found.collect)
     wait_until(lambda: cluster.parts_begun(2) >= 6)
-    cluster.kill_machine(victim)
+    if work is joined:
+        cluster.kill_machine(victim)
+    else:
+        # Where nobody tells the scheduler at once, a job with a third stage may wait for ever (decision 0261).
+        os.kill(cluster.worker(victim), signal.SIGKILL)
     assert job.runs()
     assert job.result().equals(expected)
     assert found.row_errors == {"ZeroDivisionError": ROWS // 1000 + 1}
