@@ -187,6 +187,8 @@ impl<T: Copy> Grown<T> {
     fn grow(&mut self, additional: usize, step: usize) {
         let wanted = self.len.saturating_add(additional.max(step));
         let bytes = wanted.saturating_mul(size_of::<T>());
+        // A vector would panic, but while the values have no home.
+        assert!(isize::try_from(bytes).is_ok(), "more values than there are addresses");
         match std::mem::replace(&mut self.home, Home::Heap(Vec::new())) {
             Home::Mapped(mut map) => {
                 if remap(&mut map, pages(bytes)).is_ok() {
