@@ -245,6 +245,44 @@ def put_where_2_2_1(a, mask, values):
 # Arrays from other things, and back.
 
 
+# What the items say of the array, where the compiler has taken something else for granted.
+
+
+def require_items(items):
+    if len(items) == 0:
+        raise NotImplementedError("an array of an empty list has elements of another type in compiled code: give its `dtype`")
+
+
+def require_items_rows(rows):
+    for row in rows:
+        require_items(row)
+
+
+def require_float(items):
+    if len(items) > 0 and not any([isinstance(x, float) for x in items]):
+        raise NotImplementedError("an array of items without a float has another type in compiled code: give its `dtype`")
+
+
+def require_float_rows(rows):
+    if not any([isinstance(x, float) for row in rows for x in row]) and any([len(row) > 0 for row in rows]):
+        raise NotImplementedError("an array of items without a float has another type in compiled code: give its `dtype`")
+
+
+def require_int(items):
+    if not any([not isinstance(x, bool) for x in items]):
+        raise NotImplementedError("an array of such items has another type in compiled code: give its `dtype`")
+
+
+def require_int_rows(rows):
+    if not any([not isinstance(x, bool) for row in rows for x in row]):
+        raise NotImplementedError("an array of such items has another type in compiled code: give its `dtype`")
+
+
+def require_dimensions(rows):
+    if len(rows) == 0:
+        raise NotImplementedError("an empty list of lists has no number of dimensions in compiled code")
+
+
 def from_list(items, dtype):
     out = np.empty(len(items), dtype=dtype)
     for i in range(len(items)):

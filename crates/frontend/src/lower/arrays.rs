@@ -457,14 +457,33 @@ impl Lowerer<'_, '_> {
                     Type::List(inner) => (element_type(inner), 2),
                     item => (element_type(item), 1),
                 };
-                match elem.or(own) {
-                    Some(elem) => self.array_of_list(val, elem, ndim),
-                    None => self.unsupported_items(val),
-                }
+                let Some(own) = elem.or(own) else { return self.unsupported_items(val) };
+                self.require_kind(val, &item, elem.is_none().then_some(own))?;
+                self.array_of_list(val, own, ndim)
             }
-            Type::Range => self.array_of_list(val, elem.unwrap_or(Elem::I64), 1),
+            Type::Range => {
+                self.require_kind(val, &Type::Int, elem.is_none().then_some(Elem::I64))?;
+                self.array_of_list(val, elem.unwrap_or(Elem::I64), 1)
+            }
             _ => self.unsupported_items(val),
         }
+    }
+
+    /// NumPy looks at the items: an empty list is an array of `float64` with one dimension, and one of several types has the
+    /// type of those that are there. Lists that would be another array than the one that is made are refused when they are met.
+    fn require_kind(&mut self, list: &Val, item: &Type, found: Option<Elem>) -> Lowered<()> {
+        let (rows, item) = if let Type::List(inner) = item { (true, &**inner) } else { (false, item) };
+        let check = |name: &str| if rows { format!("{name}_rows") } else { name.to_owned() };
+        if rows {
+            self.numpy_library("require_dimensions", std::slice::from_ref(&list))?;
+        }
+        match (found, item) {
+            (Some(Elem::F64), Type::Union(_)) => self.numpy_library(&check("require_float"), &[list])?,
+            (Some(_), Type::Union(_)) => self.numpy_library(&check("require_int"), &[list])?,
+            (Some(Elem::F64) | None, _) => return Ok(()),
+            (Some(_), _) => self.numpy_library(&check("require_items"), &[list])?,
+        };
+        Ok(())
     }
 
     fn unsupported_items<T>(&mut self, val: &Val) -> Lowered<T> {
