@@ -8,6 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/fuseline/target}"
 # The data of the examples.
 export FUSELINE_DATA="${FUSELINE_DATA:-$HOME/.cache/fuseline/data}"
+# NumPy's library chooses its kernels by the processor, and the last digits of products differ between them (difference 3): the
+# tests compare with those for AVX2.
+[ "$(uname -m)" != x86_64 ] || export OPENBLAS_CORETYPE=Haswell
 # Machine code that the tests of the language have made, so that the same programs are not compiled again.
 export FUSELINE_OBJECTS="${FUSELINE_OBJECTS:-$CARGO_TARGET_DIR/objects}"
 # cargo and maturin must see the same pyo3 settings, else each would rebuild what the other has built.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import resource
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -447,3 +447,41 @@ def test_memory_is_flat():
     rounds(30_000)
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown_kib < 4_096
+
+
+class Place(NamedTuple):
+    x: float
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    n: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Wheel(Part):
+    spokes: int
+
+
+@pytest.mark.parametrize("value", [Place(1.5, "a"), Part(3), Wheel(3, 32), (1.5, "a")])
+def test_the_class_of_an_argument_is_known(value):
+    def tests(value):
+        return isinstance(value, Place), isinstance(value, tuple), isinstance(value, Part), type(value) is Part
+
+    def kind(value):
+        match value:
+            case Place(x=x):
+                return x
+            case Part(n=3):
+                return 3.0
+            case _:
+                return -1.0
+
+    for function in (tests, kind):
+        try:
+            found = fl.compile(function)(value)
+        except fl.CompileError as error:
+            assert "Wheel" in str(error)
+        else:
+            assert found == function(value)

@@ -1,6 +1,7 @@
 //! Classes of the program: what a `class` statement defines, as far as its text tells. Owns which kinds of classes there
 //! are and how their fields, methods and parents are found; knows nothing of how their instances are made or used.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ir::{ExcClass, ExcKind};
@@ -9,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 use crate::private_names::mangled;
-use crate::program::{Binding, Locator};
+use crate::program::{Binding, FunctionSource, Locator};
 use crate::specialise::{Compiler, Source};
 use crate::{library, locate};
 
@@ -211,6 +212,19 @@ impl<'p> Compiler<'p> {
         let found = self.analyse(number);
         self.classes.known.insert(number, Some(found.clone()));
         found
+    }
+
+    /// Meets the classes of the program with these names.
+    pub fn meet_named(&mut self, names: &BTreeSet<String>) {
+        let is_named = |source: &FunctionSource| {
+            let Locator::Class { name, .. } = &source.locator else { return false };
+            names.iter().any(|wanted| wanted.rsplit('.').next() == Some(name))
+        };
+        let program = self.program;
+        for (number, _) in program.functions.iter().enumerate().filter(|(_, source)| is_named(source)) {
+            // One that cannot be compiled is told of where it is used.
+            let _ = self.class(number);
+        }
     }
 
     /// A class that was met.

@@ -1,6 +1,7 @@
 //! The entry point: a program, the function to start from and the types of its arguments in, a module or diagnostics
 //! out. Owns the order of the passes; knows nothing of how each works.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::annotation::{Signature, annotation_type};
@@ -138,8 +139,32 @@ fn endless_fields(compiler: &Compiler<'_>, entry: usize) -> Diagnostic {
     }
 }
 
+/// The names of the classes whose instances are records, in a type.
+fn collect_records(ty: &ir::Type, names: &mut BTreeSet<String>) {
+    use ir::{RecordKind, Type};
+    match ty {
+        Type::Record(record) => {
+            if matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) {
+                names.insert(record.name.clone());
+            }
+            record.fields.iter().for_each(|(_, field)| collect_records(field, names));
+        }
+        Type::Tuple(items) | Type::Union(items) => items.iter().for_each(|item| collect_records(item, names)),
+        Type::List(item) | Type::Set { item, .. } => collect_records(item, names),
+        Type::Dict(key, value) => {
+            collect_records(key, names);
+            collect_records(value, names);
+        }
+        _ => {}
+    }
+}
+
 /// Meets the classes of the instances among the arguments, and those that fields are known to hold instances of.
 fn meet_given(compiler: &mut Compiler<'_>, request: &Request) -> Result<(), Box<Diagnostic>> {
+    let mut records = BTreeSet::new();
+    let captured = compiler.program.captures.iter().map(|capture| &capture.ty);
+    request.params.iter().flatten().chain(captured).for_each(|ty| collect_records(ty, &mut records));
+    compiler.meet_named(&records);
     for (_, number) in compiler.objects.names() {
         // Of the program's classes; what else there is has no text.
         let _ = compiler.class(number);

@@ -271,12 +271,16 @@ pub struct Sites {
     given: Vec<SiteId>,
     /// Containers within containers that are being merged.
     depth: usize,
+    /// How many there were since the outermost of them began.
+    merges: usize,
     /// A container holds itself, as far as is known: `node = node.setdefault(letter, {})`.
     pub is_endless: bool,
 }
 
 /// Merges within merges: more than any type may have levels.
 const MERGE_DEPTH_MAX: usize = TYPE_DEPTH_MAX + 4;
+/// Merges that one merge may lead to: where each leads to several, no depth that is allowed would ever be reached.
+const MERGES_MAX: usize = 10_000;
 
 /// The keys of fields' sites are below this one; behind it are those of parameters.
 pub const FIELD_KEYS_END: u32 = 0xff00_0000;
@@ -644,7 +648,8 @@ fn merge_with_row(dict: &Shape, row: &Shape, sites: &mut Sites) -> Option<Shape>
 /// Containers are one variant when they hold the same, or when those that differ were made in this function, so that their
 /// element type can still grow.
 fn merge_containers(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shape> {
-    if sites.is_endless || sites.depth > MERGE_DEPTH_MAX {
+    sites.merges = if sites.depth == 0 { 0 } else { sites.merges + 1 };
+    if sites.is_endless || sites.depth > MERGE_DEPTH_MAX || sites.merges > MERGES_MAX {
         sites.is_endless = true;
         return Some(left.clone());
     }

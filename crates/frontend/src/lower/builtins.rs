@@ -1,7 +1,7 @@
 //! The built-in functions, as two tables: those of plain values, and those that look at the syntax of their arguments
 //! (iterables, classes). A new one is a row here and, where it needs one, a function below.
 
-use ir::{ExcClass, ExcKind, Prim, Type};
+use ir::{ExcClass, ExcKind, Prim, RecordKind, Type};
 
 use super::number::{is_integer, is_number};
 use super::value::Static;
@@ -472,7 +472,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn require_class(&mut self, val: &Val) -> Lowered<()> {
         let is_open = match val.ty() {
             Type::Exception => true,
-            Type::Record(record) => record.kind == ir::RecordKind::Row,
+            Type::Record(record) => record.kind == RecordKind::Row,
             Type::Np(_) => val.shape.origin.python,
             _ => false,
         };
@@ -521,6 +521,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 return self.fail("unsupported-class", format!("`{class}` cannot be tested for here"), None);
             }
         }
+        for class in classes {
+            if let ClassRef::Own(number) = class {
+                // What it is has to be known; what is wrong with it is told of where it is used.
+                let _ = self.compiler.class(*number);
+            }
+        }
         let mut own: Vec<String> = vec![python_name(val.ty()), "object".to_owned()];
         match val.ty() {
             Type::Bool => own.push("int".to_owned()),
@@ -543,15 +549,21 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     );
                 }
             }
-            Type::Record(record) if record.kind == ir::RecordKind::NamedTuple => own.push("tuple".to_owned()),
-            Type::Record(record) if record.kind == ir::RecordKind::Dataclass => {}
-            Type::Record(record)
-                if record.kind == ir::RecordKind::Library && record.name == super::datetime::DATETIME =>
-            {
+            Type::Record(record) if matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) => {
+                if record.kind == RecordKind::NamedTuple {
+                    own.push("tuple".to_owned());
+                }
+                let asks = classes.iter().any(|class| matches!(class, ClassRef::Own(_)));
+                if asks && self.class_of(val).is_none() {
+                    let message = format!("the class `{}` is not known here", record.name);
+                    return self.fail("unsupported-class", message, None);
+                }
+            }
+            Type::Record(record) if record.kind == RecordKind::Library && record.name == super::datetime::DATETIME => {
                 own.push(super::datetime::DATE.to_owned());
             }
             ty if self.is_int_member(ty) => own.push("int".to_owned()),
-            Type::Record(record) if record.kind == ir::RecordKind::Library => {}
+            Type::Record(record) if record.kind == RecordKind::Library => {}
             Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
             _ => {}
         }
