@@ -34,7 +34,9 @@ import itertools
 import json
 import math
 import operator
+import os
 import re
+import signal
 import statistics
 import struct
 import sys
@@ -416,9 +418,28 @@ class Describer:
         return ["capture", len(self.captures) - 1]
 
 
+# A program that is made smaller can lose what ends its loop.
+SECONDS_MAX = 20 * int(os.environ.get("FUSELINE_PATIENCE", "1"))
+
+
+class TooLong(BaseException):
+    """The call takes longer than any that is worth waiting for."""
+
+
+def too_long(*_):
+    raise TooLong
+
+
+signal.signal(signal.SIGALRM, too_long)
+
+
 def outcome_of(function, args):
     try:
-        value = function(*args)
+        signal.alarm(SECONDS_MAX)
+        try:
+            value = function(*args)
+        finally:
+            signal.alarm(0)
     except BaseException as error:
         line = 0
         trace = error.__traceback__

@@ -76,9 +76,9 @@ def totals(session):
 
 
 @pytest.mark.filterwarnings("ignore::fuseline.RowErrorWarning")
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize(("victim", "is_worker_alone"), [(0, False), (1, False), (1, True)])
 @pytest.mark.parametrize("work", [joined, totals])
-def test_an_executor_is_lost_in_a_stage_that_reads_another(processes, work, victim):
+def test_an_executor_is_lost_in_a_stage_that_reads_another(processes, work, victim, is_worker_alone):
     """Half of what the stage reads is gone, so it begins anew; what it had made before must not be read as well."""
     with fl.session(threads=2) as local:
         expected = work(local).collect()
@@ -86,11 +86,10 @@ def test_an_executor_is_lost_in_a_stage_that_reads_another(processes, work, vict
     found = work(cluster.connect())
     job = InBackground(found.collect)
     wait_until(lambda: cluster.parts_begun(2) >= 6)
-    if work is joined:
-        cluster.kill_machine(victim)
-    else:
-        # Where nobody tells the scheduler at once, a job with a third stage may wait for ever (decision 0261).
+    if is_worker_alone:
         os.kill(cluster.worker(victim), signal.SIGKILL)
+    else:
+        cluster.kill_machine(victim)
     assert job.runs()
     assert job.result().equals(expected)
     assert found.row_errors == {"ZeroDivisionError": ROWS // 1000 + 1}

@@ -38,6 +38,7 @@ use crate::service::{ClusterClient, HelloError};
 use crate::site::quarantined;
 use crate::stored::{self, Stored, StoredTable};
 use crate::tls::Tls;
+use crate::watchdog::STALLED;
 use crate::{codec, cut, subquery};
 
 /// How a client behaves.
@@ -533,7 +534,8 @@ fn status_failure(status: Status) -> Failure {
 
 /// What Ballista says of jobs that may go well when they are handed in again. It runs parts anew whose input cannot be
 /// fetched, but not when an executor dies after it has begun to send them.
-const PASSING: [&str; 7] = [
+const PASSING: [&str; 8] = [
+    STALLED,
     "heartbeat timed out",
     "No executors",
     "no executors",

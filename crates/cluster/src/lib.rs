@@ -29,6 +29,7 @@ mod stub;
 mod subquery;
 mod supervisor;
 mod tls;
+mod watchdog;
 
 pub use client::{Client, ClientOptions, connect};
 pub use executor::ExecutorOptions;

@@ -28,6 +28,7 @@ use crate::config::{MESSAGE_BYTES_MAX, session_config};
 use crate::placement::Placement;
 use crate::service::{ClusterServer, Ledger};
 use crate::tls::Tls;
+use crate::watchdog::watch;
 
 /// How a scheduler runs.
 #[derive(Clone, Debug)]
@@ -81,6 +82,7 @@ pub async fn run_scheduler(
     let address = listener.local_addr().map_err(|error| engine::Error::engine(error.to_string()))?;
     let scheduler = ballista(&options, address).await?;
     let ledger = Arc::new(Ledger::default());
+    let watched = watch(scheduler.clone());
     let complete = {
         let scheduler = scheduler.clone();
         Arc::new(move || scheduler.is_ready())
@@ -103,6 +105,7 @@ pub async fn run_scheduler(
     // Connections that stay open must not keep a scheduler that was told to stop.
     tokio::select! {
         served = serving => served.map_err(failed),
+        () = watched => Ok(()),
         () = stop => Ok(()),
     }
 }
