@@ -86,6 +86,8 @@ class Processes:
         """The process that does the work of an executor."""
         pid = self.executors[index].pid
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if not children:
+            raise ProcessLookupError(f"executor {index} has no worker at the moment")
         return int(children[0])
 
     def signal_machine(self, index, number):

@@ -7,6 +7,7 @@ use super::iterate::Source;
 use super::statics::{Function, Made};
 use super::value::Static;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
+use crate::names::{Names, free_names};
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::{Origin, Shape, join, python_name};
 
@@ -449,6 +450,14 @@ impl<'p> Lowerer<'_, 'p> {
             return self.clash("sort() takes no positional arguments");
         }
         let [key, reverse] = arguments.keywords;
+        if let (Expr::Attribute(sort), Some(key)) = (&*call.func, key)
+            && let (Expr::Name(name), Expr::Lambda(_)) = (&*sort.value, key)
+            && free_names(&[], Some(key), &Names::default()).iter().any(|free| free == name.id.as_str())
+        {
+            // CPython empties the list while it is sorted, and fills it again when the key raises.
+            let message = format!("the key reads `{}` while it is being sorted", name.id);
+            return self.fail_at(key, "unsupported-argument", message, Some("sort a copy of the list".to_owned()));
+        }
         let key = self.key_function(key)?;
         let reverse = self.reverse_flag(reverse)?;
         self.at_call(call);
