@@ -28,9 +28,9 @@ from typing import Any, Final, Literal, TypeGuard
 from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
-#: ``("module", name)``, ``("member", (module, name))``, ``("member of", (class, name))`` for one of an enumeration, ``("pattern", (text, flags))``,
-#: ``("table", ((key, binding), ...))`` for a dict of functions, ``("sentinel", number)`` for an `object()`, or
-#: ``("unsupported", text)``. A built-in has no entry.
+#: ``("module", name)``, ``("member", (module, name))``, ``("member of", (class, name))`` for one of an enumeration,
+#: ``("pattern", (text, flags))``, ``("table", ((key, binding), ...))`` for a dict of functions, ``("sentinel", number)``
+#: for an `object()`, or ``("unsupported", text)``. A built-in has no entry.
 Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `abc`, `builtins` and `typing` appear as members only.
@@ -83,8 +83,8 @@ class Place:
 
 @dataclass
 class Reference:
-    """Where a captured value is read from at each call: a dict by name, a closure cell, a class by the name of an attribute of
-    its own, or a fixed object.
+    """Where a captured value is read from at each call: a dict by name, a closure cell, a class by the name of an
+    attribute of its own, or a fixed object.
 
     ``length`` is how many items a dict has.
     """
@@ -396,8 +396,8 @@ def _attributes(cls: type) -> Iterator[str]:
 
 
 def locate_class(cls: type) -> tuple[Place, frozenset[str]] | None:
-    """Where the source of a class at the top of its module, or in such a class, is, and the names in it; ``None`` when it is
-    not there.
+    """Where the source of a class at the top of its module, or in such a class, is, and the names in it; ``None`` when
+    it is not there.
 
     A class with methods is taken only when its methods still have the source that the file has now.
     """
