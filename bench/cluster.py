@@ -177,8 +177,8 @@ def kmeans(session, path):
 
 
 def close(a, b):
-    """Whether two answers are the same. Floats that an iteration has added up may differ in the last digits: rows that a
-    cluster keeps are cut into other chunks than those of this process."""
+    """Whether two answers are the same. Floats that an iteration has added up may differ in the last digits: rows that
+    a cluster keeps are cut into other chunks than those of this process."""
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         return len(a) == len(b) and all(map(close, a, b))
     if isinstance(a, float) and isinstance(b, float):

@@ -29,8 +29,8 @@ from fuseline._errors import register_exception, source_error
 
 #: What a free name stands for: ``("function", index)``, ``("class", index)``, ``("value", index)``,
 #: ``("module", name)``, ``("member", (module, name))``, ``("member of", (class, name))`` for one of an enumeration,
-#: ``("pattern", (text, flags))``, ``("table", ((key, binding), ...))`` for a dict of functions, ``("sentinel", number)``
-#: for an `object()`, or ``("unsupported", text)``. A built-in has no entry.
+#: ``("pattern", (text, flags))``, ``("table", ((key, binding), ...))`` for a dict of functions,
+#: ``("sentinel", number)`` for an `object()`, or ``("unsupported", text)``. A built-in has no entry.
 Binding = tuple[str, Any]
 
 #: The modules whose members the compiler knows. `abc`, `builtins` and `typing` appear as members only.
