@@ -128,6 +128,23 @@ def test_an_iteration_is_one_job_a_round_and_has_the_same_bits(processes, monkey
         assert len(cluster.jobs()) == before + 6
 
 
+def test_sums_over_persisted_rows_have_the_bits_of_one_process(processes, tmp_path):
+    """The rows that a filter leaves of a file, which are no even shares of it."""
+    file = tmp_path / "rows.parquet"
+    x = np.random.default_rng(3).normal(size=300_000) * 10.0 ** (np.arange(300_000) % 9)
+    pq.write_table(pa.table({"x": x, "n": np.arange(len(x))}), file, row_group_size=10_000)
+
+    def totals(session):
+        kept = session.read_parquet(file).filter(lambda t: t.n % 3 != 0 or t.n > 250_000).persist()
+        folded = fl.aggregate(0.0, lambda total, t: total + t.x * 0.1, lambda a, b: a + b)
+        found = kept.aggregate(total=fl.sum("x"), mean=fl.mean("x"), deviation=fl.std("x"), folded=folded)
+        return found.to_rows() + kept.group_by(k=lambda t: t.n % 5).agg(total=fl.sum("x")).sort("k").to_rows()
+
+    with fl.session() as local:
+        expected = totals(local)
+    assert totals(processes().connect()) == expected
+
+
 def test_a_fold_compiles_once_whatever_it_captures(processes):
     session = processes().connect()
     kept = numbers(session).persist()

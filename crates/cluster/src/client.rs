@@ -23,7 +23,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use engine::wire::{Hash, MISMATCHES, Outbox, own_error};
+use engine::wire::{Hash, MISMATCH_RUNS, MISMATCHES, Outbox, own_error};
 use engine::{Remote, Run, Session, SessionOptions};
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -579,14 +579,17 @@ async fn metrics(scheduler: &mut SchedulerGrpcClient<Channel>, id: &str) -> Resu
 fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run, read_before: u64) {
     let Ok(stages) = stages else { return };
     let mut rows_read = None;
-    let mut mismatches = BTreeMap::new();
+    // By what did not fit: the sum of the counts, and how many readings of the part it is of.
+    let mut mismatches: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for operator in stages.iter().flat_map(|stage| &stage.operators) {
         let mut counts = Counts::default();
         for metric in &operator.metrics {
             let Some(operator_metric::Metric::Count(count)) = &metric.metric else { continue };
             counts.add(&count.name, count.value);
-            if count.name.starts_with(MISMATCHES) {
-                *mismatches.entry(&count.name).or_insert(0) += count.value;
+            if let Some(reason) = count.name.strip_prefix(MISMATCHES) {
+                mismatches.entry(reason).or_default().0 += count.value;
+            } else if let Some(reason) = count.name.strip_prefix(MISMATCH_RUNS) {
+                mismatches.entry(reason).or_default().1 += count.value;
             }
         }
         for (name, value) in counts.once() {
@@ -596,8 +599,8 @@ fn count(stages: Result<Vec<JobStageMetrics>, Status>, run: &Run, read_before: u
             }
         }
     }
-    for (name, value) in mismatches {
-        run.count_mismatches(name, value);
+    for (reason, (sum, runs)) in mismatches {
+        run.count_mismatches(reason, sum / runs.max(1));
     }
     if let Some(rows) = rows_read {
         run.set_read(read_before + rows);

@@ -144,8 +144,11 @@ pub(crate) fn persist(
 ) -> Result<(Arc<dyn TableProvider>, Report)> {
     let Some(remote) = session.remote().cloned() else {
         let schema = Arc::new(plan.schema().as_arrow().clone());
-        let (batches, report) = collect(session, plan, watch)?;
-        return Ok((Arc::new(source::memory::open(schema, batches)?), report));
+        let threads = session.threads();
+        let (parts, report) = with_first_failure(session, plan, watch, move |prepared| {
+            run::gather_into(prepared.plan.clone(), prepared.context.clone(), threads, Vec::new)
+        })?;
+        return Ok((Arc::new(source::memory::keep(schema, parts)?), report));
     };
     with_first_failure(session, plan, watch, |prepared| {
         remote.persist(inside(&prepared.plan), Run::of_state(prepared.run.clone()))

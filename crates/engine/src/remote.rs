@@ -71,9 +71,9 @@ impl Run {
         self.0.count_error(&count.function, count.class.clone(), count.file.as_deref(), count.line, count.rows);
     }
 
-    /// Counts what a count of an executor stands for, if it is one of values that did not fit.
-    pub fn count_mismatches(&self, name: &str, value: u64) {
-        documents::count_mismatches(&self.0, name, value);
+    /// Counts values that did not fit: what a count of an executor stands for whose name is `MISMATCHES` and these digits.
+    pub fn count_mismatches(&self, digits: &str, value: u64) {
+        documents::count_mismatches(&self.0, digits, value);
     }
 
     /// Rows read so far.

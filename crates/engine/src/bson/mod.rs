@@ -4,6 +4,7 @@
 mod archive;
 mod plain;
 mod stream;
+mod walk;
 mod write;
 
 pub use write::BsonWriteOptions;

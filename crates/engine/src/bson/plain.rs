@@ -1,4 +1,4 @@
-//! A `.bson` file in memory: mapped, its documents found by walking from length to length once, its parts slices of it.
+//! A `.bson` file in memory: mapped, its documents found once, its parts slices of it.
 //! Pages that were read are let go at once: the file stays in the system's cache, but not in this process's memory.
 
 use std::panic::AssertUnwindSafe;
@@ -11,10 +11,11 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use memmap2::Mmap;
 
-use crate::documents::{Chunk, DocumentPart, Form, Origin, Piece, run_of};
+use super::walk::{self, Run};
+use crate::documents::{Chunk, DocumentPart, Form, Origin, Piece, SLICE_DOCUMENTS};
 use crate::error::Result;
 use crate::source::files::{self, SourceFile};
-use crate::wire::bytes::{Reader, Writer};
+use crate::wire::bytes::{Reader, Writer, malformed};
 
 /// How far before a byte that is read the system may map in pages which nobody asked for, and more: with large pages in its
 /// cache it maps what lies around in them.
@@ -32,32 +33,11 @@ pub(super) struct PlainFile {
     file: Arc<SourceFile>,
 }
 
-/// Documents that become one batch.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    start: usize,
-    end: usize,
-    documents: usize,
-}
-
 impl PlainFile {
     pub fn open(file: &Arc<SourceFile>) -> Result<PlainFile> {
-        PlainFile::open_between(file, 0, usize::MAX)
-    }
-
-    /// The documents between two places at which documents begin or end.
-    fn open_between(file: &Arc<SourceFile>, mut start: usize, end: usize) -> Result<PlainFile> {
         let pages = Pages::map(file)?;
-        let bytes = &pages.bytes()[..end.min(pages.bytes().len())];
-        let mut runs = Vec::new();
-        let mut documents = 0;
-        while start < bytes.len() {
-            let (end, count) = run_of(bytes, start, Form::Documents);
-            pages.let_go(start, end);
-            runs.push(Run { start, end, documents: count });
-            documents += count as u64;
-            start = end;
-        }
+        let runs = walk::runs(pages.bytes(), &|run: &Run| pages.let_go(run.start, run.end));
+        let documents = runs.iter().map(|run| run.documents as u64).sum();
         Ok(PlainFile { pages, runs: runs.into(), documents, file: file.clone() })
     }
 
@@ -200,12 +180,14 @@ impl DocumentPart for PlainPart {
 
     fn travel(&self) -> Option<Vec<u8>> {
         let runs = self.file.runs.get(self.runs.0..self.runs.1)?;
-        let place = runs.first().zip(runs.last()).map_or((0, 0), |(first, last)| (first.start, last.end));
         let mut writer = Writer::default();
         writer.byte(TRAVELS_PLAIN);
         super::write_file(&mut writer, &self.file.file, &self.origin);
-        writer.number(place.0 as u64);
-        writer.number(place.1 as u64);
+        writer.number(runs.first().map_or(0, |run| run.start as u64));
+        writer.list(runs.iter(), |writer, run| {
+            writer.number((run.end - run.start) as u64);
+            writer.number(run.documents as u64);
+        });
         Some(writer.finish())
     }
 }
@@ -216,9 +198,20 @@ pub(super) const TRAVELS_PLAIN: u8 = 16;
 /// The part that [`PlainPart::travel`] wrote, of the same file where it is now.
 pub(super) fn read_part(reader: &mut Reader<'_>) -> Result<Arc<dyn DocumentPart>> {
     let (file, origin) = super::read_file(reader)?;
-    let (start, end) = (reader.number()? as usize, reader.number()? as usize);
+    let pages = Pages::map(&file)?;
+    let mut end = usize::try_from(reader.number()?).map_err(|_| malformed())?;
+    let runs = reader.list(|reader| {
+        let (start, length, documents) = (end, reader.number()?, reader.number()?);
+        end = usize::try_from(length).ok().and_then(|length| start.checked_add(length)).ok_or_else(malformed)?;
+        let documents = usize::try_from(documents).ok().filter(|count| *count <= SLICE_DOCUMENTS);
+        Ok(Run { start, end, documents: documents.ok_or_else(malformed)? })
+    })?;
     reader.end()?;
-    let file = Arc::new(PlainFile::open_between(&file, start, end)?);
+    if end > pages.bytes().len() {
+        return Err(malformed());
+    }
+    let documents = runs.iter().map(|run| run.documents as u64).sum();
+    let file = Arc::new(PlainFile { pages, runs: runs.into(), documents, file });
     let runs = (0, file.runs.len());
     Ok(Arc::new(PlainPart { file, runs, origin }))
 }

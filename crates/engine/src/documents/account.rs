@@ -11,6 +11,10 @@ use crate::wire::bytes::{Reader, Writer, from_digits, to_digits};
 /// How the names of such counts begin.
 pub const MISMATCHES: &str = "mismatches.";
 
+/// How the name of the count begins that says how often a part has counted the reason behind it: an executor that is lost
+/// makes others read its parts again, and both readings are counted.
+pub const MISMATCH_RUNS: &str = "mismatch_runs.";
+
 /// The counts of one part, which follow those of the run that reads it.
 pub(super) struct Account {
     /// The function users called.
@@ -31,25 +35,25 @@ impl Account {
         for reason in run.mismatches() {
             let name = name_of(&self.name, &reason);
             let (metrics, part) = (&self.metrics, self.part);
-            let count = self
-                .counts
-                .entry(name)
-                .or_insert_with_key(|name| MetricBuilder::new(metrics).counter(name.clone(), part));
+            let counter = |name: String| MetricBuilder::new(metrics).counter(name, part);
+            let count = self.counts.entry(name).or_insert_with_key(|name| {
+                counter(format!("{MISMATCH_RUNS}{name}")).add(1);
+                counter(format!("{MISMATCHES}{name}"))
+            });
             count.add((reason.count as usize).saturating_sub(count.value()));
         }
     }
 }
 
-/// Counts in `run` what a count of this name and value stands for; `false` if it is of another kind.
-pub(crate) fn count(run: &RunState, name: &str, value: u64) -> bool {
-    let Some((function, reason)) = name.strip_prefix(MISMATCHES).and_then(|digits| reason_of(digits, value)) else {
-        return false;
-    };
+/// Counts in `run` what a count stands for whose name is [`MISMATCHES`] and these digits; `false` if they are none of ours.
+pub(crate) fn count(run: &RunState, digits: &str, value: u64) -> bool {
+    let Some((function, reason)) = reason_of(digits, value) else { return false };
     run.count_error(&function, ir::ExcKind::TypeError.into(), None, 0, value);
     run.count_mismatches(&[reason], 0, Vec::new());
     true
 }
 
+/// The digits in which a reason travels.
 fn name_of(function: &str, reason: &ReasonCount) -> String {
     let mut writer = Writer::default();
     writer.text(function);
@@ -58,7 +62,7 @@ fn name_of(function: &str, reason: &ReasonCount) -> String {
     }
     writer.text(reason.found_type);
     writer.number(reason.first.document);
-    format!("{MISMATCHES}{}", to_digits(&writer.finish()))
+    to_digits(&writer.finish())
 }
 
 fn reason_of(digits: &str, count: u64) -> Option<(String, ReasonCount)> {
@@ -99,17 +103,23 @@ mod tests {
             account.follow(&there);
             account.follow(&there);
         }
+        let mut runs = 0;
         for metric in metrics.clone_inner().iter() {
-            assert!(count(&here, metric.value().name(), metric.value().as_usize() as u64));
+            let (name, value) = (metric.value().name(), metric.value().as_usize() as u64);
+            match name.strip_prefix(MISMATCHES) {
+                Some(digits) => assert!(count(&here, digits, value)),
+                None => runs += value * u64::from(name.starts_with(MISMATCH_RUNS)),
+            }
         }
+        assert_eq!(runs, 1);
         assert_eq!(here.mismatches(), [reason(4)]);
         assert_eq!(crate::run::report_of(&here).row_errors[0].rows, 4);
     }
 
     #[test]
-    fn other_counts_are_none() {
+    fn other_digits_are_none() {
         let run = RunState::new(1, false);
-        for name in ["output_rows", "mismatches.", "mismatches.0", "mismatches.zz", "mismatches.00ff"] {
+        for name in ["", "0", "zz", "00ff"] {
             assert!(!count(&run, name, 1), "{name}");
         }
         assert!(run.mismatches().is_empty());

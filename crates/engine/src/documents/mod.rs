@@ -11,14 +11,14 @@ mod schema;
 mod slice;
 mod travel;
 
-pub use account::MISMATCHES;
+pub use account::{MISMATCH_RUNS, MISMATCHES};
 pub(crate) use account::count as count_mismatches;
 pub(crate) use chain::Chain;
 pub(crate) use decode::json_object_end;
 pub(crate) use scan::DocumentTable;
 pub use schema::DocumentOptions;
 pub(crate) use schema::{Found, given_or_found};
-pub(crate) use slice::{document_end, item_end, run_of};
+pub(crate) use slice::{SLICE_DOCUMENTS, document_end, item_end, run_of};
 pub(crate) use travel::{TravelSource, read_source, traveling, write_source};
 
 use std::fmt;

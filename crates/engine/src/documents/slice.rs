@@ -30,7 +30,7 @@ impl Slicer {
         while start < bytes.len() {
             let (end, count) = match (chunk.documents, chunk.form) {
                 (Some(count), _) => (bytes.len(), count),
-                (None, form) => run_of(bytes, start, form),
+                (None, form) => run_of(bytes, start, bytes.len(), form),
             };
             let part = Chunk {
                 bytes: chunk.bytes.slice_with_length(start, end - start),
@@ -45,12 +45,12 @@ impl Slicer {
     }
 }
 
-/// Where a slice that begins at `start` ends, and how many documents it holds. Where a length makes no sense the slice takes
-/// all that follows, and the decoder says what is wrong.
-pub(crate) fn run_of(bytes: &[u8], start: usize, form: Form) -> (usize, usize) {
+/// Where a slice that begins at `start` ends, and how many documents it holds, of those that begin before `stop`. Where a length
+/// makes no sense the slice takes all that follows, and the decoder says what is wrong.
+pub(crate) fn run_of(bytes: &[u8], start: usize, stop: usize, form: Form) -> (usize, usize) {
     let mut end = start;
     let mut count = 0;
-    while end < bytes.len() && count < SLICE_DOCUMENTS && (end - start < SLICE_BYTES || count == 0) {
+    while end < stop && count < SLICE_DOCUMENTS && (end - start < SLICE_BYTES || count == 0) {
         let next = match form {
             Form::Documents => document_end(bytes, end),
             Form::Items => item_end(bytes, end),

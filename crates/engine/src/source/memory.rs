@@ -26,19 +26,6 @@ pub(crate) struct MemoryTable {
 
 /// The table over these batches.
 pub(crate) fn open(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<MemoryTable> {
-    let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
-    if let Some((_, twice)) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
-        return Err(Error::plan(format!("two columns are named `{twice}`")));
-    }
-    for batch in &batches {
-        let found = batch.schema();
-        let same = found.fields().len() == schema.fields().len()
-            && found.fields().iter().zip(schema.fields()).all(|(a, b)| a.data_type() == b.data_type());
-        if !same {
-            return Err(Error::plan("the batches do not all have the columns of the schema"));
-        }
-    }
-    let schema = exact_nullability(&schema, &batches);
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let count = (rows / PART_ROWS_MIN).clamp(1, PARTITIONS);
     // A part is a whole number of batches, so that the batches are the same ones however many parts are run.
@@ -46,8 +33,6 @@ pub(crate) fn open(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Memor
     let mut parts: Vec<Vec<RecordBatch>> = vec![Vec::new(); count];
     let mut position = 0usize;
     for batch in batches {
-        let columns = batch.columns().to_vec();
-        let batch = RecordBatch::try_new(schema.clone(), columns).map_err(|error| Error::plan(error.to_string()))?;
         let mut start = 0usize;
         while start < batch.num_rows() {
             let part = position / BATCH_ROWS * count / batch_count;
@@ -57,13 +42,46 @@ pub(crate) fn open(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Memor
             position += length;
         }
     }
-    Ok(MemoryTable { schema, parts })
+    MemoryTable::new(&schema, parts)
+}
+
+/// The table over the rows that the parts of a plan have made. They stay the parts, as they do on a cluster, so that a sum over
+/// them has the same bits there; but one part is cut.
+pub(crate) fn keep(schema: SchemaRef, parts: Vec<Vec<RecordBatch>>) -> Result<MemoryTable> {
+    match <[_; 1]>::try_from(parts) {
+        Ok([batches]) => open(schema, batches),
+        Err(parts) => MemoryTable::new(&schema, parts),
+    }
+}
+
+impl MemoryTable {
+    fn new(schema: &Schema, parts: Vec<Vec<RecordBatch>>) -> Result<MemoryTable> {
+        let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+        if let Some((_, twice)) = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
+            return Err(Error::plan(format!("two columns are named `{twice}`")));
+        }
+        for batch in parts.iter().flatten() {
+            let found = batch.schema();
+            let same = found.fields().len() == schema.fields().len()
+                && found.fields().iter().zip(schema.fields()).all(|(a, b)| a.data_type() == b.data_type());
+            if !same {
+                return Err(Error::plan("the batches do not all have the columns of the schema"));
+            }
+        }
+        let schema = exact_nullability(schema, &parts);
+        let with_schema = |batch: RecordBatch| {
+            RecordBatch::try_new(schema.clone(), batch.columns().to_vec())
+                .map_err(|error| Error::plan(error.to_string()))
+        };
+        let parts = parts.into_iter().map(|part| part.into_iter().map(with_schema).collect());
+        Ok(MemoryTable { parts: parts.collect::<Result<_>>()?, schema })
+    }
 }
 
 /// Arrow schemas often say "nullable" for columns without nulls; what the data says makes faster kernels.
-fn exact_nullability(schema: &Schema, batches: &[RecordBatch]) -> SchemaRef {
+fn exact_nullability(schema: &Schema, parts: &[Vec<RecordBatch>]) -> SchemaRef {
     let field = |(index, field): (usize, &Arc<Field>)| {
-        let nulls = batches.iter().any(|batch| batch.column(index).logical_null_count() > 0);
+        let nulls = parts.iter().flatten().any(|batch| batch.column(index).logical_null_count() > 0);
         let always = field.data_type().is_null();
         Field::new(field.name(), field.data_type().clone(), nulls || always)
     };
@@ -103,6 +121,21 @@ mod tests {
     use super::*;
     use arrow::array::{AsArray, Int64Array};
     use arrow::datatypes::{DataType, Int64Type};
+
+    #[test]
+    fn what_a_plan_has_made_keeps_its_parts() {
+        let schema = Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, true)]));
+        let rows = |count| {
+            RecordBatch::try_new(schema.clone(), vec![Arc::new(Int64Array::from_iter_values(0..count))]).unwrap()
+        };
+        let lengths = |parts| {
+            let table = keep(schema.clone(), parts).unwrap();
+            table.parts.iter().map(|part| part.iter().map(RecordBatch::num_rows).collect()).collect::<Vec<Vec<usize>>>()
+        };
+        assert_eq!(lengths(vec![vec![rows(5), rows(7)], vec![], vec![rows(1)]]), [vec![5, 7], vec![], vec![1]]);
+        assert_eq!(lengths(vec![vec![rows(70_000)]]).len(), 2);
+        assert_eq!(lengths(vec![]), Vec::<Vec<usize>>::new());
+    }
 
     #[test]
     fn parts_are_whole_batches_in_order_whatever_the_input_batches() {

@@ -11,7 +11,7 @@ mod nodes;
 mod source;
 mod values;
 
-pub use crate::documents::MISMATCHES;
+pub use crate::documents::{MISMATCH_RUNS, MISMATCHES};
 pub use failure::{error_from_text, error_to_text, own_error, read_class, to_error, to_travel, write_class};
 pub use functions::{Hash, INLINE_BYTES_MAX, Inbox, MODULE_BYTES_MAX, Outbox, hash_of};
 pub use nodes::{
