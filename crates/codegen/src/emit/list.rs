@@ -5,7 +5,7 @@ use ir::{ExcKind, Op, Type, Value, messages};
 use runtime::abi;
 
 use crate::emit::func::FuncEmitter;
-use crate::llvm::Val;
+use crate::llvm::{IntPred, Val};
 use crate::value::{comp_count, load_value, store_value};
 
 impl FuncEmitter<'_, '_> {
@@ -65,12 +65,31 @@ impl FuncEmitter<'_, '_> {
         list
     }
 
+    /// In line where there is room, else in the runtime.
     pub fn list_append(&mut self, list: Value, value: Value) -> Vec<Val> {
         let slots = self.item_slots(list);
-        let item = self.frame_slots(comp_count(self.item_of(list)).max(1));
-        store_value(&self.em.ll, self.item_of(list), self.comps_of(value), item);
         let header = self.scalar(list);
-        self.runtime_call("list.append", &[header, item, slots])
+        let length = self.list_len(list);
+        let ll = &self.em.ll;
+        let capacity = ll.load(ll.i64(), ll.field_at(header, std::mem::offset_of!(abi::List, capacity)));
+        let has_room = ll.icmp(IntPred::LLVMIntSLT, length, capacity);
+        self.either(
+            has_room,
+            |this| {
+                let ll = &this.em.ll;
+                let data = ll.load(ll.ptr(), ll.field_at(header, std::mem::offset_of!(abi::List, data)));
+                let place = ll.element(ll.i64(), data, ll.mul(length, slots));
+                store_value(ll, this.item_of(list), this.comps_of(value), place);
+                let longer = ll.add(length, ll.const_i64(1));
+                ll.store(longer, ll.field_at(header, std::mem::offset_of!(abi::List, len)));
+                Vec::new()
+            },
+            |this| {
+                let item = this.frame_slots(comp_count(this.item_of(list)).max(1));
+                store_value(&this.em.ll, this.item_of(list), this.comps_of(value), item);
+                this.runtime_call("list.append", &[header, item, slots])
+            },
+        )
     }
 
     pub fn list_slice(&mut self, args: &[Value]) -> Vec<Val> {

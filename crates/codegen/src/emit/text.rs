@@ -84,18 +84,31 @@ impl FuncEmitter<'_, '_> {
         (position, ll.icmp(IntPred::LLVMIntUGE, position, length))
     }
 
-    /// `a == b`: equal strings have equal bytes.
+    /// `a == b`: equal strings have equal bytes. One byte is compared in line, as loops over the characters of a text do.
     pub fn str_eq(&mut self, a: Value, b: Value) -> Val {
         let ((a_data, a_word), (b_data, b_word)) = (self.text_parts(a), self.text_parts(b));
         let (a_length, b_length) = (self.byte_length(a_word), self.byte_length(b_word));
         let ll = &self.em.ll;
         let same_length = ll.icmp(IntPred::LLVMIntEQ, a_length, b_length);
-        let compare = ll.declare("memcmp", ll.int_ty(32), &[ll.ptr(), ll.ptr(), ll.i64()]);
-        ll.mark_reader(compare);
-        // Strings of different lengths are not compared: then no byte is.
-        let count = ll.select(same_length, a_length, ll.const_i64(0));
-        let difference = ll.call(compare, CallConv::C, &[a_data, b_data, count]);
-        let same_bytes = ll.icmp(IntPred::LLVMIntEQ, difference, ll.zero(ll.int_ty(32)));
-        ll.and(same_length, same_bytes)
+        let one_byte = ll.icmp(IntPred::LLVMIntEQ, a_length, ll.const_i64(1));
+        let equal = self.either(
+            ll.and(same_length, one_byte),
+            |this| {
+                let ll = &this.em.ll;
+                let [a, b] = [a_data, b_data].map(|data| ll.load(ll.int_ty(8), data));
+                vec![ll.icmp(IntPred::LLVMIntEQ, a, b)]
+            },
+            |this| {
+                let ll = &this.em.ll;
+                let compare = ll.declare("memcmp", ll.int_ty(32), &[ll.ptr(), ll.ptr(), ll.i64()]);
+                ll.mark_reader(compare);
+                // Strings of different lengths are not compared: then no byte is.
+                let count = ll.select(same_length, a_length, ll.const_i64(0));
+                let difference = ll.call(compare, CallConv::C, &[a_data, b_data, count]);
+                let same_bytes = ll.icmp(IntPred::LLVMIntEQ, difference, ll.zero(ll.int_ty(32)));
+                vec![ll.and(same_length, same_bytes)]
+            },
+        );
+        equal.first().copied().unwrap_or(same_length)
     }
 }

@@ -9,6 +9,10 @@ pub(crate) const SLICE_DOCUMENTS: usize = crate::session::BATCH_ROWS;
 /// Bytes after which a slice ends even with fewer documents.
 const SLICE_BYTES: usize = 4 * 1024 * 1024;
 
+/// How far before a walk its memory is looked at. The walk knows where the next document is only when it has read this one, so that
+/// memory would be waited for at each.
+const AHEAD_BYTES: usize = 2048;
+
 /// A run of documents that becomes one batch, and the number of the first in its part.
 #[derive(Clone, Debug)]
 pub(crate) struct Slice {
@@ -51,6 +55,7 @@ pub(crate) fn run_of(bytes: &[u8], start: usize, stop: usize, form: Form) -> (us
     let mut end = start;
     let mut count = 0;
     while end < stop && count < SLICE_DOCUMENTS && (end - start < SLICE_BYTES || count == 0) {
+        std::hint::black_box(bytes.get(end + AHEAD_BYTES).copied());
         let next = match form {
             Form::Documents => document_end(bytes, end),
             Form::Items => item_end(bytes, end),
