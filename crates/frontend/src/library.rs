@@ -23,6 +23,7 @@ macro_rules! modules {
 
 modules!(
     "_exact",
+    "_sort",
     "bisect",
     "builtins",
     "collections",
