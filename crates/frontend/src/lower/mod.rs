@@ -16,6 +16,7 @@ mod cond;
 mod containers;
 mod convert;
 mod copying;
+mod dataclasses;
 mod datetime;
 mod defaults;
 mod dicts;
