@@ -467,13 +467,13 @@ impl<'p> Lowerer<'_, 'p> {
         let reverse = self.reverse_flag(reverse)?;
         self.at_call(call);
         if key.is_none() && self.is_whole(list.ty()) {
-            self.sort_in_place(list, key, &reverse)?;
+            self.sort_in_place(list, key, &reverse, true)?;
             return Ok(self.none());
         }
         // What the key and the items' own comparisons see of the list is empty, as in CPython.
         let taken = self.container_op(ContainerOp::ListTake, &[list], list.shape.clone());
         let place = self.place;
-        self.with_undo(&mut |lowerer| lowerer.sort_in_place(&taken, key.clone(), &reverse), &mut |lowerer| {
+        self.with_undo(&mut |lowerer| lowerer.sort_in_place(&taken, key.clone(), &reverse, true), &mut |lowerer| {
             lowerer.at_place(place);
             lowerer.container_op(ContainerOp::ListGive, &[list, &taken], Type::Bool);
         })?;
@@ -492,7 +492,8 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(Val { known: None, ..val })
     }
 
-    pub fn sort_in_place(&mut self, list: &Val, key: Option<Function>, reverse: &Val) -> Lowered<()> {
+    /// Sorts a list; `is_seen`: what a sort that raises leaves of it is looked at by somebody.
+    pub fn sort_in_place(&mut self, list: &Val, key: Option<Function>, reverse: &Val, is_seen: bool) -> Lowered<()> {
         let place = self.place;
         if let Some(Function::Static(Static::Made(made))) = &key
             && let Made::Comparison(compare) = &**made
@@ -510,7 +511,7 @@ impl<'p> Lowerer<'_, 'p> {
         let keys = self.plain_keys(keys)?;
         let element = self.element_shape(&keys);
         let is_object = |ty: &Type| matches!(ty, Type::Object(_));
-        if element.ty.variants().iter().all(is_object) || may_have_no_order(&element.ty) {
+        if element.ty.variants().iter().all(is_object) || is_seen && may_have_no_order(&element.ty) {
             return self.sort_by_comparison(list, &keys, None, reverse);
         }
         let keys = self.without_numpy(&keys, &element)?;
