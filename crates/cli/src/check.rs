@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn report(format: Format, codes: &[&'static str]) -> (String, usize) {
-        let files = [SourceFile { name: String::from("a.py"), text: String::from("x\n"), first_line: 1 }];
+        let files = [SourceFile::new("a.py", "x\n", 1)];
         let place = Place { file: 0, start: 0, end: 1 };
         let found: Vec<Diagnostic> = codes
             .iter()

@@ -21,7 +21,7 @@ pub fn read(path: &Path) -> Result<SourceFile, Failure> {
     if text.len() > u32::MAX as usize {
         return Err(Failure::new(format!("`{}` is larger than 4 GiB", path.display())));
     }
-    Ok(SourceFile { name: path.display().to_string(), text, first_line: 1 })
+    Ok(SourceFile::new(path.display().to_string(), text, 1))
 }
 
 /// The Python files that a path names: the file itself, or all below the folder, sorted by name. Hidden folders are

@@ -59,7 +59,7 @@ fn one_function_at_every_stage() {
 }
 
 fn source_file(text: &str) -> SourceFile {
-    SourceFile { name: String::from("speed.py"), text: String::from(text), first_line: 1 }
+    SourceFile::new("speed.py", text, 1)
 }
 
 fn compiled(text: &str, dataset: &Dataset) -> frontend::Compiled {

@@ -13,7 +13,7 @@ const FUNCTIONS_MAX: usize = 3;
 fn run(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
-    let source = SourceFile { name: "fuzz.py".to_owned(), text: text.to_owned(), first_line: 1 };
+    let source = SourceFile::new("fuzz.py", text, 1);
     let program = file_program(source).program;
     let parameter = match kind % 5 {
         0 => None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ir::{RecordKind, Type};
 
 use crate::diagnostic::{Diagnostic, Place};
-use crate::lower::MATCH;
+use crate::lower::{MATCH, view_of};
 use crate::shape::python_name;
 use crate::specialise::{Callable, Compiler};
 
@@ -36,6 +36,7 @@ impl Search<'_, '_> {
             Type::Record(record) if record.kind == RecordKind::Library && !self.crosses(&record.name) => {
                 Some(Stays::Library(record.name.clone()))
             }
+            ty if view_of(ty).is_some() => Some(Stays::Library(python_name(ty))),
             Type::Record(record) => record.fields.iter().find_map(|(_, ty)| self.find(ty)),
             Type::Tuple(items) | Type::Union(items) => items.iter().find_map(|ty| self.find(ty)),
             Type::List(item) | Type::Set { item, .. } => self.find(item),
@@ -132,8 +133,11 @@ pub fn refusal(compiler: &Compiler<'_>, entry: usize) -> Option<Diagnostic> {
                 class if class.starts_with("datetime.") => "return a text or a number of it, such as `isoformat()`",
                 _ => "make a `dict` or a `list` of it",
             };
-            let message = if is_result {
-                format!("the result has the type `{}`, which stays in compiled code", python_name(&result))
+            let (shown, class) = (python_name(&result), class.split('#').next().unwrap_or_default());
+            let message = if is_result && shown == class {
+                format!("the result has the type `{class}`, which stays in compiled code")
+            } else if is_result {
+                format!("the result has the type `{shown}` with a `{class}` in it, which stays in compiled code")
             } else {
                 format!("an argument or a global comes to hold a `{class}`, which stays in compiled code")
             };

@@ -80,6 +80,13 @@ pub struct Field<'p> {
     pub owner: usize,
 }
 
+impl Field<'_> {
+    /// Whether an instance is made without a value for it: `field(init=False)`.
+    pub fn is_set_later(&self) -> bool {
+        !self.init && self.default.is_none()
+    }
+}
+
 /// The value of a field that is not given.
 #[derive(Clone, Copy, Debug)]
 pub enum Default<'p> {

@@ -23,6 +23,7 @@ macro_rules! modules {
 
 modules!(
     "_exact",
+    "_sort",
     "bisect",
     "builtins",
     "collections",
@@ -58,7 +59,7 @@ fn module(index: usize) -> Option<&'static Module> {
 }
 
 fn read(index: usize, name: &str, text: &str) -> Module {
-    let file = SourceFile { name: format!("<{name}>"), text: text.to_owned(), first_line: 1 };
+    let file = SourceFile::new(format!("<{name}>"), text, 1);
     let found = file_program(file.clone());
     let first = FIRST + index * FUNCTIONS_MAX;
     let functions = found.program.functions.into_iter().map(|function| renumbered(function, index, first)).collect();

@@ -124,7 +124,7 @@ mod tests {
 
     /// The source text of what a locator finds.
     fn found(text: &str, first_line: u32, locator: Locator) -> Option<String> {
-        let file = SourceFile { name: String::from("f.py"), text: String::from(text), first_line };
+        let file = SourceFile::new("f.py", text, first_line);
         let parsed = Parsed::new(0, &file).unwrap();
         let range = match Index::of(&parsed).function(&locator)? {
             FunctionNode::Def(def) => def.range,

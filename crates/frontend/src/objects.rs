@@ -334,7 +334,8 @@ impl Objects {
 
     fn enter(&mut self, class: &Class<'_>, name: Arc<str>) {
         let mut names: Vec<String> = class.fields.iter().map(|field| field.name.clone()).collect();
-        let mut certain: HashSet<String> = names.iter().cloned().collect();
+        let given = class.fields.iter().filter(|field| !field.is_set_later());
+        let mut certain: HashSet<String> = given.map(|field| field.name.clone()).collect();
         let has_init = class.method("__init__").is_some();
         if has_init {
             certain.clear();
@@ -344,7 +345,7 @@ impl Objects {
                 names.push(name.clone());
             }
         }
-        if let Some((_, method)) = class.method("__init__") {
+        if let Some((_, method)) = class.method("__init__").or_else(|| class.method("__post_init__")) {
             certain.extend(stored_first(method.node));
         }
         let fields = names

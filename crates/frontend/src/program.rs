@@ -2,6 +2,7 @@
 //! a [`Program`] from a file alone; Python makes one from live function objects, without running them.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// A file's text, as written.
 #[derive(Clone, Debug)]
@@ -11,6 +12,29 @@ pub struct SourceFile {
     pub text: String,
     /// The line number in the file of the text's first line (1 unless the text is a part of a file).
     pub first_line: u32,
+    /// Where its lines start, once somebody asked: a file may have as many errors as lines.
+    line_starts: OnceLock<Vec<usize>>,
+}
+
+impl SourceFile {
+    pub fn new(name: impl Into<String>, text: impl Into<String>, first_line: u32) -> SourceFile {
+        SourceFile { name: name.into(), text: text.into(), first_line, line_starts: OnceLock::new() }
+    }
+
+    /// The index of the line an offset is in, and the offset of the line's start. Lines end as Python's do: at `\n`,
+    /// `\r\n` or `\r`.
+    pub fn line_at(&self, offset: usize) -> (usize, usize) {
+        let starts = self.line_starts.get_or_init(|| line_starts(&self.text));
+        let index = starts.partition_point(|start| *start <= offset).saturating_sub(1);
+        (index, starts.get(index).copied().unwrap_or(0))
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let ends_line = |at: usize, byte: u8| byte == b'\n' || byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    let ends = bytes.iter().enumerate().filter(|(at, byte)| ends_line(*at, **byte));
+    std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
 }
 
 /// Where in a file a function's source is.

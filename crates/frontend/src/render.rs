@@ -36,7 +36,7 @@ pub struct Position {
 
 /// The position of a byte offset of the file's text. Offsets behind the end stand for the end.
 pub fn position(file: &SourceFile, offset: u32) -> Position {
-    let (index, start) = line_at(&file.text, offset as usize);
+    let (index, start) = file.line_at(offset as usize);
     let end = floor_char(&file.text, offset as usize);
     let column = file.text.get(start..end).map_or(0, |before| before.chars().count());
     Position { line: file.first_line + index as u32, column: column as u32 + 1 }
@@ -190,7 +190,7 @@ fn marks_of<'a>(files: &[SourceFile], diagnostic: &'a Diagnostic) -> Vec<Mark<'a
         .chain(others.map(|(place, text)| (*place, false, text.as_str())))
         .filter_map(|(place, primary, label)| {
             let file = files.get(place.file)?;
-            let shown = shown_line(&file.text, place);
+            let shown = shown_line(file, place);
             Some(Mark { place, primary, line: position(file, place.start).line, label, shown })
         })
         .collect();
@@ -207,9 +207,9 @@ struct ShownLine {
 }
 
 /// The line in which the place starts. A place over several lines is underlined to the end of its first one.
-fn shown_line(text: &str, place: Place) -> ShownLine {
-    let (_, line_start) = line_at(text, place.start as usize);
-    let rest = text.get(line_start..).unwrap_or_default();
+fn shown_line(file: &SourceFile, place: Place) -> ShownLine {
+    let (_, line_start) = file.line_at(place.start as usize);
+    let rest = file.text.get(line_start..).unwrap_or_default();
     let line = rest.split(['\n', '\r']).next().unwrap_or_default().trim_end();
     let start = (place.start as usize).saturating_sub(line_start);
     let end = (place.end as usize).saturating_sub(line_start);
@@ -268,25 +268,6 @@ fn cut(line: ShownLine) -> ShownLine {
     ShownLine { text, before, width }
 }
 
-/// The index of the line an offset is in, and the offset of the line's start. Lines end as Python's do: at `\n`,
-/// `\r\n` or `\r`.
-fn line_at(text: &str, offset: usize) -> (usize, usize) {
-    let bytes = text.as_bytes();
-    let (mut index, mut start) = (0, 0);
-    for (at, byte) in bytes.iter().enumerate().take(offset.min(bytes.len())) {
-        let ends_line = match byte {
-            b'\n' => true,
-            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-            _ => false,
-        };
-        if ends_line {
-            index += 1;
-            start = at + 1;
-        }
-    }
-    (index, start)
-}
-
 /// The offset, moved back to the start of the character it is in.
 fn floor_char(text: &str, offset: usize) -> usize {
     let mut offset = offset.min(text.len());
@@ -301,7 +282,7 @@ mod tests {
     use super::*;
 
     fn file(text: &str) -> SourceFile {
-        SourceFile { name: String::from("clean.py"), text: String::from(text), first_line: 1 }
+        SourceFile::new("clean.py", text, 1)
     }
 
     /// The place of the `nth` occurrence of `part`.
@@ -373,7 +354,7 @@ error[type-clash]: `int` and `str` cannot be added
 
     #[test]
     fn two_files_each_have_a_header() {
-        let other = SourceFile { name: String::from("geo.py"), text: String::from("a\nb\n"), first_line: 1 };
+        let other = SourceFile::new("geo.py", "a\nb\n", 1);
         let mut d = diagnostic(Place { file: 0, start: 0, end: 1 });
         d.labels = vec![(Place { file: 1, start: 2, end: 3 }, String::from("defined here"))];
         let expected = "\

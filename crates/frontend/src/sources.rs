@@ -46,7 +46,7 @@ impl<'p> Sources<'p> {
     /// use frontend::{ParsedFiles, Request, Sources, file_program::file_program, program::SourceFile};
     ///
     /// let text = String::from("def double(x: int) -> int:\n    return x + x\n");
-    /// let file = file_program(SourceFile { name: String::from("double.py"), text, first_line: 1 });
+    /// let file = file_program(SourceFile::new("double.py", text, 1));
     /// let parsed = ParsedFiles::new(&file.program).expect("this is Python");
     /// let compiled = Sources::new(&file.program, &parsed).compile(0, &Request::default());
     /// assert!(compiled.module.is_some());

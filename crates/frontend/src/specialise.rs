@@ -523,6 +523,7 @@ impl<'p> Compiler<'p> {
                 let names = class.names_of_family(self);
                 let changes = |field: &str| names.iter().any(|name| self.sources.stores.change(name, field));
                 !options.eq
+                    || !options.frozen && class.fields.iter().any(Field::is_set_later)
                     || class.fields.iter().any(|field| changes(&field.name))
                     || class.methods.iter().any(|method| method.name == "__init__")
                     || class.stores_in_itself(&self.sources.stores)

@@ -98,6 +98,11 @@ containers! {
     /// `(list[T], order: list[int]) -> none`: the item at `order[n]` goes to `n`. Raises `ValueError` when the two have
     /// not the same length, or a position is out of range.
     ListReorder "list.reorder" Writes ! ValueError MemoryError;
+    /// `(list[T]) -> list[T]`: a new list takes the items over; the list holds nothing then, as in CPython while it is sorted.
+    ListTake "list.take" Writes ! MemoryError;
+    /// `(list[T], taken: list[T]) -> bool`: the list has what `list.take` took again, whatever it holds now. Whether anything
+    /// was put into it meanwhile, even if it is gone.
+    ListGive "list.give" Writes;
     /// `(list[T], value: A, start: int, stop: int) -> int`: the first position with an equal item, or -1; bounds as `str.slice`.
     ListFind "list.find" Reads ! RecursionError;
     /// `(list[T], value: A) -> int`: how many items are equal.

@@ -131,8 +131,8 @@ impl Described {
             asked: Vec::new(),
         };
         for file in description.getattr("files")?.try_iter()? {
-            let (name, text) = file?.extract()?;
-            described.program.files.push(SourceFile { name, text, first_line: 1 });
+            let (name, text): (String, String) = file?.extract()?;
+            described.program.files.push(SourceFile::new(name, text, 1));
         }
         let values = described.add_values(&description.getattr("references")?)?;
         for entry in description.getattr("functions")?.try_iter()? {

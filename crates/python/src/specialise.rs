@@ -159,11 +159,7 @@ fn called_by_entry(program: &Program, count: usize, as_list: bool) -> (Program, 
     let call = format!("function({names})");
     let body = if as_list { format!("list({call})") } else { call };
     let mut program = program.clone();
-    program.files.push(SourceFile {
-        name: "<fuseline>".to_owned(),
-        text: format!("lambda {names}: {body}\n"),
-        first_line: 1,
-    });
+    program.files.push(SourceFile::new("<fuseline>", format!("lambda {names}: {body}\n"), 1));
     program.functions.push(FunctionSource {
         file: program.files.len() - 1,
         locator: Locator::Lambda { line: 1, column: 0 },

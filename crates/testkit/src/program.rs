@@ -16,7 +16,7 @@ pub const FILE_NAME: &str = "block.py";
 
 /// The text of a block as a source file.
 pub fn source_file(source: &str) -> SourceFile {
-    SourceFile { name: FILE_NAME.to_string(), text: source.to_string(), first_line: 1 }
+    SourceFile::new(FILE_NAME, source, 1)
 }
 
 /// The program of the functions that `answer` describes.

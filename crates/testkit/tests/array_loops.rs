@@ -287,7 +287,7 @@ fn expected(module: &ir::Module, arrays: [&Array; 2], n: i64) -> String {
 }
 
 fn check(source: &str, shapes: &[[Vec<usize>; 2]]) {
-    let file = SourceFile { name: "loops.py".to_string(), text: source.to_string(), first_line: 1 };
+    let file = SourceFile::new("loops.py", source, 1);
     let program = file_program::file_program(file);
     let mut calls = 0;
     for (index, function) in program.functions.iter().enumerate() {

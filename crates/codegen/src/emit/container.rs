@@ -46,7 +46,9 @@ impl FuncEmitter<'_, '_> {
             | C::ListExtend
             | C::ListReverse
             | C::ListRepeat
-            | C::ListReorder => self.of_list(op, args),
+            | C::ListReorder
+            | C::ListTake
+            | C::ListGive => self.of_list(op, args),
             C::ListClear => {
                 let ll = &self.em.ll;
                 ll.store(ll.const_i64(0), ll.field_at(self.scalar(args[0]), offset_of!(abi::List, len)));

@@ -4,7 +4,7 @@ use super::*;
 use ir::Const;
 
 fn read(text: &str) -> FileProgram {
-    let file = SourceFile { name: String::from("f.py"), text: String::from(text), first_line: 1 };
+    let file = SourceFile::new("f.py", text, 1);
     file_program(file)
 }
 

@@ -745,6 +745,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     _ => self.fail("wrong-arguments", format!("`{name}` takes one argument in compiled code"), None),
                 }
             }
+            "dataclasses" => self.call_dataclasses(name, arguments),
             "dict" if name == "fromkeys" => {
                 let vals = self.plain_arguments(name, arguments)?;
                 self.dict_from_keys(&vals)

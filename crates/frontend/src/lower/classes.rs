@@ -129,12 +129,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return self.fail("unsupported-class", message, Some("let `@dataclass` make it".to_owned()));
         }
         let vals = self.field_values(class, kind, arguments)?;
-        let fields =
-            class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
-        let ty = RecordType { kind, name: class.name.clone(), fields };
-        let made = match is_object {
-            true => self.new_object(class, Some(&vals))?,
-            false => self.aggregate(Type::Record(ty.into()), &vals),
+        let made = if is_object {
+            self.new_object(class, Some(&vals))?
+        } else {
+            let named = class.fields.iter().zip(vals).filter_map(|(field, val)| Some((field.name.clone(), val?)));
+            let (names, vals): (Vec<String>, Vec<Val>) = named.unzip();
+            let fields = names.into_iter().zip(vals.iter().map(|val| val.ty().clone())).collect();
+            let ty = RecordType { kind, name: class.name.clone(), fields };
+            self.aggregate(Type::Record(ty.into()), &vals)
         };
         if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
             self.call_method(class, "__post_init__", &made, CallArguments::default())?;
@@ -142,9 +144,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(made)
     }
 
-    /// The values of the fields for these arguments.
-    fn field_values(&mut self, class: &Class<'p>, kind: RecordKind, arguments: CallArguments) -> Lowered<Vec<Val>> {
+    /// The values of the fields for these arguments; none of a field that has its first one later.
+    fn field_values(
+        &mut self,
+        class: &Class<'p>,
+        kind: RecordKind,
+        arguments: CallArguments,
+    ) -> Lowered<Vec<Option<Val>>> {
         let given = self.match_fields(class, arguments)?;
+        let is_object = self.compiler.is_object_class(class.number);
         let mut vals = Vec::new();
         let mut missing = Vec::new();
         for (field, thing) in class.fields.iter().zip(given) {
@@ -156,7 +164,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 None => self.field_default(class, field)?,
             };
             match val {
-                Some(val) => vals.push(val),
+                Some(val) => vals.push(Some(val)),
+                None if is_object && field.is_set_later() => vals.push(None),
                 None => missing.push(format!("'{}'", field.name)),
             }
         }
@@ -173,8 +182,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// The `__init__` that `@dataclass` makes, of an instance of a class that derives from this one.
     pub fn init_by_fields(&mut self, class: &Rc<Class<'p>>, own: &Val, arguments: CallArguments) -> Lowered<Val> {
         let vals = self.field_values(class, RecordKind::Dataclass, arguments)?;
-        for (field, val) in class.fields.iter().zip(&vals) {
-            self.store_field(own, &field.name, val)?;
+        for (field, val) in class.fields.iter().zip(vals) {
+            if let Some(val) = val {
+                self.store_field(own, &field.name, &val)?;
+            }
         }
         if let Some(actual) = self.class_of(own)
             && actual.method("__post_init__").is_some()

@@ -198,7 +198,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => false,
         };
         plain_options
-            && class.fields.iter().all(|field| field.compare && field.repr)
+            && class.fields.iter().all(|field| field.compare && field.repr && !field.is_set_later())
             && !OWN.iter().any(|method| class.method(method).is_some())
     }
 

@@ -9,7 +9,7 @@ use super::expr::non_negative_int;
 use super::iterate::{Elt, Source};
 use super::{Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::{self, Expr, Ranged};
-use crate::shape::{Origin, Shape, annotation_text};
+use crate::shape::{Origin, Shape, SiteId, annotation_text};
 
 /// A part of a dict that can be looked at by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +45,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         (pair.field(0), pair.field(1))
     }
 
-    fn new_dict(&mut self, element: Option<&Shape>, key: u32) -> Val {
+    /// What tells whether a row that is made here is used as a dict.
+    pub fn row_site(&mut self, key: u32) -> SiteId {
+        self.sites.site(key | ROW_SITE, None)
+    }
+
+    pub fn new_dict(&mut self, element: Option<&Shape>, key: u32) -> Val {
         let kind = Type::Dict(Box::new(Type::None), Box::new(Type::None));
         let shape = self.site_shape(&kind, element, key);
         self.container_op(ContainerOp::DictNew, &[], shape)

@@ -344,7 +344,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.at_call(call);
         let list = self.collect_list(source, self.place.start)?;
         self.at_call(call);
-        self.sort_in_place(&list, key, &reverse)?;
+        self.sort_in_place(&list, key, &reverse, false)?;
         Ok(list)
     }
 

@@ -19,10 +19,10 @@ use crate::shape::{
 use crate::specialise::{Argument, Compiler, Source, SpecId, argument_names, parameter_list};
 
 /// The arguments with sites for the containers among them: what the function puts into one is found as for those it makes
-/// itself. What the caller of the whole program hands over is what it is, unless it is empty.
-fn growing(arguments: &[Argument], is_entry: bool, may_grow: bool, sites: &mut Sites) -> Vec<Argument> {
+/// itself. What the caller of the whole program hands over is what it is, unless it is empty. The first `fixed` do not grow.
+fn growing(arguments: &[Argument], is_entry: bool, fixed: usize, sites: &mut Sites) -> Vec<Argument> {
     let one = |(index, argument): (usize, &Argument)| match argument {
-        Argument::Value(shape) if may_grow && element_type(&shape.ty).is_some() => {
+        Argument::Value(shape) if index >= fixed && element_type(&shape.ty).is_some() => {
             // The caller of the whole program tells an empty container from one that holds `None` by its type.
             let known = match is_entry {
                 true => known_element(&shape.ty).map(Shape::from),
@@ -39,7 +39,7 @@ fn growing(arguments: &[Argument], is_entry: bool, may_grow: bool, sites: &mut S
             };
             Argument::Value(Shape { ty, origin: Origin { sites: vec![site], ..Origin::default() } })
         }
-        Argument::Value(shape) if may_grow && is_entry => {
+        Argument::Value(shape) if index >= fixed && is_entry => {
             Argument::Value(growing_inside(index, shape, sites).unwrap_or_else(|| shape.clone()))
         }
         other => other.clone(),
@@ -97,7 +97,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         may_grow: bool,
     ) -> Lowerer<'c, 'p> {
         let own = argument_names(&source);
-        let arguments = &growing(arguments, compiler.is_entry(spec), may_grow, &mut sites);
+        // What a function that was passed to the library reads of its surroundings is not the library's.
+        let fixed = if may_grow { 0 } else { own.len() };
+        let arguments = &growing(arguments, compiler.is_entry(spec), fixed, &mut sites);
         let mut params: Vec<(&str, Type)> = Vec::new();
         for (name, argument) in own.iter().copied().chain(captured.iter().map(String::as_str)).zip(arguments) {
             if let Argument::Value(shape) = argument {

@@ -3,6 +3,7 @@
 use ir::{ExcKind, Op, Prim, Type};
 
 use super::collections::is_collection;
+use super::dicts::view_of;
 use super::number::is_integer;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
@@ -108,7 +109,14 @@ impl<'p> Lowerer<'_, 'p> {
             (Type::Record(record), Index::Item(key)) if record.kind == ir::RecordKind::Library => {
                 self.library_item(object, key)
             }
+            (ty, _) if view_of(ty).is_some() => {
+                self.clash(format!("'{}' object is not subscriptable", python_name(object.ty())))
+            }
             (Type::Record(_), Index::Item(key)) => self.load_field(object, key),
+            (Type::Record(record), Index::Slice(slice)) if record.kind == ir::RecordKind::NamedTuple => {
+                let tuple = self.as_plain_tuple(object);
+                self.load_slice(&tuple, slice)
+            }
             (Type::Array { .. }, _) => self.load_array(object, index),
             (Type::Dict(..), _) => {
                 let key = self.index_val(index)?;

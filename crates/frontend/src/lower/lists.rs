@@ -2,17 +2,30 @@
 
 use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 
+use super::call::CallArguments;
 use super::index::{Index, Slice};
 use super::iterate::Source;
+use super::number::is_number;
 use super::statics::{Function, Made};
 use super::value::Static;
-use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
-use crate::names::{Names, free_names};
+use super::{Edge, Lowered, Lowerer, Stop, Thing, Val, Var};
+use crate::library;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::{Origin, Shape, join, python_name};
 
 /// Items that a list is made with at once.
 const LIST_ITEMS_MAX: usize = 1_000;
+
+/// Whether `<` of two values of the type may raise: where they are sorted, what is compared before tells the order that is
+/// left.
+fn may_have_no_order(ty: &Type) -> bool {
+    match ty {
+        Type::Union(variants) => !variants.iter().all(is_number),
+        Type::Tuple(items) => items.iter().any(may_have_no_order),
+        Type::List(item) => may_have_no_order(item),
+        ty => ty.tuple_item().is_some_and(may_have_no_order),
+    }
+}
 
 impl<'p> Lowerer<'_, 'p> {
     // New lists.
@@ -450,18 +463,24 @@ impl<'p> Lowerer<'_, 'p> {
             return self.clash("sort() takes no positional arguments");
         }
         let [key, reverse] = arguments.keywords;
-        if let (Expr::Attribute(sort), Some(key)) = (&*call.func, key)
-            && let (Expr::Name(name), Expr::Lambda(_)) = (&*sort.value, key)
-            && free_names(&[], Some(key), &Names::default()).iter().any(|free| free == name.id.as_str())
-        {
-            // CPython empties the list while it is sorted, and fills it again when the key raises.
-            let message = format!("the key reads `{}` while it is being sorted", name.id);
-            return self.fail_at(key, "unsupported-argument", message, Some("sort a copy of the list".to_owned()));
-        }
         let key = self.key_function(key)?;
         let reverse = self.reverse_flag(reverse)?;
         self.at_call(call);
-        self.sort_in_place(list, key, &reverse)?;
+        if key.is_none() && self.is_whole(list.ty()) {
+            self.sort_in_place(list, key, &reverse, true)?;
+            return Ok(self.none());
+        }
+        // What the key and the items' own comparisons see of the list is empty, as in CPython.
+        let taken = self.container_op(ContainerOp::ListTake, &[list], list.shape.clone());
+        let place = self.place;
+        self.with_undo(&mut |lowerer| lowerer.sort_in_place(&taken, key.clone(), &reverse, true), &mut |lowerer| {
+            lowerer.at_place(place);
+            lowerer.container_op(ContainerOp::ListGive, &[list, &taken], Type::Bool);
+        })?;
+        self.at_place(place);
+        let is_changed = self.container_op(ContainerOp::ListGive, &[list, &taken], Type::Bool);
+        let is_unchanged = self.not(&is_changed);
+        self.require(&is_unchanged, ExcKind::ValueError, "list modified during sort")?;
         Ok(self.none())
     }
 
@@ -473,14 +492,13 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(Val { known: None, ..val })
     }
 
-    pub fn sort_in_place(&mut self, list: &Val, key: Option<Function>, reverse: &Val) -> Lowered<()> {
+    /// Sorts a list; `is_seen`: what a sort that raises leaves of it is looked at by somebody.
+    pub fn sort_in_place(&mut self, list: &Val, key: Option<Function>, reverse: &Val, is_seen: bool) -> Lowered<()> {
         let place = self.place;
         if let Some(Function::Static(Static::Made(made))) = &key
             && let Made::Comparison(compare) = &**made
         {
-            let order = self.order_by_comparison(compare, list, reverse)?;
-            self.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
-            return Ok(());
+            return self.sort_by_comparison(list, list, Some(compare), reverse);
         }
         let keys = match key {
             Some(key) => {
@@ -492,15 +510,44 @@ impl<'p> Lowerer<'_, 'p> {
         self.at_place(place);
         let keys = self.plain_keys(keys)?;
         let element = self.element_shape(&keys);
-        if element.ty.variants().iter().all(|ty| matches!(ty, Type::Object(_))) {
-            let order = self.call_library("functools", "_order_of_objects", &[keys, reverse.clone()])?;
-            self.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
-            return Ok(());
+        let is_object = |ty: &Type| matches!(ty, Type::Object(_));
+        if element.ty.variants().iter().all(is_object) || is_seen && may_have_no_order(&element.ty) {
+            return self.sort_by_comparison(list, &keys, None, reverse);
         }
         let keys = self.without_numpy(&keys, &element)?;
         self.require_whole(&keys.ty().clone(), "sorted")?;
         let order = self.emit(Op::ListArgsort, &[&keys, reverse], Type::List(Box::new(Type::Int)));
         self.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
+        Ok(())
+    }
+
+    /// Sorts the list by what a function, or the keys' own `<`, says of the keys. Where that raises, the items are in the
+    /// order that they came to by then.
+    fn sort_by_comparison(&mut self, list: &Val, keys: &Val, by: Option<&Static>, reverse: &Val) -> Lowered<()> {
+        let place = self.place;
+        let order = self.call_library("_sort", "order_of", std::slice::from_ref(keys))?;
+        let reorder = |lowerer: &mut Self| {
+            lowerer.at_place(place);
+            lowerer.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
+        };
+        let (name, mut positional) = match by {
+            Some(compare) => ("sort", vec![Thing::Static(compare.clone())]),
+            None => ("sort_objects", Vec::new()),
+        };
+        positional.insert(0, Thing::Val(keys.clone()));
+        positional.insert(0, Thing::Val(order.clone()));
+        positional.push(Thing::Val(reverse.clone()));
+        let Some(function) = library::function_named("_sort", name) else {
+            return self.fail("internal", "the library cannot sort", None);
+        };
+        self.with_undo(
+            &mut |lowerer| {
+                let arguments = CallArguments { positional: positional.clone(), keywords: Vec::new() };
+                lowerer.call_library_function(function, arguments).map(drop)
+            },
+            &mut |lowerer| reorder(lowerer),
+        )?;
+        reorder(self);
         Ok(())
     }
 

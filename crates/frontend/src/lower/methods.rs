@@ -215,6 +215,9 @@ impl Lowerer<'_, '_> {
                 self.row_get(object, args)
             }
             (Type::Tuple(_), "count" | "index") => self.tuple_method(object, name, args),
+            (Type::Record(record), "count" | "index") if record.kind == ir::RecordKind::NamedTuple => {
+                self.tuple_method(object, name, args)
+            }
             (ty, _) => {
                 let ty = ty.clone();
                 let shown = python_name(&ty);

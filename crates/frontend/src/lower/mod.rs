@@ -16,6 +16,7 @@ mod cond;
 mod containers;
 mod convert;
 mod copying;
+mod dataclasses;
 mod datetime;
 mod defaults;
 mod dicts;
@@ -74,6 +75,7 @@ use crate::parse::ast::{self, Ranged};
 use crate::shape::{Shape, Sites};
 use crate::specialise::{Compiler, SpecId};
 
+pub use dicts::view_of;
 pub use expr::Thing;
 pub use flow::{Edge, Env, Var};
 pub use generators::{FIRST_ITERABLE, Yields};

@@ -69,7 +69,8 @@ pub fn later(module: &str) -> Option<&'static str> {
 
 /// Whether a function may import the module.
 pub fn is_known(module: &str) -> bool {
-    const KNOWN: &[&str] = &["copy", "enum", "logging", "math", "numpy", "re", "string", "sys", "typing"];
+    const KNOWN: &[&str] =
+        &["copy", "dataclasses", "enum", "logging", "math", "numpy", "re", "string", "sys", "typing"];
     KNOWN.contains(&module) || library::has_module(module) || later(module).is_some()
 }
 
@@ -89,6 +90,7 @@ impl Lowerer<'_, '_> {
             "sys" if name == "float_info" => itself(),
             "sys.float_info" if let Some(val) = float_info(name) => Ok(Thing::Val(self.constant(val))),
             "copy" if matches!(name, "copy" | "deepcopy") => itself(),
+            "dataclasses" if super::dataclasses::FUNCTIONS.contains(&name) => itself(),
             "datetime" => self.datetime_member(name, node),
             "builtins" if let Some(builtin) = super::builtins::known_name(name) => {
                 Ok(Thing::Static(Static::Builtin(builtin)))

@@ -32,11 +32,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// A new instance with these fields, or with none of them yet.
-    pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Val]>) -> Lowered<Val> {
+    pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Option<Val>]>) -> Lowered<Val> {
         self.compiler.objects.meet(class);
         let made = self.new_object_of(class.number)?;
         for (index, val) in fields.into_iter().flatten().enumerate() {
-            self.set_field(&made, index, val)?;
+            if let Some(val) = val {
+                self.set_field(&made, index, val)?;
+            }
         }
         if fields.is_none() {
             // A name that the class gives a value stands for that until the instance has its own.
@@ -438,10 +440,31 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn repr_of_object(&mut self, object: &Val) -> Lowered<Option<Val>> {
         let Some(class) = self.class_of(object) else { return Ok(None) };
         let shows_all = class.fields.iter().all(|field| field.repr) && self.has_declared_fields(&class);
-        if !matches!(class.kind, ClassKind::Dataclass(_)) || !shows_all || self.compiler.has_method("__repr__") {
+        if !matches!(class.kind, ClassKind::Dataclass(_)) {
             return Ok(None);
         }
+        if !shows_all || self.compiler.has_method("__repr__") {
+            return self.repr_by_fields(&class, object);
+        }
         Ok(Some(self.container_op(ContainerOp::ValueRepr, &[object], Type::Str)))
+    }
+
+    /// What the `__repr__` that `@dataclass` makes gives of an instance that holds no others, and so not itself.
+    fn repr_by_fields(&mut self, class: &Class<'p>, object: &Val) -> Lowered<Option<Val>> {
+        let known = self.compiler.objects.class(class.number).cloned();
+        let holds_others = known.iter().flat_map(|known| &known.fields).any(|field| holds_objects(&field.stored()));
+        if holds_others || self.compiler.local_class(class.number).is_some() {
+            return Ok(None);
+        }
+        let mut text = self.str(&format!("{}(", class.name));
+        for (index, field) in class.fields.iter().filter(|field| field.repr).enumerate() {
+            let before = if index == 0 { format!("{}=", field.name) } else { format!(", {}=", field.name) };
+            let Some(part) = self.get_field(object, &field.name)? else { return Ok(None) };
+            let shown = self.repr_of(&part)?;
+            text = self.concat_text(&text, &before);
+            text = self.prim(ir::Prim::StrConcat, &[&text, &shown]);
+        }
+        Ok(Some(self.concat_text(&text, ")")))
     }
 
     /// `==` and the like of an instance that can be changed, where its class has no method for it.

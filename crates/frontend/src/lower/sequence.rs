@@ -8,6 +8,10 @@ use super::{Lowered, Lowerer, Val};
 use crate::parse::ast::Operator;
 use crate::shape::python_name;
 
+fn is_named_tuple(val: &Val) -> bool {
+    matches!(val.ty(), Type::Record(record) if record.kind == ir::RecordKind::NamedTuple)
+}
+
 impl Lowerer<'_, '_> {
     /// `len(val)` of a plain value.
     pub fn length(&mut self, val: &Val) -> Lowered<Val> {
@@ -48,6 +52,16 @@ impl Lowerer<'_, '_> {
         if let Some(val) = self.tuple_binary(op, left, right)? {
             return Ok(Some(val));
         }
+        let is_tuple = |val: &Val| matches!(val.ty(), Type::Tuple(_));
+        let (left, right) = match op {
+            // What a named tuple is added to or repeated as is the tuple that it is.
+            Operator::Add if is_named_tuple(left) || is_tuple(left) && is_named_tuple(right) => {
+                (&self.as_plain_tuple(left), &self.as_plain_tuple(right))
+            }
+            Operator::Mult if is_named_tuple(left) => (&self.as_plain_tuple(left), right),
+            Operator::Mult if is_named_tuple(right) => (left, &self.as_plain_tuple(right)),
+            _ => (left, right),
+        };
         let (a, b) = (left.ty(), right.ty());
         match op {
             Operator::Add => match (a, b) {

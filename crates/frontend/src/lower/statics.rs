@@ -6,7 +6,6 @@ use ir::Const;
 use super::call::CallArguments;
 use super::index::Index;
 use super::{Lowered, Lowerer, Static, Thing, Val};
-use crate::library;
 use crate::shape::python_name;
 
 /// A function made of others and of constants.
@@ -89,16 +88,6 @@ impl Lowerer<'_, '_> {
             Function::Method(object, name) => {
                 self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, vals, &[]))
             }
-        }
-    }
-
-    /// The order in which a comparison function sorts the items of a list.
-    pub fn order_by_comparison(&mut self, compare: &Static, list: &Val, reverse: &Val) -> Lowered<Val> {
-        let positional = vec![Thing::Val(list.clone()), Thing::Static(compare.clone()), Thing::Val(reverse.clone())];
-        let arguments = CallArguments { positional, keywords: Vec::new() };
-        match library::function_named("functools", "_order") {
-            Some(function) => self.call_library_function(function, arguments),
-            None => self.fail("internal", "the library cannot sort", None),
         }
     }
 

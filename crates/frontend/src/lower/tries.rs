@@ -296,6 +296,31 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
+    /// Lowers `body`; where it raises, `undo` comes before the exception goes on.
+    pub fn with_undo(
+        &mut self,
+        body: &mut dyn FnMut(&mut Self) -> Lowered<()>,
+        undo: &mut dyn FnMut(&mut Self),
+    ) -> Lowered<()> {
+        let vars = self.var_count();
+        let exceptions = self.open_collector();
+        self.cover.push(Frame { exceptions, vars, finally: None, catches: Vec::new() });
+        let lowered = body(self);
+        let lowered = self.if_reached(lowered);
+        self.cover.pop();
+        let normal = self.detach();
+        let edges = self.close_collector(exceptions);
+        lowered?;
+        if self.join(edges, None).is_ok() {
+            undo(self);
+            if let Some(exception) = self.take_hidden(vars)? {
+                self.reraise(&exception);
+            }
+        }
+        self.continue_at(normal);
+        if self.is_live() { Ok(()) } else { Err(Stop::Dead) }
+    }
+
     /// Ends control flow with an exception that was caught.
     pub fn reraise(&mut self, exception: &Val) {
         self.cover();

@@ -6,7 +6,7 @@ use frontend::{Compiled, Request, compile, parse_signature};
 
 /// The program of a file's text.
 pub fn program(text: &str) -> Program {
-    file_program(SourceFile { name: "test.py".to_owned(), text: text.to_owned(), first_line: 1 }).program
+    file_program(SourceFile::new("test.py", text, 1)).program
 }
 
 /// Compiles the last function of the text; without a signature, for its annotations.

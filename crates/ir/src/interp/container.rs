@@ -144,6 +144,13 @@ fn of_list(op: ContainerOp, list: &Rc<RefCell<Vec<Value>>>, rest: &[Value]) -> O
             let ordered = ordered.filter(|ordered| ordered.len() == items.len());
             *list.borrow_mut() = ordered.ok_or_else(|| raise(op, ExcKind::ValueError))?;
         }
+        (C::ListTake, []) => return Ok(Value::list(std::mem::take(&mut list.borrow_mut()))),
+        (C::ListGive, [Value::List(taken)]) => {
+            // A list that was never written to since has no room for items.
+            let is_changed = list.borrow().capacity() > 0;
+            *list.borrow_mut() = std::mem::take(&mut taken.borrow_mut());
+            return Ok(Value::Bool(is_changed));
+        }
         (C::ListFind, [value, Value::Int(start), Value::Int(stop)]) => {
             let mut places = slice_positions(*start, *stop, 1, length).into_iter();
             let found = places.find(|at| equal(&list.borrow()[*at], value));

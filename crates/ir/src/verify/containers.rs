@@ -46,6 +46,8 @@ pub fn check(module: &Module, op: ContainerOp, rule: &Rule<'_>) -> Checked {
         | C::ListClear
         | C::ListRepeat
         | C::ListReorder
+        | C::ListTake
+        | C::ListGive
         | C::ListFind
         | C::ListCount => list(op, rule),
         C::DictNew
@@ -154,6 +156,8 @@ fn list(op: ContainerOp, rule: &Rule<'_>) -> Checked {
         C::ListReverse | C::ListClear => own(&[], &Type::None),
         C::ListRepeat => own(&[Type::Int], &list),
         C::ListReorder => own(&[Type::List(Box::new(Type::Int))], &Type::None),
+        C::ListTake => own(&[], &list),
+        C::ListGive => own(std::slice::from_ref(&list), &Type::Bool),
         C::ListFind | C::ListCount => {
             let bounds = if op == C::ListFind { vec![Type::Int, Type::Int] } else { Vec::new() };
             let value = rule.args.get(1).map(|ty| (*ty).clone()).unwrap_or(Type::None);

@@ -75,6 +75,24 @@ exports! {
         // SAFETY: lists of the program, the order one of ints.
         unsafe { reorder(&mut *list, &*order, slots as usize) }
     };
+    /// Takes the items of the list over into a new one.
+    status fl_list_take(list: List, slots: Int) -> [List] with arena = {
+        let taken = new_list(arena, 0, slots)?;
+        // SAFETY: two lists of the program.
+        unsafe { std::ptr::swap(list, taken) };
+        // SAFETY: the same. No room says that nothing has been put into the list since.
+        unsafe { (*list).capacity = 0 };
+        Ok(taken)
+    };
+    /// Gives the list what was taken from it; whether it was changed meanwhile.
+    status fl_list_give(list: List, taken: List, _slots: Int) -> [Bool] = {
+        // SAFETY: two lists of the program, of items of one width.
+        unsafe {
+            let is_changed = (*list).capacity > 0;
+            std::ptr::swap(list, taken);
+            Ok(is_changed)
+        }
+    };
     /// The first position within the bounds whose item equals the value, or -1.
     interruptible fl_list_find(list: List, start: Int, stop: Int, item: Address, own: Str, given: Str) -> [Int] with _arena = {
         let (own, given) = (Place::new(own.as_str().as_bytes()), Place::new(given.as_str().as_bytes()));
