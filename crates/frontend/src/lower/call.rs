@@ -536,7 +536,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 shape.origin.non_negative = false;
                 shape.origin.parts = match shape.ty.tuple_item() {
                     Some(_) => shape.origin.marks().parts,
-                    None => Vec::new(),
+                    None => val.shape.marked(&self.sites).origin.marks().parts,
                 };
                 if crate::shape::element_type(&shape.ty).is_some() && self.known_element(&val).is_none() {
                     shape = shape.marked_empty();
@@ -697,11 +697,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// Lets the containers among the arguments hold what the function puts into them; whether there are such.
     fn grow_arguments(&mut self, id: SpecId, things: &[Thing]) -> Lowered<bool> {
         let grown = self.compiler.grown(id);
-        for (position, ty) in &grown {
-            let (Some(Thing::Val(val)), Some(element)) = (things.get(*position), crate::shape::element_type(ty)) else {
-                continue;
-            };
-            self.grow(&val.clone(), &Shape::from(element))?;
+        for (position, element) in &grown {
+            let Some(Thing::Val(val)) = things.get(*position) else { continue };
+            self.grow(&val.clone(), element)?;
         }
         Ok(!grown.is_empty())
     }
