@@ -334,7 +334,8 @@ impl Objects {
 
     fn enter(&mut self, class: &Class<'_>, name: Arc<str>) {
         let mut names: Vec<String> = class.fields.iter().map(|field| field.name.clone()).collect();
-        let mut certain: HashSet<String> = names.iter().cloned().collect();
+        let given = class.fields.iter().filter(|field| field.init || field.default.is_some());
+        let mut certain: HashSet<String> = given.map(|field| field.name.clone()).collect();
         let has_init = class.method("__init__").is_some();
         if has_init {
             certain.clear();

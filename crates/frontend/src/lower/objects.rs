@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use ir::{ContainerOp, ExcKind, Op, Type};
+use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 
 use super::call::CallArguments;
 use super::value::Static;
@@ -32,11 +32,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// A new instance with these fields, or with none of them yet.
-    pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Val]>) -> Lowered<Val> {
+    pub fn new_object(&mut self, class: &Rc<Class<'p>>, fields: Option<&[Option<Val>]>) -> Lowered<Val> {
         self.compiler.objects.meet(class);
         let made = self.new_object_of(class.number)?;
         for (index, val) in fields.into_iter().flatten().enumerate() {
-            self.set_field(&made, index, val)?;
+            if let Some(val) = val {
+                self.set_field(&made, index, val)?;
+            }
         }
         if fields.is_none() {
             // A name that the class gives a value stands for that until the instance has its own.
@@ -437,11 +439,30 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `repr(object)` of a dataclass that has none of its own.
     pub fn repr_of_object(&mut self, object: &Val) -> Lowered<Option<Val>> {
         let Some(class) = self.class_of(object) else { return Ok(None) };
-        let shows_all = class.fields.iter().all(|field| field.repr) && self.has_declared_fields(&class);
-        if !matches!(class.kind, ClassKind::Dataclass(_)) || !shows_all || self.compiler.has_method("__repr__") {
+        if !matches!(class.kind, ClassKind::Dataclass(_)) {
             return Ok(None);
         }
-        Ok(Some(self.container_op(ContainerOp::ValueRepr, &[object], Type::Str)))
+        let shows_all = class.fields.iter().all(|field| field.repr) && self.has_declared_fields(&class);
+        if shows_all && !self.compiler.has_method("__repr__") {
+            return Ok(Some(self.container_op(ContainerOp::ValueRepr, &[object], Type::Str)));
+        }
+        let known = self.compiler.objects.class(class.number).cloned();
+        let is_shown = |name: &str| class.fields.iter().any(|field| field.name == name && field.repr);
+        let mut shown = known.iter().flat_map(|known| &known.fields).filter(|field| is_shown(&field.name));
+        // An instance could be shown in its own text.
+        if shown.any(|field| holds_objects(&field.stored())) {
+            return Ok(None);
+        }
+        let mut text = self.str(&format!("{}(", class.name));
+        let mut before = String::new();
+        for field in class.fields.iter().filter(|field| field.repr) {
+            let Some(val) = self.get_field(object, &field.name)? else { return Ok(None) };
+            let shown = self.repr_of(&val)?;
+            text = self.concat_text(&text, &format!("{before}{}=", field.name));
+            text = self.prim(Prim::StrConcat, &[&text, &shown]);
+            before = ", ".to_owned();
+        }
+        Ok(Some(self.concat_text(&text, ")")))
     }
 
     /// `==` and the like of an instance that can be changed, where its class has no method for it.
