@@ -35,6 +35,7 @@ modules!(
     "numpy_algebra",
     "numpy_blas",
     "numpy_linalg",
+    "numpy_more",
     "numpy_reduce",
     "operator",
     "statistics"

@@ -80,6 +80,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 {
                     Thing::Static(Static::Function(method))
                 }
+                Thing::Static(Static::Member(module, function))
+                    if let ("numpy", Some(name)) =
+                        (module.as_str(), self.method_of_ufunc(&function, attribute.attr.as_str())) =>
+                {
+                    let vals = self.call_arguments(call)?;
+                    self.at_call(call);
+                    return self.call_accumulate(name, vals).map(Thing::Val);
+                }
                 Thing::Static(known) => {
                     let message = format!("{} has no method that can be compiled", describe(&known));
                     return self.fail_at(&attribute.attr, "unknown-attribute", message, None);
