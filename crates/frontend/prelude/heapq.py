@@ -138,6 +138,29 @@ def merge__4(first, second, third, fourth, /, *, key=None, reverse=False):
     return merge__2(first, rest, key=key, reverse=reverse)
 
 
+def _merge_of_rows(rows):
+    heads = []
+    sources = []
+    for row in rows:
+        source = iter(row)
+        for item in source:
+            heads.append(item)
+            sources.append(source)
+            break
+    while len(heads) > 0:
+        first = 0
+        for place in range(1, len(heads)):
+            if heads[place] < heads[first]:
+                first = place
+        yield heads[first]
+        for item in sources[first]:
+            heads[first] = item
+            break
+        else:
+            del heads[first]
+            del sources[first]
+
+
 def _comes_before(other, item, key, reverse):
     if key is None:
         return item < other if reverse else other < item

@@ -327,7 +327,14 @@ impl<'p> Compiler<'p> {
                 Some(Meaning::Member("enum", base)) => class.kind = ClassKind::Enum { is_int: base == "IntEnum" },
                 _ => {
                     let message = format!("`{}` derives from a class that cannot be compiled", class.name);
-                    return refuse(&|| parsed.place(base), message);
+                    return refuse(&|| parsed.place(base), message).map_err(|mut found: Box<Diagnostic>| {
+                        if let Expr::Name(name) = base
+                            && library_container(name.id.as_str())
+                        {
+                            found.help = Some(format!("keep the `{}` in a field of the class", name.id));
+                        }
+                        found
+                    });
                 }
             }
         }
@@ -794,6 +801,12 @@ fn refused_of_enum(node: &ast::StmtClassDef) -> Option<ast::TextRange> {
         Stmt::AnnAssign(assign) => Some(assign.range),
         _ => None,
     })
+}
+
+/// Whether programs derive from the class to have its methods.
+fn library_container(name: &str) -> bool {
+    ["dict", "list", "set", "tuple", "deque", "Counter", "OrderedDict", "defaultdict", "UserDict", "UserList"]
+        .contains(&name)
 }
 
 fn is_class_variable(annotation: &Expr) -> bool {

@@ -36,6 +36,7 @@ modules!(
     "numpy_algebra",
     "numpy_blas",
     "numpy_linalg",
+    "numpy_more",
     "numpy_reduce",
     "operator",
     "statistics"

@@ -90,6 +90,11 @@ impl Origin {
         Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() }
     }
 
+    /// What is known of the elements of a container whose element type is fixed: which containers among them are empty.
+    fn of_elements(&self) -> Origin {
+        self.parts.first().map(Origin::marks).unwrap_or_default()
+    }
+
     /// The origin without what holds for one list only, for keys of specialisations.
     pub fn without_sites(&self) -> Origin {
         let is_mark = matches!(self.parts.as_slice(), [only] if only.unknown);
@@ -152,6 +157,42 @@ impl Shape {
     pub fn marked_empty(mut self) -> Shape {
         self.origin.parts = vec![Origin { unknown: true, ..Origin::default() }];
         self
+    }
+
+    /// The same where containers within containers, tuples or a union are marked.
+    pub fn marked(&self, sites: &Sites) -> Shape {
+        let mut origin = self.origin.without_sites();
+        origin.parts = match &self.ty {
+            Type::Union(variants) => {
+                let has_parts = |ty: &&Type| matches!(ty, Type::Tuple(_) | Type::Record(_)) || has_sites(ty);
+                let mut marked = variants.iter().enumerate().filter(|(_, ty)| has_parts(ty));
+                match (marked.next(), marked.next()) {
+                    (Some((index, _)), None) => self.variant(index).marked(sites).origin.parts,
+                    _ => origin.parts,
+                }
+            }
+            Type::Tuple(items) => {
+                let fields = (0..items.len()).map(|index| self.field(index).marked(sites).origin);
+                let parts: Vec<Origin> = fields.collect();
+                if parts.iter().any(|part| *part != Origin::default()) { parts } else { Vec::new() }
+            }
+            ty if element_type(ty).is_some() => match self.origin.sites.first().map(|site| sites.element(*site)) {
+                Some(None) => return Shape { origin, ..self.clone() }.marked_empty(),
+                Some(Some(known)) if element_type(ty).as_ref() == Some(&known.ty) => {
+                    let inner = known.marked(sites).origin.marks();
+                    if inner == Origin::default() { Vec::new() } else { vec![inner] }
+                }
+                Some(Some(_)) => Vec::new(),
+                None => self.origin.marks().parts,
+            },
+            _ => origin.parts,
+        };
+        Shape { origin, ..self.clone() }
+    }
+
+    /// What is in a container whose element type is fixed.
+    pub fn fixed_element(&self) -> Option<Shape> {
+        Some(Shape { ty: element_type(&self.ty)?, origin: self.origin.of_elements() })
     }
 
     /// Whether the container is marked so.
@@ -328,6 +369,14 @@ impl Sites {
         site
     }
 
+    /// What is known to be in the container that a function gets as this argument.
+    pub fn param_element(&self, index: usize) -> Option<Shape> {
+        let key = u32::MAX - index as u32;
+        let site = self.keys.iter().position(|known| *known == key)?;
+        let known = self.assumed.get(site)?.as_ref()?;
+        Some(Shape { ty: known.ty.clone(), origin: known.marked(self).origin.marks() })
+    }
+
     /// What is taken to be in the lists made at the site.
     pub fn element(&self, site: SiteId) -> Option<&Shape> {
         self.assumed.get(site.0 as usize).and_then(Option::as_ref)
@@ -438,13 +487,16 @@ pub fn join_with(left: &Shape, right: &Shape, sites: &mut Sites, how: Merge) -> 
                 origin.parts = variant.origin.parts.clone();
                 add_sites(&mut origin.sites, &variant.origin.sites);
             }
-            ty if has_sites(ty) => add_sites(&mut origin.sites, &variant.origin.sites),
+            ty if has_sites(ty) => {
+                add_sites(&mut origin.sites, &variant.origin.sites);
+                origin.parts = variant.origin.parts.clone();
+            }
             _ => {}
         }
     }
     // With two tuples or containers among the variants nobody could say whose parts or sites these are.
     let several = |is: fn(&Type) -> bool| variants.iter().filter(|variant| is(&variant.ty)).count() > 1;
-    if several(|ty| matches!(ty, Type::Tuple(_) | Type::Record(_))) {
+    if several(|ty| matches!(ty, Type::Tuple(_) | Type::Record(_)) || has_sites(ty)) {
         origin.parts = Vec::new();
     }
     let is_row = |ty: &Type| matches!(ty, Type::Record(_));
@@ -665,7 +717,7 @@ fn merge_elements(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shap
     let element = |shape: &Shape, sites: &Sites| match shape.origin.sites.first() {
         Some(site) => sites.element(*site).cloned(),
         None if shape.is_empty_container() => None,
-        None => element_type(&shape.ty).map(Shape::from),
+        None => shape.fixed_element(),
     };
     let mut merged = a.clone();
     merged.extend(b.iter().filter(|site| !a.contains(site)));
@@ -700,6 +752,15 @@ fn merge_elements(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shap
                     sites.grow(*site, item);
                 }
             }
+        }
+    }
+    // A list made here that stands in for one whose element type is fixed has that type, whatever is put into it.
+    for (of, fixed) in [(a, right), (b, left)] {
+        if fixed.origin.sites.is_empty()
+            && let Some(item) = known_element(&fixed.ty)
+        {
+            let item = Shape { ty: item, origin: fixed.origin.of_elements() };
+            of.iter().for_each(|site| sites.grow(*site, &item));
         }
     }
     // The sites of one stand for all that may be in the other, unless one of them is fixed.

@@ -23,7 +23,7 @@ use crate::notes::Notes;
 use crate::objects::Objects;
 use crate::parse::{Parsed, ast};
 use crate::program::{FunctionSource, Program, SourceFile};
-use crate::shape::{Shape, Sites, is_too_large, join, without_growing_tuples};
+use crate::shape::{Shape, Sites, element_type, is_too_large, join, without_growing_tuples};
 use crate::sources::Sources;
 use crate::widen::Widenings;
 
@@ -128,6 +128,8 @@ struct Spec {
     diagnostics: Vec<Diagnostic>,
     callees: Vec<SpecId>,
     failed: bool,
+    /// What is known to be in the containers among its arguments.
+    elements: Vec<Option<Shape>>,
     /// Of a generator: what it is known to yield.
     item: Option<Shape>,
     /// Of a generator: it holds the value of a variable that may be assigned again.
@@ -566,6 +568,7 @@ impl<'p> Compiler<'p> {
                     diagnostics: Vec::new(),
                     callees: Vec::new(),
                     failed: false,
+                    elements: Vec::new(),
                     item: None,
                     late: false,
                 });
@@ -629,8 +632,8 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    /// The arguments that the function puts something into which they cannot hold, by position, with the types that can.
-    pub fn grown(&self, id: SpecId) -> Vec<(usize, Type)> {
+    /// The arguments that the function puts something into which they cannot hold, by position, with what is in them then.
+    pub fn grown(&self, id: SpecId) -> Vec<(usize, Shape)> {
         let Some(spec) = self.specs.get(id.0 as usize) else { return Vec::new() };
         let mut params = spec.func.iter().flat_map(Func::param_types);
         let mut grown = Vec::new();
@@ -638,8 +641,10 @@ impl<'p> Compiler<'p> {
             let Argument::Value(shape) = argument else { continue };
             if let Some(ty) = params.next()
                 && ty != shape.ty
+                && let Some(element) = element_type(&ty)
             {
-                grown.push((position, ty));
+                let known = spec.elements.get(position).cloned().flatten().filter(|known| known.ty == element);
+                grown.push((position, known.unwrap_or(Shape::from(element))));
             }
         }
         grown
@@ -663,7 +668,9 @@ impl<'p> Compiler<'p> {
             message: "the type that this function returns has no end".to_owned(),
             place: source.place(),
             labels: Vec::new(),
-            help: None,
+            help: Some(
+                "make a class for what holds others of its kind, with a list of its instances in a field".to_owned(),
+            ),
         });
     }
 
@@ -691,6 +698,7 @@ impl<'p> Compiler<'p> {
             let mut outcome = lowerer.run(source, before.as_ref());
             let item = Compiler::join_results(assumed.as_ref(), outcome.item.take(), &mut outcome.sites);
             self.objects.put(outcome.sites.put_into_fields());
+            let elements = (0..arguments.len()).map(|index| outcome.sites.param_element(index)).collect();
             if let Some(revised) = outcome.sites.revised(round >= 4)
                 && round + 1 < SITE_ROUNDS_MAX
             {
@@ -720,6 +728,7 @@ impl<'p> Compiler<'p> {
                 });
             }
             spec.callees = outcome.callees;
+            spec.elements = elements;
             spec.func = Some(outcome.func);
             let changed = before != outcome.result;
             if changed {

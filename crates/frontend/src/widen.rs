@@ -34,6 +34,15 @@ impl Widenings {
         true
     }
 
+    /// Notes that something of the type `wanted` was put into a container of which nothing is known to be in it.
+    pub fn note_empty(&mut self, container: &Type, wanted: &Type) -> bool {
+        if self.element(container).is_some() {
+            return self.note(container, wanted);
+        }
+        self.elements.push((container.clone(), wanted.clone()));
+        true
+    }
+
     /// Notes that a row with these keys is to be a dict.
     pub fn note_row(&mut self, keys: Vec<String>) -> bool {
         let is_new = !self.rows.contains(&keys);

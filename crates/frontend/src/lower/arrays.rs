@@ -198,7 +198,7 @@ impl Lowerer<'_, '_> {
                 return self.fail(
                     "unsupported-operation",
                     "arrays of more than two dimensions cannot be compiled",
-                    None,
+                    Some("loop over one of the axes".to_owned()),
                 );
             }
         };

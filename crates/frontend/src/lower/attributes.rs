@@ -109,7 +109,8 @@ impl<'p> Lowerer<'_, 'p> {
             | (Type::List(_) | Type::Tuple(_) | Type::Dict(..) | Type::Set { .. }, Some(has)) => Ok(self.bool(has)),
             _ => {
                 let message = format!("whether this has a `{name}` is not known when the program is compiled");
-                self.fail("unsupported-function", message, None)
+                let help = Some("test for its class with `isinstance`".to_owned());
+                self.fail("unsupported-function", message, help)
             }
         }
     }

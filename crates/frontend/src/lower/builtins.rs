@@ -379,6 +379,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let python = self.python_number(val);
                 Ok(self.prim(Prim::FloatRound, &[&python]))
             }
+            (Type::Np(elem), Some(digits)) if elem.is_float() => self.numpy_library("round", &[val, &digits]),
             (Type::Np(_), _) => self.fail(
                 "unsupported-operation",
                 "this NumPy scalar cannot be rounded in compiled code",

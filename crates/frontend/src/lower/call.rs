@@ -80,6 +80,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 {
                     Thing::Static(Static::Function(method))
                 }
+                Thing::Static(Static::Member(module, function))
+                    if let ("numpy", Some(name)) =
+                        (module.as_str(), self.method_of_ufunc(&function, attribute.attr.as_str())) =>
+                {
+                    let vals = self.call_arguments(call)?;
+                    self.at_call(call);
+                    return self.call_accumulate(name, vals).map(Thing::Val);
+                }
                 Thing::Static(known) => {
                     let message = format!("{} has no method that can be compiled", describe(&known));
                     return self.fail_at(&attribute.attr, "unknown-attribute", message, None);
@@ -536,7 +544,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 shape.origin.non_negative = false;
                 shape.origin.parts = match shape.ty.tuple_item() {
                     Some(_) => shape.origin.marks().parts,
-                    None => Vec::new(),
+                    None => val.shape.marked(&self.sites).origin.marks().parts,
                 };
                 if crate::shape::element_type(&shape.ty).is_some() && self.known_element(&val).is_none() {
                     shape = shape.marked_empty();
@@ -697,11 +705,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// Lets the containers among the arguments hold what the function puts into them; whether there are such.
     fn grow_arguments(&mut self, id: SpecId, things: &[Thing]) -> Lowered<bool> {
         let grown = self.compiler.grown(id);
-        for (position, ty) in &grown {
-            let (Some(Thing::Val(val)), Some(element)) = (things.get(*position), crate::shape::element_type(ty)) else {
-                continue;
-            };
-            self.grow(&val.clone(), &Shape::from(element))?;
+        for (position, element) in &grown {
+            let Some(Thing::Val(val)) = things.get(*position) else { continue };
+            self.grow(&val.clone(), element)?;
         }
         Ok(!grown.is_empty())
     }

@@ -129,22 +129,31 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return self.fail("unsupported-class", message, Some("let `@dataclass` make it".to_owned()));
         }
         let vals = self.field_values(class, kind, arguments)?;
-        let made = if is_object {
-            self.new_object(class, Some(&vals))?
-        } else {
-            let named = class.fields.iter().zip(vals).filter_map(|(field, val)| Some((field.name.clone(), val?)));
-            let (names, vals): (Vec<String>, Vec<Val>) = named.unzip();
-            let fields = names.into_iter().zip(vals.iter().map(|val| val.ty().clone())).collect();
-            let ty = RecordType { kind, name: class.name.clone(), fields };
-            self.aggregate(Type::Record(ty.into()), &vals)
-        };
-        if kind == RecordKind::Dataclass && class.method("__post_init__").is_some() {
-            self.call_method(class, "__post_init__", &made, CallArguments::default())?;
+        if is_object {
+            let made = self.new_object(class, Some(&vals))?;
+            self.after_init(class, &made)?;
+            return Ok(made);
+        }
+        let vals: Vec<Val> = vals.into_iter().flatten().collect();
+        let fields =
+            class.fields.iter().zip(&vals).map(|(field, val)| (field.name.clone(), val.ty().clone())).collect();
+        let ty = RecordType { kind, name: class.name.clone(), fields };
+        let made = self.aggregate(Type::Record(ty.into()), &vals);
+        if kind == RecordKind::Dataclass {
+            self.after_init(class, &made)?;
         }
         Ok(made)
     }
 
-    /// The values of the fields for these arguments; none of a field that has its first one later.
+    fn after_init(&mut self, class: &Rc<Class<'p>>, own: &Val) -> Lowered<()> {
+        if class.method("__post_init__").is_some() {
+            self.call_method(class, "__post_init__", own, CallArguments::default())?;
+        }
+        Ok(())
+    }
+
+    /// The values of the fields for these arguments; a field of an instance that can be changed may have none yet, where
+    /// `__init__` does not know it.
     fn field_values(
         &mut self,
         class: &Class<'p>,
@@ -163,11 +172,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 }
                 None => self.field_default(class, field)?,
             };
-            match val {
-                Some(val) => vals.push(Some(val)),
-                None if is_object && field.is_set_later() => vals.push(None),
-                None => missing.push(format!("'{}'", field.name)),
+            if val.is_none() && field.init {
+                missing.push(format!("'{}'", field.name));
+            } else if val.is_none() && !is_object {
+                let message =
+                    format!("`{}` of the frozen `{}` gets no value from its `__init__`", field.name, class.name);
+                let help = Some("give it a default, or leave `frozen=True` out".to_owned());
+                return self.fail("unsupported-class", message, help);
             }
+            vals.push(val);
         }
         if !missing.is_empty() {
             let (count, s) = (missing.len(), if missing.len() == 1 { "" } else { "s" });
@@ -182,15 +195,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// The `__init__` that `@dataclass` makes, of an instance of a class that derives from this one.
     pub fn init_by_fields(&mut self, class: &Rc<Class<'p>>, own: &Val, arguments: CallArguments) -> Lowered<Val> {
         let vals = self.field_values(class, RecordKind::Dataclass, arguments)?;
-        for (field, val) in class.fields.iter().zip(vals) {
+        for (field, val) in class.fields.iter().zip(&vals) {
             if let Some(val) = val {
-                self.store_field(own, &field.name, &val)?;
+                self.store_field(own, &field.name, val)?;
             }
         }
-        if let Some(actual) = self.class_of(own)
-            && actual.method("__post_init__").is_some()
-        {
-            self.call_method(&actual, "__post_init__", own, CallArguments::default())?;
+        if let Some(actual) = self.class_of(own) {
+            self.after_init(&actual, own)?;
         }
         Ok(self.none())
     }

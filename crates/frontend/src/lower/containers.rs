@@ -28,6 +28,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Type::Dict(..) => Shape::pair(Shape::unknown(), Shape::unknown()),
                 _ => Shape::unknown(),
             },
+            None => container.shape.fixed_element().unwrap_or(Shape::from(element)),
             _ => Shape::from(element),
         }
     }
@@ -49,16 +50,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.sites.grow(site, element);
         }
         let mut element = self.sites.element(site).map(|element| element.ty.clone());
-        if let Some(known) = &element
-            && let Some(wider) = self.compiler.widenings.element(&with_element(kind, known.clone()))
-        {
-            self.sites.grow(site, &Shape::from(wider.clone()));
-            element = Some(wider);
-        }
         let nothing = match kind {
             Type::Dict(..) => Type::Tuple(vec![Type::None, Type::None]),
             _ => Type::None,
         };
+        let known = with_element(kind, element.clone().unwrap_or(nothing.clone()));
+        if let Some(wider) = self.compiler.widenings.element(&known) {
+            self.sites.grow(site, &Shape::from(wider.clone()));
+            element = Some(wider);
+        }
         let ty = with_element(kind, element.unwrap_or(nothing));
         Shape { ty, origin: Origin { sites: vec![site], ..Origin::default() } }
     }
@@ -74,7 +74,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let joined = join(&known, element, &mut self.sites);
         if joined.ty != known.ty {
-            self.compiler.misfits.note(container.ty(), &element.ty);
+            match container.shape.is_empty_container() {
+                true => self.compiler.misfits.note_empty(container.ty(), &element.ty),
+                false => self.compiler.misfits.note(container.ty(), &element.ty),
+            };
             let kind = python_name(container.ty());
             return self.fail(
                 "type-mismatch",

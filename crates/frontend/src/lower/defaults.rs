@@ -34,6 +34,9 @@ impl<'p> Lowerer<'_, 'p> {
         if is_library && parameter.default.as_deref().is_some_and(Expr::is_ellipsis_literal_expr) {
             return Ok(Some(Thing::Static(Static::Absent)));
         }
+        if let Some(thing) = self.default_of_builtin(callable, parameter) {
+            return Ok(Some(thing));
+        }
         if let Some(key) = self.empty_list_site(callable, parameter) {
             return self.new_list(&[], None, key).map(|list| Some(Thing::Val(list)));
         }
@@ -58,6 +61,24 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(Some(Thing::Val(Val { known, ..val })))
     }
 
+    /// A default that says what it is without being evaluated: `key=len`, `low=float("-inf")`.
+    fn default_of_builtin(&mut self, callable: Callable, parameter: &ast::ParameterWithDefault) -> Option<Thing> {
+        let file = self.compiler.source(callable)?.place().file;
+        let text = &self.compiler.source_file(file)?.text;
+        match parameter.default.as_deref()? {
+            Expr::Name(name) if matches!(callable, Callable::Method(..)) && !may_rebind(text, name.id.as_str()) => {
+                Some(Thing::Static(Static::Builtin(super::builtins::known_name(name.id.as_str())?)))
+            }
+            default => self.infinity(default, file).map(|value| Thing::Val(self.float(value))),
+        }
+    }
+
+    /// The value of `float("inf")` and its like in a file where `float` is what it is.
+    pub fn infinity(&self, expr: &Expr, file: usize) -> Option<f64> {
+        let value = infinity(expr)?;
+        (!may_rebind(&self.compiler.source_file(file)?.text, "float")).then_some(value)
+    }
+
     pub fn default_binding(&mut self, name: &str, binding: &'p Binding) -> Lowered<Thing> {
         match self.binding_thing(name, binding)? {
             Thing::Val(val) => Ok(Thing::Val(Val { known: None, ..val })),
@@ -74,5 +95,29 @@ impl<'p> Lowerer<'_, 'p> {
         let FunctionNode::Def(def) = self.compiler.source(callable)?.node else { return None };
         let is_read = list.elts.is_empty() && names::is_only_read(&def.body, parameter.name().as_str());
         is_read.then(|| self.place.start ^ DEFAULT_SITE ^ parameter.name().as_str().len() as u32)
+    }
+}
+
+/// Whether the name of a built-in may stand for something else in a file of this text.
+fn may_rebind(text: &str, name: &str) -> bool {
+    let forms = ["def ", "class ", "import ", "as ", "for "].map(|before| format!("{before}{name}"));
+    forms.iter().any(|form| text.contains(form))
+        || ["import *", "global "].iter().any(|form| text.contains(form))
+        || text.contains(&format!("{name} = "))
+        || text.contains(&format!("{name}="))
+}
+
+/// The value of `float("inf")` and its like.
+fn infinity(expr: &Expr) -> Option<f64> {
+    let Expr::Call(call) = expr else { return None };
+    let ([Expr::StringLiteral(text)], []) = (&*call.arguments.args, &*call.arguments.keywords) else { return None };
+    if call.func.as_name_expr()?.id.as_str() != "float" {
+        return None;
+    }
+    match text.value.to_str().to_ascii_lowercase().as_str() {
+        "inf" | "+inf" | "infinity" => Some(f64::INFINITY),
+        "-inf" | "-infinity" => Some(f64::NEG_INFINITY),
+        "nan" => Some(f64::NAN),
+        _ => None,
     }
 }

@@ -12,6 +12,7 @@ use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::program::Binding;
 use crate::shape::{Origin, Shape, python_name};
+use crate::specialise::Callable;
 
 /// What an expression can stand for.
 #[derive(Clone, Debug)]
@@ -517,6 +518,10 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Static(Static::Builtin(class)) if super::methods::has_methods(class) => {
                 Ok(Thing::Static(Static::Member(class.to_owned(), name.to_owned())))
             }
+            Thing::Static(known) if name == "__name__" && self.name_of_function(&known).is_some() => {
+                let text = self.name_of_function(&known).unwrap_or_default();
+                Ok(Thing::Val(self.str(&text)))
+            }
             Thing::Static(known) => self.fail_at(
                 &attribute.attr,
                 "unknown-attribute",
@@ -597,6 +602,24 @@ impl<'p> Lowerer<'_, 'p> {
             }
         })?;
         Ok(Some(text))
+    }
+
+    /// `function.__name__`, where nothing can have given the function another name, as decorators do.
+    fn name_of_function(&self, known: &Static) -> Option<String> {
+        let callable = match known {
+            Static::Function(number) if library::is_library_function(*number) => return None,
+            Static::Function(number) => Callable::Program(*number),
+            Static::Closure(id) => Callable::Closure(*id),
+            Static::Builtin(name) => return Some((*name).to_owned()),
+            _ => return None,
+        };
+        let source = self.compiler.source(callable)?;
+        let FunctionNode::Def(def) = source.node else { return Some(source.name()) };
+        let mut top = source.parsed.body().iter();
+        let is_top = top.any(|stmt| matches!(stmt, ast::Stmt::FunctionDef(known) if std::ptr::eq(known, def)));
+        let file = self.compiler.source_file(source.place().file)?;
+        let keeps_name = def.decorator_list.is_empty() && !file.text.contains(".__name__ =");
+        (keeps_name && (is_top || matches!(known, Static::Closure(_)))).then(|| def.name.to_string())
     }
 
     /// `type(val).__name__` of a plain value.

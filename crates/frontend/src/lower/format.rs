@@ -100,7 +100,14 @@ impl<'p> Lowerer<'_, 'p> {
             }
             other => {
                 let message = format!("a `{}` cannot be turned into text in compiled code", python_name(other));
-                let help = matches!(other, Type::Np(_)).then(|| "convert with `int()` or `float()` first".to_owned());
+                let help = match other {
+                    Type::Np(_) => Some("convert with `int()` or `float()` first".to_owned()),
+                    Type::Array { .. } => Some("show `a.tolist()`".to_owned()),
+                    Type::Object(_) | Type::Record(_) => {
+                        Some("give the class a `__repr__`, or show its fields".to_owned())
+                    }
+                    _ => None,
+                };
                 self.fail("unsupported-operation", message, help)
             }
         }

@@ -27,7 +27,7 @@ fn growing(arguments: &[Argument], is_entry: bool, fixed: usize, sites: &mut Sit
             let known = match is_entry {
                 true => known_element(&shape.ty).map(Shape::from),
                 false if shape.is_empty_container() => None,
-                false => element_type(&shape.ty).map(Shape::from),
+                false => shape.fixed_element(),
             };
             if is_entry && known.is_some() {
                 return Argument::Value(Shape { ty: without_empty(&shape.ty), ..shape.clone() });
@@ -278,7 +278,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if self.compiler.request.row_result && self.compiler.is_entry(self.spec) {
             result = join_with(&result, &result, &mut self.sites, Merge::Literals);
         }
-        result.origin = result.origin.without_sites();
+        result = result.marked(&self.sites);
         self.builder.set_result(result.ty.clone());
         for (edge, val) in returns {
             self.attach(edge);

@@ -44,7 +44,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         let mut defaults = Vec::new();
         for parameter in parameter_list(parameters) {
-            if let Some(default) = parameter.default.as_deref().filter(|default| !is_literal(default)) {
+            let is_constant = |default: &Expr| is_literal(default) || self.infinity(default, self.place.file).is_some();
+            if let Some(default) = parameter.default.as_deref().filter(|default| !is_constant(default)) {
                 let val = self.expr(default)?;
                 defaults.push((default_name(parameter.name().as_str()), val));
             }

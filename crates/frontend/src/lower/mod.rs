@@ -45,6 +45,7 @@ mod modules;
 mod number;
 mod numpy;
 mod numpy_call;
+mod numpy_more;
 mod numpy_names;
 mod numpy_shapes;
 mod objects;

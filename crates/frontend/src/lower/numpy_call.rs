@@ -402,7 +402,9 @@ impl<'p> Lowerer<'_, 'p> {
                 }
                 None => {
                     let message = format!("`{name}` does not take the keyword argument `{keyword}` in compiled code");
-                    return self.fail("wrong-arguments", message, None);
+                    let known = params.iter().map(|param| format!("`{}`", param.trim_end_matches('=')));
+                    let help = format!("it takes {}", known.collect::<Vec<_>>().join(", "));
+                    return self.fail("wrong-arguments", message, Some(help));
                 }
             }
         }
@@ -444,6 +446,9 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn call_given(&mut self, given: &Given) -> Lowered<Val> {
+        if let Some(val) = self.numpy_by_flags(given)? {
+            return Ok(val);
+        }
         match given.name.as_str() {
             "zeros" | "ones" | "empty" | "full" => self.filled(given),
             "zeros_like" | "ones_like" | "empty_like" | "full_like" => self.filled_like(given),
@@ -542,11 +547,11 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// A function of the library with its arguments in order; arrays decide which one.
-    fn library_call(&mut self, given: &Given) -> Lowered<Val> {
+    pub fn library_call(&mut self, given: &Given) -> Lowered<Val> {
         let mut things = Vec::new();
         let mut suffix = String::new();
         for (param, thing) in given.params.iter().zip(&given.things) {
-            if *param == "axis=" || *param == "kind=" {
+            if matches!(*param, "axis=" | "kind=" | "keepdims=") {
                 continue;
             }
             match thing {
@@ -694,7 +699,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// The result of a reduction with the axes of the array, which have length 1.
-    fn with_kept_axes(&mut self, array: &Val, axis: Option<&Thing>, reduced: &Val) -> Lowered<Val> {
+    pub fn with_kept_axes(&mut self, array: &Val, axis: Option<&Thing>, reduced: &Val) -> Lowered<Val> {
         let axis = self.axis_of(array, axis)?;
         let line = match reduced.array_elem() {
             Some(_) => reduced.clone(),
@@ -935,7 +940,7 @@ impl<'p> Lowerer<'_, 'p> {
 
 /// The library's function of this name, in the files that make up its `numpy`.
 fn library_function(name: &str) -> Option<usize> {
-    ["numpy", "numpy_algebra", "numpy_linalg", "numpy_reduce"]
+    ["numpy", "numpy_algebra", "numpy_linalg", "numpy_more", "numpy_reduce"]
         .into_iter()
         .find_map(|module| library::function_named(module, name))
 }

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use ir::{ContainerOp, ExcKind, Op, Type};
+use ir::{ContainerOp, ExcKind, Op, Prim, Type};
 
 use super::call::CallArguments;
 use super::value::Static;
@@ -439,21 +439,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `repr(object)` of a dataclass that has none of its own.
     pub fn repr_of_object(&mut self, object: &Val) -> Lowered<Option<Val>> {
         let Some(class) = self.class_of(object) else { return Ok(None) };
-        let shows_all = class.fields.iter().all(|field| field.repr) && self.has_declared_fields(&class);
         if !matches!(class.kind, ClassKind::Dataclass(_)) {
             return Ok(None);
         }
+        let shows_all = class.fields.iter().all(|field| field.repr) && self.has_declared_fields(&class);
         if !shows_all || self.compiler.has_method("__repr__") {
             return self.repr_by_fields(&class, object);
         }
         Ok(Some(self.container_op(ContainerOp::ValueRepr, &[object], Type::Str)))
     }
 
-    /// What the `__repr__` that `@dataclass` makes gives of an instance that holds no others, and so not itself.
+    /// What the `__repr__` that `@dataclass` makes gives of an instance that shows no others, and so not itself.
     fn repr_by_fields(&mut self, class: &Class<'p>, object: &Val) -> Lowered<Option<Val>> {
         let known = self.compiler.objects.class(class.number).cloned();
-        let holds_others = known.iter().flat_map(|known| &known.fields).any(|field| holds_objects(&field.stored()));
-        if holds_others || self.compiler.local_class(class.number).is_some() {
+        let is_shown = |name: &str| class.fields.iter().any(|field| field.name == name && field.repr);
+        let mut shown = known.iter().flat_map(|known| &known.fields).filter(|field| is_shown(&field.name));
+        if shown.any(|field| holds_objects(&field.stored())) || self.compiler.local_class(class.number).is_some() {
             return Ok(None);
         }
         let mut text = self.str(&format!("{}(", class.name));

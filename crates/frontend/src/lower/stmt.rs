@@ -82,8 +82,11 @@ impl<'p> Lowerer<'_, 'p> {
             Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Delete(delete) => self.delete(delete),
             Stmt::FunctionDef(def) if def.decorator_list.iter().all(|decorator| is_cache(&decorator.expression)) => {
-                self.refuse_cell(def.name.as_str(), &def.name)?;
                 let closure = self.closure_thing(FunctionNode::Def(def))?;
+                if let (Some(holder), Thing::Val(val)) = (self.cells_of(def.name.as_str()), &closure) {
+                    return self.write_cell(&holder, def.name.as_str(), val);
+                }
+                self.refuse_cell(def.name.as_str(), &def.name)?;
                 if let Some(slot) = self.names.slot(def.name.as_str()) {
                     self.set_slot(
                         slot,
