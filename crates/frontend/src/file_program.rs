@@ -3,7 +3,6 @@
 //! Knows nothing of types or of what the functions do.
 
 use crate::annotation::{Signature, parse_signature};
-use crate::classes::named_tuple_parts;
 use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file_constants as constants;
@@ -642,7 +641,7 @@ impl<'a> Module<'a> {
             Some(Expr::Tuple(tuple)) => &tuple.elts,
             _ => &[],
         };
-        let fields = named_tuple_parts(call).map(|(_, fields)| fields).unwrap_or_default();
+        let fields = crate::named_tuples::named_tuple_parts(call).map(|(_, fields)| fields).unwrap_or_default();
         let mut defaults = BTreeMap::new();
         for (field, value) in fields.into_iter().rev().zip(values.iter().rev()) {
             let value = self.fold(value, call.start()).unwrap_or_else(Binding::Unsupported);

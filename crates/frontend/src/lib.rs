@@ -12,6 +12,7 @@ mod inner_classes;
 mod library;
 pub mod locate;
 mod lower;
+mod named_tuples;
 mod names;
 mod nearest;
 mod notes;

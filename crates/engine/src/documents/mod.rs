@@ -11,8 +11,8 @@ mod schema;
 mod slice;
 mod travel;
 
-pub use account::{MISMATCH_RUNS, MISMATCHES};
 pub(crate) use account::count as count_mismatches;
+pub use account::{MISMATCH_RUNS, MISMATCHES};
 pub(crate) use chain::Chain;
 pub(crate) use decode::json_object_end;
 pub(crate) use scan::DocumentTable;

@@ -463,7 +463,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let Some(part) = self.get_field(object, &field.name)? else { return Ok(None) };
             let shown = self.repr_of(&part)?;
             text = self.concat_text(&text, &before);
-            text = self.prim(ir::Prim::StrConcat, &[&text, &shown]);
+            text = self.prim(Prim::StrConcat, &[&text, &shown]);
         }
         Ok(Some(self.concat_text(&text, ")")))
     }
