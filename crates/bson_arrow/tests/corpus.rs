@@ -20,7 +20,7 @@ use serde_json::Value;
 use support::assert_valid;
 
 fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0, "an odd number of hexadecimal digits");
+    assert!(text.len().is_multiple_of(2), "an odd number of hexadecimal digits");
     let digits: Vec<u32> = text.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
     digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect()
 }

@@ -1,6 +1,5 @@
 //! Generated documents, damaged at random, against the properties in `support/properties.rs`. The generator is seeded, so a
 //! failure repeats; `FUSELINE_FUZZ_ROUNDS` makes it longer. `examples/fuzz.rs` does the same guided by coverage.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[path = "support/properties.rs"]
 mod properties;

@@ -1,5 +1,4 @@
 //! Documents to fixed-size records and back: every kind of field, what does not fit, and damaged bytes.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 

@@ -221,6 +221,7 @@ fn drain(sink: &mut Sink<'_>, stream: &mut BatchStream, rows: Rows<'_>) -> engin
 }
 
 /// Where rows go, in one of the forms.
+#[expect(clippy::large_enum_variant, reason = "there is one")]
 enum Sink<'a> {
     /// All rows, because the widths of the columns depend on them.
     Table(Box<dyn Write + 'a>, Vec<RecordBatch>),

@@ -263,7 +263,7 @@ fn projection_bytes(schema: &SchemaRef, projection: &ProjectionExprs) -> Result<
 fn projection_of(bytes: &[u8], context: &TaskContext) -> Result<ProjectionExprs> {
     let plan = PhysicalPlanNode::try_decode(bytes)?.try_into_physical_plan(context, &WireCodec::default())?;
     match plan.downcast_ref::<ProjectionExec>() {
-        Some(projection) => Ok(ProjectionExprs::new(projection.expr().iter().cloned().collect::<Vec<_>>())),
+        Some(projection) => Ok(ProjectionExprs::new(projection.expr().to_vec())),
         None => internal_err!("a scan without its columns"),
     }
 }

@@ -29,7 +29,7 @@ impl DistributionPolicy for Placement {
         jobs: Arc<HashMap<JobId, JobInfoCache>>,
     ) -> Result<Vec<BoundTask>> {
         let mut bound = Vec::new();
-        free.sort_by(|a, b| b.vcores.cmp(&a.vcores));
+        free.sort_by_key(|executor| std::cmp::Reverse(executor.vcores));
         for (job_id, job) in jobs.iter() {
             if !matches!(job.status, Some(job_status::Status::Running(_))) {
                 continue;

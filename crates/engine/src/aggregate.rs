@@ -42,6 +42,7 @@ pub struct Fold {
 }
 
 /// An aggregate of a group or of a whole dataset.
+#[expect(clippy::large_enum_variant, reason = "a plan has a few of them")]
 #[derive(Clone, PartialEq, Debug)]
 pub enum Aggregate {
     /// The number of rows.

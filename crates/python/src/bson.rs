@@ -207,6 +207,7 @@ impl BsonInference {
     }
 
     /// Every field: path, number of documents, in how many it is missing, and the types seen with their counts.
+    #[expect(clippy::type_complexity, reason = "what Python gets is a list of tuples")]
     fn report(&self) -> Vec<(String, u64, u64, Vec<(&'static str, u64)>)> {
         let report = lock(&self.0).report();
         let entry = |field: bson_arrow::FieldReport| {

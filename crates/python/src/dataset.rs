@@ -67,6 +67,7 @@ impl Session {
         self.0.threads()
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they are those of the Python method")]
     fn read_csv(
         &self,
         py: Python<'_>,
@@ -100,6 +101,7 @@ impl Session {
     }
 
     /// A dataset and the report of the sample.
+    #[expect(clippy::too_many_arguments, reason = "they are those of the Python method")]
     fn read_bson<'py>(
         &self,
         py: Python<'py>,
@@ -149,6 +151,7 @@ impl Session {
         })
     }
 
+    #[expect(clippy::wrong_self_convention, reason = "it is named as the Python method")]
     fn from_arrow(&self, table: &Bound<'_, PyAny>) -> PyResult<Dataset> {
         let py = table.py();
         guard(py, || {

@@ -1,5 +1,6 @@
 //! Documents that are tests: the pages of docs/errors run like the language corpus; the lists of diagnostics, decisions and
 //! differences from CPython are made from what exists. `FUSELINE_BLESS=1` writes them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,6 @@
 //! The language corpus: every section of `tests/lang/*.md` is a test. `FUSELINE_BLESS=1` writes CPython's answer behind
 //! the calls that do not state one. Arguments filter by `page: heading`.
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

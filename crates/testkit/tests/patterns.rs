@@ -1,6 +1,6 @@
 //! Regular expressions against CPython: the patterns of `tests/re` and random ones, each on many texts. The random ones are
 //! as many as `FUSELINE_PATTERNS` says, from the seed `FUSELINE_NOISE_SEED`.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! Runs the `fuseline` binary in a folder of its own.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

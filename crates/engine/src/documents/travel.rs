@@ -83,7 +83,7 @@ fn of_scan(node: &Arc<dyn ExecutionPlan>) -> DataFusionResult<Option<Arc<dyn Exe
     let parts: Option<Vec<Vec<u8>>> = scan.parts.iter().map(|part| part.travel()).collect();
     let Some(parts) = parts.filter(|_| POLICIES.contains(&scan.decoding.on_mismatch)) else { return Ok(None) };
     let Decoding { name, schema, columns, on_mismatch } = scan.decoding.as_ref();
-    let parts = Parts { name: *name, on_mismatch: *on_mismatch, parts: parts.into() };
+    let parts = Parts { name, on_mismatch: *on_mismatch, parts: parts.into() };
     let source = TravelSource::new(parts, schema.clone(), None);
     let groups = (0..scan.parts.len()).map(|part| {
         let mut file = PartitionedFile::new(String::new(), 1);

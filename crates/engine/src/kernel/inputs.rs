@@ -246,7 +246,7 @@ mod tests {
     fn nulls_where_none_may_be_are_an_error() {
         let array: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None]));
         let column_type = ColumnType { physical: Physical::Number(ir::Elem::F64), nullable: false };
-        assert!(Columns::new(&[array.clone()], &[column_type]).is_err());
+        assert!(Columns::new(std::slice::from_ref(&array), &[column_type]).is_err());
         let other = ColumnType { physical: Physical::Number(ir::Elem::I64), nullable: true };
         assert!(Columns::new(&[array], &[other]).is_err());
     }

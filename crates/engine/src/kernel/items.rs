@@ -77,7 +77,7 @@ fn find(ty: &Type, slot: usize, tags: &[(usize, u64)], out: &mut Vec<Place>) {
             if matches!(inner, Type::Tuple(_) | Type::Record(_)) {
                 out.push(Place { kind: LeafKind::Validity, slot, tags: tags.clone() });
             }
-            return find(&inner, slot + variant_slot(variants, tag as usize), &tags, out);
+            return find(&inner, slot + variant_slot(variants, tag), &tags, out);
         }
         Type::None => LeafKind::None,
         Type::Bool => LeafKind::Bool,

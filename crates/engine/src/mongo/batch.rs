@@ -12,6 +12,7 @@ use super::direct;
 use crate::error::{Error, Result};
 
 /// A cursor that gives its replies whole.
+#[expect(clippy::large_enum_variant, reason = "there is one for each open cursor")]
 pub(super) enum Cursor {
     Driver(Box<RawBatchCursor>),
     Own(direct::Stream),
@@ -74,7 +75,7 @@ pub(super) fn look(documents: &RawArray, ids: bool, exact: bool) -> Result<(usiz
         count += 1;
     }
     let id = last.filter(|_| ids).and_then(|document| document.get("_id").ok().flatten());
-    let id = id.map(|id| Bson::try_from(id)).transpose().map_err(|error| malformed(&error))?;
+    let id = id.map(Bson::try_from).transpose().map_err(|error| malformed(&error))?;
     Ok((4, count, id))
 }
 
@@ -84,7 +85,7 @@ pub(super) fn first_id(documents: &RawArray) -> Result<Option<(Bson, usize)>> {
     let Some(Ok(first)) = documents.into_iter().next() else { return Ok(None) };
     let Some(document) = first.as_document() else { return Ok(None) };
     let id = document.get("_id").map_err(|error| malformed(&error))?;
-    let Some(id) = id.map(|id| Bson::try_from(id)).transpose().map_err(|error| malformed(&error))? else {
+    let Some(id) = id.map(Bson::try_from).transpose().map_err(|error| malformed(&error))? else {
         return Ok(None);
     };
     let start = document.as_bytes().as_ptr() as usize - bytes.as_ptr() as usize;

@@ -150,7 +150,7 @@ mod tests {
         let mut next = 0;
         for (index, part) in table.parts.iter().enumerate() {
             let rows: usize = part.iter().map(RecordBatch::num_rows).sum();
-            assert!(index == 5 || rows % BATCH_ROWS == 0, "{rows}");
+            assert!(index == 5 || rows.is_multiple_of(BATCH_ROWS), "{rows}");
             for value in part.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()) {
                 assert_eq!(value, next);
                 next += 1;

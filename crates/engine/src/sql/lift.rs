@@ -171,7 +171,8 @@ impl Lifter<'_> {
             !refs.is_empty() && refs.into_iter().all(|column| plan.schema().has_column(column))
         };
         let straight = reads_only(left, &join.left) && reads_only(right, &join.right);
-        if !straight && !(reads_only(left, &join.right) && reads_only(right, &join.left)) {
+        let crossed = reads_only(left, &join.right) && reads_only(right, &join.left);
+        if !straight && !crossed {
             return Ok(None);
         }
         let mut lifted = |expr: &Expr, input: &mut Arc<LogicalPlan>| {

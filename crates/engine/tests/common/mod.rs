@@ -1,4 +1,5 @@
 //! Helpers of the engine's tests: sessions, small tables, results as text.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "every test file uses some of them")]
 
 use std::path::{Path, PathBuf};

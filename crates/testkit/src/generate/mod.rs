@@ -89,6 +89,9 @@ fn imports(body: &str) -> String {
     if lines.is_empty() { String::new() } else { lines.join("\n") + "\n\n" }
 }
 
+type Forms = Rc<[Arc<Form>]>;
+type Fields = Vec<(String, Kind)>;
+
 struct Writer {
     random: Random,
     lines: Vec<String>,
@@ -99,9 +102,9 @@ struct Writer {
     /// The forms that this program's definitions add.
     forms: Vec<Arc<Form>>,
     /// What fits a type, as long as there are so many forms of the program.
-    fitting: Vec<(Kind, usize, Rc<[Arc<Form>]>)>,
+    fitting: Vec<(Kind, usize, Forms)>,
     /// The classes of the program: the type's name, the class's, the fields.
-    classes: Vec<(String, String, Vec<(String, Kind)>)>,
+    classes: Vec<(String, String, Fields)>,
     /// The exception classes of the program.
     exceptions: Vec<&'static str>,
     /// What the function being written must return; any type when `None`.
