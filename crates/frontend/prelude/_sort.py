@@ -233,7 +233,7 @@ def _merge_upwards(order, left, middle, b_end, items, compare, min_gallop):
             if b == b_end or a_end - a <= 1:
                 break
             min_gallop += 1
-    except BaseException:
+    except:
         order[target:b] = spare[a:]
         raise
     order[target : target + b_end - b] = order[b:b_end]
@@ -300,7 +300,7 @@ def _merge_downwards(order, a_start, middle, end, items, compare, min_gallop):
             if a == a_start or b <= 1:
                 break
             min_gallop += 1
-    except BaseException:
+    except:
         order[a:target] = spare[:b]
         raise
     order[target - (a - a_start) : target] = order[a_start:a]

@@ -80,6 +80,9 @@ exceptions! {
     ConnectionResetError: ConnectionError,
     FutureWarning: Warning,
     SyntaxWarning: Warning,
+    // Not one of Python's: what only the run tells and compiled code does not do. The world outside is told
+    // `NotImplementedError`, but no handler of the program takes it: CPython would not have been there.
+    NotCompiled: BaseException,
 }
 
 impl ExcKind {
@@ -92,6 +95,11 @@ impl ExcKind {
         if let Some((_, kind)) = ExcKind::ALIASES.iter().find(|(alias, _)| *alias == name) {
             return Some(*kind);
         }
+        ExcKind::from_text(name).filter(|kind| *kind != ExcKind::NotCompiled)
+    }
+
+    /// The class that the text of a module calls so.
+    pub fn from_text(name: &str) -> Option<ExcKind> {
         ExcKind::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
@@ -100,8 +108,11 @@ impl ExcKind {
         ExcKind::ALL.iter().copied().find(|kind| *kind as u8 == code)
     }
 
-    /// `issubclass(self, other)`.
+    /// `issubclass(self, other)`, as handlers ask it.
     pub fn is_subclass_of(self, other: ExcKind) -> bool {
+        if self == ExcKind::NotCompiled {
+            return other == self;
+        }
         let mut class = Some(self);
         while let Some(kind) = class {
             if kind == other {
@@ -174,6 +185,9 @@ impl ExceptionTable {
 
     /// The class as the world outside knows it. One that is not in the table is `BaseException`.
     pub fn raised(&self, class: ExcClass) -> RaisedClass {
+        if class == ExcClass::Builtin(ExcKind::NotCompiled) {
+            return ExcKind::NotImplementedError.into();
+        }
         RaisedClass { kind: self.builtin(class), own: self.own(class).map(|own| own.name.clone()) }
     }
 

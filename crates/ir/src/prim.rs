@@ -351,7 +351,7 @@ prims! {
     /// `(program, template, text, limit)` as in `re.subn`, with the template in the runtime's form.
     ReSubstitute "re.substitute" (Str Str Str Int) -> StrInt ! MemoryError RuntimeError;
     /// A template in the runtime's form, when it has no backslash.
-    ReTemplate "re.template" (Str) -> Str ! NotImplementedError MemoryError;
+    ReTemplate "re.template" (Str) -> Str ! NotCompiled MemoryError;
     ReEscape "re.escape" (Str) -> Str ! MemoryError;
 
     // Bytes. Bounds are as those of strings.

@@ -29,12 +29,12 @@ classes! {
     KeyError = 11,
     MemoryError = 12,
     RuntimeError = 15,
-    NotImplementedError = 16,
     RecursionError = 17,
     TypeError = 19,
     ValueError = 20,
     UnicodeEncodeError = 22,
     UnicodeDecodeError = 23,
+    NotCompiled = 54,
 }
 
 /// An exception on its way out of a runtime function: the class and the text of `str(e)`.

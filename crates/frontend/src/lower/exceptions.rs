@@ -9,6 +9,7 @@ use super::call::CallArguments;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{Class, ClassKind, MESSAGE};
+use crate::library;
 use crate::parse::ast::{self, Expr};
 use crate::shape::python_name;
 use crate::specialise::Callable;
@@ -54,6 +55,8 @@ impl<'p> Lowerer<'_, 'p> {
         let message = self.exception_message(kind, &vals)?;
         self.cause(raise)?;
         self.at(raise);
+        let is_ours = kind == ExcKind::NotImplementedError.into() && library::is_library_function(self.function);
+        let kind = if is_ours { ExcKind::NotCompiled.into() } else { kind };
         self.raise_with(kind, message.as_ref());
         Ok(())
     }

@@ -9,6 +9,7 @@ use ir::{BlockId, ExcClass, ExcKind, Op, Target, Type};
 
 use super::stmt::LoopExit;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
+use crate::library;
 use crate::names::{Slot, SlotSet};
 use crate::parse::ast::{self, Expr, Stmt};
 
@@ -254,9 +255,14 @@ impl<'p> Lowerer<'_, 'p> {
     fn handlers(&mut self, tried: &'p ast::StmtTry, vars: usize, ends: &mut Vec<Edge>) -> Lowered<()> {
         for handler in &tried.handlers {
             let ast::ExceptHandler::ExceptHandler(handler) = handler;
-            let rest = match &handler.type_ {
+            let classes = match &handler.type_ {
+                Some(classes) => Some(self.exception_classes(classes)?),
+                // The library cleans up whatever it was; a program knows Python's exceptions.
+                None if library::is_library_function(self.function) => None,
+                None => Some(vec![ExcKind::BaseException.into()]),
+            };
+            let rest = match classes {
                 Some(classes) => {
-                    let classes = self.exception_classes(classes)?;
                     self.at(handler);
                     let exception = self.hidden_val(vars)?;
                     let is = self.is_exception(&exception, &classes);

@@ -39,13 +39,13 @@ pub trait Host {
     }
 }
 
-/// A host without primitives: the heavy ones raise `NotImplementedError`.
+/// A host without primitives: the heavy ones raise `NotCompiled`.
 #[derive(Clone, Copy, Debug)]
 pub struct NoHost;
 
 impl Host for NoHost {
     fn prim(&mut self, prim: Prim, _args: &[Value]) -> Outcome {
-        Err((ExcKind::NotImplementedError, format!("`{}` is not in the interpreter", prim.name())))
+        Err((ExcKind::NotCompiled, format!("`{}` is not in the interpreter", prim.name())))
     }
 }
 

@@ -491,7 +491,7 @@ impl<'a> Parser<'a> {
 
     fn class(&mut self) -> Parsed<ExcClass> {
         let run = self.peek_run("");
-        if let Some(class) = ExcKind::from_name(run) {
+        if let Some(class) = ExcKind::from_text(run) {
             self.at += run.len();
             return Ok(class.into());
         }

@@ -215,7 +215,7 @@ fn push(text: &str, out: &mut String) -> Result<(), Raised> {
 pub fn template(text: &str, out: &mut String) -> Result<(), Raised> {
     if text.contains('\\') {
         let message = "a template with a backslash must be a constant in compiled code";
-        return Err(raised(ExcClass::NotImplementedError, message));
+        return Err(raised(ExcClass::NotCompiled, message));
     }
     if !text.is_empty() {
         let length = text.len();
