@@ -165,9 +165,21 @@ def is_value(encoded):
 # The checked oracle: CPython with integers held to 64 bits, as the contract says.
 
 
+class IntTooLarge(BaseException):
+    """An int that leaves 64 bits. No handler of the program takes it; the world outside is told `OverflowError`."""
+
+
+# The lines of the program at which the call left 64 bits.
+too_large_at = []
+
+
 def checked_value(value):
     if type(value) is int and not -(2**63) <= value < 2**63:
-        raise OverflowError("integer result does not fit in 64 bits")
+        frame = sys._getframe()
+        while frame.f_code.co_filename != BLOCK:
+            frame = frame.f_back
+        too_large_at.append(frame.f_lineno)
+        raise IntTooLarge
     if type(value) in (tuple, list):
         for item in value:
             checked_value(item)
@@ -435,12 +447,19 @@ signal.signal(signal.SIGALRM, too_long)
 
 def outcome_of(function, args):
     try:
+        too_large_at.clear()
         signal.alarm(SECONDS_MAX)
         try:
             value = function(*args)
+            if too_large_at:
+                # A `finally` that returns has dropped it.
+                raise IntTooLarge
         finally:
             signal.alarm(0)
     except BaseException as error:
+        if isinstance(error, IntTooLarge):
+            message = "integer result does not fit in 64 bits"
+            return {"raises": "OverflowError", "line": too_large_at[-1], "message": message}, "OverflowError"
         line = 0
         trace = error.__traceback__
         while trace is not None:

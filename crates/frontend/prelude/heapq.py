@@ -65,7 +65,7 @@ def _refuse_nan(keys):
     # Which items CPython picks next to a NaN depends on how many it is asked for.
     for key in keys:
         if key != key:
-            raise ValueError("a NaN among the items has no order")
+            raise NotImplementedError("a NaN among the items has no order")
 
 
 def _rise(heap, start, position):

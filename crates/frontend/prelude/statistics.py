@@ -98,7 +98,8 @@ def _whole(limbs, first, second, unit):
     if _exact.any_below(number, unit):
         return None
     if _exact.bits(number) > unit + 63:
-        raise OverflowError("integer result does not fit into 64 bits")
+        # Too large for an int, which the shift says.
+        return _exact.part(number, unit, 60) | (1 << 63)
     return _exact.part(number, unit, 60) | (_exact.part(number, unit + 60, 3) << 60)
 
 

@@ -83,6 +83,8 @@ exceptions! {
     // Not one of Python's: what only the run tells and compiled code does not do. The world outside is told
     // `NotImplementedError`, but no handler of the program takes it: CPython would not have been there.
     NotCompiled: BaseException,
+    // Nor this one: an `int` that CPython would hold and 64 bits do not. The world outside is told `OverflowError`.
+    IntTooLarge: BaseException,
 }
 
 impl ExcKind {
@@ -95,7 +97,7 @@ impl ExcKind {
         if let Some((_, kind)) = ExcKind::ALIASES.iter().find(|(alias, _)| *alias == name) {
             return Some(*kind);
         }
-        ExcKind::from_text(name).filter(|kind| *kind != ExcKind::NotCompiled)
+        ExcKind::from_text(name).filter(|kind| kind.as_told() == *kind)
     }
 
     /// The class that the text of a module calls so.
@@ -108,9 +110,21 @@ impl ExcKind {
         ExcKind::ALL.iter().copied().find(|kind| *kind as u8 == code)
     }
 
+    /// What only compiled code raises: no handler of a program takes it, for CPython would not have been there.
+    pub const OURS: [ExcKind; 2] = [ExcKind::NotCompiled, ExcKind::IntTooLarge];
+
+    /// Python's class that the world outside is told.
+    pub fn as_told(self) -> ExcKind {
+        match self {
+            ExcKind::NotCompiled => ExcKind::NotImplementedError,
+            ExcKind::IntTooLarge => ExcKind::OverflowError,
+            kind => kind,
+        }
+    }
+
     /// `issubclass(self, other)`, as handlers ask it.
     pub fn is_subclass_of(self, other: ExcKind) -> bool {
-        if self == ExcKind::NotCompiled {
+        if ExcKind::OURS.contains(&self) {
             return other == self;
         }
         let mut class = Some(self);
@@ -185,8 +199,8 @@ impl ExceptionTable {
 
     /// The class as the world outside knows it. One that is not in the table is `BaseException`.
     pub fn raised(&self, class: ExcClass) -> RaisedClass {
-        if class == ExcClass::Builtin(ExcKind::NotCompiled) {
-            return ExcKind::NotImplementedError.into();
+        if let ExcClass::Builtin(kind) = class {
+            return kind.as_told().into();
         }
         RaisedClass { kind: self.builtin(class), own: self.own(class).map(|own| own.name.clone()) }
     }

@@ -17,7 +17,7 @@ pub fn of_op(op: &Op, class: ExcKind) -> &'static str {
         (Op::Prim(prim), class) => of_prim(*prim, class),
         (Op::Call(_), ExcKind::RecursionError) => RECURSION,
         (Op::Variant(_), ExcKind::TypeError) => "the value has another type",
-        (Op::FromNp, ExcKind::OverflowError) => INT_TOO_LARGE,
+        (Op::FromNp, ExcKind::IntTooLarge) => INT_TOO_LARGE,
         (Op::ListGet, ExcKind::IndexError) => "list index out of range",
         (Op::ListSet, ExcKind::IndexError) => "list assignment index out of range",
         (Op::ListSlice, ExcKind::ValueError) => "slice step cannot be zero",
@@ -48,6 +48,8 @@ pub fn of_prim(prim: Prim, class: ExcKind) -> &'static str {
     match class {
         ExcKind::ZeroDivisionError => zero_division(prim),
         ExcKind::OverflowError => overflow(prim),
+        ExcKind::IntTooLarge => INT_TOO_LARGE,
+        ExcKind::NotCompiled => not_compiled(prim),
         ExcKind::ValueError => value_error(prim),
         ExcKind::IndexError => match prim {
             Prim::StrIndex | Prim::StrCharAt => "string index out of range",
@@ -79,20 +81,26 @@ fn overflow(prim: Prim) -> &'static str {
         Prim::FloatRoundDigits => "rounded value too large to represent",
         Prim::IntChr => "Python int too large to convert to C int",
         Prim::RangeLen => "Python int too large to convert to C ssize_t",
-        Prim::MathFactorial | Prim::MathComb | Prim::MathPerm | Prim::MathGcd | Prim::MathLcm => INT_TOO_LARGE,
         prim if prim.name().starts_with("math.") => "math range error",
         _ => INT_TOO_LARGE,
     }
 }
 
-fn value_error(prim: Prim) -> &'static str {
+fn not_compiled(prim: Prim) -> &'static str {
     match prim {
         Prim::IntPow => "negative exponent gives no int",
+        Prim::FloatPow => "a negative number to a fractional power is complex",
+        Prim::IntChr => "chr() of a surrogate is not text",
+        _ => "",
+    }
+}
+
+fn value_error(prim: Prim) -> &'static str {
+    match prim {
         Prim::IntShl | Prim::IntShr => "negative shift count",
         Prim::FloatToInt | Prim::FloatRound | Prim::MathFloor | Prim::MathCeil | Prim::MathTrunc => {
             "cannot convert float NaN to integer"
         }
-        Prim::FloatPow => "negative number cannot be raised to a fractional power",
         Prim::MathIsqrt => "isqrt() argument must be nonnegative",
         Prim::MathFactorial => "factorial() not defined for negative values",
         Prim::MathComb | Prim::MathPerm => "n must be a non-negative integer",

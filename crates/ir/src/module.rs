@@ -262,7 +262,7 @@ pub enum Op {
     /// float that its integer type cannot hold: types of up to 32 bits (`uint32` not among them) go through a 32-bit
     /// signed integer, the rest through a 64-bit one, each the least of its kind for what it cannot hold.
     ToNp,
-    /// `(np scalar) -> bool, int or float`. A `uint64` beyond 64 signed bits raises `OverflowError`.
+    /// `(np scalar) -> bool, int or float`. A `uint64` beyond 64 signed bits raises `IntTooLarge`.
     FromNp,
 
     /// `(items: T..) -> list[T]`: a new list.

@@ -68,25 +68,25 @@ macro_rules! ty {
 
 prims! {
     // Integers. Python's `int` in 64 bits: a result outside the range raises.
-    IntAdd "int.add" (Int Int) -> Int ! OverflowError;
-    IntSub "int.sub" (Int Int) -> Int ! OverflowError;
-    IntMul "int.mul" (Int Int) -> Int ! OverflowError;
-    IntNeg "int.neg" (Int) -> Int ! OverflowError;
-    IntAbs "int.abs" (Int) -> Int ! OverflowError;
+    IntAdd "int.add" (Int Int) -> Int ! IntTooLarge;
+    IntSub "int.sub" (Int Int) -> Int ! IntTooLarge;
+    IntMul "int.mul" (Int Int) -> Int ! IntTooLarge;
+    IntNeg "int.neg" (Int) -> Int ! IntTooLarge;
+    IntAbs "int.abs" (Int) -> Int ! IntTooLarge;
     /// Floor division by Python's signs.
-    IntFloorDiv "int.floordiv" (Int Int) -> Int ! ZeroDivisionError OverflowError;
+    IntFloorDiv "int.floordiv" (Int Int) -> Int ! ZeroDivisionError IntTooLarge;
     /// The remainder with the sign of the divisor.
     IntMod "int.mod" (Int Int) -> Int ! ZeroDivisionError;
     /// `/` of two ints: the correctly rounded quotient, also beyond 2**53.
     IntTrueDiv "int.truediv" (Int Int) -> Float ! ZeroDivisionError;
-    /// `**` with an exponent that is not negative; a negative one raises `ValueError` (the frontend branches to
+    /// `**` with an exponent that is not negative; a negative one raises `NotCompiled` (the frontend branches to
     /// `float.pow` before).
-    IntPow "int.pow" (Int Int) -> Int ! OverflowError ValueError;
+    IntPow "int.pow" (Int Int) -> Int ! IntTooLarge NotCompiled;
     IntAnd "int.and" (Int Int) -> Int;
     IntOr "int.or" (Int Int) -> Int;
     IntXor "int.xor" (Int Int) -> Int;
     IntNot "int.not" (Int) -> Int;
-    IntShl "int.shl" (Int Int) -> Int ! ValueError OverflowError;
+    IntShl "int.shl" (Int Int) -> Int ! ValueError IntTooLarge;
     IntShr "int.shr" (Int Int) -> Int ! ValueError;
     IntEq "int.eq" (Int Int) -> Bool;
     IntNe "int.ne" (Int Int) -> Bool;
@@ -105,8 +105,8 @@ prims! {
     BoolNot "bool.not" (Bool) -> Bool;
     BoolToInt "bool.to_int" (Bool) -> Int;
     IntToFloat "int.to_float" (Int) -> Float;
-    /// `int(x)`: towards zero; `ValueError` for NaN, `OverflowError` for infinities and values outside 64 bits.
-    FloatToInt "float.to_int" (Float) -> Int ! ValueError OverflowError;
+    /// `int(x)`: towards zero; `ValueError` for NaN, `OverflowError` for infinities, `IntTooLarge` outside 64 bits.
+    FloatToInt "float.to_int" (Float) -> Int ! ValueError OverflowError IntTooLarge;
     // `int` against `float` is compared exactly, without rounding the int.
     IntFloatEq "int.eq_float" (Int Float) -> Bool;
     IntFloatLt "int.lt_float" (Int Float) -> Bool;
@@ -123,7 +123,7 @@ prims! {
     FloatMod "float.mod" (Float Float) -> Float ! ZeroDivisionError;
     /// `**`: `ZeroDivisionError` for 0.0 to a negative power, `OverflowError` when finite arguments give infinity,
     /// `ValueError` where CPython would give a complex number.
-    FloatPow "float.pow" (Float Float) -> Float ! ZeroDivisionError OverflowError ValueError;
+    FloatPow "float.pow" (Float Float) -> Float ! ZeroDivisionError OverflowError NotCompiled;
     FloatNeg "float.neg" (Float) -> Float;
     FloatAbs "float.abs" (Float) -> Float;
     /// `a * b + c`, rounded once.
@@ -162,10 +162,10 @@ prims! {
     IeeeTrunc "ieee.trunc" (Float) -> Float;
     IeeeRint "ieee.rint" (Float) -> Float;
     /// `round(x)`: half to even.
-    FloatRound "float.round" (Float) -> Int ! ValueError OverflowError;
+    FloatRound "float.round" (Float) -> Int ! ValueError OverflowError IntTooLarge;
     /// `round(x, n)`: correctly rounded in decimal, as CPython does it.
     FloatRoundDigits "float.round_digits" (Float Int) -> Float ! OverflowError;
-    IntRoundDigits "int.round_digits" (Int Int) -> Int ! OverflowError;
+    IntRoundDigits "int.round_digits" (Int Int) -> Int ! IntTooLarge;
     FloatIsInteger "float.is_integer" (Float) -> Bool;
 
     // The `math` module. Domain errors raise `ValueError`, finite arguments with an infinite result `OverflowError`.
@@ -198,9 +198,9 @@ prims! {
     MathCopysign "math.copysign" (Float Float) -> Float;
     MathNextafter "math.nextafter" (Float Float) -> Float;
     MathUlp "math.ulp" (Float) -> Float;
-    MathFloor "math.floor" (Float) -> Int ! ValueError OverflowError;
-    MathCeil "math.ceil" (Float) -> Int ! ValueError OverflowError;
-    MathTrunc "math.trunc" (Float) -> Int ! ValueError OverflowError;
+    MathFloor "math.floor" (Float) -> Int ! ValueError OverflowError IntTooLarge;
+    MathCeil "math.ceil" (Float) -> Int ! ValueError OverflowError IntTooLarge;
+    MathTrunc "math.trunc" (Float) -> Int ! ValueError OverflowError IntTooLarge;
     MathErf "math.erf" (Float) -> Float;
     MathErfc "math.erfc" (Float) -> Float;
     MathGamma "math.gamma" (Float) -> Float ! ValueError OverflowError;
@@ -216,12 +216,12 @@ prims! {
     MathFrexp "math.frexp" (Float) -> FloatInt;
     /// `(fractional, integral)`.
     MathModf "math.modf" (Float) -> FloatFloat;
-    MathGcd "math.gcd" (Int Int) -> Int ! OverflowError;
-    MathLcm "math.lcm" (Int Int) -> Int ! OverflowError;
+    MathGcd "math.gcd" (Int Int) -> Int ! IntTooLarge;
+    MathLcm "math.lcm" (Int Int) -> Int ! IntTooLarge;
     MathIsqrt "math.isqrt" (Int) -> Int ! ValueError;
-    MathFactorial "math.factorial" (Int) -> Int ! ValueError OverflowError;
-    MathComb "math.comb" (Int Int) -> Int ! ValueError OverflowError;
-    MathPerm "math.perm" (Int Int) -> Int ! ValueError OverflowError;
+    MathFactorial "math.factorial" (Int) -> Int ! ValueError IntTooLarge;
+    MathComb "math.comb" (Int Int) -> Int ! ValueError IntTooLarge;
+    MathPerm "math.perm" (Int Int) -> Int ! ValueError IntTooLarge;
 
     // Strings. Lengths and positions count code points. What makes a new string or list can run out of memory.
     StrLen "str.len" (Str) -> Int;
@@ -312,7 +312,7 @@ prims! {
     /// `sep.join(items)`, in the order (sep, items).
     StrJoin "str.join" (Str StrList) -> Str ! MemoryError;
     StrOrd "str.ord" (Str) -> Int ! TypeError;
-    IntChr "int.chr" (Int) -> Str ! ValueError OverflowError MemoryError;
+    IntChr "int.chr" (Int) -> Str ! ValueError OverflowError NotCompiled MemoryError;
 
     // Text to numbers and back.
     IntToStr "int.to_str" (Int) -> Str ! MemoryError;
@@ -322,14 +322,14 @@ prims! {
     /// `ascii(s)`.
     StrAscii "str.ascii" (Str) -> Str ! MemoryError;
     /// `int(s, base)`; base 10 is `int(s)`.
-    StrToInt "str.to_int" (Str Int) -> Int ! ValueError OverflowError;
+    StrToInt "str.to_int" (Str Int) -> Int ! ValueError IntTooLarge;
     StrToFloat "str.to_float" (Str) -> Float ! ValueError;
     // `format(value, spec)` with the format mini-language.
-    IntFormat "int.format" (Int Str) -> Str ! ValueError OverflowError MemoryError;
+    IntFormat "int.format" (Int Str) -> Str ! ValueError OverflowError NotCompiled MemoryError;
     FloatFormat "float.format" (Float Str) -> Str ! ValueError MemoryError;
     StrFormat "str.format" (Str Str) -> Str ! ValueError MemoryError;
     // `template % value` of one conversion: its flags, width, precision and type, without the `%`.
-    IntPercent "int.percent" (Int Str) -> Str ! ValueError OverflowError MemoryError;
+    IntPercent "int.percent" (Int Str) -> Str ! ValueError OverflowError NotCompiled MemoryError;
     FloatPercent "float.percent" (Float Str) -> Str ! ValueError OverflowError MemoryError;
     StrPercent "str.percent" (Str Str) -> Str ! ValueError OverflowError TypeError MemoryError;
     /// Everything beyond ASCII as a backslash escape; with `repr` before it this is `ascii`.
@@ -384,7 +384,7 @@ prims! {
     StrEncode "str.encode" (Str Int Int) -> Bytes ! UnicodeEncodeError MemoryError;
     BytesOfInts "bytes.of_ints" (IntList) -> Bytes ! ValueError MemoryError;
     /// `(b, little, signed)`.
-    IntFromBytes "int.from_bytes" (Bytes Bool Bool) -> Int ! OverflowError;
+    IntFromBytes "int.from_bytes" (Bytes Bool Bool) -> Int ! IntTooLarge;
     /// `(n, length, little, signed)`.
     IntToBytes "int.to_bytes" (Int Int Bool Bool) -> Bytes ! ValueError OverflowError MemoryError;
 

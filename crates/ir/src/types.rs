@@ -136,7 +136,7 @@ const TUPLE: &str = "tuple";
 pub enum Type {
     None,
     Bool,
-    /// Python's `int`, held to 64 bits: operations outside the range raise `OverflowError`.
+    /// Python's `int`, held to 64 bits: operations outside the range raise `IntTooLarge`.
     Int,
     Float,
     Str,

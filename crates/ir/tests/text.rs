@@ -81,7 +81,7 @@ fn no_text_makes_the_parser_panic() {
     let chars: Vec<char> = text.chars().collect();
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut parsed = 0;
-    for _ in 0..400 {
+    for _ in 0..2_000 {
         let mut mutated = chars.clone();
         for _ in 0..=random.below(3) {
             let (at, from) = (random.below(mutated.len()), random.below(mutated.len()));

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::exc::{ExcClass, Raised, memory_error, overflow_error, raised, value_error};
+use crate::exc::{ExcClass, Raised, int_too_large, memory_error, overflow_error, raised, value_error};
 use crate::list::{normalize_index, slice_positions};
 use crate::string::TEXT_BYTES_MAX;
 
@@ -303,7 +303,7 @@ pub fn of_ints(numbers: impl Iterator<Item = i64>) -> Result<Vec<u8>, Raised> {
     numbers.map(byte).collect()
 }
 
-/// `int.from_bytes(b, order, signed=signed)`; beyond 64 bits an `OverflowError`.
+/// `int.from_bytes(b, order, signed=signed)`; beyond 64 bits `IntTooLarge`.
 pub fn int_from(b: &[u8], little: bool, signed: bool) -> Result<i64, Raised> {
     let negative = signed && (if little { b.last() } else { b.first() }).is_some_and(|byte| *byte >= 128);
     let mut value: i128 = if negative { -1 } else { 0 };
@@ -318,7 +318,7 @@ pub fn int_from(b: &[u8], little: bool, signed: bool) -> Result<i64, Raised> {
     } else {
         b.iter().for_each(&mut add)
     }
-    i64::try_from(value).map_err(|_| overflow_error("integer result does not fit in 64 bits"))
+    i64::try_from(value).map_err(|_| int_too_large())
 }
 
 /// `n.to_bytes(length, order, signed=signed)`.

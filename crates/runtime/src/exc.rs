@@ -35,6 +35,7 @@ classes! {
     UnicodeEncodeError = 22,
     UnicodeDecodeError = 23,
     NotCompiled = 54,
+    IntTooLarge = 55,
 }
 
 /// An exception on its way out of a runtime function: the class and the text of `str(e)`.
@@ -60,8 +61,15 @@ pub(crate) fn overflow_error(message: &'static str) -> Raised {
     raised(ExcClass::OverflowError, message)
 }
 
-/// The text of an `OverflowError` for an `int` that CPython could hold and 64 bits cannot.
-pub const INT_TOO_LARGE: &str = "integer result does not fit in 64 bits";
+/// For an `int` that CPython could hold and 64 bits cannot.
+pub(crate) fn int_too_large() -> Raised {
+    raised(ExcClass::IntTooLarge, "integer result does not fit in 64 bits")
+}
+
+/// For what CPython does and compiled code does not.
+pub(crate) fn not_compiled(message: &'static str) -> Raised {
+    raised(ExcClass::NotCompiled, message)
+}
 
 /// `MemoryError` without a text, as CPython raises it.
 pub(crate) fn memory_error() -> Raised {

@@ -3,7 +3,7 @@
 
 use std::ffi::c_int;
 
-use crate::exc::{INT_TOO_LARGE, Raised, overflow_error, value_error};
+use crate::exc::{Raised, int_too_large, overflow_error, value_error};
 
 /// The C library's functions, under their C names.
 pub mod libm {
@@ -322,7 +322,7 @@ fn gcd_of(mut a: u64, mut b: u64) -> u64 {
 }
 
 fn to_int(magnitude: impl TryInto<i64>) -> Result<i64, Raised> {
-    magnitude.try_into().map_err(|_| overflow_error(INT_TOO_LARGE))
+    magnitude.try_into().map_err(|_| int_too_large())
 }
 
 /// `math.gcd(a, b)`.
@@ -350,7 +350,7 @@ pub fn factorial(n: i64) -> Result<i64, Raised> {
         return Err(value_error("factorial() not defined for negative values"));
     }
     if n > 20 {
-        return Err(overflow_error(INT_TOO_LARGE));
+        return Err(int_too_large());
     }
     Ok((2..=n).product())
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::exc::{INT_TOO_LARGE, Raised, overflow_error, value_error};
+use crate::exc::{Raised, int_too_large, value_error};
 use crate::string::repr;
 use crate::unicode::{decimal_value, is_space};
 
@@ -77,7 +77,7 @@ fn parse_int(s: &str, mut base: u32) -> Option<Result<i64, Raised>> {
     }
     let signed = value.map(i128::from).map(|value| if negative { -value } else { value });
     let result = signed.and_then(|value| i64::try_from(value).ok());
-    Some(result.ok_or_else(|| overflow_error(INT_TOO_LARGE)))
+    Some(result.ok_or_else(int_too_large))
 }
 
 /// The value of digits with single underscores between them: `None` when they are malformed, `Some(None)` when the

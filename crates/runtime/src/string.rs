@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::exc::{ExcClass, Raised, memory_error, overflow_error, raised, value_error};
+use crate::exc::{ExcClass, Raised, memory_error, not_compiled, overflow_error, raised, value_error};
 use crate::list::{normalize_index, slice_positions};
 use crate::text::Text;
 use crate::unicode::{is_printable, is_space};
@@ -394,14 +394,14 @@ pub fn ord(s: &str) -> Result<i64, Raised> {
     }
 }
 
-/// `chr(code_point)`. A surrogate, which CPython would give as a string that is not text, is a `ValueError`.
+/// `chr(code_point)`. A surrogate, which CPython would give as a string that is not text, is `NotCompiled`.
 pub fn chr(code_point: i64) -> Result<char, Raised> {
     if i32::try_from(code_point).is_err() {
         return Err(overflow_error("Python int too large to convert to C int"));
     }
     match u32::try_from(code_point).ok().filter(|code| *code < 0x110000) {
         None => Err(value_error("chr() arg not in range(0x110000)")),
-        Some(code) => char::from_u32(code).ok_or_else(|| value_error("chr() of a surrogate is not text")),
+        Some(code) => char::from_u32(code).ok_or_else(|| not_compiled("chr() of a surrogate is not text")),
     }
 }
 

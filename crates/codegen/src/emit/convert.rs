@@ -74,7 +74,7 @@ impl FuncEmitter<'_, '_> {
         let Type::Np(elem) = self.type_of(value) else { return given };
         if *elem == Elem::U64 {
             let bad = self.em.ll.icmp(IntPred::LLVMIntSLT, given, self.em.ll.zero(self.em.ll.i64()));
-            self.fail_if(bad, ExcKind::OverflowError, messages::INT_TOO_LARGE);
+            self.fail_if(bad, ExcKind::IntTooLarge, messages::INT_TOO_LARGE);
         }
         let ll = &self.em.ll;
         match elem {
@@ -101,7 +101,7 @@ impl FuncEmitter<'_, '_> {
                     (nan, ExcKind::ValueError, messages::of_prim(Prim::FloatToInt, ExcKind::ValueError)),
                     (infinite, ExcKind::OverflowError, messages::of_prim(Prim::FloatToInt, ExcKind::OverflowError)),
                 ],
-                (ExcKind::OverflowError, messages::INT_TOO_LARGE),
+                (ExcKind::IntTooLarge, messages::INT_TOO_LARGE),
             );
         });
         let ll = &self.em.ll;

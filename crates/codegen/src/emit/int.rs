@@ -16,7 +16,7 @@ impl FuncEmitter<'_, '_> {
         let ll = &self.em.ll;
         let pair = ll.intrinsic(intrinsic, &[ll.i64()], &[a, b]);
         let (result, overflow) = (ll.extract(pair, 0), ll.extract(pair, 1));
-        self.fail_if(overflow, ExcKind::OverflowError, messages::INT_TOO_LARGE);
+        self.fail_if(overflow, ExcKind::IntTooLarge, messages::INT_TOO_LARGE);
         result
     }
 
@@ -67,7 +67,7 @@ impl FuncEmitter<'_, '_> {
     pub fn int_abs(&mut self, a: Val) -> Val {
         let ll = &self.em.ll;
         let lowest = ll.icmp(IntPred::LLVMIntEQ, a, ll.const_i64(i64::MIN));
-        self.fail_if(lowest, ExcKind::OverflowError, messages::INT_TOO_LARGE);
+        self.fail_if(lowest, ExcKind::IntTooLarge, messages::INT_TOO_LARGE);
         let ll = &self.em.ll;
         ll.intrinsic("llvm.abs", &[ll.i64()], &[a, ll.const_bool(false)])
     }
@@ -109,7 +109,7 @@ impl FuncEmitter<'_, '_> {
         self.fail_prim(zero, Prim::IntFloorDiv, ExcKind::ZeroDivisionError);
         let b = self.or_harmless(zero, b, self.em.ll.const_i64(1));
         let overflow = self.division_overflows(a, b);
-        self.fail_if(overflow, ExcKind::OverflowError, messages::INT_TOO_LARGE);
+        self.fail_if(overflow, ExcKind::IntTooLarge, messages::INT_TOO_LARGE);
         let b = self.or_harmless(overflow, b, self.em.ll.const_i64(1));
         self.fix_quotient(a, b)
     }
@@ -192,7 +192,7 @@ impl FuncEmitter<'_, '_> {
         let shifted = ll.shl(a, count);
         let lost = ll.icmp(IntPred::LLVMIntNE, ll.ashr(shifted, count), a);
         let bad = ll.and(ll.or(lost, long), ll.icmp(IntPred::LLVMIntNE, a, ll.const_i64(0)));
-        self.fail_if(bad, ExcKind::OverflowError, messages::INT_TOO_LARGE);
+        self.fail_if(bad, ExcKind::IntTooLarge, messages::INT_TOO_LARGE);
         shifted
     }
 

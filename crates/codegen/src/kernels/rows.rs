@@ -624,14 +624,14 @@ impl RowsEmitter<'_, '_> {
         value[slot] = copy;
     }
 
-    /// A value of an unsigned column beyond 63 bits: the flag, or an `OverflowError` of the row.
+    /// A value of an unsigned column beyond 63 bits: the flag, or an `IntTooLarge` of the row.
     fn check_overflow(&mut self, env: &Env, current: &Loop, overflow: Val, flag: Val) -> Val {
         if current.mode == Mode::Collect {
             let ll = &self.em.ll;
             return ll.or(flag, ll.sext(overflow, ll.i64()));
         }
         let span = self.em.module.entry_func().span;
-        let status = self.em.status(ExcKind::OverflowError, span, Some(ir::messages::INT_TOO_LARGE));
+        let status = self.em.status(ExcKind::IntTooLarge, span, Some(ir::messages::INT_TOO_LARGE));
         let ll = &self.em.ll;
         let status = ll.select(overflow, ll.int(ll.i64(), status), ll.const_i64(0));
         self.check_status(env, current, status);

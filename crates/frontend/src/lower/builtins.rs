@@ -158,7 +158,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     let values = VALUES.iter().map(|row| row.name);
     let syntax = SYNTAX.iter().map(|(name, _)| *name);
     let aliases = ExcKind::ALIASES.iter().map(|(name, _)| *name);
-    let exceptions = ExcKind::ALL.iter().map(|kind| kind.name()).chain(aliases);
+    let exceptions = ExcKind::ALL.iter().map(|kind| kind.as_told().name()).chain(aliases);
     values.chain(syntax).chain(LAZY.iter().copied()).chain(OTHERS.iter().copied()).chain(exceptions)
 }
 

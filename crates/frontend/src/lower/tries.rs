@@ -168,10 +168,8 @@ impl<'p> Lowerer<'_, 'p> {
 
         let mut ends = Vec::new();
         self.block_from(normal.into_iter().collect(), &tried.finalbody, &mut ends);
-        if self.finally_after(exceptions, caught, tried)
-            && let Some(exception) = self.take_hidden(vars)?
-        {
-            self.reraise(&exception);
+        if self.join(exceptions, caught).is_ok() {
+            self.finally_raised(vars, tried)?;
         }
         if self.finally_after(returns, caught, tried)
             && let Some(val) = self.take_hidden(vars)?
@@ -185,6 +183,30 @@ impl<'p> Lowerer<'_, 'p> {
             self.leave_loop(LoopExit::Continue)?;
         }
         self.join(ends, after)
+    }
+
+    /// The `finally` behind an exception. One that leaves by `return`, `break` or `continue` drops the exception; what only
+    /// compiled code raises goes on before it can.
+    fn finally_raised(&mut self, vars: usize, tried: &'p ast::StmtTry) -> Lowered<()> {
+        if leaves(&tried.finalbody) {
+            let exception = self.hidden_val(vars)?;
+            let is_ours = self.is_exception(&exception, &ExcKind::OURS.map(ExcClass::from));
+            let (ours, pythons) = self.branch(&is_ours)?;
+            self.continue_at(ours);
+            if self.is_live() {
+                self.reraise(&exception);
+            }
+            self.continue_at(pythons);
+        }
+        if self.is_live() {
+            self.block(&tried.finalbody);
+        }
+        if self.is_live()
+            && let Some(exception) = self.take_hidden(vars)?
+        {
+            self.reraise(&exception);
+        }
+        Ok(())
     }
 
     /// The `finally` behind these edges; whether control gets behind it.
@@ -377,4 +399,21 @@ impl<'p> Lowerer<'_, 'p> {
         }
         found.unwrap_or_else(|| self.bool(false))
     }
+}
+
+/// Whether one of the statements may leave the block that they are.
+fn leaves(body: &[Stmt]) -> bool {
+    struct Finder(bool);
+    impl<'a> ast::visitor::Visitor<'a> for Finder {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            match stmt {
+                Stmt::Return(_) | Stmt::Break(_) | Stmt::Continue(_) => self.0 = true,
+                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+                _ => ast::visitor::walk_stmt(self, stmt),
+            }
+        }
+    }
+    let mut finder = Finder(false);
+    ast::visitor::Visitor::visit_body(&mut finder, body);
+    finder.0
 }

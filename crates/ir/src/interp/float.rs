@@ -3,7 +3,6 @@
 use super::scalar::{Outcome, Raise, raise};
 use super::value::{Value, float_repr};
 use crate::exc::ExcKind;
-use crate::messages;
 use crate::prim::Prim;
 
 /// Primitives of two floats.
@@ -116,7 +115,7 @@ fn to_int(prim: Prim, a: f64) -> Outcome {
     } else if (-LIMIT..LIMIT).contains(&a) {
         Ok(Value::Int(a as i64))
     } else {
-        Err((ExcKind::OverflowError, messages::INT_TOO_LARGE.to_string()))
+        Err(raise(prim, ExcKind::IntTooLarge))
     }
 }
 
@@ -182,7 +181,7 @@ fn power(a: f64, b: f64) -> Result<f64, Raise> {
     if a < 0.0 && b != b.floor() {
         // CPython goes on with complex numbers, which may be too large as well.
         let too_large = (ExcKind::OverflowError, "complex exponentiation".to_string());
-        return Err(if size.is_infinite() { too_large } else { raise(ExcKind::ValueError) });
+        return Err(if size.is_infinite() { too_large } else { raise(ExcKind::NotCompiled) });
     }
     if size.is_infinite() {
         return Err(raise(ExcKind::OverflowError));

@@ -7,9 +7,9 @@ use super::value::Value;
 use crate::exc::ExcKind;
 use crate::prim::Prim;
 
-/// The result, or `OverflowError` when there is none in 64 bits.
+/// The result, or `IntTooLarge` when there is none in 64 bits.
 fn checked(prim: Prim, result: Option<i64>) -> Outcome {
-    result.map(Value::Int).ok_or_else(|| raise(prim, ExcKind::OverflowError))
+    result.map(Value::Int).ok_or_else(|| raise(prim, ExcKind::IntTooLarge))
 }
 
 /// Primitives of two ints.
@@ -24,7 +24,7 @@ pub fn binary(prim: Prim, a: i64, b: i64) -> Option<Outcome> {
         Prim::IntMod => Ok(Value::Int(floor_mod(a, b))),
         Prim::IntTrueDiv if b == 0 => Err(raise(prim, ExcKind::ZeroDivisionError)),
         Prim::IntTrueDiv => Ok(Value::Float(true_div(a, b))),
-        Prim::IntPow if b < 0 => Err(raise(prim, ExcKind::ValueError)),
+        Prim::IntPow if b < 0 => Err(raise(prim, ExcKind::NotCompiled)),
         Prim::IntPow => checked(prim, power(a, b)),
         Prim::IntAnd => Ok(Value::Int(a & b)),
         Prim::IntOr => Ok(Value::Int(a | b)),
@@ -188,10 +188,13 @@ fn permutations(n: i64, k: i64) -> Option<i64> {
 
 fn character(prim: Prim, code: i64) -> Outcome {
     let Ok(code) = i32::try_from(code) else { return Err(raise(prim, ExcKind::OverflowError)) };
-    match u32::try_from(code).ok().and_then(char::from_u32) {
+    let Some(code) = u32::try_from(code).ok().filter(|code| *code < 0x110000) else {
+        return Err(raise(prim, ExcKind::ValueError));
+    };
+    match char::from_u32(code) {
         Some(c) => Ok(Value::str(c.encode_utf8(&mut [0; 4]))),
         // Surrogates are code points to CPython, but no text of ours can hold one.
-        None => Err(raise(prim, ExcKind::ValueError)),
+        None => Err(raise(prim, ExcKind::NotCompiled)),
     }
 }
 

@@ -209,7 +209,7 @@ pub fn from_np(op: &Op, elem: Elem, bits: u64) -> Outcome {
     match elem {
         Elem::Bool => Ok(Value::Bool(bits != 0)),
         Elem::F32 | Elem::F64 => Ok(Value::Float(f64::from_bits(bits))),
-        Elem::U64 if bits > i64::MAX as u64 => raise(op, ExcKind::OverflowError),
+        Elem::U64 if bits > i64::MAX as u64 => raise(op, ExcKind::IntTooLarge),
         _ => Ok(Value::Int(bits as i64)),
     }
 }

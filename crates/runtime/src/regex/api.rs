@@ -2,7 +2,7 @@
 
 use super::matcher::{ABSENT, Matcher, Wanted};
 use super::program::{Program, malformed};
-use crate::exc::{ExcClass, Raised, raised};
+use crate::exc::{Raised, not_compiled};
 use crate::string::reserve;
 
 /// How a match is looked for: anywhere from the position on, only there, or there and up to the end.
@@ -215,7 +215,7 @@ fn push(text: &str, out: &mut String) -> Result<(), Raised> {
 pub fn template(text: &str, out: &mut String) -> Result<(), Raised> {
     if text.contains('\\') {
         let message = "a template with a backslash must be a constant in compiled code";
-        return Err(raised(ExcClass::NotCompiled, message));
+        return Err(not_compiled(message));
     }
     if !text.is_empty() {
         let length = text.len();

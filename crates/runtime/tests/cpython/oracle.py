@@ -68,7 +68,7 @@ FUNCTIONS = {
     "str_percent": percent,
     "str_char_at": char_at,
     "str_escape": lambda s: "".join(c if c.isascii() else ascii(c)[1:-1] for c in s),
-    # A negative exponent is `float.pow`'s business: any ValueError will do.
+    # A negative exponent is `float.pow`'s business: any `NotCompiled` will do.
     "int_pow": lambda a, b: a**b if b >= 0 else 0j,
     "int_truediv": lambda a, b: a / b,
     "int_round_digits": round,
@@ -154,7 +154,7 @@ def encode(value):
         return f"b:{int(value)}"
     if isinstance(value, int):
         # Beyond 64 bits the language has no int.
-        return f"i:{value}" if -(2**63) <= value < 2**63 else "e:OverflowError:*"
+        return f"i:{value}" if -(2**63) <= value < 2**63 else "e:IntTooLarge:*"
     if isinstance(value, float):
         return "f:nan" if value != value else f"f:{struct.unpack('<Q', struct.pack('<d', value))[0]:016x}"
     if isinstance(value, str):
@@ -177,11 +177,11 @@ def answer(line):
         value = function(name)(*arguments)
     except Exception as error:
         return f"e:{type(error).__name__}:{str(error).encode().hex()}"
-    # A complex number and a lone surrogate have no type here: both are `ValueError`.
+    # A complex number and a lone surrogate have no type here: both are `NotCompiled`.
     if isinstance(value, complex):
-        return "e:ValueError:*"
+        return "e:NotCompiled:*"
     if isinstance(value, str) and any("\ud800" <= c <= "\udfff" for c in value):
-        return "e:ValueError:*"
+        return "e:NotCompiled:*"
     return encode_positions(value) if name == "list_argsort" else encode(value)
 
 
