@@ -120,6 +120,11 @@ pub enum MethodKind {
 }
 
 impl<'p> Class<'p> {
+    /// Whether exceptions of the class carry an object with their attributes.
+    pub fn carries_object(&self) -> bool {
+        matches!(self.kind, ClassKind::Exception(_)) && !self.methods.is_empty()
+    }
+
     /// Its own name and those of the classes that it derives from.
     pub fn names_of_family(&self, compiler: &mut Compiler<'p>) -> Vec<String> {
         let mut names = vec![self.name.clone()];
@@ -205,6 +210,10 @@ type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
 pub struct Classes<'p> {
     known: std::collections::HashMap<usize, Option<Analysed<'p>>>,
     exceptions: ir::ExceptionTable,
+    /// The numbers of these classes among the functions of the program.
+    exception_numbers: Vec<usize>,
+    /// Code was made that knows all of them: there cannot be others.
+    is_closed: bool,
 }
 
 impl<'p> Compiler<'p> {
@@ -243,6 +252,34 @@ impl<'p> Compiler<'p> {
     /// The program's own classes of exceptions that were met.
     pub fn exceptions(&self) -> &ir::ExceptionTable {
         &self.classes.exceptions
+    }
+
+    /// The program's own classes of exceptions that were met, with what is known of them.
+    pub fn own_exceptions(&self) -> Vec<(ExcClass, Rc<Class<'p>>)> {
+        let numbers = (0..).map(ExcClass::Own).zip(&self.classes.exception_numbers);
+        numbers.filter_map(|(class, number)| Some((class, self.known_class(*number)?))).collect()
+    }
+
+    /// Where a class stands in the table of exceptions; `None` for one that has no place of its own.
+    pub fn own_exception_of(&self, class: &Class<'_>) -> Option<ExcClass> {
+        let position = self.classes.exception_numbers.iter().position(|number| *number == class.number)?;
+        u8::try_from(position).ok().map(ExcClass::Own)
+    }
+
+    /// From here on no further class of exceptions may be met.
+    pub fn close_exceptions(&mut self) {
+        self.classes.is_closed = true;
+    }
+
+    /// The table of exceptions of the module.
+    pub fn exception_table(&self) -> ir::ExceptionTable {
+        let mut table = self.exceptions().clone();
+        for (class, number) in table.0.iter_mut().zip(&self.classes.exception_numbers) {
+            let carries = self.known_class(*number).is_some_and(|known| known.carries_object());
+            let object = self.objects.class(*number).filter(|_| carries);
+            class.object = object.map(|object| object.name.clone());
+        }
+        table
     }
 
     /// Meets every class of the program, so that [`Compiler::exceptions`] has them all.
@@ -409,7 +446,11 @@ impl<'p> Compiler<'p> {
             if !class.methods.is_empty() && !class.stored.iter().any(|name| name == MESSAGE) {
                 class.stored.push(MESSAGE.to_owned());
             }
-            class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
+            if self.classes.is_closed {
+                let message = format!("`{}` is defined behind code that reads attributes of exceptions", class.name);
+                return refuse(&|| parsed.place(&node.name), message);
+            }
+            class.kind = ClassKind::Exception(self.own_exception(number, &class.name, parent, exceptions));
         }
         Ok(Rc::new(class))
     }
@@ -431,11 +472,12 @@ impl<'p> Compiler<'p> {
     }
 
     /// A new class of exceptions; beyond the room for them, the parent stands for it.
-    fn own_exception(&mut self, name: &str, parent: ExcClass, parents: Vec<ExcClass>) -> ExcClass {
+    fn own_exception(&mut self, number: usize, name: &str, parent: ExcClass, parents: Vec<ExcClass>) -> ExcClass {
         let table = &mut self.classes.exceptions.0;
         match u8::try_from(table.len()) {
             Ok(index) if table.len() < ir::OWN_EXCEPTIONS_MAX => {
-                table.push(ir::ExceptionClass { name: name.into(), parents });
+                table.push(ir::ExceptionClass { name: name.into(), parents, object: None });
+                self.classes.exception_numbers.push(number);
                 ExcClass::Own(index)
             }
             _ => parent,

@@ -10,6 +10,7 @@ use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{Class, ClassKind, MESSAGE};
 use crate::library;
+use crate::objects::stored_in_self;
 use crate::parse::ast::{self, Expr};
 use crate::shape::python_name;
 use crate::specialise::Callable;
@@ -62,13 +63,14 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// An instance of an exception class with methods of its own. While `__init__` runs it is an object like any other; what
-    /// comes out is an exception, of which its class and its text are known and nothing else.
+    /// comes out is an exception that carries it.
     pub fn construct_exception(
         &mut self,
         class: &Rc<Class<'p>>,
         kind: ExcClass,
         mut arguments: CallArguments,
     ) -> Lowered<Val> {
+        self.refuse_exception_class(class)?;
         let made = self.new_object(class, None)?;
         let init = class.method("__init__").map(|(index, method)| (index, calls_super_init(method.node)));
         if init.is_none_or(|(_, says_text)| !says_text) {
@@ -80,15 +82,35 @@ impl<'p> Lowerer<'_, 'p> {
             arguments.positional.insert(0, Thing::Val(made.clone()));
             self.call_function(Callable::Method(class.number, index), arguments)?;
         }
-        let text = match self.special(&made, "__str__")? {
-            Some(text) if *text.ty() == Type::Str => text,
+        let text = self.said_by(&made)?;
+        Ok(self.emit(Op::ExceptionNew(kind), &[&text, &made], Type::Exception))
+    }
+
+    /// What `str` gives of the object that an exception carries.
+    pub fn said_by(&mut self, object: &Val) -> Lowered<Val> {
+        match self.special(object, "__str__")? {
+            Some(text) if *text.ty() == Type::Str => Ok(text),
             Some(text) => {
                 let message = format!("__str__ returned non-string (type {})", python_name(text.ty()));
-                return self.clash(message);
+                self.clash(message)
             }
-            None => self.exception_text(&made)?,
+            None => self.exception_text(object),
+        }
+    }
+
+    /// Refuses what an exception class with an object would have to do and does not.
+    fn refuse_exception_class(&mut self, class: &Class<'p>) -> Lowered<()> {
+        let message = if let Some(name) = class.stored.iter().find(|name| super::caught::is_reserved(name)) {
+            format!("`{}` assigns `{name}`, which cannot be compiled", class.name)
+        } else if class.method("__str__").is_some_and(|(_, method)| !stored_in_self(method.node).is_empty()) {
+            // It is asked when the exception is made, too.
+            format!("`__str__` of `{}` changes the exception, which cannot be compiled", class.name)
+        } else if self.compiler.own_exception_of(class).is_none() {
+            "the program has too many classes of exceptions".to_owned()
+        } else {
+            return Ok(());
         };
-        Ok(self.emit(Op::ExceptionNew(kind), &[&text], Type::Exception))
+        self.fail("unsupported-class", message, None)
     }
 
     /// `Exception.__init__(self, ...)`.
