@@ -120,6 +120,13 @@ pub enum MethodKind {
 }
 
 impl<'p> Class<'p> {
+    /// Whether the text of the class gives its instances, or itself, an attribute of this name.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.stored.iter().any(|stored| stored == name)
+            || self.method(name).is_some()
+            || self.constants.iter().any(|(known, _, _)| known == name)
+    }
+
     /// Whether exceptions of the class carry an object with their attributes.
     pub fn carries_object(&self) -> bool {
         matches!(self.kind, ClassKind::Exception(_)) && !self.methods.is_empty()
@@ -201,6 +208,8 @@ impl<'p> Class<'p> {
 
 /// The field of an exception that is being made that holds what `str` of it gives. No name of a program is like this.
 pub const MESSAGE: &str = ".message";
+/// That with what it was made of, where the program reads `args`.
+pub const ARGS: &str = ".args";
 
 /// Why a class cannot be compiled.
 type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
@@ -445,6 +454,9 @@ impl<'p> Compiler<'p> {
         if let ClassKind::Exception(parent) = class.kind {
             if !class.methods.is_empty() && !class.stored.iter().any(|name| name == MESSAGE) {
                 class.stored.push(MESSAGE.to_owned());
+                if self.sources.stores.reads_args {
+                    class.stored.push(ARGS.to_owned());
+                }
             }
             if self.classes.is_closed {
                 let message = format!("`{}` is defined behind code that reads attributes of exceptions", class.name);

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use ir::{ExcClass, ExcKind, Op, Prim, Type};
 
+use super::builtins::ClassRef;
 use super::call::CallArguments;
 use super::dispatch::Dispatch;
 use super::{Lowered, Lowerer, Stop, Val};
-use crate::classes::{Class, ClassKind};
+use crate::classes::{ARGS, Class, ClassKind};
 use crate::objects::stored_in_self;
 use crate::parse::ast;
 
@@ -120,12 +121,10 @@ impl<'p> Lowerer<'_, 'p> {
             return Ok(self.part_of_exception(exception, name));
         }
         let (classes, _) = self.classes_of_exception(exception);
-        let has = |class: &Class<'_>| {
-            class.stored.iter().any(|stored| stored == name)
-                || class.method(name).is_some()
-                || class.constants.iter().any(|(known, _, _)| known == name)
-        };
-        let is_known = classes.iter().any(|(_, class)| has(class));
+        let is_known = classes.iter().any(|(_, class)| class.has_attribute(name));
+        if name == "args" {
+            return self.args_of_exception(exception);
+        }
         if name.starts_with("__") || OF_ALL.contains(&name) || !is_known {
             return self.fail(
                 "unsupported-attribute",
@@ -168,19 +167,7 @@ impl<'p> Lowerer<'_, 'p> {
     /// The program gives the exception no such attribute; one of Python's classes may.
     fn lacks_attribute(&mut self, exception: &Val, class: Option<&Rc<Class<'p>>>, name: &str) -> Lowered<Val> {
         let kinds = OF_BUILTIN.iter().filter(|(_, names)| names.contains(&name)).map(|(kind, _)| (*kind).into());
-        let kinds: Vec<ExcClass> = kinds.collect();
-        if !kinds.is_empty() {
-            let is = self.is_exception(exception, &kinds);
-            let (has, lacks) = self.branch(&is)?;
-            self.continue_at(has);
-            if self.is_live() {
-                self.raise(ExcKind::NotCompiled, &format!("`{name}` of such an exception cannot be read"));
-            }
-            self.continue_at(lacks);
-            if !self.is_live() {
-                return Err(Stop::Dead);
-            }
-        }
+        self.not_of(exception, &kinds.collect::<Vec<ExcClass>>(), name)?;
         if let Some(class) = class {
             let message = format!("'{}' object has no attribute '{name}'", class.name);
             return self.clash_of(ExcKind::AttributeError, "unknown-attribute", message);
@@ -190,6 +177,155 @@ impl<'p> Lowerer<'_, 'p> {
         let message = self.prim(Prim::StrConcat, &[&quote, &class]);
         let message = self.concat_text(&message, &format!("' object has no attribute '{name}'"));
         Err(self.raise_with(ExcKind::AttributeError, Some(&message)))
+    }
+
+    /// Leaves where the exception is of one of these classes: what is asked of it is not known then.
+    fn not_of(&mut self, exception: &Val, kinds: &[ExcClass], name: &str) -> Lowered<()> {
+        if kinds.is_empty() {
+            return Ok(());
+        }
+        let is = self.is_exception(exception, kinds);
+        self.leave_if(&is, name)
+    }
+
+    fn leave_if(&mut self, unknown: &Val, name: &str) -> Lowered<()> {
+        let (leaves, stays) = self.branch(unknown)?;
+        self.continue_at(leaves);
+        if self.is_live() {
+            self.raise(ExcKind::NotCompiled, &format!("`{name}` of such an exception is not known in compiled code"));
+        }
+        self.continue_at(stays);
+        if self.is_live() { Ok(()) } else { Err(Stop::Dead) }
+    }
+
+    /// `e.args`.
+    fn args_of_exception(&mut self, exception: &Val) -> Lowered<Val> {
+        let (classes, _) = self.classes_of_exception(exception);
+        let odd = self.oddly_made();
+        let named = self.caught.get(&exception.id).cloned();
+        let table = self.compiler.exceptions();
+        let is_odd = |class: &ExcClass| odd.iter().any(|odd| table.is_subclass(*class, *odd));
+        let all_odd = named.is_some_and(|named| named.iter().all(is_odd));
+        if all_odd && !classes.iter().any(|(_, class)| class.carries_object()) {
+            let message = "with what such an exception was made is not known in compiled code";
+            return self.fail("unsupported-attribute", message, Some("use `str(e)`".to_owned()));
+        }
+        self.compiler.close_exceptions();
+        let caught = exception.clone();
+        self.each_class(exception, false, &mut |lowerer, class| match class {
+            Caught::Object(_, object) => match lowerer.get_field(&object, ARGS)? {
+                Some(args) => Ok(args),
+                None => Err(Stop::Failed),
+            },
+            Caught::Plain(_) | Caught::Builtin => {
+                let text = lowerer.only_argument(&caught, "args")?;
+                Ok(lowerer.tuple(&[text]))
+            }
+        })
+    }
+
+    /// The classes of which the text does not tell with what they were made.
+    fn oddly_made(&self) -> Vec<ExcClass> {
+        let odd = [ExcKind::KeyError, ExcKind::StopIteration, ExcKind::UnicodeError];
+        odd.into_iter().chain(self.compiler.objects.oddly_made()).map(ExcClass::Builtin).collect()
+    }
+
+    /// The text that an exception without an object was made with. An empty one may have been none at all.
+    fn only_argument(&mut self, exception: &Val, name: &str) -> Lowered<Val> {
+        let odd = self.oddly_made();
+        self.not_of(exception, &odd, name)?;
+        let text = self.emit(Op::ExceptionMessage, &[exception], Type::Str);
+        let nothing = self.str("");
+        let is_empty = self.prim(Prim::StrEq, &[&text, &nothing]);
+        self.leave_if(&is_empty, name)?;
+        Ok(text)
+    }
+
+    /// `self.name` in a method of an exception, where every exception has it.
+    pub fn part_of_own_exception(&mut self, object: &Val, name: &str) -> Lowered<Option<Val>> {
+        if !is_reserved(name) || !self.class_of(object).is_some_and(|class| class.carries_object()) {
+            return Ok(None);
+        }
+        match name {
+            "args" => self.get_field(object, ARGS),
+            _ => self.fail(
+                "unsupported-attribute",
+                format!("`{name}` of an exception cannot be read in compiled code"),
+                None,
+            ),
+        }
+    }
+
+    /// `repr(e)`.
+    pub fn repr_of_exception(&mut self, exception: &Val) -> Lowered<Val> {
+        self.compiler.close_exceptions();
+        let caught = exception.clone();
+        self.each_class(exception, false, &mut |lowerer, class| match class {
+            Caught::Object(_, object) => lowerer.repr_of(&object),
+            Caught::Plain(_) | Caught::Builtin => {
+                let text = lowerer.only_argument(&caught, "repr")?;
+                let (name, shown) = (lowerer.exception_name(&caught), lowerer.repr_of(&text)?);
+                let name = lowerer.concat_text(&name, "(");
+                let shown = lowerer.prim(Prim::StrConcat, &[&name, &shown]);
+                Ok(lowerer.concat_text(&shown, ")"))
+            }
+        })
+    }
+
+    /// `hasattr` and `getattr` of an exception: what `found` gives of an object that may have the attribute, else what
+    /// `lacks` gives.
+    pub fn each_class_that_may_have(
+        &mut self,
+        exception: &Val,
+        name: &str,
+        found: &mut dyn FnMut(&mut Self, &Val) -> Lowered<Val>,
+        lacks: &mut dyn FnMut(&mut Self) -> Lowered<Val>,
+    ) -> Lowered<Val> {
+        if is_reserved(name) {
+            return self.fail("unsupported-function", format!("`{name}` cannot be asked for in compiled code"), None);
+        }
+        self.compiler.close_exceptions();
+        let kinds: Vec<ExcClass> =
+            OF_BUILTIN.iter().filter(|(_, names)| names.contains(&name)).map(|(kind, _)| (*kind).into()).collect();
+        let caught = exception.clone();
+        self.each_class(exception, false, &mut |lowerer, class| match class {
+            Caught::Object(class, object) => {
+                lowerer.refuse_inherited(&class, name)?;
+                let has = class.has_attribute(name);
+                if !has {
+                    lowerer.not_of(&caught, &kinds, name)?;
+                }
+                found(lowerer, &object)
+            }
+            Caught::Plain(class) if class.has_attribute(name) => lowerer.fail(
+                "unsupported-function",
+                format!("`{name}` of the class `{}` cannot be asked for in compiled code", class.name),
+                None,
+            ),
+            Caught::Plain(_) | Caught::Builtin => {
+                lowerer.not_of(&caught, &kinds, name)?;
+                lacks(lowerer)
+            }
+        })
+    }
+
+    /// Whether the exception is of one of these very classes.
+    pub fn is_exactly_exception(&mut self, exception: &Val, classes: &[ClassRef]) -> Val {
+        self.compiler.meet_all_classes();
+        self.compiler.close_exceptions();
+        let kinds: Vec<ExcClass> = classes.iter().filter_map(|class| self.exception_of_ref(class)).collect();
+        let table = self.compiler.exceptions().clone();
+        let mut found = self.bool(false);
+        for class in kinds {
+            let is_below = |other: &ExcClass| *other != class && table.is_subclass(*other, class);
+            let is = self.is_exception(exception, &[class]);
+            let below = self.is_exception(exception, &table.all().filter(is_below).collect::<Vec<ExcClass>>());
+            let no = self.bool(false);
+            let exactly = self.select(&below, &no, &is);
+            let yes = self.bool(true);
+            found = self.select(&found, &yes, &exactly);
+        }
+        found
     }
 
     /// `e.name(arguments)` where a class of the program has the method; the arguments where none has.

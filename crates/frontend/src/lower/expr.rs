@@ -636,6 +636,9 @@ impl<'p> Lowerer<'_, 'p> {
     /// `val.name` of a plain value, where it is no method.
     pub fn attribute_of(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         if self.object_class(val.ty()).is_some() {
+            if let Some(found) = self.part_of_own_exception(val, name)? {
+                return Ok(found);
+            }
             return match self.property(val, name)? {
                 Some(found) => Ok(found),
                 None => self.no_attribute(val, name),

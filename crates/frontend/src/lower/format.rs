@@ -50,6 +50,7 @@ impl<'p> Lowerer<'_, 'p> {
             return Ok(text);
         }
         match val.ty() {
+            Type::Exception => self.repr_of_exception(val),
             Type::None => Ok(self.str("None")),
             Type::Bool => {
                 let (yes, no) = (self.str("True"), self.str("False"));
