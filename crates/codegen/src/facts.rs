@@ -296,6 +296,10 @@ fn add_op(module: &Module, func: &Func, constants: &[Option<&Const>], inst: &Ins
             facts.memory = true;
             facts.collects &= doomed;
         }
+        Op::ExceptionObject(_) => {
+            facts.can_raise = true;
+            facts.collects &= doomed;
+        }
         Op::ListLen => facts.memory = true,
         Op::Const(_)
         | Op::Call(_)

@@ -126,7 +126,8 @@ fn keeps_nothing(op: &Op, result: &Type, stores_plain: impl Fn() -> bool) -> boo
         | Op::ObjectGet(_)
         | Op::ExceptionNew(_)
         | Op::ExceptionIs(_)
-        | Op::ExceptionMessage => !matches!(result, Type::Object(_)),
+        | Op::ExceptionMessage
+        | Op::ExceptionObject(_) => !matches!(result, Type::Object(_)),
         Op::Call(_) => false,
     }
 }

@@ -51,7 +51,8 @@ fn push_comps(ty: &Type, out: &mut Vec<Comp>) {
             out.push(Comp::Ptr);
             out.extend(std::iter::repeat_n(Comp::Int, 2 * *ndim as usize));
         }
-        Type::Exception => out.extend([Comp::Int, Comp::Int, Comp::Ptr, Comp::Int]),
+        // Class, status, message, and the object that it carries, if its class has objects.
+        Type::Exception => out.extend([Comp::Int, Comp::Int, Comp::Ptr, Comp::Int, Comp::Ptr]),
     }
 }
 

@@ -24,6 +24,7 @@ impl World {
             cancel: &raw const self.cancel,
             message: abi::Str { data: std::ptr::null(), length: 0 },
             poll: None,
+            object: std::ptr::null(),
         }
     }
 }

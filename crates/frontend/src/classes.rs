@@ -120,6 +120,18 @@ pub enum MethodKind {
 }
 
 impl<'p> Class<'p> {
+    /// Whether the text of the class gives its instances, or itself, an attribute of this name.
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.stored.iter().any(|stored| stored == name)
+            || self.method(name).is_some()
+            || self.constants.iter().any(|(known, _, _)| known == name)
+    }
+
+    /// Whether exceptions of the class carry an object with their attributes.
+    pub fn carries_object(&self) -> bool {
+        matches!(self.kind, ClassKind::Exception(_)) && !self.methods.is_empty()
+    }
+
     /// Its own name and those of the classes that it derives from.
     pub fn names_of_family(&self, compiler: &mut Compiler<'p>) -> Vec<String> {
         let mut names = vec![self.name.clone()];
@@ -196,6 +208,8 @@ impl<'p> Class<'p> {
 
 /// The field of an exception that is being made that holds what `str` of it gives. No name of a program is like this.
 pub const MESSAGE: &str = ".message";
+/// That with what it was made of, where the program reads `args`.
+pub const ARGS: &str = ".args";
 
 /// Why a class cannot be compiled.
 type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
@@ -205,6 +219,10 @@ type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
 pub struct Classes<'p> {
     known: std::collections::HashMap<usize, Option<Analysed<'p>>>,
     exceptions: ir::ExceptionTable,
+    /// The numbers of these classes among the functions of the program.
+    exception_numbers: Vec<usize>,
+    /// Code was made that knows all of them: there cannot be others.
+    is_closed: bool,
 }
 
 impl<'p> Compiler<'p> {
@@ -243,6 +261,34 @@ impl<'p> Compiler<'p> {
     /// The program's own classes of exceptions that were met.
     pub fn exceptions(&self) -> &ir::ExceptionTable {
         &self.classes.exceptions
+    }
+
+    /// The program's own classes of exceptions that were met, with what is known of them.
+    pub fn own_exceptions(&self) -> Vec<(ExcClass, Rc<Class<'p>>)> {
+        let numbers = (0..).map(ExcClass::Own).zip(&self.classes.exception_numbers);
+        numbers.filter_map(|(class, number)| Some((class, self.known_class(*number)?))).collect()
+    }
+
+    /// Where a class stands in the table of exceptions; `None` for one that has no place of its own.
+    pub fn own_exception_of(&self, class: &Class<'_>) -> Option<ExcClass> {
+        let position = self.classes.exception_numbers.iter().position(|number| *number == class.number)?;
+        u8::try_from(position).ok().map(ExcClass::Own)
+    }
+
+    /// From here on no further class of exceptions may be met.
+    pub fn close_exceptions(&mut self) {
+        self.classes.is_closed = true;
+    }
+
+    /// The table of exceptions of the module.
+    pub fn exception_table(&self) -> ir::ExceptionTable {
+        let mut table = self.exceptions().clone();
+        for (class, number) in table.0.iter_mut().zip(&self.classes.exception_numbers) {
+            let carries = self.known_class(*number).is_some_and(|known| known.carries_object());
+            let object = self.objects.class(*number).filter(|_| carries);
+            class.object = object.map(|object| object.name.clone());
+        }
+        table
     }
 
     /// Meets every class of the program, so that [`Compiler::exceptions`] has them all.
@@ -408,8 +454,15 @@ impl<'p> Compiler<'p> {
         if let ClassKind::Exception(parent) = class.kind {
             if !class.methods.is_empty() && !class.stored.iter().any(|name| name == MESSAGE) {
                 class.stored.push(MESSAGE.to_owned());
+                if self.sources.stores.reads_args {
+                    class.stored.push(ARGS.to_owned());
+                }
             }
-            class.kind = ClassKind::Exception(self.own_exception(&class.name, parent, exceptions));
+            if self.classes.is_closed {
+                let message = format!("`{}` is defined behind code that reads attributes of exceptions", class.name);
+                return refuse(&|| parsed.place(&node.name), message);
+            }
+            class.kind = ClassKind::Exception(self.own_exception(number, &class.name, parent, exceptions));
         }
         Ok(Rc::new(class))
     }
@@ -431,11 +484,12 @@ impl<'p> Compiler<'p> {
     }
 
     /// A new class of exceptions; beyond the room for them, the parent stands for it.
-    fn own_exception(&mut self, name: &str, parent: ExcClass, parents: Vec<ExcClass>) -> ExcClass {
+    fn own_exception(&mut self, number: usize, name: &str, parent: ExcClass, parents: Vec<ExcClass>) -> ExcClass {
         let table = &mut self.classes.exceptions.0;
         match u8::try_from(table.len()) {
             Ok(index) if table.len() < ir::OWN_EXCEPTIONS_MAX => {
-                table.push(ir::ExceptionClass { name: name.into(), parents });
+                table.push(ir::ExceptionClass { name: name.into(), parents, object: None });
+                self.classes.exception_numbers.push(number);
                 ExcClass::Own(index)
             }
             _ => parent,

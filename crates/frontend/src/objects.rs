@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use ir::Type;
+use ir::{ExcKind, Type};
 
 use crate::classes::{Class, ClassKind};
 use crate::parse::Parsed;
@@ -43,6 +43,10 @@ pub struct Objects {
     /// The captured values that the program assigns, by number; and those of which that is news.
     assigned: BTreeSet<usize>,
     assigned_now: BTreeSet<usize>,
+    /// Python's classes of which the program raises exceptions that were made with something else than one text; and
+    /// those of which that is news.
+    oddly_made: BTreeSet<ExcKind>,
+    oddly_made_now: BTreeSet<ExcKind>,
 }
 
 /// The number of the class of the instances around dicts that hold dicts of their own kind.
@@ -346,7 +350,8 @@ impl Objects {
             }
         }
         if let Some((_, method)) = class.method("__init__").or_else(|| class.method("__post_init__")) {
-            certain.extend(stored_first(method.node));
+            let is_first = matches!(class.kind, ClassKind::Exception(_)) && class.line.len() == 1;
+            certain.extend(stored_first(method.node, is_first));
         }
         let fields = names
             .into_iter()
@@ -376,6 +381,18 @@ impl Objects {
         self.classes.iter().find(|(_, class)| *class.name == *name).map(|(number, _)| *number)
     }
 
+    /// An exception of this class is made with something else than one text.
+    pub fn made_oddly(&mut self, kind: ExcKind) {
+        if !self.oddly_made.contains(&kind) {
+            self.oddly_made_now.insert(kind);
+        }
+    }
+
+    /// The classes of which that was noted.
+    pub fn oddly_made(&self) -> impl Iterator<Item = ExcKind> {
+        self.oddly_made.iter().copied()
+    }
+
     /// A field holds `shape` too.
     pub fn grow(&mut self, class: usize, field: usize, shape: &Shape) {
         let shape = Shape { origin: Default::default(), ty: shape.ty.clone() };
@@ -401,8 +418,10 @@ impl Objects {
     /// Takes what was learnt into the types of the fields; tells whether that changed any.
     pub fn learn(&mut self) -> bool {
         let assigned = std::mem::take(&mut self.assigned_now);
-        let mut changed = !assigned.is_empty();
+        let odd = std::mem::take(&mut self.oddly_made_now);
+        let mut changed = !assigned.is_empty() || !odd.is_empty();
         self.assigned.extend(assigned);
+        self.oddly_made.extend(odd);
         for ((class, field), shape) in std::mem::take(&mut self.grown) {
             let Some(field) = self.classes.get_mut(&class).and_then(|class| class.fields.get_mut(field)) else {
                 continue;
@@ -519,6 +538,8 @@ pub struct Stores {
     in_class: HashSet<(String, String)>,
     /// The attributes into whose containers something is put.
     filled: HashSet<String>,
+    /// Something's `args` are read.
+    pub reads_args: bool,
 }
 
 /// The methods that put something into a container.
@@ -592,6 +613,11 @@ impl<'a> Visitor<'a> for StoreCollector {
 
     fn visit_expr(&mut self, expr: &'a Expr) {
         if let Expr::Attribute(attribute) = expr
+            && attribute.ctx == ExprContext::Load
+        {
+            self.stores.reads_args |= attribute.attr.as_str() == "args";
+        }
+        if let Expr::Attribute(attribute) = expr
             && attribute.ctx != ExprContext::Load
         {
             let name = attribute.attr.to_string();
@@ -654,11 +680,29 @@ pub fn stored_in_self(def: &ast::StmtFunctionDef) -> Vec<String> {
     found.names
 }
 
-/// The attributes that `__init__` stores before anything else can look at the instance.
-fn stored_first(def: &ast::StmtFunctionDef) -> HashSet<String> {
+/// The arguments of `super().__init__(...)`.
+fn super_init(stmt: &Stmt) -> Option<&ast::Arguments> {
+    let Stmt::Expr(expr) = stmt else { return None };
+    let Expr::Call(call) = &*expr.value else { return None };
+    let Expr::Attribute(init) = &*call.func else { return None };
+    let Expr::Call(parent) = &*init.value else { return None };
+    let is_super = matches!(&*parent.func, Expr::Name(name) if name.id.as_str() == "super");
+    (is_super && parent.arguments.is_empty() && init.attr.as_str() == "__init__").then_some(&call.arguments)
+}
+
+/// The attributes that `__init__` stores before anything else can look at the instance. `is_first`: `super()` leads to
+/// Python's own exceptions, which do not look.
+fn stored_first(def: &ast::StmtFunctionDef, is_first: bool) -> HashSet<String> {
     let Some(own) = own_name(def) else { return HashSet::new() };
     let mut stored = HashSet::new();
     for stmt in &def.body {
+        if let Some(arguments) = super_init(stmt).filter(|_| is_first) {
+            let mut given = arguments.args.iter().chain(arguments.keywords.iter().map(|keyword| &keyword.value));
+            if given.any(|value| lets_out(value, &own, &stored)) {
+                return stored;
+            }
+            continue;
+        }
         let (target, value) = match stmt {
             Stmt::Assign(assign) => match assign.targets.as_slice() {
                 [target] => (Some(target), Some(&*assign.value)),

@@ -931,7 +931,7 @@ impl<'p> Compiler<'p> {
                 })
                 .collect(),
             classes,
-            exceptions: self.exceptions().clone(),
+            exceptions: self.exception_table(),
             funcs,
             entry: FuncId(0),
         };

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::container::ContainerOp;
-use crate::exc::{ExcClass, ExceptionTable};
+use crate::exc::{ExcClass, ExceptionClass, ExceptionTable};
 use crate::module::{
     Block, BlockId, Capture, CaptureId, Class, Const, Func, FuncId, Inst, Module, Op, Span, Target, Term, Value,
 };
@@ -52,6 +52,11 @@ impl ModuleBuilder {
             Some(known) => *known = class,
             None => self.classes.push(class),
         }
+    }
+
+    /// Adds a class of exceptions.
+    pub fn exception(&mut self, class: ExceptionClass) {
+        self.exceptions.0.push(class);
     }
 
     /// Takes a number for a function that [`ModuleBuilder::define`] gives later.

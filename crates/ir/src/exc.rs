@@ -183,6 +183,8 @@ pub struct ExceptionClass {
     pub name: Arc<str>,
     /// Each is one of Python's, or one that stands before this one.
     pub parents: Vec<ExcClass>,
+    /// The class in [`crate::Module::classes`] of the object that every exception of this very class carries.
+    pub object: Option<Arc<str>>,
 }
 
 /// The classes of a module, or of what was made of it.
@@ -190,6 +192,11 @@ pub struct ExceptionClass {
 pub struct ExceptionTable(pub Vec<ExceptionClass>);
 
 impl ExceptionTable {
+    /// The class of the object that an exception of this very class carries.
+    pub fn object(&self, class: ExcClass) -> Option<&Arc<str>> {
+        self.own(class)?.object.as_ref()
+    }
+
     fn own(&self, class: ExcClass) -> Option<&ExceptionClass> {
         match class {
             ExcClass::Builtin(_) => None,

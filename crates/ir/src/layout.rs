@@ -33,7 +33,7 @@ pub fn slot_count(ty: &Type) -> usize {
         Type::Record(record) => record.fields.iter().map(|(_, ty)| slot_count(ty)).sum(),
         Type::Union(variants) => 1 + variants.iter().map(slot_count).sum::<usize>(),
         Type::Array { ndim, .. } => 1 + 2 * *ndim as usize,
-        Type::Exception => 4,
+        Type::Exception => 5,
     }
 }
 

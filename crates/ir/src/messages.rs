@@ -17,6 +17,7 @@ pub fn of_op(op: &Op, class: ExcKind) -> &'static str {
         (Op::Prim(prim), class) => of_prim(*prim, class),
         (Op::Call(_), ExcKind::RecursionError) => RECURSION,
         (Op::Variant(_), ExcKind::TypeError) => "the value has another type",
+        (Op::ExceptionObject(_), ExcKind::TypeError) => "the exception is of another class",
         (Op::FromNp, ExcKind::IntTooLarge) => INT_TOO_LARGE,
         (Op::ListGet, ExcKind::IndexError) => "list index out of range",
         (Op::ListSet, ExcKind::IndexError) => "list assignment index out of range",

@@ -308,12 +308,15 @@ pub enum Op {
     /// `(object, value: T) -> none`: changes the field at this position.
     ObjectSet(u32),
 
-    /// `(message: str) -> exception`: one that has not been raised yet.
+    /// `(message: str) -> exception`: one that has not been raised yet. `(message: str, object) -> exception` where its
+    /// class has objects.
     ExceptionNew(ExcClass),
     /// `(exception) -> bool`: whether its class is this or derives from it.
     ExceptionIs(ExcClass),
-    /// `(exception) -> str`: `str(e)`.
+    /// `(exception) -> str`: the message.
     ExceptionMessage,
+    /// `(exception) -> object`: what an exception of this very class carries; raises `TypeError` when it is of another.
+    ExceptionObject(ExcClass),
 }
 
 impl Op {
@@ -335,7 +338,8 @@ impl Op {
             | Op::ArrayGet
             | Op::ArraySet
             | Op::ArrayRow
-            | Op::ArrayZeros => true,
+            | Op::ArrayZeros
+            | Op::ExceptionObject(_) => true,
             Op::ArrayView(view) => view.can_raise(),
             Op::Const(_)
             | Op::Capture(_)

@@ -49,6 +49,7 @@ pub const ALL: &[(&str, Op)] = &[
     ("exception.new", Op::ExceptionNew(ExcClass::Builtin(ExcKind::BaseException))),
     ("exception.is", Op::ExceptionIs(ExcClass::Builtin(ExcKind::BaseException))),
     ("exception.message", Op::ExceptionMessage),
+    ("exception.object", Op::ExceptionObject(ExcClass::Builtin(ExcKind::BaseException))),
 ];
 
 /// The operation of this name, with an empty immediate where it has one.
@@ -101,6 +102,7 @@ impl Op {
             Op::ExceptionNew(_) => "exception.new",
             Op::ExceptionIs(_) => "exception.is",
             Op::ExceptionMessage => "exception.message",
+            Op::ExceptionObject(_) => "exception.object",
         }
     }
 }

@@ -127,6 +127,7 @@ pub fn run(py: Python<'_>, call: &Call<'_>, arena: &mut Arena, out: &mut [u64]) 
             cancel: &thread.calls.flag,
             message: abi::Str { data: std::ptr::null(), length: 0 },
             poll: Some(interrupt::poll),
+            object: std::ptr::null(),
         };
         let job = Job { kernel: call.kernel, context: &mut context, args: call.args.as_ptr(), out: out.as_mut_ptr() };
         let status = if call.can_run_long {

@@ -67,6 +67,7 @@ pub struct Table {
 ///        32  message        Str               text of the exception being raised; null data: the class's default text
 ///        48  poll           fn(ctx) -> u8     not 0: the kernel returns STATUS_CANCELLED; 0: it goes on (and `poll` has
 ///                                             cleared the flag). Null: STATUS_CANCELLED at once
+///        56  object         *const u8         what the exception being raised carries, where its class has objects
 /// ```
 ///
 /// A call from Python's main thread is interrupted through `poll`: signals are looked at on that very thread, between
@@ -80,6 +81,7 @@ pub struct Context {
     pub cancel: *const std::sync::atomic::AtomicU8,
     pub message: Str,
     pub poll: Option<Poll>,
+    pub object: *const u8,
 }
 
 /// See [`Context`].

@@ -33,6 +33,7 @@ extern "C" fn fuseline_context_new() -> *mut Context {
             cancel: ptr::null(),
             message: Str { data: ptr::null(), length: 0 },
             poll: None,
+            object: ptr::null(),
         },
         arena: Arena::new(),
         cancel: AtomicU8::new(0),

@@ -89,6 +89,7 @@ mod tests {
             cancel: &raw const flag,
             message: Str { data: ptr::null(), length: 0 },
             poll: None,
+            object: ptr::null(),
         };
         let mut run = |poll: Option<crate::abi::Poll>| {
             context.poll = poll;

@@ -63,6 +63,7 @@ impl Jit {
             cancel: &raw const cancel,
             message: abi::Str { data: std::ptr::null(), length: 0 },
             poll: None,
+            object: std::ptr::null(),
         };
         // SAFETY: the slots were made for the function's own types and live until the end of this function.
         let status = unsafe { self.kernel.call(&mut context, arguments.slots.as_ptr(), out.as_mut_ptr()) };

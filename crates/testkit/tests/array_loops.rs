@@ -248,6 +248,7 @@ fn run(kernel: &CallKernel, result: &Type, arrays: [&Array; 2], n: i64, gaps: [u
         cancel: &raw const cancel,
         message: abi::Str { data: std::ptr::null(), length: 0 },
         poll: None,
+        object: std::ptr::null(),
     };
     let mut out = vec![0; slot_count(result)];
     // SAFETY: the slots are those of the parameters, and everything they point to is alive.

@@ -15,6 +15,14 @@ use crate::value::{Comp, comp_count, comps, zero_value};
 /// What `unreachable` says when it is reached.
 const UNREACHABLE: &str = "unreachable code was reached";
 
+/// What a handler is told of an exception beside its status.
+#[derive(Clone, Copy)]
+struct Carried {
+    text: [Val; 2],
+    /// An object where the class has objects; else nobody looks at it.
+    object: Option<Val>,
+}
+
 /// Set in the class number of an exception that has not been raised yet: its status has no place.
 pub const NEW_EXCEPTION: i64 = 1 << 8;
 
@@ -519,7 +527,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         let status = self.em.status(class, self.span, Some(message));
         let status = self.em.ll.int(self.em.ll.i64(), status);
         let text = self.handler.map(|_| self.em.text(message));
-        self.leave(status, text);
+        self.leave(status, text.map(|text| Carried { text, object: None }));
     }
 
     /// Raises the first of these whose condition holds, else the last; ends the LLVM block.
@@ -553,19 +561,20 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
             let status = self.em.status(class, self.span, None);
             let status = self.em.ll.int(self.em.ll.i64(), status);
             self.set_message([data, length]);
-            self.leave(status, Some([data, length]));
+            self.leave(status, Some(Carried { text: [data, length], object: None }));
         }
     }
 
     fn reraise(&mut self, exception: Value) {
-        if let Some([class, status, data, length]) = self.comps_of(exception).first_chunk::<4>().copied() {
+        if let Some([class, status, data, length, object]) = self.comps_of(exception).first_chunk::<5>().copied() {
             let here = self.em.place(self.span, None);
             let ll = &self.em.ll;
             let is_new = ll.icmp(IntPred::LLVMIntUGE, class, ll.const_i64(NEW_EXCEPTION));
             let placed = ll.or(status, ll.int(ll.i64(), here));
             let status = ll.select(is_new, placed, status);
             self.set_message([data, length]);
-            self.leave(status, Some([data, length]));
+            self.em.ll.store(object, self.context_field(std::mem::offset_of!(abi::Context, object)));
+            self.leave(status, Some(Carried { text: [data, length], object: Some(object) }));
         }
     }
 
@@ -586,7 +595,7 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         let place = self.em.place(self.span, None);
         let status = self.em.ll.or(class, self.em.ll.int(self.em.ll.i64(), place));
         let text = self.handler.map(|_| self.context_message());
-        self.leave(status, text);
+        self.leave(status, text.map(|text| Carried { text, object: None }));
     }
 
     /// Leaves when a callee's status is not 0. The exceptions of a callee of the library are given this place.
@@ -628,7 +637,8 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
         let [context_data, context_length] = self.context_message();
         let ll = &self.em.ll;
         let text = [ll.select(dynamic, context_data, data), ll.select(dynamic, context_length, length)];
-        self.leave(status, Some(text));
+        let object = ll.load(ll.ptr(), self.context_field(std::mem::offset_of!(abi::Context, object)));
+        self.leave(status, Some(Carried { text, object: Some(object) }));
     }
 
     /// Leaves the function when the status says that the kernel shall stop.
@@ -643,13 +653,14 @@ impl<'e, 'm> FuncEmitter<'e, 'm> {
     }
 
     /// Goes to the handler with the exception, or out of the function. Ends the block.
-    fn leave(&mut self, status: Val, text: Option<[Val; 2]>) {
+    fn leave(&mut self, status: Val, carried: Option<Carried>) {
         let Some(handler) = self.handler else { return self.leave_function(status) };
         let ll = &self.em.ll;
         let class = ll.and(status, ll.const_i64(0xff));
-        let [data, length] = text.unwrap_or([ll.zero(ll.ptr()), ll.zero(ll.i64())]);
+        let [data, length] = carried.map_or([ll.zero(ll.ptr()), ll.zero(ll.i64())], |carried| carried.text);
+        let object = carried.and_then(|carried| carried.object).unwrap_or(ll.zero(ll.ptr()));
         let from = ll.current();
-        if let Some(start) = self.add_edge(handler, &[class, status, data, length], from) {
+        if let Some(start) = self.add_edge(handler, &[class, status, data, length, object], from) {
             self.em.ll.br(start);
         }
     }

@@ -47,9 +47,10 @@ impl FuncEmitter<'_, '_> {
             Op::ArrayStride(dimension) => vec![self.parts_of(args[0]).2[usize::from(*dimension)]],
             Op::ArrayIsFlat => vec![self.is_flat(args[0])],
             Op::ArrayOverlaps => vec![self.arrays_overlap(args[0], args[1])],
-            Op::ExceptionNew(class) => self.exception_new(*class, args[0]),
+            Op::ExceptionNew(class) => self.exception_new(*class, args),
             Op::ExceptionIs(class) => vec![self.exception_is(args[0], *class)],
             Op::ExceptionMessage => self.comps_of(args[0])[2..4].to_vec(),
+            Op::ExceptionObject(class) => self.exception_object(args[0], *class),
         }
     }
 
@@ -173,12 +174,24 @@ impl FuncEmitter<'_, '_> {
 
     // Exceptions.
 
-    fn exception_new(&mut self, class: ExcClass, message: Value) -> Vec<Val> {
+    fn exception_new(&mut self, class: ExcClass, args: &[Value]) -> Vec<Val> {
         let ll = &self.em.ll;
         let code = i64::from(class.code());
         let mut comps = vec![ll.const_i64(code | NEW_EXCEPTION), ll.const_i64(code)];
-        comps.extend(self.comps_of(message));
+        comps.extend(args.iter().flat_map(|arg| self.comps_of(*arg)));
+        comps.resize(comp_count(&Type::Exception), ll.zero(ll.ptr()));
         comps
+    }
+
+    /// What an exception of this very class carries. Every exception of such a class was made with its object, so the
+    /// number of the class tells that the address is one.
+    fn exception_object(&mut self, exception: Value, class: ExcClass) -> Vec<Val> {
+        let ll = &self.em.ll;
+        let number = ll.and(self.comps_of(exception)[0], ll.const_i64(0xff));
+        let other = ll.icmp(IntPred::LLVMIntNE, number, ll.const_i64(i64::from(class.code())));
+        let message = messages::of_op(&Op::ExceptionObject(class), ExcKind::TypeError);
+        self.fail_if(other, ExcKind::TypeError, message);
+        self.comps_of(exception)[4..].to_vec()
     }
 
     fn exception_is(&mut self, exception: Value, class: ExcClass) -> Val {

@@ -25,6 +25,7 @@ pub fn call(kernel: &CallKernel, n: i64) -> i64 {
         cancel: &raw const cancel,
         message: abi::Str { data: std::ptr::null(), length: 0 },
         poll: None,
+        object: std::ptr::null(),
     };
     let (args, mut out) = ([n as u64], [0]);
     assert_eq!(unsafe { kernel.call(&mut context, args.as_ptr(), out.as_mut_ptr()) }, abi::STATUS_OK);

@@ -35,5 +35,6 @@ pub(crate) fn context(arena: &mut Arena, function: &CompiledFunction, cancel: &A
         cancel,
         message: abi::Str { data: std::ptr::null(), length: 0 },
         poll: None,
+        object: std::ptr::null(),
     }
 }

@@ -53,18 +53,28 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn getattr_builtin(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
         let (vals, name) = self.attribute_arguments("getattr", call, 3)?;
         let default = vals.get(2).cloned();
-        self.each_variant(&vals[0].clone(), &mut |lowerer, val| {
-            let Some(default) = &default else { return lowerer.attribute_of(&val, &name) };
-            match lowerer.has_attribute(&val, &name)?.known_bool() {
-                Some(true) => lowerer.attribute_of(&val, &name),
-                Some(false) => Ok(default.clone()),
-                None => lowerer.fail(
-                    "unsupported-function",
-                    format!("whether there is a `{name}` is not known when the program is compiled"),
-                    Some("give it a value in `__init__`".to_owned()),
-                ),
-            }
+        self.each_variant(&vals[0].clone(), &mut |lowerer, val| match &default {
+            None => lowerer.attribute_of(&val, &name),
+            Some(default) if *val.ty() == Type::Exception => lowerer.each_class_that_may_have(
+                &val,
+                &name,
+                &mut |lowerer, object| lowerer.attribute_or(object, &name, default),
+                &mut |_| Ok(default.clone()),
+            ),
+            Some(default) => lowerer.attribute_or(&val, &name, default),
         })
+    }
+
+    fn attribute_or(&mut self, val: &Val, name: &str, default: &Val) -> Lowered<Val> {
+        match self.has_attribute(val, name)?.known_bool() {
+            Some(true) => self.attribute_of(val, name),
+            Some(false) => Ok(default.clone()),
+            None => self.fail(
+                "unsupported-function",
+                format!("whether there is a `{name}` is not known when the program is compiled"),
+                Some("give it a value in `__init__`".to_owned()),
+            ),
+        }
     }
 
     /// The arguments of such a call, of which the second is a name.
@@ -91,6 +101,10 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn has_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+        if *val.ty() == Type::Exception {
+            let mut has = |lowerer: &mut Self, object: &Val| lowerer.has_attribute(object, name);
+            return self.each_class_that_may_have(val, name, &mut has, &mut |lowerer| Ok(lowerer.bool(false)));
+        }
         if let Some(class) = self.class_of(val) {
             let is_method = class.method(name).is_some() || class.constants.iter().any(|(known, _, _)| known == name);
             if let Some(number) = self.object_class(val.ty()) {

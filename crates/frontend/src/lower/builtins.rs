@@ -444,6 +444,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// Whether the class of a plain value is one of these, and not only derived from one.
     pub fn is_exactly(&mut self, val: &Val, classes: &[ClassRef]) -> Lowered<Val> {
+        if *val.ty() == Type::Exception {
+            return Ok(self.is_exactly_exception(val, classes));
+        }
         self.require_class(val)?;
         let own = self.class_of(val).map(|class| class.number);
         let name = python_name(val.ty());

@@ -838,8 +838,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let line = self.array_of_items(std::slice::from_ref(&object), None)?;
             return self.array_method(&line, name, arguments);
         }
-        if object.is_union() && object.ty().variants().iter().any(|ty| matches!(ty, Type::Record(_) | Type::Object(_)))
-        {
+        let has_methods = |ty: &Type| matches!(ty, Type::Record(_) | Type::Object(_) | Type::Exception);
+        if object.is_union() && object.ty().variants().iter().any(has_methods) {
             return self
                 .each_variant(&object, &mut |lowerer, object| lowerer.method_of(&object, name, arguments.clone()));
         }
@@ -847,7 +847,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     pub fn method_of(&mut self, object: &Val, name: &str, arguments: CallArguments) -> Lowered<Val> {
-        let arguments = match self.method_of_class(object, name, arguments)? {
+        let found = match object.ty() {
+            Type::Exception => self.method_of_exception(object, name, arguments)?,
+            _ => self.method_of_class(object, name, arguments)?,
+        };
+        let arguments = match found {
             Ok(val) => return Ok(val),
             Err(arguments) => arguments,
         };

@@ -112,6 +112,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// An exception that has not been raised yet.
     pub fn new_exception(&mut self, class: ExcClass, vals: &[Val]) -> Lowered<Val> {
+        self.note_arguments(class, vals);
         let message = match self.exception_message(class, vals)? {
             Some(message) => message,
             None => self.str(""),

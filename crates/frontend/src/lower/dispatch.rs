@@ -2,11 +2,13 @@
 //! when it forbids them all, the program is wrong.
 
 use super::{Clash, Edge, Lowered, Lowerer, Stop, Val};
+use crate::diagnostic::Place;
 
 /// Combinations of variants that one operation may have.
 const COMBINATIONS_MAX: usize = 16;
 
-struct Dispatch {
+#[derive(Default)]
+pub struct Dispatch {
     edges: Vec<(Edge, Val)>,
     /// The first forbidden combination.
     clash: Option<Box<Clash>>,
@@ -33,6 +35,11 @@ impl Lowerer<'_, '_> {
         let place = self.place;
         let mut state = Dispatch { edges: Vec::new(), clash: None, allowed: 0, failed: false };
         self.dispatch_from(vals.to_vec(), lower, &mut state)?;
+        self.finish_dispatch(state, place)
+    }
+
+    /// The value that the branches give.
+    pub fn finish_dispatch(&mut self, state: Dispatch, place: Place) -> Lowered<Val> {
         self.at_place(place);
         if state.failed {
             return Err(Stop::Failed);
@@ -43,6 +50,26 @@ impl Lowerer<'_, '_> {
         }
     }
 
+    /// Ends one branch with what the operation gave there.
+    pub fn end_branch(&mut self, lowered: Lowered<Val>, state: &mut Dispatch) {
+        match lowered {
+            Ok(val) => {
+                state.allowed += 1;
+                state.edges.extend(self.detach().map(|edge| (edge, val)));
+            }
+            Err(Stop::Dead) => state.allowed += 1,
+            Err(Stop::Failed) => state.failed = true,
+            Err(Stop::Clash(clash)) => {
+                self.at_place(clash.place);
+                if self.is_live() {
+                    self.raise(clash.class, &clash.message);
+                }
+                state.clash.get_or_insert(clash);
+            }
+        }
+        self.close();
+    }
+
     fn dispatch_from(
         &mut self,
         vals: Vec<Val>,
@@ -51,22 +78,8 @@ impl Lowerer<'_, '_> {
     ) -> Lowered<()> {
         let place = self.place;
         let Some(position) = vals.iter().position(Val::is_union) else {
-            match lower(self, &vals) {
-                Ok(val) => {
-                    state.allowed += 1;
-                    state.edges.extend(self.detach().map(|edge| (edge, val)));
-                }
-                Err(Stop::Dead) => state.allowed += 1,
-                Err(Stop::Failed) => state.failed = true,
-                Err(Stop::Clash(clash)) => {
-                    self.at_place(clash.place);
-                    if self.is_live() {
-                        self.raise(clash.class, &clash.message);
-                    }
-                    state.clash.get_or_insert(clash);
-                }
-            }
-            self.close();
+            let lowered = lower(self, &vals);
+            self.end_branch(lowered, state);
             return Ok(());
         };
         let union = vals[position].clone();

@@ -8,8 +8,9 @@ use super::builtins::ClassRef;
 use super::call::CallArguments;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
-use crate::classes::{Class, ClassKind, MESSAGE};
+use crate::classes::{ARGS, Class, ClassKind, MESSAGE};
 use crate::library;
+use crate::objects::stored_in_self;
 use crate::parse::ast::{self, Expr};
 use crate::shape::python_name;
 use crate::specialise::Callable;
@@ -17,6 +18,17 @@ use crate::specialise::Callable;
 /// The class of an exception as a value: all that is known of it is its name.
 pub const CLASS_OF_EXCEPTION: &str = "type#exception";
 const TRACEBACK: &str = "traceback";
+/// Some of the classes whose `__new__` leaves keywords to the `__init__` of a class that derives from them.
+const TAKE_KEYWORDS: &[ExcKind] = &[
+    ExcKind::Exception,
+    ExcKind::ValueError,
+    ExcKind::TypeError,
+    ExcKind::LookupError,
+    ExcKind::KeyError,
+    ExcKind::IndexError,
+    ExcKind::RuntimeError,
+    ExcKind::ArithmeticError,
+];
 
 impl<'p> Lowerer<'_, 'p> {
     pub fn raise_stmt(&mut self, raise: &'p ast::StmtRaise) -> Lowered<()> {
@@ -52,6 +64,7 @@ impl<'p> Lowerer<'_, 'p> {
             vals.push(self.expr(argument)?);
         }
         self.at(raise);
+        self.note_arguments(kind, &vals);
         let message = self.exception_message(kind, &vals)?;
         self.cause(raise)?;
         self.at(raise);
@@ -62,33 +75,58 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// An instance of an exception class with methods of its own. While `__init__` runs it is an object like any other; what
-    /// comes out is an exception, of which its class and its text are known and nothing else.
+    /// comes out is an exception that carries it.
     pub fn construct_exception(
         &mut self,
         class: &Rc<Class<'p>>,
         kind: ExcClass,
         mut arguments: CallArguments,
     ) -> Lowered<Val> {
+        self.refuse_exception_class(class)?;
         let made = self.new_object(class, None)?;
         let init = class.method("__init__").map(|(index, method)| (index, calls_super_init(method.node)));
         if init.is_none_or(|(_, says_text)| !says_text) {
             // What `BaseException.__new__` does: the arguments are the text, unless `__init__` hands on others.
-            let vals = self.plain_arguments(&class.name, arguments.clone())?;
+            let mut given = arguments.clone();
+            if init.is_some() && TAKE_KEYWORDS.contains(&self.compiler.exceptions().builtin(kind)) {
+                given.keywords.clear();
+            }
+            let vals = self.plain_arguments(&class.name, given)?;
             self.set_exception_text(&made, kind, &vals)?;
         }
         if let Some((index, _)) = init {
             arguments.positional.insert(0, Thing::Val(made.clone()));
             self.call_function(Callable::Method(class.number, index), arguments)?;
         }
-        let text = match self.special(&made, "__str__")? {
-            Some(text) if *text.ty() == Type::Str => text,
+        let text = self.said_by(&made)?;
+        Ok(self.emit(Op::ExceptionNew(kind), &[&text, &made], Type::Exception))
+    }
+
+    /// What `str` gives of the object that an exception carries.
+    pub fn said_by(&mut self, object: &Val) -> Lowered<Val> {
+        match self.special(object, "__str__")? {
+            Some(text) if *text.ty() == Type::Str => Ok(text),
             Some(text) => {
                 let message = format!("__str__ returned non-string (type {})", python_name(text.ty()));
-                return self.clash(message);
+                self.clash(message)
             }
-            None => self.exception_text(&made)?,
+            None => self.exception_text(object),
+        }
+    }
+
+    /// Refuses what an exception class with an object would have to do and does not.
+    fn refuse_exception_class(&mut self, class: &Class<'p>) -> Lowered<()> {
+        let message = if let Some(name) = class.stored.iter().find(|name| super::caught::is_reserved(name)) {
+            format!("`{}` assigns `{name}`, which cannot be compiled", class.name)
+        } else if class.method("__str__").is_some_and(|(_, method)| !stored_in_self(method.node).is_empty()) {
+            // It is asked when the exception is made, too.
+            format!("`__str__` of `{}` changes the exception, which cannot be compiled", class.name)
+        } else if self.compiler.own_exception_of(class).is_none() {
+            "the program has too many classes of exceptions".to_owned()
+        } else {
+            return Ok(());
         };
-        Ok(self.emit(Op::ExceptionNew(kind), &[&text], Type::Exception))
+        self.fail("unsupported-class", message, None)
     }
 
     /// `Exception.__init__(self, ...)`.
@@ -119,7 +157,21 @@ impl<'p> Lowerer<'_, 'p> {
             Some(text) => text,
             None => self.str(""),
         };
-        self.store_field(made, MESSAGE, &text)
+        self.store_field(made, MESSAGE, &text)?;
+        if self.class_of(made).is_some_and(|class| class.stored.iter().any(|name| name == ARGS)) {
+            let args = self.tuple(vals);
+            self.store_field(made, ARGS, &args)?;
+        }
+        Ok(())
+    }
+
+    /// Notes with what an exception that carries no object is made.
+    pub fn note_arguments(&mut self, class: ExcClass, vals: &[Val]) {
+        let is_text = vals.iter().all(|val| *val.ty() == Type::Str);
+        if vals.len() > 1 || !is_text {
+            let kind = self.compiler.exceptions().builtin(class);
+            self.compiler.objects.made_oddly(kind);
+        }
     }
 
     /// What `str(e)` gives of an exception made with these arguments.
@@ -128,8 +180,14 @@ impl<'p> Lowerer<'_, 'p> {
             // Of a key, `str(e)` shows what it is, so that an empty one is seen.
             return self.repr_of(&vals[0]).map(Some);
         }
+        let builtin = self.compiler.exceptions().builtin(class);
+        let has_parts = [ExcKind::OSError, ExcKind::SyntaxError].into_iter().find(|kind| builtin.is_subclass_of(*kind));
         match vals {
             [] => Ok(None),
+            [_, _, ..] if let Some(kind) = has_parts => {
+                let message = format!("an `{}` of several arguments cannot be compiled", kind.name());
+                self.fail("unsupported-exception", message, Some("make it of one text".to_owned()))
+            }
             [val] => self.text_of(val).map(Some),
             several => {
                 let tuple = self.tuple(several);

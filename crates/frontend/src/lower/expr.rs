@@ -636,18 +636,16 @@ impl<'p> Lowerer<'_, 'p> {
     /// `val.name` of a plain value, where it is no method.
     pub fn attribute_of(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         if self.object_class(val.ty()).is_some() {
+            if let Some(found) = self.part_of_own_exception(val, name)? {
+                return Ok(found);
+            }
             return match self.property(val, name)? {
                 Some(found) => Ok(found),
                 None => self.no_attribute(val, name),
             };
         }
         match (val.ty().clone(), name) {
-            (Type::Exception, "__class__" | "__traceback__") => Ok(self.part_of_exception(val, name)),
-            (Type::Exception, _) => self.fail(
-                "unsupported-attribute",
-                format!("`{name}` of an exception cannot be read in compiled code"),
-                Some("only its class and its text are known where it is caught".to_owned()),
-            ),
+            (Type::Exception, _) => self.attribute_of_exception(val, name),
             (Type::Record(record), _) if record.kind == ir::RecordKind::Library => self.library_attribute(val, name),
             (Type::Record(record), _) if record.kind != ir::RecordKind::Dict => match record.index_of(name) {
                 Some(index) => Ok(self.field(val, index)),

@@ -1,6 +1,6 @@
 //! Values as text: `str`, `repr`, `format` and f-strings.
 
-use ir::{Const, ContainerOp, Op, Prim, Type};
+use ir::{Const, ContainerOp, Prim, Type};
 
 use super::number::is_integer;
 use super::{Edge, Lowered, Lowerer, Stop, Val};
@@ -16,13 +16,14 @@ impl<'p> Lowerer<'_, 'p> {
     fn text_of_plain(&mut self, val: &Val) -> Lowered<Val> {
         match val.ty() {
             Type::Str => Ok(val.clone()),
-            Type::Exception => Ok(self.emit(Op::ExceptionMessage, &[val], Type::Str)),
+            Type::Exception => self.text_of_exception(val),
             Type::Record(record) if record.kind == ir::RecordKind::Library => {
                 match self.library_text(val, "__str__")? {
                     Some(text) => Ok(text),
                     None => self.repr_of(val),
                 }
             }
+            Type::Object(_) if self.class_of(val).is_some_and(|class| class.carries_object()) => self.said_by(val),
             Type::Record(_) | Type::Object(_) => match self.special(val, "__str__")? {
                 Some(text) => Ok(text),
                 None => self.repr_of(val),
@@ -49,6 +50,7 @@ impl<'p> Lowerer<'_, 'p> {
             return Ok(text);
         }
         match val.ty() {
+            Type::Exception => self.repr_of_exception(val),
             Type::None => Ok(self.str("None")),
             Type::Bool => {
                 let (yes, no) = (self.str("True"), self.str("False"));

@@ -9,6 +9,7 @@ mod attributes;
 mod builtins;
 mod bytes;
 mod call;
+mod caught;
 mod classes;
 mod collections;
 mod compare;
@@ -68,7 +69,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use ir::builder::FuncBuilder;
-use ir::{ExcKind, Span};
+use ir::{ExcClass, ExcKind, Span};
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::names::{Names, Slot};
@@ -158,6 +159,8 @@ pub struct Lowerer<'c, 'p> {
     star: Option<star::Wanted>,
     /// The tuples made of what lists behind `*` hold beyond the parameters, of calls whose arguments are being looked at.
     star_rests: Vec<ir::Value>,
+    /// The classes that the handlers around have named for the exceptions that they take.
+    caught: HashMap<ir::Value, Rc<[ExcClass]>>,
     origins: origins::Origins,
     fuel: usize,
     pub exhausted: bool,
@@ -216,6 +219,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             place,
             star: None,
             star_rests: Vec::new(),
+            caught: HashMap::new(),
             origins: origins::Origins::default(),
             fuel: FUEL,
             exhausted: false,

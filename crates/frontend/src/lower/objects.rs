@@ -291,6 +291,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let name = attribute.attr.as_str();
         let val = self.dict_of_one_type(val)?;
         self.each_variant(object, &mut |lowerer, object| {
+            if *object.ty() == Type::Exception {
+                return lowerer.store_in_exception(&object, attribute, &val);
+            }
             if let Some(done) = lowerer.assign_property(&object, name, &val)? {
                 return Ok(done);
             }

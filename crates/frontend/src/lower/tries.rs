@@ -283,11 +283,11 @@ impl<'p> Lowerer<'_, 'p> {
                 None if library::is_library_function(self.function) => None,
                 None => Some(vec![ExcKind::BaseException.into()]),
             };
-            let rest = match classes {
+            let rest = match &classes {
                 Some(classes) => {
                     self.at(handler);
                     let exception = self.hidden_val(vars)?;
-                    let is = self.is_exception(&exception, &classes);
+                    let is = self.is_exception(&exception, classes);
                     let (taken, rest) = self.branch(&is)?;
                     self.continue_at(taken);
                     rest
@@ -298,7 +298,7 @@ impl<'p> Lowerer<'_, 'p> {
                 self.refuse_cell(name.as_str(), name)?;
             }
             if self.is_live() {
-                self.handler_body(handler, vars);
+                self.handler_body(handler, vars, classes);
                 ends.extend(self.detach());
             }
             self.continue_at(rest);
@@ -311,12 +311,25 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(())
     }
 
-    fn handler_body(&mut self, handler: &'p ast::ExceptHandlerExceptHandler, vars: usize) {
+    fn handler_body(
+        &mut self,
+        handler: &'p ast::ExceptHandlerExceptHandler,
+        vars: usize,
+        classes: Option<Vec<ExcClass>>,
+    ) {
         let slot = handler.name.as_ref().and_then(|name| self.slot(name.as_str()));
+        let mut known = None;
         if let (Some(slot), Ok(exception)) = (slot, self.hidden_val(vars)) {
+            known = classes.map(|classes| (exception.id, self.caught.insert(exception.id, classes.into())));
             self.set_val(slot, exception);
         }
         self.block(&handler.body);
+        // Behind the handler, the same value may have come from another one.
+        match known {
+            Some((id, Some(before))) => self.caught.insert(id, before),
+            Some((id, None)) => self.caught.remove(&id),
+            None => None,
+        };
         self.drop_hidden(vars);
         // CPython deletes the name when the handler ends.
         if let Some(slot) = slot {

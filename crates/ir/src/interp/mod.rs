@@ -243,14 +243,16 @@ impl<'a> Machine<'a> {
                 frame.position += 1;
                 Next::Go
             }
-            Err((class, message)) => Next::Raise(Exception { class: class.into(), message, span: inst.span }),
+            Err((class, message)) => {
+                Next::Raise(Exception { class: class.into(), message, span: inst.span, object: None })
+            }
         }
     }
 }
 
 fn terminate(frame: &mut Frame<'_>, block: &Block) -> Next {
     let raise = |class: ExcClass, message: &str, span: Span| {
-        Next::Raise(Exception { class, message: message.to_string(), span })
+        Next::Raise(Exception { class, message: message.to_string(), span, object: None })
     };
     match &block.term {
         Term::Jump(target) => frame.jump(target, None),
@@ -338,10 +340,19 @@ fn execute(func: &Func, inst: &Inst, op: &Op, args: &[Value], host: &mut dyn Hos
             }
             Ok(Value::None)
         }
-        (Op::ExceptionNew(class), [Value::Str(message)]) => {
-            let exception = Exception { class: *class, message: message.to_string(), span: Span::default() };
+        (Op::ExceptionNew(class), [Value::Str(message), objects @ ..]) => {
+            let object = match objects {
+                [] => None,
+                [Value::Object(object)] => Some(object.clone()),
+                _ => return invalid(op),
+            };
+            let exception = Exception { class: *class, message: message.to_string(), span: Span::default(), object };
             Ok(Value::Exception(Rc::new(exception)))
         }
+        (Op::ExceptionObject(class), [Value::Exception(exception)]) => match &exception.object {
+            Some(object) if exception.class == *class => Ok(Value::Object(object.clone())),
+            _ => Err((ExcKind::TypeError, messages::of_op(op, ExcKind::TypeError).to_string())),
+        },
         (Op::ExceptionMessage, [Value::Exception(exception)]) => Ok(Value::str(&exception.message)),
         _ => invalid(op),
     }

@@ -64,13 +64,24 @@ pub struct Array {
 }
 
 /// A caught exception.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Exception {
     pub class: ExcClass,
     pub message: String,
     /// Where it was raised first.
     pub span: Span,
+    /// What it carries, where its class has objects.
+    pub object: Option<Rc<Object>>,
 }
+
+/// Two exceptions are the same when the world outside is told the same of them.
+impl PartialEq for Exception {
+    fn eq(&self, other: &Exception) -> bool {
+        (self.class, &self.message, self.span) == (other.class, &other.message, other.span)
+    }
+}
+
+impl Eq for Exception {}
 
 impl Array {
     /// A new array with its elements in row order; missing elements are zero.

@@ -162,7 +162,8 @@ fn value_origins(func: &Func, facts: &Facts) -> Vec<Origins> {
                     continue;
                 }
                 let from = match &inst.op {
-                    Op::Capture(_) => elsewhere.clone(),
+                    // What an exception carries is not followed.
+                    Op::Capture(_) | Op::ExceptionObject(_) => elsewhere.clone(),
                     Op::Call(callee) => seen_by_caller(&facts.func(*callee).result, inst, &origins),
                     op if makes_copies(op) && !holds_references(func.type_of(inst.result)) => Origins::default(),
                     _ => {

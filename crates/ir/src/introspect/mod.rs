@@ -201,7 +201,8 @@ fn op_cost(op: &Op) -> u64 {
         | Op::ArrayOverlaps
         | Op::ExceptionNew(_)
         | Op::ExceptionIs(_)
-        | Op::ExceptionMessage => 1,
+        | Op::ExceptionMessage
+        | Op::ExceptionObject(_) => 1,
     }
 }
 

@@ -4,6 +4,7 @@
 //! ```text
 //! file "trips.py"                        source files, in order
 //! capture c0 limit: float                captured values, in order
+//! exception e0 Bad(ValueError) {Bad}     own classes of exceptions, with the class of what they carry
 //! entry f0
 //!
 //! func f0 speed(distance, minutes) -> float @1:1 {

@@ -355,7 +355,13 @@ impl<'a> Parser<'a> {
             in_order(number, exceptions.len())?;
             let name = Arc::from(self.name()?);
             self.expect("(")?;
-            exceptions.push(ExceptionClass { name, parents: self.list(")", Self::class)? });
+            let parents = self.list(")", Self::class)?;
+            let mut object = None;
+            if self.eat("{") {
+                object = Some(Arc::from(self.name()?));
+                self.expect("}")?;
+            }
+            exceptions.push(ExceptionClass { name, parents, object });
         }
         let exceptions = ExceptionTable(exceptions);
         if !self.eat_word("entry") {
@@ -535,6 +541,7 @@ impl<'a> Parser<'a> {
             Op::ObjectSet(_) => Op::ObjectSet(self.number("a position")?),
             Op::ExceptionNew(_) => Op::ExceptionNew(self.class()?),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
+            Op::ExceptionObject(_) => Op::ExceptionObject(self.class()?),
             other => other,
         })
     }

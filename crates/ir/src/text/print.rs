@@ -22,7 +22,8 @@ pub fn print(module: &Module) -> String {
     }
     for (index, class) in module.exceptions.0.iter().enumerate() {
         let parents: Vec<String> = class.parents.iter().map(|parent| exception(*parent)).collect();
-        line(&mut out, format_args!("exception e{index} {}({})", quote_name(&class.name), parents.join(", ")));
+        let object = class.object.as_ref().map_or(String::new(), |object| format!(" {{{}}}", quote_name(object)));
+        line(&mut out, format_args!("exception e{index} {}({}){object}", quote_name(&class.name), parents.join(", ")));
     }
     line(&mut out, format_args!("entry {}", module.entry));
     for (index, func) in module.funcs.iter().enumerate() {
@@ -130,7 +131,9 @@ impl Printer<'_> {
             Op::ArrayShape(dimension) | Op::ArrayStride(dimension) | Op::ArrayView(View::Slice(dimension)) => {
                 format!(" {dimension}")
             }
-            Op::ExceptionNew(class) | Op::ExceptionIs(class) => format!(" {}", exception(*class)),
+            Op::ExceptionNew(class) | Op::ExceptionIs(class) | Op::ExceptionObject(class) => {
+                format!(" {}", exception(*class))
+            }
             Op::Prim(_)
             | Op::Container(_)
             | Op::Select

@@ -132,6 +132,9 @@ impl Verifier<'_> {
             for parent in &class.parents {
                 self.check(Place::Module, rules::check_class(*parent, index));
             }
+            if let Some(object) = class.object.as_ref().filter(|object| module.class(object).is_none()) {
+                self.error(Place::Module, format!("the class `{object}` does not exist"));
+            }
         }
         for (index, func) in module.funcs.iter().enumerate() {
             self.shape(FuncId(index as u32), func);

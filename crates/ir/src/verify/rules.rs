@@ -79,7 +79,14 @@ pub fn check_inst(module: &Module, func: &Func, inst: &Inst) -> Checked {
         | Op::ArrayIsFlat
         | Op::ArrayOverlaps => check_array(&inst.op, &rule),
         Op::ArrayView(view) => check_view(*view, &rule),
-        Op::ExceptionNew(_) => rule.is(&[Type::Str], &Type::Exception),
+        Op::ExceptionNew(class) => match module.exceptions.object(*class) {
+            Some(object) => rule.is(&[Type::Str, Type::Object(object.clone())], &Type::Exception),
+            None => rule.is(&[Type::Str], &Type::Exception),
+        },
+        Op::ExceptionObject(class) => match module.exceptions.object(*class) {
+            Some(object) => rule.is(&[Type::Exception], &Type::Object(object.clone())),
+            None => Err("exceptions of this class carry no object".to_string()),
+        },
         Op::ExceptionIs(_) => rule.is(&[Type::Exception], &Type::Bool),
         Op::ExceptionMessage => rule.is(&[Type::Exception], &Type::Str),
     }
@@ -262,6 +269,9 @@ pub fn check_class(class: ExcClass, count: usize) -> Checked {
 pub fn check_term(module: &Module, func: &Func, term: &Term) -> Checked {
     if let Term::Raise { class, .. } = term {
         check_class(*class, module.exceptions.0.len())?;
+        if module.exceptions.object(*class).is_some() {
+            return Err("exceptions of this class carry an object".to_string());
+        }
     }
     for target in term.targets() {
         check_args(func, target, &func.block(target.block).params)?;

@@ -204,7 +204,13 @@ impl<'a> Decoder<'a> {
         let classes = self.list(Self::class_type)?;
         let exceptions = self.list(|decoder| {
             let name = Arc::from(decoder.string()?);
-            Ok(ExceptionClass { name, parents: decoder.list(Self::class)? })
+            let parents = decoder.list(Self::class)?;
+            let mut objects = decoder.list(|decoder| decoder.text().map(Arc::from))?;
+            let object = objects.pop();
+            if objects.is_empty() {
+                return Ok(ExceptionClass { name, parents, object });
+            }
+            Err("an exception carries one object".to_string())
         })?;
         let exceptions = ExceptionTable(exceptions);
         let entry = FuncId(self.number32()?);
@@ -274,6 +280,7 @@ impl<'a> Decoder<'a> {
             Op::ObjectSet(_) => Op::ObjectSet(self.number32()?),
             Op::ExceptionNew(_) => Op::ExceptionNew(self.class()?),
             Op::ExceptionIs(_) => Op::ExceptionIs(self.class()?),
+            Op::ExceptionObject(_) => Op::ExceptionObject(self.class()?),
             other => other,
         };
         Ok(Inst { result, op, args: self.values()?, span: self.span()? })

@@ -26,6 +26,7 @@ pub fn payload(module: &Module) -> Vec<u8> {
     list(&mut body, &module.exceptions.0, |out, class| {
         text(out, &class.name);
         list(out, &class.parents, |out, parent| out.push(parent.code()));
+        list(out, class.object.as_slice(), |out, object| text(out, object));
     });
     number(&mut body, module.entry.0);
     list(&mut body, &module.funcs, |out, func| encoder.func(out, func));
@@ -210,7 +211,7 @@ impl<'a> Encoder<'a> {
             Op::ArrayShape(dimension) | Op::ArrayStride(dimension) | Op::ArrayView(View::Slice(dimension)) => {
                 out.push(*dimension)
             }
-            Op::ExceptionNew(class) | Op::ExceptionIs(class) => out.push(class.code()),
+            Op::ExceptionNew(class) | Op::ExceptionIs(class) | Op::ExceptionObject(class) => out.push(class.code()),
             Op::Prim(_)
             | Op::Container(_)
             | Op::Select

@@ -18,7 +18,8 @@
 //!           files: list of text
 //!           captures: list of (text, type)
 //!           classes: list of (text, 1 for a dataclass, list of (text, type))
-//!           own classes of exceptions: list of (text, list of numbers of parents)
+//!           own classes of exceptions: list of (text, list of numbers of parents,
+//!                                           list of the text that names the class of its object, if it has one)
 //!           entry function, functions: list of function
 //! type      tag, then its parts: see `TypeTag`; types are positions in the list
 //! function  name, names of parameters, result type, types of values, place, blocks
@@ -41,7 +42,7 @@ pub use decode::decode;
 
 const MAGIC: &[u8; 4] = b"FLIR";
 /// Raised whenever the form or the meaning of an operation changes.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 const HEADER_BYTES: usize = 38;
 
 /// Why bytes are no module.

@@ -29,6 +29,10 @@ pub fn everything() -> Module {
     let dict = Type::Dict(Box::new(Type::Str), Box::new(node.optional()));
     module.class(ir::Class { name: "Node#1".into(), fields: vec![("next".into(), dict)], is_dataclass: true });
     module.class(ir::Class { name: "Empty".into(), fields: vec![], is_dataclass: false });
+    for (name, object) in [("Odd error", Some("Node#1".into())), ("Plain", None)] {
+        let parents = vec![ExcKind::ValueError.into(), ExcKind::KeyError.into()];
+        module.exception(ir::ExceptionClass { name: name.into(), parents, object });
+    }
     let mut b =
         FuncBuilder::new("<lambda>", &[("x", Type::Int), ("größe", record())], Type::Tuple(vec![]), span(1, 2, 3));
     for float in [0.0, -0.0, 1.5, 1e300, 5e-324, 0.1, 1e16, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, -f64::NAN] {

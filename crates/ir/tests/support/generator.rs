@@ -1,7 +1,10 @@
 //! Random modules that verify: loops that end, recursion that ends, handlers, raises, arrays. Every instruction has a
 //! place of its own, so that an error's origin can be told.
 
-use ir::{Const, Elem, ExcKind, FuncBuilder, FuncId, Module, ModuleBuilder, Op, Prim, Span, Target, Type, Value};
+use ir::{
+    Const, ContainerOp, Elem, ExcClass, ExcKind, FuncBuilder, FuncId, Module, ModuleBuilder, Op, Prim, Span, Target,
+    Type, Value,
+};
 
 use super::Random;
 
@@ -41,6 +44,10 @@ const PRIMS: &[Prim] = &[
 const INTS: &[i64] = &[0, 1, -1, 2, 3, 10, i64::MAX, i64::MIN, 1 << 40];
 const FLOATS: &[f64] = &[0.0, -0.0, 1.0, 2.5, -1e10, f64::INFINITY, f64::NAN];
 
+/// The class of exceptions that carry a number.
+const CARRIER: ExcClass = ExcClass::Own(0);
+const CARRIED: &str = "Carried";
+
 fn array() -> Type {
     Type::Array { elem: Elem::I64, ndim: 1 }
 }
@@ -67,6 +74,9 @@ struct Generator<'a> {
 pub fn module(random: &mut Random) -> Module {
     let mut module = ModuleBuilder::new();
     module.file("generated.py");
+    module.class(ir::Class { name: CARRIED.into(), fields: vec![("n".into(), Type::Int)], is_dataclass: false });
+    let parents = vec![ExcKind::ArithmeticError.into()];
+    module.exception(ir::ExceptionClass { name: "Carrier".into(), parents, object: Some(CARRIED.into()) });
     let mut callees = Vec::new();
     for index in 0..3 {
         let id = module.declare();
@@ -211,6 +221,12 @@ impl Generator<'_> {
             if side == otherwise && self.random.below(6) == 0 {
                 self.place();
                 self.b.raise(ExcKind::KeyError, None);
+            } else if side == otherwise && !self.is_plain && self.random.below(4) == 0 {
+                self.place();
+                let message = self.b.str("carried");
+                let object = self.b.container(ContainerOp::ObjectNew, &[value], Type::Object(CARRIED.into()));
+                let exception = self.b.inst(Op::ExceptionNew(CARRIER), &[message, object], Type::Exception);
+                self.b.reraise(exception);
             } else {
                 self.b.jump(after, &[value]);
             }
@@ -264,6 +280,17 @@ impl Generator<'_> {
         let is_arithmetic = self.b.inst(Op::ExceptionIs(ExcKind::ArithmeticError.into()), &[exception], Type::Bool);
         self.b.branch(is_arithmetic, take, pass);
         self.b.switch_to(take);
+        let (carries, plain) = (self.b.block(), self.b.block());
+        let is_carrier = self.b.inst(Op::ExceptionIs(CARRIER), &[exception], Type::Bool);
+        self.b.branch(is_carrier, carries, plain);
+        self.b.switch_to(carries);
+        let object = self.b.inst(Op::ExceptionObject(CARRIER), &[exception], Type::Object(CARRIED.into()));
+        let number = self.b.inst(Op::ObjectGet(0), &[object], Type::Int);
+        let sum = self.b.prim(Prim::IntAddWrap, &[before, number]);
+        self.b.inst(Op::ObjectSet(0), &[object, sum], Type::None);
+        let number = self.b.inst(Op::ObjectGet(0), &[object], Type::Int);
+        self.b.jump(after, &[number]);
+        self.b.switch_to(plain);
         self.b.jump(after, &[before]);
         self.b.switch_to(pass);
         self.b.reraise(exception);

@@ -242,6 +242,7 @@ mod tests {
             stack_limit: 0,
             cancel: ptr::null(),
             poll: None,
+            object: ptr::null(),
             message: Str { data: ptr::null(), length: 0 },
         };
         calls(&mut context)

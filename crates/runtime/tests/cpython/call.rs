@@ -63,6 +63,7 @@ pub fn call(symbol: &Symbol, arguments: &[Value]) -> String {
         stack_limit: 0,
         cancel: std::ptr::null(),
         poll: None,
+        object: std::ptr::null(),
         message: Str { data: std::ptr::null(), length: 0 },
     };
     let mut out = [0u64; 8];
