@@ -461,3 +461,7 @@ def _zip_of_rows(rows, /):
     if len(sources) > 0:
         for place in range(min([len(source) for source in sources])):
             yield tuple([source[place] for source in sources])
+
+
+def _unknown_text():
+    raise NotImplementedError("this text is not among the constants of the file that compiled code was made for")

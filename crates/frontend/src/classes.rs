@@ -51,10 +51,19 @@ pub enum ClassKind {
     Dataclass(Options),
     /// A class with nothing special: its instances have what `__init__` gives them.
     Plain,
-    /// An `Enum`, or an `IntEnum`, whose members are ints.
-    Enum {
-        is_int: bool,
-    },
+    Enum(Members),
+}
+
+/// What the members of an enumeration are beside members.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Members {
+    Plain,
+    /// `IntEnum`.
+    Int,
+    /// `class C(str, Enum)`.
+    Str,
+    /// `StrEnum`, whose text is the value.
+    Text,
 }
 
 /// What `@dataclass(...)` asks for.
@@ -352,7 +361,8 @@ impl<'p> Compiler<'p> {
         let mut exceptions: Vec<ExcClass> = Vec::new();
         let mut declares_fields = false;
         let mut parents: Vec<Rc<Class<'p>>> = Vec::new();
-        for base in node.bases() {
+        let mixin = self.mixin(number, node);
+        for base in node.bases().iter().skip(usize::from(mixin.is_some())) {
             match self.meaning(number, base) {
                 Some(Meaning::Exception(parent)) => {
                     class.kind = ClassKind::Exception(parent.into());
@@ -371,7 +381,13 @@ impl<'p> Compiler<'p> {
                 }
                 Some(Meaning::Object) => {}
                 Some(Meaning::Member("abc", "ABC")) => class.is_abc = true,
-                Some(Meaning::Member("enum", base)) => class.kind = ClassKind::Enum { is_int: base == "IntEnum" },
+                Some(Meaning::Member("enum", base)) => {
+                    class.kind = ClassKind::Enum(match base {
+                        "IntEnum" => Members::Int,
+                        "StrEnum" => Members::Text,
+                        _ => mixin.unwrap_or(Members::Plain),
+                    });
+                }
                 _ => {
                     let message = format!("`{}` derives from a class that cannot be compiled", class.name);
                     return refuse(&|| parsed.place(base), message).map_err(|mut found: Box<Diagnostic>| {
@@ -411,7 +427,7 @@ impl<'p> Compiler<'p> {
         if let Some((node, message)) = refused_part(node).filter(|_| !library::is_library_file(source.file)) {
             return refuse(&|| parsed.place(node), format!("{message} of `{}` cannot be compiled", class.name));
         }
-        if let (ClassKind::Enum { .. }, Some(range)) = (class.kind, refused_of_enum(node)) {
+        if let (ClassKind::Enum(_), Some(range)) = (class.kind, refused_of_enum(node)) {
             return refuse(&|| parsed.place(range), format!("this part of `{}` cannot be compiled", class.name));
         }
         self.read_body(&mut class, declares_fields);
@@ -662,6 +678,23 @@ impl<'p> Compiler<'p> {
     }
 
     /// What a name, or a member of a module, stands for in a class.
+    /// What the members of `class C(str, Enum)` and `class C(int, Enum)` are.
+    fn mixin(&self, number: usize, node: &ast::StmtClassDef) -> Option<Members> {
+        let [Expr::Name(mixin), base] = node.bases() else { return None };
+        let is_own = self.function(number).is_some_and(|source| source.bindings.contains_key(mixin.id.as_str()));
+        match (mixin.id.as_str(), self.meaning(number, base)) {
+            ("str", Some(Meaning::Member("enum", "Enum"))) if !is_own => Some(Members::Str),
+            ("int", Some(Meaning::Member("enum", "Enum"))) if !is_own => Some(Members::Int),
+            _ => None,
+        }
+    }
+
+    /// Whether the program has an enumeration whose members are texts.
+    pub fn has_text_members(&self) -> bool {
+        let met = self.classes.known.values().flatten().flatten();
+        met.into_iter().any(|class| matches!(class.kind, ClassKind::Enum(Members::Str | Members::Text)))
+    }
+
     fn meaning(&self, number: usize, expr: &Expr) -> Option<Meaning> {
         let binding = |name: &str| self.function(number).and_then(|source| source.bindings.get(name));
         match expr {
@@ -740,6 +773,7 @@ impl Meaning {
             ("functools", "total_ordering"),
             ("enum", "Enum"),
             ("enum", "IntEnum"),
+            ("enum", "StrEnum"),
         ];
         if module == "builtins" {
             return ExcKind::from_name(member).map(Meaning::Exception);

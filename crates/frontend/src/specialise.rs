@@ -531,7 +531,7 @@ impl<'p> Compiler<'p> {
                     || class.stores_in_itself(&self.sources.stores)
                     || class.mentions_itself()
             }
-            ClassKind::NamedTuple | ClassKind::Exception(_) | ClassKind::Enum { .. } => false,
+            ClassKind::NamedTuple | ClassKind::Exception(_) | ClassKind::Enum(_) => false,
         }
     }
 

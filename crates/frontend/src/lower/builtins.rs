@@ -567,6 +567,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 own.push(super::datetime::DATE.to_owned());
             }
             ty if self.is_int_member(ty) => own.push("int".to_owned()),
+            ty if self.is_str_member(ty) => own.push("str".to_owned()),
             Type::Record(record) if record.kind == RecordKind::Library => {}
             Type::Record(_) => return self.fail("unsupported-class", "a row cannot be tested for its class", None),
             _ => {}

@@ -106,7 +106,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ClassKind::NamedTuple => self.new_record(&class, RecordKind::NamedTuple, arguments),
             ClassKind::Dataclass(_) => self.new_record(&class, RecordKind::Dataclass, arguments),
             ClassKind::Plain => self.construct_by_init(&class, arguments),
-            ClassKind::Enum { .. } => self.member_of_value(&class, arguments),
+            ClassKind::Enum(_) => self.member_of_value(&class, arguments),
         }
     }
 
@@ -416,7 +416,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if name == "__name__" {
             return Ok(Thing::Val(self.str(&class.name)));
         }
-        if let ClassKind::Enum { .. } = class.kind {
+        if let ClassKind::Enum(_) = class.kind {
             return self.member_named(&class, name, node);
         }
         if let Some(known) = self.static_of_class(&class, name)? {
@@ -480,7 +480,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_method(&class, name, object, CallArguments::default()).map(Some)
             }
             Some(_) => Ok(None),
-            None if matches!(class.kind, ClassKind::Enum { .. }) => Ok(None),
+            None if matches!(class.kind, ClassKind::Enum(_)) => Ok(None),
             None => self.class_constant(&class, name),
         }
     }
@@ -638,7 +638,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     self.compare(op, &left, &right).map(Some)
                 }
                 ClassKind::NamedTuple => self.compare_as_tuples(op, left, right).map(Some),
-                ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => Ok(None),
+                ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum(_) => Ok(None),
             },
             (Some(class), _) if class.kind == ClassKind::NamedTuple && !is_dataclass(right) => {
                 self.compare_as_tuples(op, left, right).map(Some)
@@ -728,7 +728,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             ClassKind::Dataclass(options) if options.order => {
                 Some((0..class.fields.len()).filter(|index| class.fields[*index].compare).collect())
             }
-            ClassKind::Dataclass(_) | ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => None,
+            ClassKind::Dataclass(_) | ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum(_) => None,
         })
     }
 

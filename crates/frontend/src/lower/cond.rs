@@ -270,7 +270,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Type::Tuple(items) => Ok(self.bool(!items.is_empty())),
             Type::Record(_) if let Some(list) = self.tuple_list(val) => self.truth(&list),
-            ty if self.is_int_member(ty) => {
+            ty if self.is_mixed_member(ty) => {
                 let number = self.without_enum(val)?;
                 self.truth(&number)
             }

@@ -12,6 +12,11 @@ use crate::shape::{Origin, Shape, annotation_text, element_type, join, python_na
 impl<'c, 'p> Lowerer<'c, 'p> {
     /// Emits an operation of the container table.
     pub fn container_op(&mut self, op: ContainerOp, args: &[&Val], shape: impl Into<Shape>) -> Val {
+        if self.mixes_members(op, args) {
+            let message = "members of an enumeration that are numbers or texts as well cannot be keys beside others";
+            let _: Lowered<()> =
+                self.fail("unsupported-operation", message, Some("use the `value` of the members".to_owned()));
+        }
         self.emit(Op::Container(op), args, shape)
     }
 
@@ -118,15 +123,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::Np(_) => Ok(lowerer.python_number(&val)),
             ty if super::enums::enum_class(ty).is_some() => {
-                if lowerer.is_int_member(ty)
-                    || lowerer.class_of(&val).is_some_and(|class| class.method("__hash__").is_some())
-                {
-                    return lowerer.fail(
-                        "unsupported-operation",
-                        "a member of an `IntEnum` cannot be a key in compiled code",
-                        Some("use its `value`".to_owned()),
-                    );
-                }
                 Ok(val)
             }
             ty if ty.is_hashable() => {
@@ -165,6 +161,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 is_plain && class.method("__eq__").is_none() && class.method("__hash__").is_none()
             }
             Type::Tuple(items) | Type::Union(items) => items.iter().all(|item| self.may_be_key(item)),
+            ty if super::enums::enum_class(ty).is_some() => true,
             other => self.is_whole(other),
         }
     }
@@ -198,7 +195,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let plain_options = match class.kind {
             ClassKind::Dataclass(options) => options.eq && !options.order,
             ClassKind::NamedTuple => true,
-            ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => false,
+            ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum(_) => false,
         };
         plain_options
             && class.fields.iter().all(|field| field.compare && field.repr && !field.is_set_later())

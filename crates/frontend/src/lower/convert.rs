@@ -1,7 +1,7 @@
 //! Conversions that change a value's type but not the value: into a union, out of a literal, field by field. Nothing
 //! here is an operation of the program.
 
-use ir::{Const, ContainerOp, ExcKind, Op, Prim, Type, Value};
+use ir::{Const, ContainerOp, ExcKind, FuncId, Op, Prim, Type, Value};
 
 use super::{Edge, Lowered, Lowerer, Stop, Val};
 use crate::shape::{Shape, annotation_text};
@@ -137,8 +137,7 @@ impl Lowerer<'_, '_> {
             Type::Set { .. } => self.builder.container(ContainerOp::SetNew, &[], ty.clone()),
             Type::Object(name) => match self.compiler.objects.number_of(name) {
                 Some(number) => self.object_stand_in(number, ty),
-                // Generators are not merged with nothing.
-                None => self.builder.none(),
+                None => self.generator_stand_in(ty),
             },
             Type::Exception => {
                 let message = self.builder.str("");
@@ -154,6 +153,15 @@ impl Lowerer<'_, '_> {
         let mut parts: Vec<Value> = types.iter().map(|ty| self.stand_in(ty)).collect();
         parts.extend((0..flags).map(|_| self.builder.bool(false)));
         self.builder.container(ContainerOp::ObjectNew, &parts, ty.clone())
+    }
+
+    /// A generator that nobody asks for a value, made of stand-ins.
+    fn generator_stand_in(&mut self, ty: &Type) -> Value {
+        let Some(id) = self.compiler.generator_of(ty) else { return self.builder.none() };
+        let types = self.compiler.param_types(id);
+        let parts: Vec<Value> = types.iter().map(|ty| self.stand_in(ty)).collect();
+        self.callees.push(id);
+        self.builder.inst(Op::Call(FuncId(id.0)), &parts, ty.clone())
     }
 
     /// A NumPy scalar as the Python number of the same value.

@@ -190,22 +190,32 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(())
     }
 
+    /// A key that is looked for: a member that is a number or a text as well is that in a dict of such.
+    fn looked_for(&mut self, dict: &Val, key: &Val) -> Lowered<Val> {
+        let key = self.hashable(key)?;
+        let Type::Dict(own, _) = dict.ty() else { return Ok(key) };
+        if self.is_mixed_member(key.ty()) && matches!(**own, Type::Int | Type::Str | Type::Float | Type::Bool) {
+            return self.without_enum(&key);
+        }
+        Ok(key)
+    }
+
     /// `dict[key]`.
     pub fn load_key(&mut self, dict: &Val, key: &Val) -> Lowered<Val> {
-        let key = self.hashable(key)?;
+        let key = self.looked_for(dict, key)?;
         let (_, value) = self.dict_shapes(dict);
         Ok(self.container_op(ContainerOp::DictGet, &[dict, &key], value))
     }
 
     pub fn delete_key(&mut self, dict: &Val, key: &Val) -> Lowered<()> {
-        let key = self.hashable(key)?;
+        let key = self.looked_for(dict, key)?;
         self.container_op(ContainerOp::DictDelete, &[dict, &key], Type::None);
         Ok(())
     }
 
     /// The position of a key, or -1.
     pub fn find_key(&mut self, dict: &Val, key: &Val) -> Lowered<Val> {
-        let key = self.hashable(key)?;
+        let key = self.looked_for(dict, key)?;
         Ok(self.container_op(ContainerOp::DictFind, &[dict, &key], Type::Int))
     }
 

@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use ir::{Const, ExcKind, Op, Prim, RecordKind, RecordType, Type};
+use ir::{Const, ContainerOp, ExcKind, Op, Prim, RecordKind, RecordType, Type};
 
 use super::call::CallArguments;
 use super::index::Index;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
-use crate::classes::{Class, ClassKind, is_constant};
+use crate::classes::{self, Class, ClassKind, is_constant};
 use crate::parse::ast::{self, CmpOp, Expr, Ranged};
 use crate::shape::Shape;
 
@@ -63,7 +63,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// The class, where the number is that of an enumeration.
     pub fn enumeration(&mut self, number: usize) -> Lowered<Option<Rc<Class<'p>>>> {
         let class = self.class(number)?;
-        Ok(matches!(class.kind, ClassKind::Enum { .. }).then_some(class))
+        Ok(matches!(class.kind, ClassKind::Enum(_)).then_some(class))
     }
 
     fn members(&mut self, class: &Rc<Class<'p>>) -> Lowered<Members> {
@@ -73,7 +73,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             if name.starts_with('_') || keys.len() >= MEMBERS_MAX {
                 return self.refuse_enumeration(class, &format!("`{name}`"));
             }
-            let val = if is_auto(expr) {
+            let val = if is_auto(expr) && class.kind == ClassKind::Enum(classes::Members::Text) {
+                self.str(&name.to_lowercase())
+            } else if is_auto(expr) && class.kind == ClassKind::Enum(classes::Members::Str) {
+                return self.refuse_enumeration(class, "`auto()`");
+            } else if is_auto(expr) {
                 let before: Option<Vec<i64>> = members.own.iter().map(|(_, val)| val.known_int()).collect();
                 match before.map(|before| (before.is_sorted(), before.last().copied())) {
                     Some((true, last)) => self.int(last.unwrap_or(0).saturating_add(1)),
@@ -87,8 +91,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let Some(key) = key_of(&val) else {
                 return self.refuse_enumeration(class, &format!("the value of `{name}`"));
             };
-            let is_int = matches!(class.kind, ClassKind::Enum { is_int: true });
-            if is_int && !matches!(val.ty(), Type::Int) {
+            let fits = match class.kind {
+                ClassKind::Enum(classes::Members::Int) => *val.ty() == Type::Int,
+                ClassKind::Enum(classes::Members::Str | classes::Members::Text) => *val.ty() == Type::Str,
+                _ => true,
+            };
+            if !fits {
                 return self.refuse_enumeration(class, &format!("the value of `{name}`"));
             }
             let position = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
@@ -248,20 +256,73 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
-    /// A member of an `IntEnum` as the `int` that it is; every other value itself.
+    /// A member of an `IntEnum` as the `int` that it is, one of a `(str, Enum)` as its text; every other value itself.
     pub fn without_enum(&mut self, val: &Val) -> Lowered<Val> {
-        let Some(number) = enum_class(val.ty()) else { return Ok(val.clone()) };
-        let class = self.class(number)?;
-        match class.kind {
-            ClassKind::Enum { is_int: true } => self.value_of_member(val, &class),
+        match enum_class(val.ty()) {
+            Some(number) if self.is_mixed_member(val.ty()) => {
+                let class = self.class(number)?;
+                self.value_of_member(val, &class)
+            }
             _ => Ok(val.clone()),
         }
     }
 
-    /// Whether the value is a member of an `IntEnum`.
+    fn members_kind(&self, ty: &Type) -> Option<classes::Members> {
+        match self.compiler.known_class(enum_class(ty)?)?.kind {
+            ClassKind::Enum(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// Whether the type is that of the members of an `IntEnum`.
     pub fn is_int_member(&self, ty: &Type) -> bool {
-        let class = enum_class(ty).and_then(|number| self.compiler.known_class(number));
-        class.is_some_and(|class| matches!(class.kind, ClassKind::Enum { is_int: true }))
+        self.members_kind(ty) == Some(classes::Members::Int)
+    }
+
+    /// Whether the type is that of members that are texts.
+    pub fn is_str_member(&self, ty: &Type) -> bool {
+        matches!(self.members_kind(ty), Some(classes::Members::Str | classes::Members::Text))
+    }
+
+    /// Whether the type is that of members that are numbers or texts as well.
+    pub fn is_mixed_member(&self, ty: &Type) -> bool {
+        self.is_int_member(ty) || self.is_str_member(ty)
+    }
+
+    /// Whether there are members in the type that are equal to a number or a text.
+    pub fn has_mixed_members(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Tuple(items) | Type::Union(items) => items.iter().any(|item| self.has_mixed_members(item)),
+            Type::List(item) | Type::Set { item, .. } => self.has_mixed_members(item),
+            Type::Dict(key, value) => self.has_mixed_members(key) || self.has_mixed_members(value),
+            Type::Record(record) if enum_class(ty).is_none() => {
+                record.fields.iter().any(|(_, ty)| self.has_mixed_members(ty))
+            }
+            _ => self.is_mixed_member(ty),
+        }
+    }
+
+    /// Whether what the operation looks for or puts into a container may equal what is in it although it is of another type:
+    /// a member and its value. The runtime does not find that.
+    pub fn mixes_members(&self, op: ContainerOp, args: &[&Val]) -> bool {
+        let [container, other, ..] = args else { return false };
+        let own = match container.ty() {
+            Type::Dict(key, _) => &**key,
+            Type::Set { item, .. } => &**item,
+            _ => return false,
+        };
+        let other = match (op, other.ty()) {
+            (ContainerOp::DictGet | ContainerOp::DictFind | ContainerOp::DictSet | ContainerOp::DictDelete, key) => key,
+            (ContainerOp::SetAdd | ContainerOp::SetDiscard | ContainerOp::SetContains, item) => item,
+            (_, Type::Set { item, .. }) => &**item,
+            (_, Type::Dict(key, _)) => &**key,
+            _ => return false,
+        };
+        let is_unsure = |ty: &Type| ty.variants().len() > 1;
+        *own != Type::None
+            && *other != Type::None
+            && (self.has_mixed_members(own) || self.has_mixed_members(other))
+            && (own != other || is_unsure(own))
     }
 
     /// `==`, `is`, `<` and the like of a member; `None` for other operands, and where there is no such order.
@@ -271,7 +332,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return Ok(None);
         }
         let is_identity = matches!(op, CmpOp::Is | CmpOp::IsNot);
-        if !is_identity && (self.is_int_member(left.ty()) || self.is_int_member(right.ty())) {
+        if !is_identity && (self.is_mixed_member(left.ty()) || self.is_mixed_member(right.ty())) {
             let (left, right) = (self.without_enum(left)?, self.without_enum(right)?);
             return self.compare(op, &left, &right).map(Some);
         }
@@ -297,13 +358,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return Ok(Some(text));
         }
         let class = self.class(number)?;
-        let is_int = matches!(class.kind, ClassKind::Enum { is_int: true });
-        if is_int && method == "__str__" {
-            return self.fail(
-                "unsupported-operation",
-                "the text of a member of an `IntEnum` differs between versions of Python",
-                Some("use its `name` or `value`".to_owned()),
-            );
+        match class.kind {
+            ClassKind::Enum(classes::Members::Int) if method == "__str__" => {
+                return self.fail(
+                    "unsupported-operation",
+                    "the text of a member of an `IntEnum` differs between versions of Python",
+                    Some("use its `name` or `value`".to_owned()),
+                );
+            }
+            ClassKind::Enum(classes::Members::Text) if method == "__str__" => {
+                return self.value_of_member(member, &class).map(Some);
+            }
+            _ => {}
         }
         let name = self.name_of_member(member, &class)?;
         let before = self.str(&format!("{}{}.", if method == "__repr__" { "<" } else { "" }, class.name));
@@ -316,6 +382,20 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let text = self.concat_text(&text, ": ");
         let text = self.prim(Prim::StrConcat, &[&text, &shown]);
         Ok(Some(self.concat_text(&text, ">")))
+    }
+
+    /// A member as `format` has it, where that is not its `str`.
+    pub fn formatted_member(&mut self, member: &Val) -> Lowered<Val> {
+        if self.members_kind(member.ty()) == Some(classes::Members::Str)
+            && self.class_of(member).is_some_and(|class| class.method("__str__").is_none())
+        {
+            return self.fail(
+                "unsupported-operation",
+                "how a member that is a `str` is formatted differs between versions of Python",
+                Some("use its `value`, or `str()`".to_owned()),
+            );
+        }
+        Ok(member.clone())
     }
 
     /// The members of the enumeration that an expression names, where it names one.

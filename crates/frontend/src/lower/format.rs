@@ -154,6 +154,7 @@ impl<'p> Lowerer<'_, 'p> {
                 }
             };
         }
+        let val = &self.formatted_member(val)?;
         let Some(spec) = spec else { return self.text_of(val) };
         if *spec.ty() != Type::Str {
             let message = format!("format() argument 2 must be str, not {}", python_name(spec.ty()));

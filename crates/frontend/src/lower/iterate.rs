@@ -460,6 +460,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Ok(Source::List(list))
             }
             Type::Union(_) => Ok(Source::Either(val)),
+            ty if self.is_str_member(ty) => Ok(Source::Str(self.without_enum(&val)?)),
             other => {
                 let message = format!("'{}' object is not iterable", python_name(other));
                 self.clash(message)
@@ -522,7 +523,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     lowerer.guarded(|lowerer| body(lowerer, item))?;
                     ends.extend(lowerer.detach());
                 }
-                lowerer.join(ends, None)
+                lowerer.join(ends, live)
             }),
             Source::Iterator(iterator) => self.for_iterator(&iterator, key, assigned, live, exits, body),
             Source::Either(val) => self.for_either(&val, key, assigned, live, exits, body),
@@ -670,7 +671,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.for_each(source, key, assigned, live, exits, &mut |lowerer, item| {
             let (scopes, hidden) = (lowerer.scopes.len(), lowerer.var_count());
             lowerer.open_scope(&generator.target);
-            let outcome = lowerer.generate_item(item, generator, rest, elt, key, assigned, &mut *body);
+            let outcome = lowerer.generate_item(item, generator, rest, elt, key, assigned, live, &mut *body);
             lowerer.scopes.truncate(scopes);
             outcome?;
             lowerer.drop_hidden(hidden);
@@ -687,6 +688,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         elt: Elt<'p>,
         key: u32,
         assigned: &[Slot],
+        live: Option<&SlotSet>,
         body: Body<'_, 'c, 'p>,
     ) -> Lowered<()> {
         self.at(&generator.target);
@@ -729,7 +731,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 ends.extend(self.detach());
             }
         }
-        self.join(ends, None)
+        // The body may have forgotten what is not read any more.
+        self.join(ends, live)
     }
 
     /// Code that may end control flow on its side of a merge.

@@ -144,6 +144,14 @@ impl Lowerer<'_, '_> {
         if let Some(found) = self.collection_method(object, name, args, keywords)? {
             return Ok(found);
         }
+        if self.is_str_member(object.ty()) {
+            let text = self.without_enum(object)?;
+            return self.method(&text, name, args, keywords);
+        }
+        if *object.ty() == Type::Str && name != "format" && args.iter().any(|arg| self.is_str_member(arg.ty())) {
+            let args: Vec<Val> = args.iter().map(|arg| self.without_enum(arg)).collect::<Lowered<_>>()?;
+            return self.method(object, name, &args, keywords);
+        }
         if let Some(found) = self.special_of_container(object, name, args)? {
             return Ok(found);
         }

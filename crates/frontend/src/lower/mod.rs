@@ -14,6 +14,7 @@ mod classes;
 mod collections;
 mod compare;
 mod cond;
+mod constants;
 mod containers;
 mod convert;
 mod copying;
@@ -295,6 +296,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// until it is reached.
     pub fn raise_clash<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
         match lowered {
+            Err(Stop::Clash(clash))
+                if self.is_live()
+                    && self.cover.catches(clash.class)
+                    && !clash.message.contains("NoneType")
+                    && self.compiler.has_text_members() =>
+            {
+                // It may be about a member that is a text, which is not known everywhere.
+                self.report(clash.code, clash.message, clash.place, clash.help);
+                Err(Stop::Failed)
+            }
             Err(Stop::Clash(clash)) if self.is_live() && self.cover.catches(clash.class) => {
                 self.at_place(clash.place);
                 Err(self.raise(clash.class, &clash.message))

@@ -55,8 +55,18 @@ impl Lowerer<'_, '_> {
         if let Some(val) = self.operator_of_class(op, left, right)? {
             return Ok(val);
         }
-        if self.is_int_member(left.ty()) || self.is_int_member(right.ty()) {
-            let (left, right) = (self.without_enum(left)?, self.without_enum(right)?);
+        if *left.ty() == Type::Str && op == Operator::Mod && self.is_int_member(right.ty()) {
+            return self.fail(
+                "unsupported-operation",
+                "the text of a member of an `IntEnum` differs between versions of Python",
+                Some("use its `name` or `value`".to_owned()),
+            );
+        }
+        // `"%s" % member` has the text of the member, not its value.
+        let is_filled = *left.ty() == Type::Str && op == Operator::Mod;
+        if !is_filled && (self.is_mixed_member(left.ty()) || self.is_mixed_member(right.ty())) {
+            let left = self.without_enum(left)?;
+            let right = if *left.ty() == Type::Str && op == Operator::Mod { right.clone() } else { self.without_enum(right)? };
             return self.binary_plain(op, &left, &right, augmented);
         }
         let (a, b) = (left.ty(), right.ty());

@@ -378,7 +378,7 @@ impl<'p> Lowerer<'_, 'p> {
                     ClassKind::NamedTuple | ClassKind::Dataclass(_) => {
                         Some((class.name.clone(), fields.map(|field| field.name.clone()).collect::<Vec<_>>()))
                     }
-                    ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum { .. } => None,
+                    ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum(_) => None,
                 }
             }
             _ => None,

@@ -78,9 +78,6 @@ impl Lowerer<'_, '_> {
         let [text, format] = vals.as_slice() else {
             return self.clash(format!("strptime() takes exactly 2 arguments ({} given)", vals.len()));
         };
-        let Some(format) = format.known_str() else {
-            return self.fail("unsupported-operation", "the format of `strptime` must be a constant", None);
-        };
         let text = self.each_variant(text, &mut |lowerer, val| match val.ty() {
             Type::Str => Ok(val),
             other => {
@@ -88,24 +85,39 @@ impl Lowerer<'_, '_> {
                 lowerer.clash(format!("strptime() argument 1 must be str, not {found}"))
             }
         })?;
-        let (expression, directives) = match expression(&format) {
+        match format.known_str() {
+            Some(format) => self.strptime_with(&text, &format),
+            None if *format.ty() == Type::Str => {
+                let fits = |text: &str| text.contains('%') && expression(text).is_ok_and(|(_, found)| !found.is_empty());
+                let found = self.each_constant(format, &fits, &mut |l, format| l.strptime_with(&text, format))?;
+                match found {
+                    Some(found) => Ok(found),
+                    None => self.fail("unsupported-operation", "the format of `strptime` must be a constant", None),
+                }
+            }
+            None => self.fail("unsupported-operation", "the format of `strptime` must be a constant", None),
+        }
+    }
+
+    fn strptime_with(&mut self, text: &Val, format: &str) -> Lowered<Val> {
+        let (expression, directives) = match expression(format) {
             Ok(found) => found,
             Err(message) => return self.fail("unsupported-argument", message, None),
         };
         let Ok(pattern) = pattern::read(&expression, IGNORECASE) else { return Err(Stop::Failed) };
         let (program, zero, mode) = (self.str(&pattern.program), self.int(0), self.int(AT_START));
-        let spans = self.prim(Prim::ReFind, &[&program, &text, &zero, &mode]);
+        let spans = self.prim(Prim::ReFind, &[&program, text, &zero, &mode]);
         let count = self.emit(Op::ListLen, &[&spans], non_negative_int());
         let matched = self.prim(Prim::IntGt, &[&count, &zero]);
         self.require(&matched, ExcKind::ValueError, &format!("time data does not match format '{format}'"))?;
-        let (end, length) = (self.span_at(&spans, 1), self.prim(Prim::StrByteLen, &[&text]));
+        let (end, length) = (self.span_at(&spans, 1), self.prim(Prim::StrByteLen, &[text]));
         let whole = self.prim(Prim::IntEq, &[&end, &length]);
         self.require(&whole, ExcKind::ValueError, "unconverted data remains")?;
         let mut groups = Vec::new();
         for (index, directive) in directives.iter().enumerate() {
             let number = 2 * (index as i64 + 1);
             let (start, end) = (self.span_at(&spans, number), self.span_at(&spans, number + 1));
-            groups.push((*directive, self.prim(Prim::StrByteSlice, &[&text, &start, &end])));
+            groups.push((*directive, self.prim(Prim::StrByteSlice, &[text, &start, &end])));
         }
         self.parsed_numbers(&groups)
     }

@@ -30,8 +30,21 @@ impl Lowerer<'_, '_> {
 
     /// `template.format(arguments)`.
     pub fn format_template(&mut self, template: &Val, arguments: &Arguments<'_>) -> Lowered<Val> {
-        let Some(text) = template.known_str() else { return self.unknown_template() };
-        match crate::template::parse(&text) {
+        if let Some(text) = template.known_str() {
+            return self.format_with(&text, arguments);
+        }
+        let fits = |text: &str| {
+            crate::template::parse(text)
+                .is_ok_and(|pieces| pieces.iter().any(|piece| matches!(piece, Piece::Field(_))))
+        };
+        match self.each_constant(template, &fits, &mut |lowerer, text| lowerer.format_with(text, arguments))? {
+            Some(found) => Ok(found),
+            None => self.unknown_template(),
+        }
+    }
+
+    fn format_with(&mut self, text: &str, arguments: &Arguments<'_>) -> Lowered<Val> {
+        match crate::template::parse(text) {
             Ok(pieces) => self.format_pieces(&pieces, arguments, &mut Numbering::Open),
             Err(message) => self.bad_template(ExcKind::ValueError, message),
         }
@@ -143,8 +156,21 @@ impl Lowerer<'_, '_> {
 
     /// `template % right`.
     pub fn percent(&mut self, template: &Val, right: &Val) -> Lowered<Val> {
-        let Some(text) = template.known_str() else { return self.unknown_template() };
-        let pieces = match crate::template::parse_percent(&text) {
+        if let Some(text) = template.known_str() {
+            return self.percent_with(&text, right);
+        }
+        let fits = |text: &str| {
+            crate::template::parse_percent(text)
+                .is_ok_and(|pieces| pieces.iter().any(|piece| matches!(piece, PercentPiece::Conversion(_))))
+        };
+        match self.each_constant(template, &fits, &mut |lowerer, text| lowerer.percent_with(text, right))? {
+            Some(found) => Ok(found),
+            None => self.unknown_template(),
+        }
+    }
+
+    fn percent_with(&mut self, text: &str, right: &Val) -> Lowered<Val> {
+        let pieces = match crate::template::parse_percent(text) {
             Ok(pieces) => pieces,
             Err(message) => return self.bad_template(ExcKind::ValueError, message),
         };

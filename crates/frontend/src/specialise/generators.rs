@@ -48,6 +48,19 @@ impl Compiler<'_> {
         false
     }
 
+    /// The types of the values that a function is called with.
+    pub fn param_types(&self, id: SpecId) -> Vec<Type> {
+        let Some(spec) = self.specs.get(id.0 as usize) else { return Vec::new() };
+        if let Some(func) = &spec.func {
+            return func.param_types();
+        }
+        let types = spec.key.arguments.iter().filter_map(|argument| match argument {
+            Argument::Value(shape) => Some(shape.ty.clone()),
+            Argument::Static(_) => None,
+        });
+        types.collect()
+    }
+
     /// What a generator yields, as far as is known.
     pub fn item_of(&mut self, id: SpecId) -> Option<Shape> {
         self.use_open(id);
