@@ -40,6 +40,27 @@ pub fn parse(text: &str) -> Result<Vec<Piece>, String> {
     pieces(&text.chars().collect::<Vec<char>>(), DEPTH_MAX)
 }
 
+/// How many arguments a template takes whose fields have nothing in them that may go wrong before the next one is looked at.
+pub fn plain_fields(text: &str) -> Option<usize> {
+    let (mut next, mut count) = (0, 0);
+    for piece in parse(text).ok()? {
+        let Piece::Field(field) = piece else { continue };
+        if !field.accessors.is_empty() || !field.spec.is_empty() {
+            return None;
+        }
+        let position = match field.name {
+            FieldName::Next => {
+                next += 1;
+                next - 1
+            }
+            FieldName::Position(position) => position,
+            FieldName::Keyword(_) => return None,
+        };
+        count = count.max(position + 1);
+    }
+    Some(count)
+}
+
 fn pieces(text: &[char], depth: usize) -> Result<Vec<Piece>, String> {
     if depth == 0 {
         return Err("Max string recursion exceeded".to_owned());

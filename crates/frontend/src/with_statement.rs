@@ -2,6 +2,7 @@
 //! nothing else knows of them. Knows nothing of types: whether there are `__enter__` and `__exit__` is seen later.
 
 use crate::parse::ast::visitor::transformer::{self, Transformer};
+use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, Ranged, Stmt, TextRange, TextSize};
 use crate::parse::parse_statements;
 
@@ -10,10 +11,14 @@ const MARK: char = 'ǁ';
 
 /// Takes the place of every `with` statement that is not `async`.
 pub fn rewrite(body: &mut [Stmt]) {
-    Rewriter.visit_body(body);
+    let rewriter = Rewriter { suppressors: Imports::suppressors(body) };
+    rewriter.visit_body(body);
 }
 
-struct Rewriter;
+struct Rewriter {
+    /// What stands for `contextlib.suppress`, wherever it is read.
+    suppressors: Vec<String>,
+}
 
 impl Transformer for Rewriter {
     fn visit_stmt(&self, stmt: &mut Stmt) {
@@ -22,20 +27,152 @@ impl Transformer for Rewriter {
             && !with.is_async
         {
             let with = with.clone();
-            if let Some(written) = written_out(with) {
+            if let Some(written) = self.written_out(with) {
                 *stmt = written;
             }
         }
     }
 }
 
-/// `with a as x, b: body` is `with a as x: with b: body`. All of it becomes one statement, an `if` that always holds.
-fn written_out(with: ast::StmtWith) -> Option<Stmt> {
-    let mut body = with.body;
-    for (index, item) in with.items.into_iter().enumerate().rev() {
-        body = protected(item, body, index as u32, with.range)?;
+/// The names of `contextlib.suppress` and of what else is bound in a file.
+#[derive(Default)]
+struct Imports {
+    suppressors: Vec<String>,
+    modules: Vec<String>,
+    bound: Vec<String>,
+}
+
+impl Imports {
+    /// The names, also dotted ones, that stand for `contextlib.suppress` and are bound to nothing else anywhere in the file.
+    fn suppressors(body: &[Stmt]) -> Vec<String> {
+        let mut imports = Imports::default();
+        imports.visit_body(body);
+        let Imports { suppressors, modules, bound } = imports;
+        let modules = modules.into_iter().filter(|name| !bound.contains(name)).map(|name| format!("{name}.suppress"));
+        suppressors.into_iter().filter(|name| !bound.contains(name)).chain(modules).collect()
     }
-    Some(block_of(body, with.range))
+
+    fn bind(&mut self, name: &ast::Identifier) {
+        self.bound.push(name.to_string());
+    }
+}
+
+impl<'a> Visitor<'a> for Imports {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::ImportFrom(import) => {
+                let is_here = import.module.as_ref().is_some_and(|module| module.as_str() == "contextlib");
+                for alias in &import.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    match alias.name.as_str() {
+                        "suppress" if is_here && import.level == 0 => self.suppressors.push(name.to_string()),
+                        _ => self.bind(name),
+                    }
+                }
+            }
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    match (&alias.asname, alias.name.as_str()) {
+                        (name, "contextlib") => self.modules.push(name.as_ref().unwrap_or(&alias.name).to_string()),
+                        (Some(name), _) => self.bind(name),
+                        (None, path) => self.bound.extend(path.split('.').next().map(str::to_owned)),
+                    }
+                }
+            }
+            Stmt::FunctionDef(def) => self.bind(&def.name),
+            Stmt::ClassDef(class) => self.bind(&class.name),
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr
+            && name.ctx != ast::ExprContext::Load
+        {
+            self.bound.push(name.id.to_string());
+        }
+        visitor::walk_expr(self, expr);
+    }
+
+    fn visit_parameter(&mut self, parameter: &'a ast::Parameter) {
+        self.bind(&parameter.name);
+        visitor::walk_parameter(self, parameter);
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
+        let ast::ExceptHandler::ExceptHandler(caught) = handler;
+        caught.name.iter().for_each(|name| self.bind(name));
+        visitor::walk_except_handler(self, handler);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        let name = match pattern {
+            ast::Pattern::MatchAs(found) => found.name.as_ref(),
+            ast::Pattern::MatchStar(found) => found.name.as_ref(),
+            ast::Pattern::MatchMapping(found) => found.rest.as_ref(),
+            _ => None,
+        };
+        name.into_iter().for_each(|name| self.bind(name));
+        visitor::walk_pattern(self, pattern);
+    }
+}
+
+/// Whether an expression that names a class has no effect.
+fn is_path(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(_) => true,
+        Expr::Attribute(attribute) => is_path(&attribute.value),
+        _ => false,
+    }
+}
+
+impl Rewriter {
+    /// The classes of `suppress(...)`, where the item is that.
+    fn suppressed<'i>(&self, item: &'i ast::WithItem) -> Option<&'i ast::ExprCall> {
+        let (Expr::Call(call), None) = (&item.context_expr, &item.optional_vars) else { return None };
+        let name = match &*call.func {
+            Expr::Name(name) => name.id.to_string(),
+            Expr::Attribute(attribute) => match &*attribute.value {
+                Expr::Name(module) => format!("{}.{}", module.id, attribute.attr),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let is_plain = call.arguments.keywords.is_empty() && call.arguments.args.iter().all(is_path);
+        (is_plain && self.suppressors.contains(&name)).then_some(call)
+    }
+
+    /// `with suppress(A, B): body` is `try: body except (A, B): pass`.
+    fn suppressing(call: &ast::ExprCall, body: ast::Suite, index: u32, with: TextRange) -> Option<ast::Suite> {
+        let mut made = parse_statements("try:\n    pass\nexcept ():\n    pass\n")?;
+        let start = with.start() + TextSize::from(index);
+        let mut placer = Placer { range: call.arguments.range, around: TextRange::new(start, with.end()) };
+        made.iter_mut().for_each(|stmt| placer.place(stmt));
+        if let Some(Stmt::Try(tried)) = made.first_mut() {
+            tried.body = body;
+            for handler in &mut tried.handlers {
+                let ast::ExceptHandler::ExceptHandler(handler) = handler;
+                if let Some(Expr::Tuple(classes)) = handler.type_.as_deref_mut() {
+                    classes.elts = call.arguments.args.to_vec();
+                    classes.range = call.arguments.range;
+                }
+            }
+        }
+        Some(made.into_iter().collect())
+    }
+
+    /// `with a as x, b: body` is `with a as x: with b: body`. All of it becomes one statement, an `if` that always holds.
+    fn written_out(&self, with: ast::StmtWith) -> Option<Stmt> {
+        let mut body = with.body;
+        for (index, item) in with.items.into_iter().enumerate().rev() {
+            body = match self.suppressed(&item) {
+                Some(call) => Self::suppressing(call, body, index as u32, with.range)?,
+                None => protected(item, body, index as u32, with.range)?,
+            };
+        }
+        Some(block_of(body, with.range))
+    }
 }
 
 /// The statements as one, which starts where they do.

@@ -753,6 +753,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             "dataclasses" => self.call_dataclasses(name, arguments),
             "dict" if name == "fromkeys" => {
+                let arguments = self.members_as_list(arguments)?;
                 let vals = self.plain_arguments(name, arguments)?;
                 self.dict_from_keys(&vals)
             }

@@ -201,8 +201,10 @@ impl Lowerer<'_, '_> {
                 return self.equal(&left, right, same);
             }
             (Type::Dict(..), Type::Dict(..)) | (Type::Set { .. }, Type::Set { .. }) | (Type::Bytes, Type::Bytes) => {
-                for side in [left, right] {
-                    self.require_whole(&side.ty().clone(), "compared")?;
+                if !super::enums::hold_same_members(left.ty(), right.ty()) {
+                    for side in [left, right] {
+                        self.require_whole(&side.ty().clone(), "compared")?;
+                    }
                 }
                 self.container_op(ContainerOp::ValueEq, &[left, right], Type::Bool)
             }
@@ -312,8 +314,10 @@ impl Lowerer<'_, '_> {
             }
             (Type::Tuple(_), Type::Tuple(_)) => self.order_tuples(op, left, right)?,
             (Type::List(_), Type::List(_)) | (Type::Bytes, Type::Bytes) | (Type::Set { .. }, Type::Set { .. }) => {
-                for side in [left, right] {
-                    self.require_whole(&side.ty().clone(), "compared")?;
+                if !super::enums::hold_same_members(left.ty(), right.ty()) {
+                    for side in [left, right] {
+                        self.require_whole(&side.ty().clone(), "compared")?;
+                    }
                 }
                 let op = match op {
                     CmpOp::Lt => ContainerOp::ValueLt,
@@ -393,6 +397,10 @@ impl Lowerer<'_, '_> {
         if let Some(list) = self.tuple_list(container) {
             return self.list_contains(&list, item);
         }
+        if self.is_str_member(container.ty()) || *container.ty() == Type::Str && self.is_str_member(item.ty()) {
+            let (container, item) = (self.without_enum(container)?, self.without_enum(item)?);
+            return self.contains(&container, &item);
+        }
         match container.ty() {
             Type::Str => match item.ty() {
                 Type::Str => Ok(self.prim(Prim::StrContains, &[container, item])),
@@ -419,7 +427,7 @@ impl Lowerer<'_, '_> {
                 Ok(self.prim(Prim::IntGe, &[&found, &zero]))
             }
             Type::Set { .. } => {
-                let item = self.hashable(item)?;
+                let item = self.looked_for(container, item)?;
                 Ok(self.container_op(ContainerOp::SetContains, &[container, &item], Type::Bool))
             }
             ty if super::dicts::view_of(ty).is_some() => self.view_contains(container, item),

@@ -190,10 +190,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(())
     }
 
-    /// A key that is looked for: a member that is a number or a text as well is that in a dict of such.
-    fn looked_for(&mut self, dict: &Val, key: &Val) -> Lowered<Val> {
+    /// A key that is looked for: a member that is a number or a text as well is that in a dict or set of such.
+    pub fn looked_for(&mut self, table: &Val, key: &Val) -> Lowered<Val> {
         let key = self.hashable(key)?;
-        let Type::Dict(own, _) = dict.ty() else { return Ok(key) };
+        let (Type::Dict(own, _) | Type::Set { item: own, .. }) = table.ty() else { return Ok(key) };
         if self.is_mixed_member(key.ty()) && matches!(**own, Type::Int | Type::Str | Type::Float | Type::Bool) {
             return self.without_enum(&key);
         }

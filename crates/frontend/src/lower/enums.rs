@@ -31,6 +31,17 @@ pub fn enum_class(ty: &Type) -> Option<usize> {
     }
 }
 
+/// Whether two sets, or dicts, have the members of one enumeration as items or keys: the runtime compares these by their number.
+pub fn hold_same_members(left: &Type, right: &Type) -> bool {
+    let is_plain = |ty: &Type| matches!(ty, Type::Bool | Type::Int | Type::Float | Type::Str);
+    left == right
+        && match left {
+            Type::Set { item, .. } => enum_class(item).is_some(),
+            Type::Dict(key, value) => enum_class(key).is_some() && is_plain(value),
+            _ => false,
+        }
+}
+
 /// What makes two values one member: equal constants.
 fn key_of(val: &Val) -> Option<String> {
     if let Some(items) = &val.items {
@@ -267,6 +278,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
+    /// The same for the members in a tuple.
+    pub fn without_enums(&mut self, val: &Val) -> Lowered<Val> {
+        if !matches!(val.ty(), Type::Tuple(_)) {
+            return self.without_enum(val);
+        }
+        let mut items = Vec::new();
+        for item in self.fields(val) {
+            items.push(self.without_enums(&item)?);
+        }
+        Ok(self.tuple(&items))
+    }
+
     fn members_kind(&self, ty: &Type) -> Option<classes::Members> {
         match self.compiler.known_class(enum_class(ty)?)?.kind {
             ClassKind::Enum(members) => Some(members),
@@ -416,6 +439,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         self.start_again(before);
         Ok(None)
+    }
+
+    /// Arguments of which the first, where it is an enumeration, is the list of its members.
+    pub fn members_as_list(&mut self, mut arguments: CallArguments) -> Lowered<CallArguments> {
+        if let Some(Thing::Static(super::Static::Class(number))) = arguments.positional.first()
+            && let Some(class) = self.enumeration(*number)?
+        {
+            let members = self.all_members(&class)?;
+            arguments.positional[0] = Thing::Val(self.list_of(&members)?);
+        }
+        Ok(arguments)
     }
 
     /// `len(Class)`; `None` when the call is something else.

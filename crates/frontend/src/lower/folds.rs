@@ -351,6 +351,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// Keys that are records, as the tuples that they compare as.
     pub fn plain_keys(&mut self, keys: Val) -> Lowered<Val> {
         let item = self.list_item_shape(&keys);
+        if self.has_mixed_members(&item.ty) && matches!(item.ty, Type::Tuple(_) | Type::Record(_)) {
+            let plain = self.new_list(&[], None, self.place.start | 1 << 29)?;
+            self.each_item(Source::List(keys), 1 << 29, &mut |lowerer, item| {
+                let key = lowerer.without_enums(&item)?;
+                lowerer.append(&plain, &key)
+            })?;
+            return Ok(plain);
+        }
         if self.sort_key(&Val::new(keys.id, item))?.is_none() {
             return Ok(keys);
         }

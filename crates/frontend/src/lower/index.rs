@@ -101,6 +101,10 @@ impl<'p> Lowerer<'_, 'p> {
         {
             return Ok(val);
         }
+        if self.is_str_member(object.ty()) {
+            let text = self.without_enum(object)?;
+            return self.load_plain(&text, index);
+        }
         match (object.ty(), index) {
             (ty, Index::Slice(slice)) if ty.tuple_item().is_some() => self.slice_of_any_length(object, slice),
             (ty, Index::Items(_) | Index::Parts(_)) if ty.tuple_item().is_some() => {

@@ -422,6 +422,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let items = lowerer.fields(&val);
                 Ok(lowerer.tuple(&items))
             }
+            ty if lowerer.is_str_member(ty) => lowerer.without_enum(&val),
             Type::Record(_) => lowerer.fail(
                 "unsupported-operation",
                 "the columns of a row cannot be iterated over in compiled code",
@@ -460,7 +461,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 Ok(Source::List(list))
             }
             Type::Union(_) => Ok(Source::Either(val)),
-            ty if self.is_str_member(ty) => Ok(Source::Str(self.without_enum(&val)?)),
             other => {
                 let message = format!("'{}' object is not iterable", python_name(other));
                 self.clash(message)

@@ -161,6 +161,8 @@ impl Lowerer<'_, '_> {
             || is_dict(object.ty()) && name == "update"
             || *object.ty() == Type::Str
                 && matches!(name, "encode" | "expandtabs" | "format" | "rsplit" | "split" | "splitlines");
+        // `None` has no such method, with keywords or without.
+        let allowed = allowed || *object.ty() == Type::None;
         if let (Some((keyword, _)), false) = (keywords.first(), allowed) {
             let message = format!("`{name}` takes no keyword argument `{keyword}` in compiled code");
             return self.fail("wrong-arguments", message, None);

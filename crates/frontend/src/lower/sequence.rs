@@ -21,6 +21,10 @@ impl Lowerer<'_, '_> {
         if let Some(list) = self.tuple_list(val) {
             return self.length(&list);
         }
+        if self.is_str_member(val.ty()) {
+            let text = self.without_enum(val)?;
+            return self.length(&text);
+        }
         match val.ty() {
             Type::Str => match val.known_str() {
                 Some(text) => Ok(self.int(text.chars().count() as i64)),

@@ -319,11 +319,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         match (name, args) {
             ("add", [item]) => self.add_to_set(set, item)?,
             ("discard", [item]) => {
-                let item = self.hashable(item)?;
+                let item = self.looked_for(set, item)?;
                 self.container_op(ContainerOp::SetDiscard, &[set, &item], Type::Bool);
             }
             ("remove", [item]) => {
-                let key = self.hashable(item)?;
+                let key = self.looked_for(set, item)?;
                 let found = self.container_op(ContainerOp::SetDiscard, &[set, &key], Type::Bool);
                 let (holds, fails) = self.branch(&found)?;
                 self.continue_at(fails);

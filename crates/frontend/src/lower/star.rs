@@ -18,6 +18,8 @@ pub enum Wanted {
     Exactly(usize),
     /// So many, and what more there is goes to the function's own `*` parameter.
     AtLeast(usize),
+    /// So many or more, of which the rest is not used: `"{} {}".format(*items)`.
+    Fields(usize),
 }
 
 /// What a list behind the only `*` of the call must hold; `own` parameters are not given by the call.
@@ -87,6 +89,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !has_one_star(call) {
             return None;
         }
+        if let (Type::Str, "format", Some(text)) = (object.ty(), name, object.known_str()) {
+            let is_last = call.arguments.args.last().is_some_and(ast::Expr::is_starred_expr);
+            let count = crate::template::plain_fields(&text).filter(|_| is_last)?;
+            return count.checked_sub(call.arguments.args.len() - 1).map(Wanted::Fields);
+        }
         let class = self.class_of(object)?;
         let (index, method) = class.method(name)?;
         let own = if method.kind == MethodKind::Static { 0 } else { 1 };
@@ -100,9 +107,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         wanted: Wanted,
         starred: &'p ast::ExprStarred,
     ) -> Lowered<Vec<Val>> {
+        let has_rest = matches!(wanted, Wanted::AtLeast(_));
+        let missing = if matches!(wanted, Wanted::Fields(_)) { ExcKind::IndexError } else { ExcKind::TypeError };
         let (wanted, op) = match wanted {
             Wanted::Exactly(count) => (count, Prim::IntEq),
-            Wanted::AtLeast(count) => (count, Prim::IntGe),
+            Wanted::AtLeast(count) | Wanted::Fields(count) => (count, Prim::IntGe),
         };
         self.at(starred);
         let list = match source {
@@ -118,13 +127,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let count = self.int(wanted as i64);
         let fits = self.prim(op, &[&length, &count]);
         let message = format!("this call takes {wanted} arguments from what stands behind `*`");
-        self.require(&fits, ExcKind::TypeError, &message)?;
+        self.require(&fits, missing, &message)?;
         let mut items = Vec::new();
         for index in 0..wanted {
             let index = self.int(index as i64);
             items.push(self.load(&list, &Index::Item(index))?);
         }
-        if op == Prim::IntGe {
+        if has_rest {
             let start = Some(self.int(wanted as i64));
             let rest = self.load(&list, &Index::Slice(Box::new(Slice { start, ..Slice::default() })))?;
             let rest = self.tuple_around(&rest);
