@@ -242,6 +242,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         // The function around a class has defaults of its own.
         let source = self.compiler.function(class.number).filter(|_| self.compiler.local_class(class.number).is_none());
         if let Some(binding) = source.and_then(|source| source.defaults.get(&field.name)) {
+            if let (Binding::Unsupported(_), Some(Default::Value(expr))) = (binding, field.default)
+                && let Some(owner) = self.compiler.function(field.owner)
+                && let Some(Thing::Val(member)) = self.member_default(owner, expr)?
+            {
+                return Ok(Some(member));
+            }
             let thing = self.default_binding(&field.name, binding)?;
             return self.value_of(thing).map(Some);
         }

@@ -7,7 +7,7 @@ use crate::library;
 use crate::locate::FunctionNode;
 use crate::names;
 use crate::parse::ast::{self, Expr};
-use crate::program::Binding;
+use crate::program::{Binding, FunctionSource};
 use crate::specialise::Callable;
 
 /// What tells the list that a parameter has as its default from other containers that are made at the same place.
@@ -44,6 +44,11 @@ impl<'p> Lowerer<'_, 'p> {
             && !is_library
         {
             let name = parameter.name().as_str();
+            if let (Binding::Unsupported(_), Some(source), Some(default)) = (binding, source, &parameter.default)
+                && let Some(member) = self.member_default(source, default)?
+            {
+                return Ok(Some(member));
+            }
             return self.default_binding(name, binding).map(Some);
         }
         let Some(default) = &parameter.default else { return Ok(None) };
@@ -83,6 +88,23 @@ impl<'p> Lowerer<'_, 'p> {
         match self.binding_thing(name, binding)? {
             Thing::Val(val) => Ok(Thing::Val(Val { known: None, ..val })),
             other => Ok(other),
+        }
+    }
+
+    /// A member of an enumeration as a default, `Color.RED`, where the name stands for one class from the first to the last line.
+    pub fn member_default(&mut self, source: &'p FunctionSource, default: &'p Expr) -> Lowered<Option<Thing>> {
+        let Expr::Attribute(attribute) = default else { return Ok(None) };
+        let Expr::Name(name) = &*attribute.value else { return Ok(None) };
+        let Some(Binding::Class(number)) = source.bindings.get(name.id.as_str()) else { return Ok(None) };
+        let Some(text) = self.compiler.source_file(source.file).map(|file| file.text.as_str()) else { return Ok(None) };
+        let statement = format!("class {}", name.id);
+        let before = text.replacen(&statement, "", 1);
+        if before.len() == text.len() || may_rebind(&before, name.id.as_str()) {
+            return Ok(None);
+        }
+        match self.enumeration(*number)? {
+            Some(class) => self.member_named(&class, attribute.attr.as_str(), attribute).map(Some),
+            None => Ok(None),
         }
     }
 
