@@ -7,6 +7,7 @@ use std::rc::Rc;
 use ir::{ExcClass, ExcKind};
 
 use crate::diagnostic::{Diagnostic, Place};
+use crate::enumerations::{Members, refused_of_enum};
 use crate::named_tuples::named_tuple;
 use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
@@ -52,18 +53,6 @@ pub enum ClassKind {
     /// A class with nothing special: its instances have what `__init__` gives them.
     Plain,
     Enum(Members),
-}
-
-/// What the members of an enumeration are beside members.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Members {
-    Plain,
-    /// `IntEnum`.
-    Int,
-    /// `class C(str, Enum)`.
-    Str,
-    /// `StrEnum`, whose text is the value.
-    Text,
 }
 
 /// What `@dataclass(...)` asks for.
@@ -226,7 +215,7 @@ type Analysed<'p> = Result<Rc<Class<'p>>, Box<Diagnostic>>;
 /// The classes as they are met.
 #[derive(Default)]
 pub struct Classes<'p> {
-    known: std::collections::HashMap<usize, Option<Analysed<'p>>>,
+    pub(crate) known: std::collections::HashMap<usize, Option<Analysed<'p>>>,
     exceptions: ir::ExceptionTable,
     /// The numbers of these classes among the functions of the program.
     exception_numbers: Vec<usize>,
@@ -678,24 +667,7 @@ impl<'p> Compiler<'p> {
     }
 
     /// What a name, or a member of a module, stands for in a class.
-    /// What the members of `class C(str, Enum)` and `class C(int, Enum)` are.
-    fn mixin(&self, number: usize, node: &ast::StmtClassDef) -> Option<Members> {
-        let [Expr::Name(mixin), base] = node.bases() else { return None };
-        let is_own = self.function(number).is_some_and(|source| source.bindings.contains_key(mixin.id.as_str()));
-        match (mixin.id.as_str(), self.meaning(number, base)) {
-            ("str", Some(Meaning::Member("enum", "Enum"))) if !is_own => Some(Members::Str),
-            ("int", Some(Meaning::Member("enum", "Enum"))) if !is_own => Some(Members::Int),
-            _ => None,
-        }
-    }
-
-    /// Whether the program has an enumeration whose members are texts.
-    pub fn has_text_members(&self) -> bool {
-        let met = self.classes.known.values().flatten().flatten();
-        met.into_iter().any(|class| matches!(class.kind, ClassKind::Enum(Members::Str | Members::Text)))
-    }
-
-    fn meaning(&self, number: usize, expr: &Expr) -> Option<Meaning> {
+    pub(crate) fn meaning(&self, number: usize, expr: &Expr) -> Option<Meaning> {
         let binding = |name: &str| self.function(number).and_then(|source| source.bindings.get(name));
         match expr {
             Expr::Name(name) => match binding(name.id.as_str()) {
@@ -755,7 +727,7 @@ fn line_of(parents: &[Rc<Class<'_>>]) -> Option<Vec<usize>> {
 }
 
 /// What a name in a class statement stands for.
-enum Meaning {
+pub(crate) enum Meaning {
     Exception(ExcKind),
     Class(usize),
     Object,
@@ -812,20 +784,8 @@ fn own_slots(class: &Class<'_>, node: &ast::StmtClassDef) -> Result<Option<Vec<S
 }
 
 /// `_missing_` and its like.
-fn is_sunder(name: &str) -> bool {
+pub(crate) fn is_sunder(name: &str) -> bool {
     name.starts_with('_') && name.ends_with('_') && !name.starts_with("__")
-}
-
-/// A method of an enumeration that changes what its members are.
-fn refused_of_enum(node: &ast::StmtClassDef) -> Option<ast::TextRange> {
-    const OWN: &[&str] = &["__init__", "__new__", "__eq__", "__ne__", "__hash__", "__bool__", "__len__", "__getitem__"];
-    node.body.iter().find_map(|stmt| match stmt {
-        Stmt::FunctionDef(def) if OWN.contains(&def.name.as_str()) || is_sunder(def.name.as_str()) => {
-            Some(def.name.range())
-        }
-        Stmt::AnnAssign(assign) => Some(assign.range),
-        _ => None,
-    })
 }
 
 /// Whether programs derive from the class to have its methods.

@@ -3,9 +3,11 @@
 
 pub mod annotation;
 mod border;
+mod bound_names;
 mod classes;
 pub mod compile;
 pub mod diagnostic;
+mod enumerations;
 mod file_constants;
 pub mod file_program;
 mod inner_classes;

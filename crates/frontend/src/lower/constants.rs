@@ -33,7 +33,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         fits: &dyn Fn(&str) -> bool,
         lower: &mut dyn FnMut(&mut Self, &str) -> Lowered<Val>,
     ) -> Lowered<Option<Val>> {
-        let Some(source) = self.compiler.callable_of(self.spec).and_then(|callable| self.compiler.source(callable)) else {
+        let Some(source) = self.compiler.callable_of(self.spec).and_then(|callable| self.compiler.source(callable))
+        else {
             return Ok(None);
         };
         let mut texts = Texts { fits, found: Vec::new() };

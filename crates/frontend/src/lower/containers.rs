@@ -122,9 +122,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::Np(_) => Ok(lowerer.python_number(&val)),
-            ty if super::enums::enum_class(ty).is_some() => {
-                Ok(val)
-            }
+            ty if super::enums::enum_class(ty).is_some() => Ok(val),
             ty if ty.is_hashable() => {
                 let ty = ty.clone();
                 if let Some(class) = lowerer.class_of(&val)

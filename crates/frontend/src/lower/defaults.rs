@@ -3,6 +3,7 @@
 use super::function_values::is_literal;
 use super::value::Static;
 use super::{Lowered, Lowerer, Thing, Val};
+use crate::bound_names;
 use crate::library;
 use crate::locate::FunctionNode;
 use crate::names;
@@ -53,6 +54,11 @@ impl<'p> Lowerer<'_, 'p> {
         }
         let Some(default) = &parameter.default else { return Ok(None) };
         let place = self.place;
+        if let Some(source) = source
+            && let Some(member) = self.member_default(source, default)?
+        {
+            return Ok(Some(member));
+        }
         if !is_literal(default) {
             return self.fail(
                 "unsupported-default",
@@ -96,10 +102,8 @@ impl<'p> Lowerer<'_, 'p> {
         let Expr::Attribute(attribute) = default else { return Ok(None) };
         let Expr::Name(name) = &*attribute.value else { return Ok(None) };
         let Some(Binding::Class(number)) = source.bindings.get(name.id.as_str()) else { return Ok(None) };
-        let Some(text) = self.compiler.source_file(source.file).map(|file| file.text.as_str()) else { return Ok(None) };
-        let statement = format!("class {}", name.id);
-        let before = text.replacen(&statement, "", 1);
-        if before.len() == text.len() || may_rebind(&before, name.id.as_str()) {
+        let Some(parsed) = self.compiler.parsed_file(source.file) else { return Ok(None) };
+        if !bound_names::is_bound_once(parsed.body(), name.id.as_str()) {
             return Ok(None);
         }
         match self.enumeration(*number)? {

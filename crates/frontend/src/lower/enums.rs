@@ -8,7 +8,8 @@ use ir::{Const, ContainerOp, ExcKind, Op, Prim, RecordKind, RecordType, Type};
 use super::call::CallArguments;
 use super::index::Index;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
-use crate::classes::{self, Class, ClassKind, is_constant};
+use crate::classes::{Class, ClassKind, is_constant};
+use crate::enumerations;
 use crate::parse::ast::{self, CmpOp, Expr, Ranged};
 use crate::shape::Shape;
 
@@ -84,9 +85,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             if name.starts_with('_') || keys.len() >= MEMBERS_MAX {
                 return self.refuse_enumeration(class, &format!("`{name}`"));
             }
-            let val = if is_auto(expr) && class.kind == ClassKind::Enum(classes::Members::Text) {
+            let val = if is_auto(expr) && class.kind == ClassKind::Enum(enumerations::Members::Text) {
                 self.str(&name.to_lowercase())
-            } else if is_auto(expr) && class.kind == ClassKind::Enum(classes::Members::Str) {
+            } else if is_auto(expr) && class.kind == ClassKind::Enum(enumerations::Members::Str) {
                 return self.refuse_enumeration(class, "`auto()`");
             } else if is_auto(expr) {
                 let before: Option<Vec<i64>> = members.own.iter().map(|(_, val)| val.known_int()).collect();
@@ -103,8 +104,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 return self.refuse_enumeration(class, &format!("the value of `{name}`"));
             };
             let fits = match class.kind {
-                ClassKind::Enum(classes::Members::Int) => *val.ty() == Type::Int,
-                ClassKind::Enum(classes::Members::Str | classes::Members::Text) => *val.ty() == Type::Str,
+                ClassKind::Enum(enumerations::Members::Int) => *val.ty() == Type::Int,
+                ClassKind::Enum(enumerations::Members::Str | enumerations::Members::Text) => *val.ty() == Type::Str,
                 _ => true,
             };
             if !fits {
@@ -290,7 +291,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(self.tuple(&items))
     }
 
-    fn members_kind(&self, ty: &Type) -> Option<classes::Members> {
+    fn members_kind(&self, ty: &Type) -> Option<enumerations::Members> {
         match self.compiler.known_class(enum_class(ty)?)?.kind {
             ClassKind::Enum(members) => Some(members),
             _ => None,
@@ -299,12 +300,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// Whether the type is that of the members of an `IntEnum`.
     pub fn is_int_member(&self, ty: &Type) -> bool {
-        self.members_kind(ty) == Some(classes::Members::Int)
+        self.members_kind(ty) == Some(enumerations::Members::Int)
     }
 
     /// Whether the type is that of members that are texts.
     pub fn is_str_member(&self, ty: &Type) -> bool {
-        matches!(self.members_kind(ty), Some(classes::Members::Str | classes::Members::Text))
+        matches!(self.members_kind(ty), Some(enumerations::Members::Str | enumerations::Members::Text))
     }
 
     /// Whether the type is that of members that are numbers or texts as well.
@@ -382,14 +383,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let class = self.class(number)?;
         match class.kind {
-            ClassKind::Enum(classes::Members::Int) if method == "__str__" => {
+            ClassKind::Enum(enumerations::Members::Int) if method == "__str__" => {
                 return self.fail(
                     "unsupported-operation",
                     "the text of a member of an `IntEnum` differs between versions of Python",
                     Some("use its `name` or `value`".to_owned()),
                 );
             }
-            ClassKind::Enum(classes::Members::Text) if method == "__str__" => {
+            ClassKind::Enum(enumerations::Members::Text) if method == "__str__" => {
                 return self.value_of_member(member, &class).map(Some);
             }
             _ => {}
@@ -409,7 +410,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// A member as `format` has it, where that is not its `str`.
     pub fn formatted_member(&mut self, member: &Val) -> Lowered<Val> {
-        if self.members_kind(member.ty()) == Some(classes::Members::Str)
+        if self.members_kind(member.ty()) == Some(enumerations::Members::Str)
             && self.class_of(member).is_some_and(|class| class.method("__str__").is_none())
         {
             return self.fail(

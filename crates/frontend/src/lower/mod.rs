@@ -300,9 +300,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 if self.is_live()
                     && self.cover.catches(clash.class)
                     && !clash.message.contains("NoneType")
-                    && self.compiler.has_text_members() =>
+                    && self.compiler.has_mixed_members() =>
             {
-                // It may be about a member that is a text, which is not known everywhere.
+                // It may be about a member that is a number or a text, which is not known everywhere.
                 self.report(clash.code, clash.message, clash.place, clash.help);
                 Err(Stop::Failed)
             }

@@ -66,7 +66,8 @@ impl Lowerer<'_, '_> {
         let is_filled = *left.ty() == Type::Str && op == Operator::Mod;
         if !is_filled && (self.is_mixed_member(left.ty()) || self.is_mixed_member(right.ty())) {
             let left = self.without_enum(left)?;
-            let right = if *left.ty() == Type::Str && op == Operator::Mod { right.clone() } else { self.without_enum(right)? };
+            let right =
+                if *left.ty() == Type::Str && op == Operator::Mod { right.clone() } else { self.without_enum(right)? };
             return self.binary_plain(op, &left, &right, augmented);
         }
         let (a, b) = (left.ty(), right.ty());
@@ -264,6 +265,10 @@ impl Lowerer<'_, '_> {
                 Ok(self.prim(Prim::IntNot, &[&int]))
             }
             (_, Type::Np(_)) => self.np_unary(op, val),
+            (_, ty) if self.is_int_member(ty) => {
+                let number = self.without_enum(val)?;
+                self.unary_plain(op, &number)
+            }
             (_, Type::Array { .. }) => {
                 let node = self.array_unary(op, Node::Val(val.clone()))?;
                 self.force(node)

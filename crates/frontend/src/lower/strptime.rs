@@ -88,7 +88,8 @@ impl Lowerer<'_, '_> {
         match format.known_str() {
             Some(format) => self.strptime_with(&text, &format),
             None if *format.ty() == Type::Str => {
-                let fits = |text: &str| text.contains('%') && expression(text).is_ok_and(|(_, found)| !found.is_empty());
+                let fits =
+                    |text: &str| text.contains('%') && expression(text).is_ok_and(|(_, found)| !found.is_empty());
                 let found = self.each_constant(format, &fits, &mut |l, format| l.strptime_with(&text, format))?;
                 match found {
                     Some(found) => Ok(found),

@@ -34,8 +34,7 @@ impl Lowerer<'_, '_> {
             return self.format_with(&text, arguments);
         }
         let fits = |text: &str| {
-            crate::template::parse(text)
-                .is_ok_and(|pieces| pieces.iter().any(|piece| matches!(piece, Piece::Field(_))))
+            crate::template::parse(text).is_ok_and(|pieces| pieces.iter().any(|piece| matches!(piece, Piece::Field(_))))
         };
         match self.each_constant(template, &fits, &mut |lowerer, text| lowerer.format_with(text, arguments))? {
             Some(found) => Ok(found),
