@@ -513,7 +513,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             if classes.iter().any(|class| *class == ClassRef::Named("object".to_owned())) {
                 return Ok(self.bool(true));
             }
-            let kinds: Vec<ExcClass> = classes.iter().filter_map(|class| self.exception_of_ref(class)).collect();
+            let mut kinds: Vec<ExcClass> = Vec::new();
+            for class in classes {
+                kinds.extend(self.exceptions_of_ref(class));
+            }
             return Ok(self.is_exception(val, &kinds));
         }
         for class in classes {

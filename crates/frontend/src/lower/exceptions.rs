@@ -37,7 +37,7 @@ impl<'p> Lowerer<'_, 'p> {
             Expr::Call(call) if call.arguments.keywords.is_empty() => (&*call.func, Some(&call.arguments.args)),
             other => (other, None),
         };
-        if arguments.is_none_or(|_| self.exception_class_of(class).is_none())
+        if arguments.is_none_or(|_| self.exception_class_of(class).is_none() || self.is_method(class))
             && let Thing::Val(val) = self.thing(exc)?
         {
             if !val.ty().variants().contains(&Type::Exception) {
@@ -274,6 +274,19 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
+    /// Whether an expression is a method of a value or of a class of the program.
+    fn is_method(&mut self, expr: &'p Expr) -> bool {
+        let Expr::Attribute(attribute) = expr else { return false };
+        let Expr::Name(_) = &*attribute.value else { return false };
+        match self.thing(&attribute.value) {
+            Ok(Thing::Val(_)) => true,
+            Ok(Thing::Static(Static::Class(number))) => {
+                self.class(number).is_ok_and(|class| class.method(attribute.attr.as_str()).is_some())
+            }
+            _ => false,
+        }
+    }
+
     fn exception_of_static(&mut self, known: &Static) -> Lowered<Option<ExcClass>> {
         Ok(match known {
             // Those about encodings take five arguments.
@@ -299,6 +312,19 @@ impl<'p> Lowerer<'_, 'p> {
                 _ => None,
             },
         }
+    }
+
+    /// The exception classes whose instances are instances of this class, as far as they are not of another of them.
+    pub fn exceptions_of_ref(&mut self, class: &ClassRef) -> Vec<ExcClass> {
+        if let Some(class) = self.exception_of_ref(class) {
+            return vec![class];
+        }
+        let ClassRef::Own(number) = class else { return Vec::new() };
+        // A class beside an exception class.
+        self.compiler.meet_all_classes();
+        self.compiler.close_exceptions();
+        let own = self.compiler.own_exceptions().into_iter();
+        own.filter(|(_, class)| class.line.contains(number)).map(|(class, _)| class).collect()
     }
 
     /// `e.__class__` or `e.__traceback__`: what the `__exit__` of a context manager is told.

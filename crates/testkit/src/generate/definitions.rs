@@ -123,7 +123,25 @@ impl Writer {
     fn exception_class(&mut self) {
         let base = self.random.pick(&["Exception", "ValueError", "KeyError", "ArithmeticError"]);
         self.line(0, &format!("class Problem({base}):"));
-        self.line(1, "pass");
+        self.has_parts = self.random.one_in(2);
+        if self.has_parts {
+            self.line(1, "def __init__(self, text, more=2):");
+            if self.random.one_in(2) {
+                self.line(2, "super().__init__(text)");
+            }
+            self.line(2, "self.text = text");
+            self.line(2, "self.code = len(text) + more");
+            self.lines.push(String::new());
+            if self.random.one_in(3) {
+                self.line(1, "def __str__(self):");
+                self.line(2, "return f'{self.code}: {self.text}'");
+                self.lines.push(String::new());
+            }
+            self.line(1, "def times(self, n):");
+            self.line(2, "return self.code * n");
+        } else {
+            self.line(1, "pass");
+        }
         self.lines.push(String::new());
         self.exceptions.push("Problem");
     }

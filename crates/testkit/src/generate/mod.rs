@@ -57,6 +57,7 @@ pub fn program(seed: u64) -> Program {
         fitting: Vec::new(),
         classes: Vec::new(),
         exceptions: Vec::new(),
+        has_parts: false,
         result: None,
         next_name: 0,
         loops: 0,
@@ -107,6 +108,8 @@ struct Writer {
     classes: Vec<(String, String, Fields)>,
     /// The exception classes of the program.
     exceptions: Vec<&'static str>,
+    /// Those exceptions have attributes and a method.
+    has_parts: bool,
     /// What the function being written must return; any type when `None`.
     result: Option<Kind>,
     next_name: usize,

@@ -439,7 +439,13 @@ impl Writer {
             return self.line(nesting + 1, &format!("raise {raised}"));
         }
         let name = self.fresh();
-        let shown = self.random.pick(&["type(e).__name__", "str(e)", "type(e).__name__"]);
+        let mut choices = vec!["type(e).__name__", "str(e)", "type(e).__name__", "f'{e}'"];
+        if class == "Problem" && self.has_parts {
+            choices.extend(["e.text", "str(e.code)", "str(e.times(3))", "e.args[0]"]);
+        } else if class == "Exception" {
+            choices.extend(["getattr(e, 'text', '?')", "str(type(e) is ValueError)", "str(hasattr(e, 'times'))"]);
+        }
+        let shown = self.random.pick(&choices);
         self.line(nesting + 1, &format!("{name} = {shown}"));
         let known = self.variables.len();
         self.variables.push((name, Kind::Str));
