@@ -153,6 +153,11 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// What `super().__init__(...)` does for an exception that is being made.
     pub fn set_exception_text(&mut self, made: &Val, kind: ExcClass, vals: &[Val]) -> Lowered<()> {
+        // How arguments are shown is a matter of the instance's own class.
+        let kind = match self.class_of(made).map(|class| class.kind) {
+            Some(ClassKind::Exception(own)) => own,
+            _ => kind,
+        };
         let text = match self.exception_message(kind, vals)? {
             Some(text) => text,
             None => self.str(""),
@@ -176,12 +181,13 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// What `str(e)` gives of an exception made with these arguments.
     pub fn exception_message(&mut self, class: ExcClass, vals: &[Val]) -> Lowered<Option<Val>> {
-        if self.compiler.exceptions().builtin(class) == ExcKind::KeyError && vals.len() == 1 {
+        let table = self.compiler.exceptions();
+        if table.is_subclass(class, ExcKind::KeyError.into()) && vals.len() == 1 {
             // Of a key, `str(e)` shows what it is, so that an empty one is seen.
             return self.repr_of(&vals[0]).map(Some);
         }
-        let builtin = self.compiler.exceptions().builtin(class);
-        let has_parts = [ExcKind::OSError, ExcKind::SyntaxError].into_iter().find(|kind| builtin.is_subclass_of(*kind));
+        let mut with_parts = [ExcKind::OSError, ExcKind::SyntaxError].into_iter();
+        let has_parts = with_parts.find(|kind| table.is_subclass(class, (*kind).into()));
         match vals {
             [] => Ok(None),
             [_, _, ..] if let Some(kind) = has_parts => {
