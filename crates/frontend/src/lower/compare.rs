@@ -143,6 +143,10 @@ impl Lowerer<'_, '_> {
             return Ok(equal);
         }
         Ok(match (left.ty(), right.ty()) {
+            (Type::Exception, Type::Exception) => {
+                let message = "two exceptions cannot be compared in compiled code";
+                return self.fail("unsupported-operation", message, Some("compare what is in them".to_owned()));
+            }
             (Type::None, Type::None) => self.bool(true),
             (Type::Bool, Type::Bool) => self.prim_equal_bools(left, right),
             (a, b) if same && a == b && matches!(a, Type::Np(_)) => self.bool(true),

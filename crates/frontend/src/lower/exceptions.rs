@@ -121,6 +121,8 @@ impl<'p> Lowerer<'_, 'p> {
         } else if class.method("__str__").is_some_and(|(_, method)| !stored_in_self(method.node).is_empty()) {
             // It is asked when the exception is made, too.
             format!("`__str__` of `{}` changes the exception, which cannot be compiled", class.name)
+        } else if let Some(method) = class.methods.iter().find(|method| is_unknown_special(method.name)) {
+            format!("`{}` of the exception class `{}` cannot be compiled", method.name, class.name)
         } else if self.compiler.own_exception_of(class).is_none() {
             "the program has too many classes of exceptions".to_owned()
         } else {
@@ -369,6 +371,13 @@ impl<'p> Lowerer<'_, 'p> {
         }
         name
     }
+}
+
+/// Whether a method of an exception is called by Python itself and not by compiled code.
+fn is_unknown_special(name: &str) -> bool {
+    name.starts_with("__")
+        && name.ends_with("__")
+        && !matches!(name, "__init__" | "__str__" | "__repr__" | "__hash__" | "__reduce__")
 }
 
 /// Whether an `__init__` hands on what the text is made of.
