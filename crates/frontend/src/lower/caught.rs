@@ -157,7 +157,7 @@ impl<'p> Lowerer<'_, 'p> {
         let base = self.compiler.exceptions().builtin(own);
         let inherits = OF_BUILTIN.iter().any(|(kind, names)| names.contains(&name) && base.is_subclass_of(*kind));
         let known = self.compiler.objects.class(class.number);
-        if !inherits || !known.is_some_and(|known| known.flag_of(name).is_some()) {
+        if !inherits || known.is_none_or(|known| known.flag_of(name).is_none()) {
             return Ok(());
         }
         let message = format!("whether `{}` has set `{name}` is not known when the program is compiled", class.name);
