@@ -53,6 +53,38 @@ def _inverse(number, modulus):
     return old_factor % modulus
 
 
+# What is done item by item where the types of the items do not tell that all will do.
+
+
+def _texts(items):
+    texts = []
+    for item in items:
+        if not isinstance(item, str):
+            raise TypeError(f"sequence item {len(texts)}: expected str instance, {type(item).__name__} found")
+        texts.append(item)
+    return texts
+
+
+def _byte_strings(items):
+    parts = []
+    for item in items:
+        if not isinstance(item, bytes):
+            raise TypeError(f"sequence item {len(parts)}: expected a bytes-like object, {type(item).__name__} found")
+        parts.append(item)
+    return parts
+
+
+def _byte_numbers(items):
+    numbers: list[int] = []
+    for item in items:
+        if not isinstance(item, int):
+            raise TypeError(f"'{type(item).__name__}' object cannot be interpreted as an integer")
+        if item < 0 or item > 255:
+            raise ValueError("bytes must be in range(0, 256)")
+        numbers.append(int(item))
+    return numbers
+
+
 # Iterators. Those with a number at the end take so many arguments.
 
 

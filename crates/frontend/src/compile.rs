@@ -40,7 +40,7 @@ pub struct Request {
     /// The caller can take instances that can be changed, and make new ones.
     pub objects_may_leave: bool,
     /// Operations that the types of their operands forbid may wait until they are reached: where the program is refused for
-    /// nothing else, they raise `SystemExit` with the text [`DEFERRED`], for which the caller shows [`Compiled::deferred`].
+    /// nothing else, they raise `NotCompiled` with the text [`DEFERRED`], for which the caller shows [`Compiled::deferred`].
     pub may_defer: bool,
 }
 

@@ -90,6 +90,17 @@ impl Origin {
         Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() }
     }
 
+    /// Which containers nothing is put into by either.
+    fn marked_in_both(&self, other: &Origin) -> Origin {
+        let both = |(one, other): (&Origin, &Origin)| match one.unknown && other.unknown {
+            true => Origin { unknown: true, ..Origin::default() },
+            false => one.marked_in_both(other),
+        };
+        let parts: Vec<Origin> = self.parts.iter().zip(&other.parts).map(both).collect();
+        let known = parts.iter().any(|part| *part != Origin::default());
+        Origin { parts: if known { parts } else { Vec::new() }, ..Origin::default() }
+    }
+
     /// What is known of the elements of a container whose element type is fixed: which containers among them are empty.
     fn of_elements(&self) -> Origin {
         self.parts.first().map(Origin::marks).unwrap_or_default()
@@ -400,7 +411,11 @@ impl Sites {
             Some(before) => join(&before, shape, self),
             None => shape.clone(),
         };
-        let grown = without_growing_tuples(grown, self);
+        let mut grown = without_growing_tuples(grown, self);
+        // The caller makes its containers anew for what is put into them here, those inside too that were empty so far.
+        if self.keys.get(index).is_some_and(|key| *key >= FIELD_KEYS_END) {
+            grown.ty = without_emptier(&grown.ty);
+        }
         if let Some(slot) = self.observed.get_mut(index) {
             *slot = Some(grown);
         }
@@ -440,7 +455,39 @@ impl Sites {
             })
             .collect();
         self.observed = vec![None; self.keys.len()];
+        self.assumed = self.assumed.iter().map(|known| known.as_ref().map(|known| self.filled(known, 0))).collect();
         Some(self)
+    }
+
+    /// The shape where containers that were empty when it was observed hold what is taken to be in them now: in `memo[key] = [x]`
+    /// the list is seen with its type at once, not one lowering later.
+    fn filled(&self, shape: &Shape, depth: usize) -> Shape {
+        if depth > TYPE_DEPTH_MAX {
+            return shape.clone();
+        }
+        match &shape.ty {
+            Type::Tuple(items) if shape.ty.tuple_item().is_none() => {
+                let fields: Vec<Shape> =
+                    (0..items.len()).map(|index| self.filled(&shape.field(index), depth + 1)).collect();
+                let ty = Type::Tuple(fields.iter().map(|field| field.ty.clone()).collect());
+                if ty == shape.ty { shape.clone() } else { with_parts(ty, fields) }
+            }
+            Type::Union(variants) => {
+                let variants = (0..variants.len()).map(|index| self.filled(&shape.variant(index), depth + 1).ty);
+                Shape { ty: Type::union(variants), origin: shape.origin.clone() }
+            }
+            ty if element_type(ty).is_some() && known_element(ty).is_none() => {
+                let known = shape.origin.sites.first().and_then(|site| self.element(*site));
+                match known {
+                    Some(known) => {
+                        let element = self.filled(known, depth + 1);
+                        Shape { ty: with_element(ty, element.ty), origin: shape.origin.clone() }
+                    }
+                    None => shape.clone(),
+                }
+            }
+            _ => shape.clone(),
+        }
     }
 }
 
@@ -764,7 +811,10 @@ fn merge_elements(left: &Shape, right: &Shape, sites: &mut Sites) -> Option<Shap
         }
     }
     // The sites of one stand for all that may be in the other, unless one of them is fixed.
-    let origin = Origin { sites: if a.is_empty() || b.is_empty() { Vec::new() } else { merged }, ..Origin::default() };
+    let origin = match a.is_empty() || b.is_empty() {
+        true => left.marked(sites).origin.marked_in_both(&right.marked(sites).origin),
+        false => Origin { sites: merged, ..Origin::default() },
+    };
     Some(Shape { ty: left.ty.clone(), origin })
 }
 

@@ -241,7 +241,7 @@ pub fn raised(
     let Some(raised) = (unsafe { kernel.spans().raised(status, context) }) else {
         return crate::errors::engine_error(py, &format!("compiled code returned the unknown status {status:#x}"));
     };
-    if raised.class.kind == ir::ExcKind::SystemExit && raised.message == frontend::DEFERRED {
+    if raised.class.kind == ir::ExcKind::NotImplementedError && raised.message == frontend::DEFERRED {
         let (files, diagnostics) = &code.deferred;
         return crate::errors::compile_error(py, files, diagnostics);
     }

@@ -245,6 +245,10 @@ impl Lowerer<'_, '_> {
         self.each_variant(items, &mut |lowerer, items| match items.ty() {
             Type::List(item) if **item == Type::Bytes => Ok(lowerer.prim(Prim::BytesJoin, &[separator, &items])),
             Type::List(_) if lowerer.list_item_shape(&items).ty == Type::None => Ok(lowerer.bytes(b"")),
+            Type::List(item) if lowerer.may_hold(item, &Type::Bytes) => {
+                let parts = lowerer.call_library("builtins", "_byte_strings", &[items])?;
+                lowerer.join_bytes(separator, &parts)
+            }
             Type::List(item) => {
                 let found = python_name(item);
                 lowerer.clash(format!("sequence item 0: expected a bytes-like object, {found} found"))
@@ -320,6 +324,17 @@ impl Lowerer<'_, '_> {
                     return Ok(lowerer.prim(Prim::BytesOfInts, &[&val]));
                 }
                 lowerer.fail("unsupported-argument", "`bytes` of a list of bools cannot be compiled", None)
+            }
+            Type::List(item) if lowerer.may_hold(item, &Type::Int) => {
+                if item.variants().iter().any(|ty| matches!(ty, Type::Np(_))) {
+                    return lowerer.fail(
+                        "unsupported-argument",
+                        "`bytes` of NumPy scalars among others cannot be compiled",
+                        None,
+                    );
+                }
+                let numbers = lowerer.call_library("builtins", "_byte_numbers", &[val])?;
+                Ok(lowerer.prim(Prim::BytesOfInts, &[&numbers]))
             }
             Type::List(item) => {
                 let found = python_name(item);

@@ -300,9 +300,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.continue_at(some);
         }
         let known_key = if keyed { known.1 } else { known.0.clone() };
-        let (val, key) = self.better(op, &known.0, &known_key, &item, &item_key)?;
-        let pair = self.tuple(&[val, key]);
-        edges.extend(self.detach().map(|edge| (edge, pair)));
+        // Items that cannot be compared are one item on the other side of the branch.
+        let better = self.better(op, &known.0, &known_key, &item, &item_key);
+        match self.raise_clash(better) {
+            Ok((val, key)) => {
+                let pair = self.tuple(&[val, key]);
+                edges.extend(self.detach().map(|edge| (edge, pair)));
+            }
+            Err(Stop::Dead) => {}
+            Err(other) => return Err(other),
+        }
         let pair = self.join_values(edges)?;
         let (val, key) = (self.field(&pair, 0), self.field(&pair, 1));
         self.set_val(best, val);

@@ -482,6 +482,10 @@ impl Lowerer<'_, '_> {
         self.each_variant(items, &mut |lowerer, items| match items.ty() {
             Type::List(item) if **item == Type::Str => Ok(lowerer.prim(Prim::StrJoin, &[separator, &items])),
             Type::List(_) if lowerer.list_item_shape(&items).ty == Type::None => Ok(lowerer.str("")),
+            Type::List(item) if lowerer.may_hold(item, &Type::Str) => {
+                let texts = lowerer.call_library("builtins", "_texts", &[items])?;
+                lowerer.join_texts(separator, &texts)
+            }
             Type::List(item) => {
                 let shown = python_name(item);
                 lowerer.clash(format!("sequence item 0: expected str instance, {shown} found"))

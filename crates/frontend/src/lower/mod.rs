@@ -292,6 +292,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Err(Stop::Clash(Box::new(Clash { class, code, message: message.into(), place: self.place, help: None })))
     }
 
+    /// Whether a container with such items must be looked at item by item for an operation that takes `wanted` alone: some may be
+    /// that, or there may be none, and a handler around takes the `TypeError` of those that are not.
+    pub fn may_hold(&self, item: &ir::Type, wanted: &ir::Type) -> bool {
+        item.variants().contains(wanted) || self.cover.catches(ExcKind::TypeError)
+    }
+
     /// A clash is put into code here, on its side of a branch or in its loop, where a handler takes it or where it may wait
     /// until it is reached.
     pub fn raise_clash<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
@@ -312,7 +318,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Err(Stop::Clash(clash)) if self.is_live() && self.compiler.request.may_defer => {
                 self.at_place(clash.place);
-                Err(self.raise(ExcKind::SystemExit, crate::compile::DEFERRED))
+                Err(self.raise(ExcKind::NotCompiled, crate::compile::DEFERRED))
             }
             other => other,
         }

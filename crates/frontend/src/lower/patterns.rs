@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use ir::{RecordKind, Type};
+use ir::{ExcKind, RecordKind, Type};
 
 use super::builtins::ClassRef;
 use super::flow::{Path, Var};
@@ -247,9 +247,11 @@ impl<'p> Lowerer<'_, 'p> {
                     }
                     continue;
                 }
-                (_, Some(star)) if position > star => self.item_by_position(&val, -behind)?,
-                _ => self.item_by_position(&val, position as i64)?,
+                (_, Some(star)) if position > star => self.item_by_position(&val, -behind),
+                _ => self.item_by_position(&val, position as i64),
             };
+            // There is no item in what nothing is put into: the pattern fails where the lengths are compared.
+            let Some(item) = self.if_reached(item)? else { break };
             fails.extend(self.pattern(pattern, &item, None, bindings)?);
         }
         Ok(fails)
@@ -320,7 +322,8 @@ impl<'p> Lowerer<'_, 'p> {
             let has = self.compare(CmpOp::In, &key_val, val)?;
             fails.extend(self.require_match(&has)?);
             if self.is_live() {
-                let item = self.load(val, &Index::Item(key_val))?;
+                let item = self.load(val, &Index::Item(key_val));
+                let Some(item) = self.if_reached(item)? else { break };
                 fails.extend(self.pattern(pattern, &item, None, bindings)?);
             }
         }
@@ -351,8 +354,7 @@ impl<'p> Lowerer<'_, 'p> {
             let names = self.match_args(&classes, pattern)?;
             for (inner, name) in positional.iter().zip(names) {
                 if self.is_live() {
-                    let item = self.attribute_of(val, &name)?;
-                    fails.extend(self.pattern(inner, &item, None, bindings)?);
+                    fails.extend(self.attribute_pattern(inner, val, &name, bindings)?);
                 }
             }
         }
@@ -361,10 +363,24 @@ impl<'p> Lowerer<'_, 'p> {
                 break;
             }
             self.at(keyword);
-            let item = self.attribute_of(val, keyword.attr.as_str())?;
-            fails.extend(self.pattern(&keyword.pattern, &item, None, bindings)?);
+            fails.extend(self.attribute_pattern(&keyword.pattern, val, keyword.attr.as_str(), bindings)?);
         }
         Ok(fails)
+    }
+
+    /// The pattern of an attribute; where there is none of this name, nothing matches.
+    fn attribute_pattern(
+        &mut self,
+        pattern: &'p Pattern,
+        val: &Val,
+        name: &str,
+        bindings: &mut Bindings,
+    ) -> Lowered<Vec<Edge>> {
+        match self.attribute_of(val, name) {
+            Ok(item) => self.pattern(pattern, &item, None, bindings),
+            Err(Stop::Clash(clash)) if clash.class == ExcKind::AttributeError => Ok(self.no_match()),
+            Err(other) => Err(other),
+        }
     }
 
     /// The names of the attributes that the positional patterns of a class stand for.
