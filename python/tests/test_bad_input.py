@@ -523,6 +523,21 @@ def test_a_handler_of_everything_does_not_catch_what_waits() -> None:
         except Exception:
             return -1
 
-    assert caught(1) == 1
-    with pytest.raises(fl.CompileError, match="upper"):
-        caught(0)
+    @fl.compile
+    def bare(value):
+        try:
+            return helper(value)
+        except:  # noqa: E722
+            return -1
+
+    @fl.compile
+    def leaves(value):
+        try:
+            return helper(value)
+        finally:
+            return -1  # noqa: B012
+
+    for function, expected in [(caught, 1), (bare, 1), (leaves, -1)]:
+        assert function(1) == expected
+        with pytest.raises(fl.CompileError, match="upper"):
+            function(0)
