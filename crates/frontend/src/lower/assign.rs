@@ -11,6 +11,14 @@ use crate::annotation::annotation_type;
 use crate::parse::ast::{self, Expr};
 use crate::shape::{Shape, python_name};
 
+/// Whether augmented assignment may change such a value, which other names see.
+fn changes_in_place(ty: &Type) -> bool {
+    match ty {
+        Type::Record(record) => matches!(record.kind, ir::RecordKind::Library | ir::RecordKind::Dict),
+        ty => matches!(ty, Type::Array { .. } | Type::List(_) | Type::Dict(..) | Type::Set { frozen: false, .. }),
+    }
+}
+
 impl<'p> Lowerer<'_, 'p> {
     pub fn assign_stmt(&mut self, assign: &'p ast::StmtAssign) -> Lowered<()> {
         if let [target] = assign.targets.as_slice()
@@ -322,7 +330,7 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `left op= right`: lists, dicts and sets are changed in place, everything else gets a new value.
     fn in_place(&mut self, op: ast::Operator, left: &Val, right: &Val) -> Lowered<Val> {
-        if left.is_union() && left.ty().variants().iter().any(|ty| matches!(ty, Type::Array { .. })) {
+        if left.is_union() && left.ty().variants().iter().any(changes_in_place) {
             let right = right.clone();
             return self.each_variant(left, &mut |lowerer, left| lowerer.in_place(op, &left, &right));
         }

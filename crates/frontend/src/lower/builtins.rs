@@ -84,11 +84,19 @@ const VALUES: &[ValueBuiltin] = &[
     }),
     row("repr", &["/"], 1, |l, a| l.repr_of(given(&a[0])?)),
     row("round", &["number", "ndigits"], 1, |l, a| {
-        let digits = a[1].clone();
-        each(l, &a[0], |l, v| match l.special_with(&v, "__round__", digits.as_slice())? {
-            Some(found) => Ok(found),
-            None => l.round(&v, digits.as_ref()),
-        })
+        let rounded = |l: &mut Lowerer<'_, '_>, digits: Option<Val>| {
+            each(l, &a[0], |l, v| match l.special_with(&v, "__round__", digits.as_slice())? {
+                Some(found) => Ok(found),
+                None => l.round(&v, digits.as_ref()),
+            })
+        };
+        match &a[1] {
+            Some(_) => each(l, &a[1], |l, digits| {
+                let digits = if *digits.ty() == Type::Bool { l.as_int(&digits)? } else { digits };
+                rounded(l, Some(digits))
+            }),
+            None => rounded(l, None),
+        }
     }),
     row("str", &["object", "encoding", "errors"], 0, |l, a| match &a[0] {
         Some(val) if a[1].is_some() => {
@@ -304,6 +312,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.as_float(&python)
             }
             Type::Str => Ok(self.prim(Prim::StrToFloat, &[val])),
+            Type::Bytes => self.fail("unsupported-function", "`float` of bytes cannot be compiled", None),
             other => {
                 let message =
                     format!("float() argument must be a string or a real number, not '{}'", python_name(other));
@@ -333,6 +342,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let ten = self.int(10);
                 Ok(self.prim(Prim::StrToInt, &[val, &ten]))
             }
+            Type::Bytes => self.fail("unsupported-function", "`int` of bytes cannot be compiled", None),
             other => {
                 let message = format!(
                     "int() argument must be a string, a bytes-like object or a real number, not '{}'",

@@ -750,6 +750,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if !matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) {
             return Ok(None);
         }
+        if super::dicts::view_of(val.ty()).is_some() {
+            let place = self.place;
+            let source = self.source_of(val)?;
+            let list = self.collect_list(source, place.start | 1 << 29)?;
+            self.at_place(place);
+            let shown = self.repr_of(&list)?;
+            let open = self.str(&format!("{}(", record.name));
+            let text = self.prim(ir::Prim::StrConcat, &[&open, &shown]);
+            return Ok(Some(self.concat_text(&text, ")")));
+        }
         let class = self.class_of(val);
         let mut text = self.str(&format!("{}(", record.name));
         let mut first = true;

@@ -478,29 +478,37 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     // Counting.
 
     /// Adds what a counter is made of or updated with, `sign` times.
+    fn count_of(&mut self, dict: &Val, val: &Val, sign: i64) -> Lowered<()> {
+        let inner = self.inner_dict(val)?;
+        match inner.ty() {
+            Type::None => Ok(()),
+            ty if crate::shape::element_type(ty).is_some() && self.known_element(&inner).is_none() => Ok(()),
+            Type::Dict(..) => {
+                let items = self.dict_method(&inner, "items", &[], &[])?;
+                let source = self.source_of(&items)?;
+                self.each_item(source, 1 << 24, &mut |lowerer, pair| {
+                    let (key, count) = (lowerer.field(&pair, 0), lowerer.field(&pair, 1));
+                    lowerer.count(dict, &key, &count, sign)
+                })
+            }
+            _ => {
+                let source = self.source_of(&inner)?;
+                self.each_item(source, 1 << 24, &mut |lowerer, key| {
+                    let one = lowerer.int(1);
+                    lowerer.count(dict, &key, &Val { known: None, ..one }, sign)
+                })
+            }
+        }
+    }
+
     fn count_all(&mut self, counter: &Val, arguments: CallArguments, sign: i64) -> Lowered<()> {
         let dict = self.field(counter, 0);
         for thing in arguments.positional {
             let val = self.value_of(thing)?;
-            let inner = self.inner_dict(&val)?;
-            match inner.ty() {
-                Type::None => {}
-                Type::Dict(..) => {
-                    let items = self.dict_method(&inner, "items", &[], &[])?;
-                    let source = self.source_of(&items)?;
-                    self.each_item(source, 1 << 24, &mut |lowerer, pair| {
-                        let (key, count) = (lowerer.field(&pair, 0), lowerer.field(&pair, 1));
-                        lowerer.count(&dict, &key, &count, sign)
-                    })?;
-                }
-                _ => {
-                    let source = self.source_of(&inner)?;
-                    self.each_item(source, 1 << 24, &mut |lowerer, key| {
-                        let one = lowerer.int(1);
-                        lowerer.count(&dict, &key, &Val { known: None, ..one }, sign)
-                    })?;
-                }
-            }
+            self.each_variant(&val, &mut |lowerer, val| {
+                lowerer.count_of(&dict, &val, sign)?;
+                Ok(lowerer.none())
+            })?;
         }
         for (name, thing) in arguments.keywords {
             let (key, count) = (self.str(&name), self.value_of(thing)?);

@@ -9,7 +9,7 @@ use super::expr::non_negative_int;
 use super::iterate::{Elt, Source};
 use super::{Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::{self, Expr, Ranged};
-use crate::shape::{Origin, Shape, SiteId, annotation_text};
+use crate::shape::{Origin, Shape, SiteId, annotation_text, python_name};
 
 /// A part of a dict that can be looked at by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,6 +143,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 None => {
                     let other = self.expr(&item.value)?;
                     self.at(&item.value);
+                    self.require_mapping(&other)?;
                     self.update_dict(&dict, &other)?;
                 }
             }
@@ -192,6 +193,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// A key that is looked for: a member that is a number or a text as well is that in a dict or set of such.
     pub fn looked_for(&mut self, table: &Val, key: &Val) -> Lowered<Val> {
+        if key.ty().variants().iter().any(|ty| matches!(ty, Type::Set { frozen: false, .. })) {
+            // CPython looks for a frozen set in its place, in a set.
+            return self.fail("unsupported-operation", "a set cannot be looked for among keys in compiled code", None);
+        }
         let key = self.hashable(key)?;
         let (Type::Dict(own, _) | Type::Set { item: own, .. }) = table.ty() else { return Ok(key) };
         if self.is_mixed_member(key.ty()) && matches!(**own, Type::Int | Type::Str | Type::Float | Type::Bool) {
@@ -341,6 +346,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.each_variant(other, &mut |lowerer, other| {
             lowerer.update_from(&dict, &other)?;
             Ok(lowerer.none())
+        })?;
+        Ok(())
+    }
+
+    /// What stands behind `**` in a display is a mapping.
+    fn require_mapping(&mut self, val: &Val) -> Lowered<()> {
+        self.each_variant(val, &mut |lowerer, val| {
+            let inner = lowerer.inner_dict(&val)?;
+            match inner.ty() {
+                Type::Dict(..) => Ok(lowerer.none()),
+                Type::Record(record) if record.kind == RecordKind::Dict => Ok(lowerer.none()),
+                Type::Object(_) => {
+                    lowerer.fail("unsupported-expression", "`**` of such an object cannot be compiled", None)
+                }
+                other => lowerer.clash(format!("'{}' object is not a mapping", python_name(other))),
+            }
         })?;
         Ok(())
     }

@@ -78,7 +78,9 @@ impl Lowerer<'_, '_> {
     ) -> Lowered<()> {
         let place = self.place;
         let Some(position) = vals.iter().position(Val::is_union) else {
+            self.branches += 1;
             let lowered = lower(self, &vals);
+            self.branches -= 1;
             self.end_branch(lowered, state);
             return Ok(());
         };

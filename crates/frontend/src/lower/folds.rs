@@ -86,9 +86,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             None => self.literal(ir::Const::Int(0)),
         };
         self.at_call(call);
-        if *start.ty() == Type::Str {
-            return self.clash("sum() can't sum strings [use ''.join(seq) instead]");
-        }
+        let start = self.each_variant(&start, &mut |lowerer, start| match start.ty() {
+            Type::Str => lowerer.clash("sum() can't sum strings [use ''.join(seq) instead]"),
+            Type::Bytes => lowerer.clash("sum() can't sum bytes [use b''.join(seq) instead]"),
+            _ => Ok(start),
+        })?;
         let start = Val { known: None, ..start };
         self.accumulate(source, start, &mut |lowerer, total, item| lowerer.binary(Operator::Add, &total, &item, false))
     }

@@ -135,6 +135,13 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `list.extend(val)`, `list += val`.
     pub fn extend_list(&mut self, list: &Val, val: &Val) -> Lowered<()> {
+        if val.is_union() {
+            self.each_variant(val, &mut |lowerer, val| {
+                lowerer.extend_list(list, &val)?;
+                Ok(lowerer.none())
+            })?;
+            return Ok(());
+        }
         if let Type::List(_) = val.ty() {
             let Some(element) = self.known_element(val) else { return Ok(()) };
             let known = self.grow(list, &element)?;

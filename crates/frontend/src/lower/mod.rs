@@ -150,6 +150,8 @@ pub struct Lowerer<'c, 'p> {
     pub yields: Option<Yields>,
     /// Conversions that were not possible, see [`convert`].
     pub misfits: usize,
+    /// Branches for one type of several that this is in.
+    branches: usize,
     /// The last of them, for a message.
     misfit_seen: Option<(Place, String)>,
     /// The captured values, by their number in the program.
@@ -215,6 +217,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             closures_here: Vec::new(),
             yields: None,
             misfits: 0,
+            branches: 0,
             misfit_seen: None,
             captures: Vec::new(),
             place,
@@ -295,7 +298,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// Whether a container with such items must be looked at item by item for an operation that takes `wanted` alone: some may be
     /// that, or there may be none, and a handler around takes the `TypeError` of those that are not.
     pub fn may_hold(&self, item: &ir::Type, wanted: &ir::Type) -> bool {
-        item.variants().contains(wanted) || self.cover.catches(ExcKind::TypeError)
+        *item == ir::Type::None || item.variants().contains(wanted) || self.cover.catches(ExcKind::TypeError)
     }
 
     /// A clash is put into code here, on its side of a branch or in its loop, where a handler takes it or where it may wait
@@ -312,7 +315,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.report(clash.code, clash.message, clash.place, clash.help);
                 Err(Stop::Failed)
             }
-            Err(Stop::Clash(clash)) if self.is_live() && self.cover.catches(clash.class) => {
+            // In a branch for one type of several it is raised where the others go on, so a loop there must not lose its end.
+            Err(Stop::Clash(clash)) if self.is_live() && (self.branches > 0 || self.cover.catches(clash.class)) => {
                 self.at_place(clash.place);
                 Err(self.raise(clash.class, &clash.message))
             }
