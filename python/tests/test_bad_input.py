@@ -510,6 +510,20 @@ def test_what_types_forbid_waits_until_it_is_reached() -> None:
         guarded([1], "x")
 
 
+def test_zip_asks_for_iterators_at_once() -> None:
+    @fl.compile
+    def pairs(number):
+        left, right = (1, 2), [3]
+        if number == 1:
+            left, right = set(), 3
+        try:
+            return len(list(zip(left, right)))  # noqa: B905
+        except TypeError:
+            return -1
+
+    assert (pairs(0), pairs(1)) == (1, -1)
+
+
 def test_a_handler_of_everything_does_not_catch_what_waits() -> None:
     def helper(value):
         if value > 0:

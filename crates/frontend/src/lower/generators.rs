@@ -124,7 +124,29 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn lazy_value(&mut self, name: &'static str, call: &'p ast::ExprCall) -> Lowered<Val> {
         let arguments = self.call_arguments(call)?;
         self.at_call(call);
+        let gone_through = match (name, arguments.positional.as_slice()) {
+            ("zip", all) | ("map", [_, all @ ..]) => all,
+            _ => &[],
+        };
+        for thing in gone_through {
+            if let Thing::Val(val) = thing {
+                self.require_iterable(val)?;
+            }
+        }
         self.call_prelude(name, arguments)
+    }
+
+    /// What is to be gone through later must be something to go through now.
+    fn require_iterable(&mut self, val: &Val) -> Lowered<()> {
+        if val.is_union() {
+            self.each_variant(val, &mut |lowerer, val| match val.ty() {
+                Type::None | Type::Bool | Type::Int | Type::Float | Type::Np(_) => {
+                    lowerer.clash(format!("'{}' object is not iterable", python_name(val.ty())))
+                }
+                _ => Ok(lowerer.none()),
+            })?;
+        }
+        Ok(())
     }
 
     /// A call of a function of the library that stands for a built-in.
