@@ -202,6 +202,8 @@ def checked_prod(values, *, start=1):
 
 
 def checked_sum(values, start=0):
+    if isinstance(start, (str, bytes)):
+        raise TypeError("sum() can't sum these")
     total = start
     for value in values:
         total = checked_value(total + value)

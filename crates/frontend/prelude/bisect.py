@@ -54,8 +54,8 @@ def insort(a: list["x"], x, lo=0, hi=None, *, key=None):
 
 
 def _bounds(a, lo, hi):
-    if isinstance(a, (dict, set, frozenset)):
-        raise TypeError(f"'{type(a).__name__}' is not a sequence")
+    if isinstance(a, dict):
+        raise TypeError("'dict' is not a sequence")
     if lo < 0:
         raise ValueError("lo must be non-negative")
     if hi is None:

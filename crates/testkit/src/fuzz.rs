@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use frontend::Request;
 
 use crate::compile::{Machines, Subject};
-use crate::generate::{self, Program};
+use crate::generate::Program;
 use crate::oracle::{Answer, BlockAnswers, Oracle, Request as Question};
 use crate::program::{argument_types, program};
 use crate::shrink::shrink;
@@ -19,6 +19,15 @@ const BATCH: u64 = 50;
 
 /// A program that takes longer has a loop that never ends.
 const SECONDS_MAX: u64 = 60;
+
+/// Which programs are run.
+#[derive(Clone, Copy)]
+pub struct Style {
+    /// The program of a seed.
+    pub program: fn(u64) -> Program,
+    /// What the types forbid waits until it is reached.
+    pub may_defer: bool,
+}
 
 /// What a run found.
 #[derive(Default)]
@@ -59,7 +68,7 @@ enum Verdict {
 }
 
 /// Runs the programs of these seeds on all processors; each stops early after `failures_max` failures.
-pub fn run(seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, String> {
+pub fn run(style: Style, seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, String> {
     let workers = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let share = seeds.end.saturating_sub(seeds.start).div_ceil(workers);
     let watch = Watch::start();
@@ -69,7 +78,7 @@ pub fn run(seeds: std::ops::Range<u64>, failures_max: usize) -> Result<Report, S
                 let start = (seeds.start + worker * share).min(seeds.end);
                 let own = start..(start + share).min(seeds.end);
                 let turn = watch.turn();
-                scope.spawn(move || run_here(&mut Oracle::start()?, own, failures_max, &turn))
+                scope.spawn(move || run_here(style, &mut Oracle::start()?, own, failures_max, &turn))
             })
             .collect();
         threads.into_iter().map(|thread| thread.join().map_err(|_| "a worker panicked".to_string())).collect::<Vec<_>>()
@@ -132,6 +141,7 @@ impl Drop for Watch {
 }
 
 fn run_here(
+    style: Style,
     oracle: &mut Oracle,
     seeds: std::ops::Range<u64>,
     failures_max: usize,
@@ -141,14 +151,14 @@ fn run_here(
     let mut next = seeds.start;
     while next < seeds.end && report.failures.len() < failures_max {
         let batch: Vec<(u64, Program)> =
-            (next..seeds.end.min(next + BATCH)).map(|seed| (seed, generate::program(seed))).collect();
+            (next..seeds.end.min(next + BATCH)).map(|seed| (seed, (style.program)(seed))).collect();
         next += BATCH;
         turn(Some(next));
         let replies = ask(oracle, batch.iter().map(|(_, program)| program))?;
         for ((seed, generated), answers) in batch.iter().zip(replies) {
             report.programs += 1;
             turn(Some(*seed));
-            match judge(generated, &answers, machines(*seed)) {
+            match judge(style, generated, &answers, machines(*seed)) {
                 Verdict::Agrees { calls, literal_floats } => {
                     report.calls += calls;
                     report.literal_floats += literal_floats;
@@ -157,7 +167,7 @@ fn run_here(
                 Verdict::Differs { .. } => {
                     // Many small steps, each of which ends.
                     turn(None);
-                    report.failures.push(smallest_section(oracle, *seed, generated));
+                    report.failures.push(smallest_section(style, oracle, *seed, generated));
                 }
             }
             turn(None);
@@ -185,11 +195,11 @@ fn ask<'a>(oracle: &mut Oracle, programs: impl Iterator<Item = &'a Program>) -> 
 }
 
 /// The failure as a section of the corpus.
-fn smallest_section(oracle: &mut Oracle, seed: u64, failing: &Program) -> String {
+fn smallest_section(style: Style, oracle: &mut Oracle, seed: u64, failing: &Program) -> String {
     let mut verdict_of = |program: &Program| {
         let answers = ask(oracle, std::iter::once(program)).ok()?.pop()?;
         // What CPython cannot run any more is no smaller case of the same fault.
-        answers.as_ref().ok()?.iter().all(Result::is_ok).then(|| judge(program, &answers, machines(seed)))
+        answers.as_ref().ok()?.iter().all(Result::is_ok).then(|| judge(style, program, &answers, machines(seed)))
     };
     // The same fault, as far as its first words and the exceptions in it tell.
     let fault = |problem: &str| {
@@ -209,7 +219,7 @@ fn smallest_section(oracle: &mut Oracle, seed: u64, failing: &Program) -> String
     format!("## Seed {seed}\n\n{problem}\n\n```python\n{}```\n\n```calls\n{call}  # {answer}\n```\n", small.source)
 }
 
-fn judge(generated: &Program, answers: &BlockAnswers, machines: Machines) -> Verdict {
+fn judge(style: Style, generated: &Program, answers: &BlockAnswers, machines: Machines) -> Verdict {
     let differs = |call: &str, answer: &str, problem: String| Verdict::Differs {
         call: call.to_string(),
         answer: answer.to_string(),
@@ -226,7 +236,12 @@ fn judge(generated: &Program, answers: &BlockAnswers, machines: Machines) -> Ver
     let subject = program(&generated.source, first).and_then(|program| {
         let types = argument_types(&[&first.args])?.into_iter().zip(&first.annotated);
         let params = types.map(|(ty, annotated)| (!annotated).then_some(ty)).collect();
-        Subject::compile_for(&program, first.function, &Request { params, ..Request::default() }, machines)
+        Subject::compile_for(
+            &program,
+            first.function,
+            &Request { params, may_defer: style.may_defer, ..Request::default() },
+            machines,
+        )
     });
     let subject = match subject {
         Ok(subject) => subject,

@@ -9,6 +9,7 @@ pub mod host;
 pub mod interpret;
 pub mod jit;
 pub mod markdown;
+pub mod operands;
 pub mod oracle;
 pub mod program;
 pub mod random;

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use testkit::fuzz;
+use testkit::fuzz::{self, Report, Style};
+use testkit::{generate, operands};
 
 const PROGRAMS: u64 = 20_000;
+const OPERATIONS: u64 = 4_000;
 const FAILURES_SHOWN: usize = 10;
 const REASONS_SHOWN: usize = 40;
 
@@ -25,10 +27,10 @@ fn reasons(refused: &[String]) -> Vec<(&str, (usize, &str))> {
     found
 }
 
-#[test]
-fn generated_programs_give_the_answers_of_cpython() {
-    let (first, count) = (number("FUSELINE_SEED", 0), number("FUSELINE_PROGRAMS", PROGRAMS));
-    let report = fuzz::run(first..first + count, FAILURES_SHOWN).expect("the oracle answers");
+/// Runs the programs and shows what was found. At most `refused_max` of a hundred may be refused.
+fn run(style: Style, count: u64, refused_max: u64) -> Report {
+    let (first, count) = (number("FUSELINE_SEED", 0), number("FUSELINE_PROGRAMS", count));
+    let report = fuzz::run(style, first..first + count, FAILURES_SHOWN).expect("the oracle answers");
     println!("{} programs, {} calls, {} refused", report.programs, report.calls, report.refused.len());
     for (reason, (count, seed)) in reasons(&report.refused).into_iter().take(REASONS_SHOWN) {
         println!("refused {count} times, first {seed}: {reason}");
@@ -37,9 +39,20 @@ fn generated_programs_give_the_answers_of_cpython() {
         println!("\n{failure}");
     }
     assert!(report.failures.is_empty(), "{} of {} programs differ", report.failures.len(), report.programs);
-    // Nearly every int is computed, not a literal.
-    assert!(report.literal_floats * 200 <= report.calls, "{} ints became floats", report.literal_floats);
     // Refusals are honest, but a generator whose programs are refused tests nothing.
     let refused = report.refused.len() as u64;
-    assert!(refused * 20 <= report.programs, "{refused} of {} programs were refused", report.programs);
+    assert!(refused * 100 <= report.programs * refused_max, "{refused} of {} programs were refused", report.programs);
+    report
+}
+
+#[test]
+fn generated_programs_give_the_answers_of_cpython() {
+    let report = run(Style { program: generate::program, may_defer: false }, PROGRAMS, 5);
+    // Nearly every int is computed, not a literal.
+    assert!(report.literal_floats * 200 <= report.calls, "{} ints became floats", report.literal_floats);
+}
+
+#[test]
+fn operations_on_operands_of_several_types_give_the_answers_of_cpython() {
+    run(Style { program: operands::program, may_defer: true }, OPERATIONS, 50);
 }

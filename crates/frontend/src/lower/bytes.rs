@@ -242,11 +242,10 @@ impl Lowerer<'_, '_> {
     }
 
     pub fn join_bytes(&mut self, separator: &Val, items: &Val) -> Lowered<Val> {
-        let certain = !items.is_union();
         self.each_variant(items, &mut |lowerer, items| match items.ty() {
             Type::List(item) if **item == Type::Bytes => Ok(lowerer.prim(Prim::BytesJoin, &[separator, &items])),
             Type::List(_) if lowerer.known_element(&items).is_none() => Ok(lowerer.bytes(b"")),
-            Type::List(item) if !certain || lowerer.may_hold(item, &Type::Bytes) => {
+            Type::List(item) if lowerer.may_hold(item, &Type::Bytes) => {
                 let parts = lowerer.call_library("builtins", "_byte_strings", &[items])?;
                 lowerer.join_bytes(separator, &parts)
             }
@@ -308,7 +307,6 @@ impl Lowerer<'_, '_> {
 
     /// `bytes(val, encoding, errors)`.
     pub fn bytes_of(&mut self, val: &Val, rest: &[Val]) -> Lowered<Val> {
-        let certain = !val.is_union();
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             Type::Bytes if rest.is_empty() => Ok(val),
             Type::Str if !rest.is_empty() => lowerer.encode(&val, rest, &[]),
@@ -328,7 +326,7 @@ impl Lowerer<'_, '_> {
                 lowerer.fail("unsupported-argument", "`bytes` of a list of bools cannot be compiled", None)
             }
             Type::List(_) if lowerer.known_element(&val).is_none() => Ok(lowerer.bytes(b"")),
-            Type::List(item) if !certain || lowerer.may_hold(item, &Type::Int) => {
+            Type::List(item) if lowerer.may_hold(item, &Type::Int) => {
                 if item.variants().iter().any(|ty| matches!(ty, Type::Np(_))) {
                     return lowerer.fail(
                         "unsupported-argument",

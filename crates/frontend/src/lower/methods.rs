@@ -479,11 +479,10 @@ impl Lowerer<'_, '_> {
     }
 
     pub fn join_texts(&mut self, separator: &Val, items: &Val) -> Lowered<Val> {
-        let certain = !items.is_union();
         self.each_variant(items, &mut |lowerer, items| match items.ty() {
             Type::List(item) if **item == Type::Str => Ok(lowerer.prim(Prim::StrJoin, &[separator, &items])),
             Type::List(_) if lowerer.known_element(&items).is_none() => Ok(lowerer.str("")),
-            Type::List(item) if !certain || lowerer.may_hold(item, &Type::Str) => {
+            Type::List(item) if lowerer.may_hold(item, &Type::Str) => {
                 let texts = lowerer.call_library("builtins", "_texts", &[items])?;
                 lowerer.join_texts(separator, &texts)
             }

@@ -296,9 +296,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// Whether a container with such items must be looked at item by item for an operation that takes `wanted` alone: some may be
-    /// that, or there may be none, and a handler around takes the `TypeError` of those that are not.
+    /// that, or there may be none, and the `TypeError` of those that are not is raised.
     pub fn may_hold(&self, item: &ir::Type, wanted: &ir::Type) -> bool {
-        *item == ir::Type::None || item.variants().contains(wanted) || self.cover.catches(ExcKind::TypeError)
+        let is_raised = self.branches > 0 || self.cover.catches(ExcKind::TypeError);
+        is_raised || *item == ir::Type::None || item.variants().contains(wanted)
     }
 
     /// A clash is put into code here, on its side of a branch or in its loop, where a handler takes it or where it may wait
