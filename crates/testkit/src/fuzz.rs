@@ -318,13 +318,15 @@ fn is_other_zero(generated: &Program, theirs: &Outcome, ours: &Outcome) -> bool 
         match (theirs, ours) {
             (Value::Tuple(a), Value::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b)),
             (Value::Float(a), Value::Float(b)) if both_zero(*a, *b) => true,
-            (Value::Np(elem, a), Value::Np(other, b)) if elem == other && elem.is_float() => {
-                a == b || both_zero(f64::from_bits(*a), f64::from_bits(*b)) || theirs.same(ours)
+            (Value::Np(elem, a), Value::Np(other, b))
+                if elem == other && elem.is_float() && both_zero(f64::from_bits(*a), f64::from_bits(*b)) =>
+            {
+                true
             }
             (a, b) => a.same(b),
         }
     }
-    let takes_extremes = ["min(", "max(", "minimum(", "maximum("].iter().any(|name| generated.source.contains(name));
+    let takes_extremes = [".min(", ".max(", "minimum(", "maximum("].iter().any(|name| generated.source.contains(name));
     takes_extremes && matches!((theirs, ours), (Outcome::Value(a), Outcome::Value(b)) if alike(a, b))
 }
 

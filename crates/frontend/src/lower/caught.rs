@@ -89,14 +89,12 @@ impl<'p> Lowerer<'_, 'p> {
                 rest = other;
             }
             let caught = self.as_instance(exception, class, known);
-            let lowered = lower(self, caught);
-            self.end_branch(lowered, &mut state);
+            self.one_branch(&mut state, |lowerer| lower(lowerer, caught));
             self.continue_at(rest);
         }
         if has_rest && self.is_live() {
             self.at_place(place);
-            let lowered = lower(self, Caught::Builtin);
-            self.end_branch(lowered, &mut state);
+            self.one_branch(&mut state, |lowerer| lower(lowerer, Caught::Builtin));
         }
         self.finish_dispatch(state, place)
     }

@@ -143,8 +143,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 None => {
                     let other = self.expr(&item.value)?;
                     self.at(&item.value);
-                    self.require_mapping(&other)?;
-                    self.update_dict(&dict, &other)?;
+                    self.merge_mapping(&dict, &other)?;
                 }
             }
         }
@@ -350,18 +349,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(())
     }
 
-    /// What stands behind `**` in a display is a mapping.
-    fn require_mapping(&mut self, val: &Val) -> Lowered<()> {
-        self.each_variant(val, &mut |lowerer, val| {
-            let inner = lowerer.inner_dict(&val)?;
+    /// `**other` in a display: as `update`, but of mappings only.
+    fn merge_mapping(&mut self, dict: &Val, other: &Val) -> Lowered<()> {
+        self.each_variant(other, &mut |lowerer, other| {
+            let inner = lowerer.inner_dict(&other)?;
             match inner.ty() {
-                Type::Dict(..) => Ok(lowerer.none()),
-                Type::Record(record) if record.kind == RecordKind::Dict => Ok(lowerer.none()),
+                Type::Dict(..) => lowerer.update_from(dict, &inner)?,
+                Type::Record(record) if record.kind == RecordKind::Dict => lowerer.update_from(dict, &inner)?,
                 Type::Object(_) => {
-                    lowerer.fail("unsupported-expression", "`**` of such an object cannot be compiled", None)
+                    return lowerer.fail("unsupported-expression", "`**` of such an object cannot be compiled", None);
                 }
-                other => lowerer.clash(format!("'{}' object is not a mapping", python_name(other))),
+                other => return lowerer.clash(format!("'{}' object is not a mapping", python_name(other))),
             }
+            Ok(lowerer.none())
         })?;
         Ok(())
     }

@@ -50,8 +50,11 @@ impl Lowerer<'_, '_> {
         }
     }
 
-    /// Ends one branch with what the operation gave there.
-    pub fn end_branch(&mut self, lowered: Lowered<Val>, state: &mut Dispatch) {
+    /// One branch: from here to what the operation gives.
+    pub fn one_branch(&mut self, state: &mut Dispatch, lower: impl FnOnce(&mut Self) -> Lowered<Val>) {
+        self.branches += 1;
+        let lowered = lower(self);
+        self.branches -= 1;
         match lowered {
             Ok(val) => {
                 state.allowed += 1;
@@ -78,10 +81,7 @@ impl Lowerer<'_, '_> {
     ) -> Lowered<()> {
         let place = self.place;
         let Some(position) = vals.iter().position(Val::is_union) else {
-            self.branches += 1;
-            let lowered = lower(self, &vals);
-            self.branches -= 1;
-            self.end_branch(lowered, state);
+            self.one_branch(state, |lowerer| lower(lowerer, &vals));
             return Ok(());
         };
         let union = vals[position].clone();

@@ -363,6 +363,10 @@ impl<'p> Lowerer<'_, 'p> {
         self.each_variant(val, &mut |lowerer, val| match val.ty() {
             ty if is_integer(ty) => lowerer.as_int(&val),
             Type::Np(elem) if elem.python_type() == Type::Int => Ok(lowerer.python_number(&val)),
+            ty if lowerer.is_int_member(ty) => {
+                let int = lowerer.without_enum(&val)?;
+                lowerer.slice_int(&int)
+            }
             _ => lowerer.clash("slice indices must be integers or None or have an __index__ method"),
         })
     }

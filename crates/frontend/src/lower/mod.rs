@@ -307,10 +307,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn raise_clash<T>(&mut self, lowered: Lowered<T>) -> Lowered<T> {
         match lowered {
             Err(Stop::Clash(clash))
-                if self.is_live()
-                    && self.cover.catches(clash.class)
-                    && !clash.message.contains("NoneType")
-                    && self.compiler.has_mixed_members() =>
+                if self.is_live() && self.cover.catches(clash.class) && self.compiler.has_mixed_members() =>
             {
                 // It may be about a member that is a number or a text, which is not known everywhere.
                 self.report(clash.code, clash.message, clash.place, clash.help);
