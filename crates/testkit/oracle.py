@@ -421,6 +421,8 @@ class Describer:
             return ["sentinel", self.sentinels.setdefault(id(value), len(self.sentinels))]
         if type(value) is dict and value and all(callable(item) for item in value.values()):
             return ["table", [[key, self.binding(name, item, namespace)] for key, item in value.items()]]
+        if is_tuple_of_classes(value):
+            return ["tuple", [self.binding(name, item, namespace) for item in value]]
         encoded = encode(value)
         if not is_value(encoded):
             return ["unsupported", f"an object of class `{type(value).__name__}`"]
@@ -430,6 +432,10 @@ class Describer:
         self.captures.append([name, encoded])
         self.readers.append(reader or (lambda: namespace[name]))
         return ["capture", len(self.captures) - 1]
+
+
+def is_tuple_of_classes(value):
+    return type(value) is tuple and value and all(isinstance(item, type) or is_tuple_of_classes(item) for item in value)
 
 
 # A program that is made smaller can lose what ends its loop.

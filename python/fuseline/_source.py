@@ -321,6 +321,8 @@ class _Describer:
             return "pattern", (value.pattern, int(value.flags))
         if type(value) is dict:
             return self.table(value)
+        if _is_tuple_of_classes(value):
+            return self.classes(value)
         if type(value) is object:
             return self.sentinel(value)
         if isinstance(value, (type, types.BuiltinFunctionType)) or callable(value) or _is_typing_form(value):
@@ -339,6 +341,11 @@ class _Describer:
 
     def sentinel(self, value: object) -> Binding:
         return "sentinel", self.sentinels.setdefault(id(value), len(self.sentinels))
+
+    def classes(self, value: tuple[Any, ...]) -> Binding:
+        """A tuple of classes, as ``except`` and ``isinstance`` take it."""
+        bindings = (self.classes(item) if type(item) is tuple else self.classify(item) for item in value)
+        return "tuple", tuple(binding for binding in bindings if binding is not None)
 
     def table(self, value: dict[Any, Any]) -> Binding | None:
         """A dict of functions by name; the description holds as long as it has the same items."""
@@ -514,6 +521,12 @@ def _builtins_of(function: types.FunctionType) -> dict[str, Any]:
 
 def _is_typing_form(value: object) -> bool:
     return type(value).__module__ == "typing"
+
+
+def _is_tuple_of_classes(value: object) -> TypeGuard[tuple[Any, ...]]:
+    if type(value) is not tuple or not value:
+        return False
+    return all(isinstance(item, type) or _is_tuple_of_classes(item) for item in value)
 
 
 def _member(value: object) -> Binding | None:

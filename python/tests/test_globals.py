@@ -50,6 +50,14 @@ class Derived(Base):
         return self.__x
 
 
+class Refused(Exception):
+    pass
+
+
+KINDS: tuple = ()
+EXPECTED: tuple = (Refused, ZeroDivisionError)
+
+
 @pytest.fixture(autouse=True)
 def fresh():
     global count, last
@@ -268,3 +276,21 @@ def test_a_default_that_is_changed_is_shared():
     compiled = fl.compile(appended)
     assert [list(compiled(1)), list(compiled(2))] == [[1], [1, 2]]
     assert Outer.add.__defaults__ == ([1, 2],)
+
+
+def test_a_tuple_of_classes_is_looked_up_anew(monkeypatch):
+    @fl.compile
+    def share(x):
+        try:
+            return 10 // x if isinstance(x, KINDS) else -1
+        except EXPECTED:
+            return 0
+
+    monkeypatch.setitem(globals(), "KINDS", (int, float))
+    assert [share(2), share(0), share(True)] == [5, 0, 10]
+    monkeypatch.setitem(globals(), "KINDS", (str,))
+    assert share(2) == -1
+    monkeypatch.setitem(globals(), "KINDS", (int, (float,)))
+    monkeypatch.setitem(globals(), "EXPECTED", (Refused,))
+    with pytest.raises(ZeroDivisionError):
+        share(0)

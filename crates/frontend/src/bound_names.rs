@@ -18,6 +18,11 @@ pub fn is_bound_once(body: &[Stmt], name: &str) -> bool {
     bound.iter().filter(|known| *known == name).count() == 1 && !bound.iter().any(|name| name == "*")
 }
 
+/// The names that these statements bind.
+pub fn bound_in(body: &[Stmt]) -> Vec<String> {
+    Imports::of(body).bound
+}
+
 /// The names of `contextlib.suppress` and of what else is bound in a file.
 #[derive(Default)]
 struct Imports {

@@ -7,6 +7,7 @@ use crate::compile::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::file_constants as constants;
 use crate::locate::named_tuple_call;
+use crate::lower::known_name;
 use crate::names::has_yield;
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
@@ -784,9 +785,17 @@ impl<'a> Module<'a> {
     fn fold_tuple(&mut self, items: &'a [Expr], at: TextSize) -> constants::Folded {
         let mut values = Vec::with_capacity(items.len());
         for item in items {
+            if let Expr::Name(name) = item
+                && let (Some(builtin), None) = (known_name(name.id.as_str()), self.resolve(name.id.as_str(), Some(at)))
+            {
+                values.push(Binding::Member(String::from("builtins"), builtin.to_owned()));
+                continue;
+            }
             match self.fold(item, at)? {
-                value @ (Binding::Constant(_) | Binding::Tuple(_)) => values.push(value),
-                _ => return Err(String::from("a tuple of other things than constants")),
+                value @ (Binding::Constant(_) | Binding::Tuple(_) | Binding::Class(_) | Binding::Member(..)) => {
+                    values.push(value);
+                }
+                _ => return Err(String::from("a tuple of other things than constants and classes")),
             }
         }
         Ok(Binding::Tuple(values))

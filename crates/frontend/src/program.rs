@@ -74,7 +74,7 @@ pub enum Binding {
     Capture(usize),
     /// A value fixed for good: only for module-level constants of a file compiled by itself, and for defaults.
     Constant(ir::Const),
-    /// A tuple of such values: constants and tuples only.
+    /// A tuple of constants, or of classes, and of such tuples.
     Tuple(Vec<Binding>),
     /// A dict of functions and classes by name, which is only looked up.
     Table(Vec<(String, Binding)>),

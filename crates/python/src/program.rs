@@ -338,6 +338,13 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
             }
             Binding::Table(items)
         }
+        "tuple" => {
+            let mut items = Vec::new();
+            for item in payload.try_iter()? {
+                items.push(extract_binding(&item?.extract()?, values)?);
+            }
+            Binding::Tuple(items)
+        }
         _ => Binding::Unsupported(payload.extract()?),
     })
 }

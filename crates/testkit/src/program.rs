@@ -76,6 +76,10 @@ fn binding(entry: &Json) -> Option<Binding> {
             let item = |item: &Json| Some((item.get(0).and_then(Json::as_str)?.to_string(), binding(item.get(1)?)?));
             Binding::Table(items.iter().map(item).collect::<Option<Vec<_>>>()?)
         }
+        "tuple" => {
+            let items = entry.get(1).and_then(Json::as_array)?;
+            Binding::Tuple(items.iter().map(binding).collect::<Option<Vec<_>>>()?)
+        }
         "unsupported" => Binding::Unsupported(text(1)?),
         _ => return None,
     })

@@ -61,6 +61,11 @@ fn constants_of_the_module() {
     assert_eq!(x("x = (1, None)"), Some(Binding::Tuple(pair)));
     assert_eq!(x("[i for x in y]\nx = 1"), int(1));
     assert!(matches!(x("class x: pass"), Some(Binding::Class(_))));
+    let builtin = |name: &str| member("builtins", name).unwrap();
+    assert_eq!(x("x = (int, KeyError)"), Some(Binding::Tuple(vec![builtin("int"), builtin("KeyError")])));
+    assert!(
+        matches!(x("class int: pass\nx = (int,)"), Some(Binding::Tuple(items)) if matches!(*items, [Binding::Class(_)]))
+    );
 }
 
 #[test]

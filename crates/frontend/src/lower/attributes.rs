@@ -2,6 +2,7 @@
 
 use ir::{Op, Type};
 
+use super::dispatch::Dispatch;
 use super::index::Index;
 use super::methods::exists_in_python;
 use super::{Lowered, Lowerer, Val};
@@ -66,15 +67,20 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn attribute_or(&mut self, val: &Val, name: &str, default: &Val) -> Lowered<Val> {
-        match self.has_attribute(val, name)?.known_bool() {
-            Some(true) => self.attribute_of(val, name),
-            Some(false) => Ok(default.clone()),
-            None => self.fail(
-                "unsupported-function",
-                format!("whether there is a `{name}` is not known when the program is compiled"),
-                Some("give it a value in `__init__`".to_owned()),
-            ),
+        let has = self.has_attribute(val, name)?;
+        match has.known_bool() {
+            Some(true) => return self.attribute_of(val, name),
+            Some(false) => return Ok(default.clone()),
+            None => {}
         }
+        let place = self.place;
+        let (holds, fails) = self.branch(&has)?;
+        let mut state = Dispatch::default();
+        self.continue_at(holds);
+        self.one_branch(&mut state, |lowerer| lowerer.attribute_of(val, name));
+        self.continue_at(fails);
+        self.one_branch(&mut state, |_| Ok(default.clone()));
+        self.finish_dispatch(state, place)
     }
 
     /// The arguments of such a call, of which the second is a name.
@@ -100,7 +106,7 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    fn has_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
+    pub fn has_attribute(&mut self, val: &Val, name: &str) -> Lowered<Val> {
         if *val.ty() == Type::Exception {
             let mut has = |lowerer: &mut Self, object: &Val| lowerer.has_attribute(object, name);
             return self.each_class_that_may_have(val, name, &mut has, &mut |lowerer| Ok(lowerer.bool(false)));

@@ -8,6 +8,7 @@ use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::library;
 use crate::parse::ast::{self, CmpOp, Expr, Operator};
+use crate::program::Binding;
 use crate::shape::python_name;
 
 type Values = for<'c, 'p> fn(&mut Lowerer<'c, 'p>, &[Option<Val>]) -> Lowered<Val>;
@@ -436,20 +437,40 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             {
                 Ok(vec![ClassRef::Named("NoneType".to_owned())])
             }
-            _ => match self.thing(expr)? {
-                Thing::Static(Static::Builtin(name)) => Ok(vec![ClassRef::Named(name.to_owned())]),
-                Thing::Static(Static::Class(number)) => Ok(vec![ClassRef::Own(number)]),
-                Thing::Static(Static::Member(module, name)) if matches!(module.as_str(), "numpy" | "datetime") => {
-                    Ok(vec![ClassRef::Named(format!("{module}.{name}"))])
+            _ => {
+                let mut all = Vec::new();
+                for thing in self.things_in_tuple(expr)? {
+                    match thing {
+                        Thing::Static(Static::Builtin(name)) => all.push(ClassRef::Named(name.to_owned())),
+                        Thing::Static(Static::Class(number)) => all.push(ClassRef::Own(number)),
+                        Thing::Static(Static::Member(module, name))
+                            if matches!(module.as_str(), "numpy" | "datetime") =>
+                        {
+                            all.push(ClassRef::Named(format!("{module}.{name}")));
+                        }
+                        _ => {
+                            let message = "`isinstance` can only test for built-in classes in compiled code";
+                            return self.fail_at(expr, "unsupported-class", message, None);
+                        }
+                    }
                 }
-                _ => self.fail_at(
-                    expr,
-                    "unsupported-class",
-                    "`isinstance` can only test for built-in classes in compiled code",
-                    None,
-                ),
-            },
+                Ok(all)
+            }
         }
+    }
+
+    /// What an expression stands for; where it names a tuple of the module around, what its items do.
+    pub fn things_in_tuple(&mut self, expr: &'p Expr) -> Lowered<Vec<Thing>> {
+        let Some((id, items)) = self.outer_tuple(expr) else { return Ok(vec![self.thing(expr)?]) };
+        let mut things = Vec::new();
+        let mut rest: Vec<&'p Binding> = items.iter().rev().collect();
+        while let Some(item) = rest.pop() {
+            match item {
+                Binding::Tuple(inner) => rest.extend(inner.iter().rev()),
+                item => things.push(self.binding_thing(id, item)?),
+            }
+        }
+        Ok(things)
     }
 
     /// Whether the class of a plain value is one of these, and not only derived from one.

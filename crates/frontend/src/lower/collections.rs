@@ -310,7 +310,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     }
                     (None, _) => {
                         let dict = self.inner_dict(object)?;
-                        self.dict_method(&dict, name, args, keywords).map(Some)
+                        let found = self.dict_method(&dict, name, args, keywords)?;
+                        Ok(Some(if kind == Kind::Ordered { self.ordered_view(found) } else { found }))
                     }
                 }
             }

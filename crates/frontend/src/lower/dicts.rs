@@ -32,8 +32,12 @@ impl View {
 /// The view that a type is: a record around the dict.
 pub fn view_of(ty: &Type) -> Option<View> {
     let Type::Record(record) = ty else { return None };
-    [View::Keys, View::Values, View::Items].into_iter().find(|view| record.name == view.class())
+    let class = record.name.strip_prefix(ORDERED_VIEW).unwrap_or(&record.name);
+    [View::Keys, View::Values, View::Items].into_iter().find(|view| class == view.class())
 }
+
+/// What the names of the classes of an `OrderedDict`'s views begin with.
+const ORDERED_VIEW: &str = "o";
 
 /// What tells the site of a dict display that is a row from others.
 const ROW_SITE: u32 = 1 << 28;
@@ -486,6 +490,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let fields = vec![("mapping".to_owned(), dict.ty().clone())];
         let record = RecordType { kind: RecordKind::Dataclass, name: view.class().to_owned(), fields };
         self.aggregate(Type::Record(record.into()), std::slice::from_ref(dict))
+    }
+
+    /// A view of a dict as one of an `OrderedDict`: it shows another name.
+    pub fn ordered_view(&mut self, view: Val) -> Val {
+        match view.ty().clone() {
+            Type::Record(record) if view_of(view.ty()).is_some() => {
+                let record = RecordType { name: format!("{ORDERED_VIEW}{}", record.name), ..(*record).clone() };
+                let dict = self.field(&view, 0);
+                self.aggregate(Type::Record(record.into()), &[dict])
+            }
+            _ => view,
+        }
     }
 
     /// What a view shows at a live position.

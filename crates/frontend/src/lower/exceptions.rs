@@ -10,7 +10,6 @@ use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{ARGS, Class, ClassKind, MESSAGE};
 use crate::library;
-use crate::objects::stored_in_self;
 use crate::parse::ast::{self, Expr};
 use crate::shape::python_name;
 use crate::specialise::Callable;
@@ -98,8 +97,19 @@ impl<'p> Lowerer<'_, 'p> {
             arguments.positional.insert(0, Thing::Val(made.clone()));
             self.call_function(Callable::Method(class.number, index), arguments)?;
         }
-        let text = self.said_by(&made)?;
+        let text = self.said_when_made(class, &made)?;
         Ok(self.emit(Op::ExceptionNew(kind), &[&text, &made], Type::Exception))
+    }
+
+    /// What `str` gives of the object at once, before anybody has asked: a `__str__` that raises is heard of when it is.
+    fn said_when_made(&mut self, class: &Class<'p>, made: &Val) -> Lowered<Val> {
+        if class.method("__str__").is_none() {
+            return self.exception_text(made);
+        }
+        self.value_or_rescue(&mut |lowerer| lowerer.said_by(made), &mut |lowerer| {
+            // What CPython shows at the end of a traceback.
+            Ok(lowerer.str("<exception str() failed>"))
+        })
     }
 
     /// What `str` gives of the object that an exception carries.
@@ -118,9 +128,9 @@ impl<'p> Lowerer<'_, 'p> {
     fn refuse_exception_class(&mut self, class: &Class<'p>) -> Lowered<()> {
         let message = if let Some(name) = class.stored.iter().find(|name| super::caught::is_reserved(name)) {
             format!("`{}` assigns `{name}`, which cannot be compiled", class.name)
-        } else if class.method("__str__").is_some_and(|(_, method)| !stored_in_self(method.node).is_empty()) {
+        } else if class.method("__str__").is_some_and(|(_, method)| does_more_than_tell(method.node)) {
             // It is asked when the exception is made, too.
-            format!("`__str__` of `{}` changes the exception, which cannot be compiled", class.name)
+            format!("`__str__` of `{}` does more than give a text, which cannot be compiled", class.name)
         } else if let Some(method) = class.methods.iter().find(|method| is_unknown_special(method.name)) {
             format!("`{}` of the exception class `{}` cannot be compiled", method.name, class.name)
         } else if self.compiler.own_exception_of(class).is_none() {
@@ -268,8 +278,13 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// The exception class that an expression names.
     pub fn exception_class(&mut self, expr: &'p Expr) -> Lowered<Option<ExcClass>> {
-        match self.thing(expr)? {
-            Thing::Static(known) => self.exception_of_static(&known),
+        let thing = self.thing(expr)?;
+        self.exception_of_thing(&thing)
+    }
+
+    pub fn exception_of_thing(&mut self, thing: &Thing) -> Lowered<Option<ExcClass>> {
+        match thing {
+            Thing::Static(known) => self.exception_of_static(known),
             Thing::Val(_) => Ok(None),
         }
     }
@@ -378,6 +393,49 @@ fn is_unknown_special(name: &str) -> bool {
     name.starts_with("__")
         && name.ends_with("__")
         && !matches!(name, "__init__" | "__str__" | "__repr__" | "__hash__" | "__reduce__")
+}
+
+/// Whether a `__str__` does what is seen elsewhere: it stores, or calls for the sake of what that does; in its own variables
+/// it may.
+fn does_more_than_tell(def: &ast::StmtFunctionDef) -> bool {
+    struct Finder {
+        own: Vec<String>,
+        found: bool,
+    }
+    impl Finder {
+        fn is_own(&self, expr: &Expr) -> bool {
+            matches!(expr, Expr::Name(name) if self.own.iter().any(|own| own == name.id.as_str()))
+        }
+    }
+    impl<'a> ast::visitor::Visitor<'a> for Finder {
+        fn visit_stmt(&mut self, stmt: &'a ast::Stmt) {
+            self.found |= match stmt {
+                ast::Stmt::Expr(expr) => match &*expr.value {
+                    Expr::StringLiteral(_) => false,
+                    Expr::Call(call) => match &*call.func {
+                        Expr::Attribute(attribute) => !self.is_own(&attribute.value),
+                        _ => true,
+                    },
+                    _ => true,
+                },
+                ast::Stmt::Global(_) | ast::Stmt::Nonlocal(_) | ast::Stmt::Delete(_) => true,
+                _ => false,
+            };
+            ast::visitor::walk_stmt(self, stmt);
+        }
+
+        fn visit_expr(&mut self, expr: &'a Expr) {
+            self.found |= match expr {
+                Expr::Attribute(attribute) => attribute.ctx.is_store() && !self.is_own(&attribute.value),
+                Expr::Subscript(subscript) => subscript.ctx.is_store() && !self.is_own(&subscript.value),
+                _ => false,
+            };
+            ast::visitor::walk_expr(self, expr);
+        }
+    }
+    let mut finder = Finder { own: crate::bound_names::bound_in(&def.body), found: false };
+    ast::visitor::Visitor::visit_body(&mut finder, &def.body);
+    finder.found
 }
 
 /// Whether an `__init__` hands on what the text is made of.

@@ -324,12 +324,30 @@ impl<'p> Lowerer<'_, 'p> {
         })
     }
 
+    /// The items of the tuple of the module around that an expression names.
+    pub fn outer_tuple(&self, expr: &'p Expr) -> Option<(&'p str, &'p [Binding])> {
+        let Expr::Name(name) = expr else { return None };
+        let id = name.id.as_str();
+        let is_inside = self.cells_of(id).is_some() || self.slot(id).is_some();
+        if is_inside || self.compiler.name_around(self.function, id).is_some() {
+            return None;
+        }
+        match self.compiler.function(self.function)?.bindings.get(id)? {
+            Binding::Tuple(items) => Some((id, items)),
+            _ => None,
+        }
+    }
+
     fn constant_tuple(&mut self, id: &str, items: &'p [Binding]) -> Lowered<Val> {
         let mut vals = Vec::new();
         for item in items {
             match self.binding_thing(id, item)? {
                 Thing::Val(val) => vals.push(val),
-                Thing::Static(_) => return self.fail("unsupported-value", "this tuple holds a function", None),
+                Thing::Static(_) => {
+                    let message = format!("`{id}` holds classes or functions, which is no value in compiled code");
+                    let help = "a tuple of classes can stand in `except` and `isinstance`";
+                    return self.fail("unsupported-value", message, Some(help.to_owned()));
+                }
             }
         }
         Ok(self.tuple(&vals))

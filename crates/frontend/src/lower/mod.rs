@@ -78,6 +78,7 @@ use crate::parse::ast::{self, Ranged};
 use crate::shape::{Shape, Sites};
 use crate::specialise::{Compiler, SpecId};
 
+pub use builtins::known_name;
 pub use dicts::view_of;
 pub use expr::Thing;
 pub use flow::{Edge, Env, Var};

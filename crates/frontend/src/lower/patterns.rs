@@ -376,11 +376,21 @@ impl<'p> Lowerer<'_, 'p> {
         name: &str,
         bindings: &mut Bindings,
     ) -> Lowered<Vec<Edge>> {
-        match self.attribute_of(val, name) {
-            Ok(item) => self.pattern(pattern, &item, None, bindings),
-            Err(Stop::Clash(clash)) if clash.class == ExcKind::AttributeError => Ok(self.no_match()),
-            Err(other) => Err(other),
+        let mut fails = Vec::new();
+        if matches!(val.ty(), Type::Object(_)) && !name.starts_with("__") {
+            // Some instances may have it.
+            let has = self.has_attribute(val, name)?;
+            fails.extend(self.require_match(&has)?);
+            if !self.is_live() {
+                return Ok(fails);
+            }
         }
+        match self.attribute_of(val, name) {
+            Ok(item) => fails.extend(self.pattern(pattern, &item, None, bindings)?),
+            Err(Stop::Clash(clash)) if clash.class == ExcKind::AttributeError => fails.extend(self.no_match()),
+            Err(other) => return Err(other),
+        }
+        Ok(fails)
     }
 
     /// The names of the attributes that the positional patterns of a class stand for.

@@ -7,11 +7,13 @@ use std::collections::HashMap;
 
 use ir::{BlockId, ExcClass, ExcKind, Op, Target, Type};
 
+use super::dispatch::Dispatch;
 use super::stmt::LoopExit;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
 use crate::library;
 use crate::names::{Slot, SlotSet};
 use crate::parse::ast::{self, Expr, Stmt};
+use crate::program::Binding;
 
 /// The `try` statements around the place that is lowered, and which blocks lead to which of them.
 #[derive(Default)]
@@ -190,13 +192,7 @@ impl<'p> Lowerer<'_, 'p> {
     fn finally_raised(&mut self, vars: usize, tried: &'p ast::StmtTry) -> Lowered<()> {
         if leaves(&tried.finalbody) {
             let exception = self.hidden_val(vars)?;
-            let is_ours = self.is_exception(&exception, &ExcKind::OURS.map(ExcClass::from));
-            let (ours, pythons) = self.branch(&is_ours)?;
-            self.continue_at(ours);
-            if self.is_live() {
-                self.reraise(&exception);
-            }
-            self.continue_at(pythons);
+            self.let_ours_go(&exception)?;
         }
         if self.is_live() {
             self.block(&tried.finalbody);
@@ -206,6 +202,18 @@ impl<'p> Lowerer<'_, 'p> {
         {
             self.reraise(&exception);
         }
+        Ok(())
+    }
+
+    /// Ends control flow where the exception is one that only compiled code raises.
+    fn let_ours_go(&mut self, exception: &Val) -> Lowered<()> {
+        let is_ours = self.is_exception(exception, &ExcKind::OURS.map(ExcClass::from));
+        let (ours, pythons) = self.branch(&is_ours)?;
+        self.continue_at(ours);
+        if self.is_live() {
+            self.reraise(exception);
+        }
+        self.continue_at(pythons);
         Ok(())
     }
 
@@ -362,6 +370,29 @@ impl<'p> Lowerer<'_, 'p> {
         if self.is_live() { Ok(()) } else { Err(Stop::Dead) }
     }
 
+    /// What `body` gives; where it raises one of Python's exceptions, what `rescue` gives.
+    pub fn value_or_rescue(
+        &mut self,
+        body: &mut dyn FnMut(&mut Self) -> Lowered<Val>,
+        rescue: &mut dyn FnMut(&mut Self) -> Lowered<Val>,
+    ) -> Lowered<Val> {
+        let (place, vars) = (self.place, self.var_count());
+        let exceptions = self.open_collector();
+        self.cover.push(Frame { exceptions, vars, finally: None, catches: Vec::new() });
+        let mut state = Dispatch::default();
+        self.one_branch(&mut state, body);
+        self.cover.pop();
+        let edges = self.close_collector(exceptions);
+        self.at_place(place);
+        if self.join(edges, None).is_ok() {
+            if let Some(exception) = self.take_hidden(vars)? {
+                self.let_ours_go(&exception)?;
+            }
+            self.one_branch(&mut state, rescue);
+        }
+        self.finish_dispatch(state, place)
+    }
+
     /// Ends control flow with an exception that was caught.
     pub fn reraise(&mut self, exception: &Val) {
         self.cover();
@@ -379,22 +410,37 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// The classes that an `except` names: one, or a tuple of them.
     fn exception_classes(&mut self, expr: &'p Expr) -> Lowered<Vec<ExcClass>> {
-        if let Expr::Tuple(tuple) = expr {
-            let mut classes = Vec::new();
-            for item in &tuple.elts {
-                classes.extend(self.exception_classes(item)?);
+        let named = match expr {
+            Expr::Tuple(tuple) => &*tuple.elts,
+            one => std::slice::from_ref(one),
+        };
+        let mut classes = Vec::new();
+        for class in named {
+            // `except` takes no tuple inside a tuple, unlike `isinstance`.
+            let nests = match self.outer_tuple(class) {
+                Some((_, items)) => expr.is_tuple_expr() || items.iter().any(|item| matches!(item, Binding::Tuple(_))),
+                None => class.is_tuple_expr(),
+            };
+            if nests {
+                return self.no_exception_class(class);
             }
-            return Ok(classes);
+            for thing in self.things_in_tuple(class)? {
+                match self.exception_of_thing(&thing)? {
+                    Some(known) => classes.push(known),
+                    None => return self.no_exception_class(class),
+                }
+            }
         }
-        match self.exception_class(expr)? {
-            Some(class) => Ok(vec![class]),
-            None => self.fail_at(
-                expr,
-                "unsupported-exception",
-                "this is no exception class that compiled code knows",
-                Some("name an exception class, or a tuple of such classes".to_owned()),
-            ),
-        }
+        Ok(classes)
+    }
+
+    fn no_exception_class<T>(&mut self, expr: &'p Expr) -> Lowered<T> {
+        self.fail_at(
+            expr,
+            "unsupported-exception",
+            "this is no exception class that compiled code knows",
+            Some("name an exception class, or a tuple of such classes".to_owned()),
+        )
     }
 
     /// Whether the exception is an instance of one of the classes.
