@@ -130,3 +130,17 @@ def _halves(value):
     wide = value * 134217729.0
     high = wide - (wide - value)
     return high, value - high
+
+
+def _gcd_of(values):
+    found = 0
+    for value in values:
+        found = math.gcd(found, value)
+    return found
+
+
+def _lcm_of(values):
+    found = 1
+    for value in values:
+        found = math.lcm(found, value)
+    return found

@@ -146,6 +146,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_function(Callable::Closure(*id), arguments).map(Thing::Val)
             }
             Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
+            Static::Member(module, name)
+                if module == "math"
+                    && matches!(name.as_str(), "gcd" | "lcm")
+                    && call.arguments.args.iter().any(Expr::is_starred_expr)
+                    && call.arguments.keywords.is_empty() =>
+            {
+                let list = self.list_of_exprs(&call.arguments.args, None, call)?;
+                self.at_call(call);
+                self.call_library("math", &format!("_{name}_of"), &[list]).map(Thing::Val)
+            }
             Static::Member(module, name) if module == "datetime" => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);

@@ -76,15 +76,22 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `[a, *b, c]`.
     pub fn list_display(&mut self, list: &'p ast::ExprList, element: Option<&Shape>) -> Lowered<Val> {
-        let key = list.start().to_u32();
-        let Some(first) = list.elts.iter().position(Expr::is_starred_expr) else {
-            let items = self.exprs(&list.elts)?;
-            self.at(list);
+        let made = self.list_of_exprs(&list.elts, element, list)?;
+        self.at(list);
+        Ok(made)
+    }
+
+    /// A list of what is in a display, or in the arguments of a call: `node`.
+    pub fn list_of_exprs(&mut self, elts: &'p [Expr], element: Option<&Shape>, node: &impl Ranged) -> Lowered<Val> {
+        let key = node.start().to_u32();
+        let Some(first) = elts.iter().position(Expr::is_starred_expr) else {
+            let items = self.exprs(elts)?;
+            self.at(node);
             return self.new_list(&items, element.cloned(), key);
         };
-        let items = self.exprs(&list.elts[..first])?;
+        let items = self.exprs(&elts[..first])?;
         let made = self.new_list(&items, element.cloned(), key)?;
-        for item in &list.elts[first..] {
+        for item in &elts[first..] {
             match item {
                 Expr::Starred(starred) => {
                     let source = self.iterable(&starred.value)?;
@@ -98,7 +105,6 @@ impl<'p> Lowerer<'_, 'p> {
                 }
             }
         }
-        self.at(list);
         Ok(made)
     }
 
