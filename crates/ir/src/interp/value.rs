@@ -424,7 +424,11 @@ fn element_repr(elem: Elem, bits: u64) -> String {
 
 /// Python's `repr` of a float: the shortest digits that give it back, with an exponent below 1e-4 and from 1e16 on.
 pub fn float_repr(value: f64) -> String {
-    shortest(value, &format!("{value:e}"))
+    let digits = format!("{value:e}");
+    // Where the value lies exactly between two candidates the standard library takes the upper one and CPython the even one.
+    let decimals = digits.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count().max(1) - 1;
+    let even = format!("{value:.decimals$e}");
+    shortest(value, if even.parse() == Ok(value) { &even } else { &digits })
 }
 
 /// Lays out the digits of `scientific`, such as `1.25e-7`, as Python does.
@@ -485,6 +489,8 @@ mod tests {
             (1e-4, "0.0001"),
             (1.5e-5, "1.5e-05"),
             (5e-324, "5e-324"),
+            // Exactly between ...562 and ...563: the even one.
+            (86405.0 / 131072.0, "0.6592178344726562"),
             (-1.7976931348623157e308, "-1.7976931348623157e+308"),
             (f64::INFINITY, "inf"),
             (f64::NAN, "nan"),
