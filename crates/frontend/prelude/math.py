@@ -78,6 +78,24 @@ def _dist(p, q, /):
     return _norm([math.fabs(x - y) for x, y in zip(a, b)])
 
 
+def _gcd_of_rows(values):
+    divisor = 0
+    for value in values:
+        divisor = math.gcd(divisor, value)
+    return divisor
+
+
+def _lcm_of_rows(values):
+    multiple = 1
+    for value in values:
+        multiple = math.lcm(multiple, value)
+    return multiple
+
+
+def _hypot_of_rows(values):
+    return _norm([math.fabs(math.copysign(value, value)) for value in values])
+
+
 def _norm(values):
     # The root of the sum of squares, as CPython finds it: scaled by a power of two, with what each rounding loses kept apart
     # and the root corrected once.
