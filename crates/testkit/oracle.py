@@ -45,6 +45,8 @@ import types
 import numpy as np
 
 BLOCK = "<block>"
+# A dataclass whose annotations are text looks for the module it is of.
+sys.modules["block"] = types.ModuleType("block")
 # The modules whose functions are written in C elsewhere: what `__module__` says is not where a program has them from.
 LIBRARY = (bisect, collections, datetime, functools, heapq, itertools, math, operator, re, statistics)
 

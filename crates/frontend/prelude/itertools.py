@@ -248,6 +248,28 @@ def zip_longest(*iterables, fillvalue=None):
     _unsupported("`zip_longest` can be compiled with two or three iterables")
 
 
+def _zip_longest_of_rows(rows, fillvalue=None):
+    # The same iterator may be there more than once, as in `zip_longest(*[iter(x)] * 2)`.
+    sources = [iter(row) for row in rows]
+    goes = [True] * len(sources)
+    going = len(sources)
+    while going > 0:
+        items = []
+        for place in range(len(sources)):
+            item = fillvalue
+            if goes[place]:
+                for found in sources[place]:
+                    item = found
+                    break
+                else:
+                    goes[place] = False
+                    going -= 1
+                    if going == 0:
+                        return
+            items.append(item)
+        yield tuple(items)
+
+
 def zip_longest__1(first, /, *, fillvalue=None):
     for item in first:
         yield (item,)

@@ -78,6 +78,10 @@ def _dist(p, q, /):
     return _norm([math.fabs(x - y) for x, y in zip(a, b)])
 
 
+def _hypot_of_rows(values):
+    return _norm([math.fabs(math.copysign(value, value)) for value in values])
+
+
 def _norm(values):
     # The root of the sum of squares, as CPython finds it: scaled by a power of two, with what each rounding loses kept apart
     # and the root corrected once.

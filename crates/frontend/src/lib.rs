@@ -23,6 +23,7 @@ pub mod parse;
 pub mod pattern;
 mod private_names;
 pub mod program;
+mod read_only;
 pub mod render;
 mod shape;
 mod sources;

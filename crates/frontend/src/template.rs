@@ -40,14 +40,27 @@ pub fn parse(text: &str) -> Result<Vec<Piece>, String> {
     pieces(&text.chars().collect::<Vec<char>>(), DEPTH_MAX)
 }
 
-/// How many arguments a template takes whose fields have nothing in them that may go wrong before the next one is looked at.
-pub fn plain_fields(text: &str) -> Option<usize> {
-    let (mut next, mut count) = (0, 0);
+/// What the specs of a template's fields ask of all that is shown, so that nothing can go wrong with one of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Specs {
+    /// There are none.
+    Nothing,
+    /// Only a width and the side to which short text goes: numbers and text.
+    Plain,
+    /// Digits behind the point: numbers.
+    Number,
+}
+
+/// How many arguments a template takes whose fields have nothing in them that may go wrong before the next one is looked at, as
+/// long as all of them are what the specs ask for.
+pub fn plain_fields(text: &str) -> Option<(usize, Specs)> {
+    let (mut next, mut count, mut specs) = (0, 0, Specs::Nothing);
     for piece in parse(text).ok()? {
         let Piece::Field(field) = piece else { continue };
-        if !field.accessors.is_empty() || !field.spec.is_empty() {
+        if !field.accessors.is_empty() {
             return None;
         }
+        specs = specs.max(specs_of(&field.spec)?);
         let position = match field.name {
             FieldName::Next => {
                 next += 1;
@@ -58,7 +71,29 @@ pub fn plain_fields(text: &str) -> Option<usize> {
         };
         count = count.max(position + 1);
     }
-    Some(count)
+    Some((count, specs))
+}
+
+fn specs_of(spec: &[Piece]) -> Option<Specs> {
+    let text = match spec {
+        [] => return Some(Specs::Nothing),
+        [Piece::Text(text)] => text.as_str(),
+        _ => return None,
+    };
+    let is_side = |character: &char| matches!(character, '<' | '>' | '^');
+    let characters: Vec<char> = text.chars().collect();
+    let rest = match characters.as_slice() {
+        [_, side, rest @ ..] | [side, rest @ ..] if is_side(side) => rest,
+        rest => rest,
+    };
+    // A width of two digits at most is never out of memory.
+    let (width, rest) = rest.split_at(rest.iter().take_while(|character| character.is_ascii_digit()).count());
+    match rest {
+        _ if width.len() > 2 || width.first() == Some(&'0') => None,
+        [] => Some(Specs::Plain),
+        ['.', digit, 'f'] if digit.is_ascii_digit() => Some(Specs::Number),
+        _ => None,
+    }
 }
 
 fn pieces(text: &[char], depth: usize) -> Result<Vec<Piece>, String> {

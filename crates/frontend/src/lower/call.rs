@@ -200,7 +200,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     let val = match (self.iterable_thing(&starred.value)?, wanted) {
                         (Err(val), _) if matches!(val.ty(), Type::Tuple(_)) => val,
                         (source, Some(wanted)) => {
-                            let items = self.star_items(source, wanted, starred)?;
+                            let items = self.star_items(source, wanted, starred, &arguments.positional)?;
                             arguments.positional.extend(items.into_iter().map(Thing::Val));
                             continue;
                         }
@@ -208,12 +208,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                         (Ok(_), None) => self.none(),
                     };
                     let Type::Tuple(_) = val.ty() else {
-                        return self.fail_at(
-                            starred,
-                            "unsupported-argument",
-                            "only a tuple can be passed with `*` in compiled code",
-                            None,
-                        );
+                        return self.fail_at(starred, "unsupported-argument", super::star::ONLY_TUPLES, None);
                     };
                     arguments.positional.extend(self.fields(&val).into_iter().map(Thing::Val));
                 }

@@ -454,6 +454,20 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(None)
     }
 
+    /// The compiled regular expression that the class of an instance has by this name, where the instance has nothing by it.
+    pub fn pattern_of_class(&mut self, object: &Val, name: &str) -> Lowered<Option<Thing>> {
+        let Some(class) = self.class_of(object) else { return Ok(None) };
+        if class.method(name).is_some() {
+            return Ok(None);
+        }
+        match self.static_of_class(&class, name)? {
+            Some(Thing::Static(known @ Static::Pattern(..))) if self.get_field(object, name)?.is_none() => {
+                Ok(Some(Thing::Static(known)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// What the class itself, and no instance of it, has by this name: what Python says it is now, else what the text says.
     pub fn class_constant(&mut self, class: &Class<'p>, name: &str) -> Lowered<Option<Val>> {
         for number in class.line.clone() {

@@ -6,9 +6,9 @@ use super::{Lowered, Lowerer, Thing, Val};
 use crate::bound_names;
 use crate::library;
 use crate::locate::FunctionNode;
-use crate::names;
 use crate::parse::ast::{self, Expr};
 use crate::program::{Binding, FunctionSource};
+use crate::read_only;
 use crate::specialise::Callable;
 
 /// What tells the list that a parameter has as its default from other containers that are made at the same place.
@@ -38,8 +38,17 @@ impl<'p> Lowerer<'_, 'p> {
         if let Some(thing) = self.default_of_builtin(callable, parameter) {
             return Ok(Some(thing));
         }
-        if let Some(key) = self.empty_list_site(callable, parameter) {
-            return self.new_list(&[], None, key).map(|list| Some(Thing::Val(list)));
+        if let Some(display) = self.read_display(callable, parameter) {
+            let place = self.place;
+            let val = match display {
+                Expr::List(list) if list.elts.is_empty() => {
+                    let key = place.start ^ DEFAULT_SITE ^ parameter.name().as_str().len() as u32;
+                    self.new_list(&[], None, key)?
+                }
+                display => self.expr(display)?,
+            };
+            self.at_place(place);
+            return Ok(Some(Thing::Val(val)));
         }
         if let Some(binding) = source.and_then(|source| source.defaults.get(&key))
             && !is_library
@@ -112,15 +121,31 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    /// The site of the empty list that is the default of a method's parameter, when the method only reads it: nobody can tell one
-    /// empty list from another.
-    fn empty_list_site(&self, callable: Callable, parameter: &ast::ParameterWithDefault) -> Option<u32> {
-        let (Some(Expr::List(list)), Callable::Method(..)) = (parameter.default.as_deref(), callable) else {
+    /// The container of constants that is the default of a parameter, when the function only reads it: nobody can tell one such
+    /// container from another.
+    fn read_display(&self, callable: Callable, parameter: &'p ast::ParameterWithDefault) -> Option<&'p Expr> {
+        let display = parameter.default.as_deref()?;
+        if !is_display_of_constants(display) {
             return None;
-        };
+        }
+        match callable {
+            Callable::Method(..) => {}
+            Callable::Program(function) if !library::is_library_function(function) => {}
+            Callable::Program(_) | Callable::Closure(_) => return None,
+        }
         let FunctionNode::Def(def) = self.compiler.source(callable)?.node else { return None };
-        let is_read = list.elts.is_empty() && names::is_only_read(&def.body, parameter.name().as_str());
-        is_read.then(|| self.place.start ^ DEFAULT_SITE ^ parameter.name().as_str().len() as u32)
+        read_only::is_only_read(&def.body, parameter.name().as_str(), 1).then_some(display)
+    }
+}
+
+fn is_display_of_constants(expr: &Expr) -> bool {
+    match expr {
+        Expr::List(list) => list.elts.iter().all(is_literal),
+        Expr::Set(set) => set.elts.iter().all(is_literal),
+        Expr::Dict(dict) => {
+            dict.items.iter().all(|item| item.key.as_ref().is_some_and(is_literal) && is_literal(&item.value))
+        }
+        _ => false,
     }
 }
 

@@ -291,6 +291,11 @@ impl<'p> Lowerer<'_, 'p> {
 
     fn binding(&mut self, id: &str, binding: &'p Binding, node: &impl Ranged) -> Lowered<Thing> {
         self.at(node);
+        if let Binding::Unsupported(_) = binding
+            && let Some(table) = self.table_of_file(id)?
+        {
+            return Ok(Thing::Val(table));
+        }
         self.binding_thing(id, binding)
     }
 
@@ -549,6 +554,9 @@ impl<'p> Lowerer<'_, 'p> {
             Thing::Val(val) if name == "__class__" && self.class_of(&val).is_some() => self.class_of_instance(&val),
             Thing::Val(val) => {
                 self.at(attribute);
+                if let Some(pattern) = self.pattern_of_class(&val, name)? {
+                    return Ok(pattern);
+                }
                 if let (Type::Array { elem, .. } | Type::Np(elem), "dtype") = (val.ty(), name) {
                     return Ok(Thing::Static(super::numpy::dtype(*elem)));
                 }

@@ -27,6 +27,7 @@ mod elementwise;
 mod enums;
 mod exceptions;
 mod expr;
+mod file_tables;
 mod flow;
 mod folds;
 mod format;

@@ -5,11 +5,12 @@ use ir::{ExcKind, Prim, Type};
 use super::index::{Index, Slice};
 use super::iterate::Source;
 use super::value::Static;
-use super::{Lowered, Lowerer, Stop, Val};
+use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{ClassKind, MethodKind};
 use crate::library;
 use crate::parse::ast::{self, Ranged};
 use crate::specialise::Callable;
+use crate::template::{Specs, plain_fields};
 
 /// What a list behind `*` must hold for the function that is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,7 +20,7 @@ pub enum Wanted {
     /// So many, and what more there is goes to the function's own `*` parameter.
     AtLeast(usize),
     /// So many or more, of which the rest is not used: `"{} {}".format(*items)`.
-    Fields(usize),
+    Fields(usize, Specs),
 }
 
 /// What a list behind the only `*` of the call must hold; `own` parameters are not given by the call.
@@ -43,6 +44,18 @@ fn by_parameters(call: &ast::ExprCall, parameters: Option<&ast::Parameters>, own
 /// The names of the keyword arguments, unless there are some that the text does not tell.
 fn given_names(call: &ast::ExprCall) -> Option<Vec<&str>> {
     call.arguments.keywords.iter().map(|keyword| keyword.arg.as_ref().map(|name| name.as_str())).collect()
+}
+
+/// What is said of a list behind `*` where nothing tells what it must hold.
+pub const ONLY_TUPLES: &str = "only a tuple can be passed with `*` in compiled code";
+
+/// Whether every value of the type can be shown with the specs.
+fn fits(ty: &Type, specs: Specs) -> bool {
+    match specs {
+        Specs::Nothing => true,
+        Specs::Plain => matches!(ty, Type::Str | Type::Bool | Type::Int | Type::Float),
+        Specs::Number => matches!(ty, Type::Bool | Type::Int | Type::Float),
+    }
 }
 
 fn has_one_star(call: &ast::ExprCall) -> bool {
@@ -91,8 +104,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         if let (Type::Str, "format", Some(text)) = (object.ty(), name, object.known_str()) {
             let is_last = call.arguments.args.last().is_some_and(ast::Expr::is_starred_expr);
-            let count = crate::template::plain_fields(&text).filter(|_| is_last)?;
-            return count.checked_sub(call.arguments.args.len() - 1).map(Wanted::Fields);
+            let (count, specs) = plain_fields(&text).filter(|_| is_last)?;
+            let count = count.checked_sub(call.arguments.args.len() - 1)?;
+            return Some(Wanted::Fields(count, specs));
         }
         let class = self.class_of(object)?;
         let (index, method) = class.method(name)?;
@@ -106,12 +120,14 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         source: Result<Source<'p>, Val>,
         wanted: Wanted,
         starred: &'p ast::ExprStarred,
+        before: &[Thing],
     ) -> Lowered<Vec<Val>> {
         let has_rest = matches!(wanted, Wanted::AtLeast(_));
-        let missing = if matches!(wanted, Wanted::Fields(_)) { ExcKind::IndexError } else { ExcKind::TypeError };
+        let missing = if matches!(wanted, Wanted::Fields(..)) { ExcKind::IndexError } else { ExcKind::TypeError };
+        let specs = if let Wanted::Fields(_, specs) = wanted { specs } else { Specs::Nothing };
         let (wanted, op) = match wanted {
             Wanted::Exactly(count) => (count, Prim::IntEq),
-            Wanted::AtLeast(count) | Wanted::Fields(count) => (count, Prim::IntGe),
+            Wanted::AtLeast(count) | Wanted::Fields(count, _) => (count, Prim::IntGe),
         };
         self.at(starred);
         let list = match source {
@@ -123,6 +139,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Ok(source) => self.collect_list(source, starred.start().to_u32())?,
         };
         self.at(starred);
+        let all_fit = before.iter().all(|thing| matches!(thing, Thing::Val(val) if fits(val.ty(), specs)))
+            && matches!(list.ty(), Type::List(item) if fits(item, specs));
+        if specs != Specs::Nothing && !all_fit {
+            return self.fail("unsupported-argument", ONLY_TUPLES, None);
+        }
         let length = self.length(&list)?;
         let count = self.int(wanted as i64);
         let fits = self.prim(op, &[&length, &count]);

@@ -59,9 +59,9 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    /// `zip(*rows)`, `chain(*rows)` and `product(*rows)` of as many iterables as the run tells; `None` of another call.
+    /// `zip(*rows)`, `chain(*rows)`, `hypot(*numbers)` and the like of as many iterables as the run tells; `None` of another call.
     pub fn call_with_rows(&mut self, call: &'p ast::ExprCall) -> Lowered<Option<Val>> {
-        let ([Expr::Starred(starred)], []) = (&*call.arguments.args, &*call.arguments.keywords) else {
+        let ([Expr::Starred(starred)], keywords) = (&*call.arguments.args, &*call.arguments.keywords) else {
             return Ok(None);
         };
         match &*call.func {
@@ -80,8 +80,15 @@ impl<'p> Lowerer<'_, 'p> {
         }
         let before = self.restart();
         let function = match self.thing(&call.func)? {
-            Thing::Static(Static::Builtin("zip")) => library::function_named("builtins", "_zip_of_rows"),
-            Thing::Static(Static::Function(function)) => library::of_rows(function),
+            Thing::Static(Static::Builtin("zip")) if keywords.is_empty() => {
+                library::function_named("builtins", "_zip_of_rows")
+            }
+            Thing::Static(Static::Member(module, name)) if module == "math" && keywords.is_empty() => {
+                library::function_named("math", &format!("_{name}_of_rows"))
+            }
+            Thing::Static(Static::Function(function)) => {
+                library::of_rows(function).filter(|function| takes_keywords(*function, keywords))
+            }
             Thing::Static(_) | Thing::Val(_) => None,
         };
         if let Some(function) = function {
@@ -109,7 +116,13 @@ impl<'p> Lowerer<'_, 'p> {
                     }
                     _ => function,
                 };
-                let arguments = CallArguments { positional: vec![Thing::Val(rows)], keywords: Vec::new() };
+                let mut arguments = CallArguments { positional: vec![Thing::Val(rows)], keywords: Vec::new() };
+                for keyword in keywords {
+                    let name = keyword.arg.iter().map(ToString::to_string);
+                    let thing = self.thing(&keyword.value)?;
+                    arguments.keywords.extend(name.map(|name| (name, thing.clone())));
+                }
+                self.at_call(call);
                 return self.call_library_function(function, arguments).map(Some);
             }
         }
@@ -391,4 +404,13 @@ impl<'p> Lowerer<'_, 'p> {
         let text = self.prim(Prim::StrConcat, &[&open, &shown]);
         Ok(self.prim(Prim::StrConcat, &[&text, &close]))
     }
+}
+
+/// Whether a function of the library has a parameter for each of the keywords.
+fn takes_keywords(function: usize, keywords: &[ast::Keyword]) -> bool {
+    let parameters = library::source(function).map(|(_, def)| &def.parameters);
+    let has = |keyword: &ast::Keyword| {
+        keyword.arg.as_ref().is_some_and(|name| parameters.is_some_and(|parameters| parameters.includes(name.as_str())))
+    };
+    keywords.iter().all(has)
 }
