@@ -6,6 +6,7 @@ use ir::{FuncId, Op, Type};
 use super::expr::describe;
 use super::function_values::{default_name, is_default_name, may_be_function};
 use super::memo::{is_cached, memo_name};
+use super::star::Wanted;
 use super::statics::makes_function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
@@ -194,14 +195,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let mut arguments = CallArguments::default();
         let mut failed = false;
         let wanted = self.star.take();
-        for arg in &*call.arguments.args {
+        for (position, arg) in call.arguments.args.iter().enumerate() {
             match arg {
                 Expr::Starred(starred) => {
                     let val = match (self.iterable_thing(&starred.value)?, wanted) {
                         (Err(val), _) if matches!(val.ty(), Type::Tuple(_)) => val,
                         (source, Some(wanted)) => {
-                            let items = self.star_items(source, wanted, starred, &arguments.positional)?;
+                            let following = call.arguments.args.get(position + 1..).unwrap_or_default();
+                            let items = self.star_items(source, wanted, starred, &arguments.positional, following)?;
                             arguments.positional.extend(items.into_iter().map(Thing::Val));
+                            if matches!(wanted, Wanted::AtLeast(_)) {
+                                break;
+                            }
                             continue;
                         }
                         (Err(val), None) => val,

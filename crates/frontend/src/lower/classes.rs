@@ -797,6 +797,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.class_of(val).is_some_and(|class| class.line.contains(&number))
     }
 
+    /// `issubclass(a, b)` of classes of the program.
+    pub fn issubclass(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
+        if let ([subject, target], []) = (&*call.arguments.args, &*call.arguments.keywords)
+            && let Thing::Static(Static::Class(subject)) = self.thing(subject)?
+            && let Thing::Static(Static::Class(target)) = self.thing(target)?
+        {
+            let derives = self.class(subject)?.line.contains(&target);
+            return Ok(self.bool(derives));
+        }
+        self.fail_at(call, "unsupported-function", "`issubclass` can be compiled for two classes of the program", None)
+    }
+
     /// A call of an instance: its `__call__`.
     pub fn call_instance(&mut self, object: &Val, call: &'p ast::ExprCall) -> Lowered<Val> {
         let arguments = self.call_arguments(call)?;

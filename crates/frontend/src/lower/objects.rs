@@ -384,15 +384,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let Ok(class) = self.compiler.class(self.function) else {
             return self.fail_at(inner, "unsupported-function", "`super()` belongs into a method", None);
         };
-        let mut arguments = self.call_arguments(call)?;
-        self.at_call(call);
         let name = attribute.attr.as_str();
         let own = match self.env().map(|env| env.var(0)) {
             Some(Var::Bound(own)) => Thing::Val(own),
             Some(Var::Static(own)) => Thing::Static(own),
             _ => return self.fail_at(inner, "unsupported-function", "`super()` needs the first argument", None),
         };
-        match (self.next_method(&own, &class, name)?, &own) {
+        let next = self.next_method(&own, &class, name)?;
+        let star = self.star.take();
+        if let Some(Next::Method(number, index)) = &next {
+            self.star = self.wanted_of_super(*number, *index, call);
+        }
+        let arguments = self.call_arguments(call);
+        self.star = star;
+        let mut arguments = arguments?;
+        self.at_call(call);
+        match (next, &own) {
             (Some(Next::Method(number, index)), _) => {
                 let next = self.class(number)?;
                 if next.methods.get(index).is_none_or(|method| method.kind != MethodKind::Static) {

@@ -17,7 +17,7 @@ use crate::template::{Specs, plain_fields};
 pub enum Wanted {
     /// So many arguments.
     Exactly(usize),
-    /// So many, and what more there is goes to the function's own `*` parameter.
+    /// So many with the arguments before it, and what more there is goes to the function's own `*` parameter.
     AtLeast(usize),
     /// So many or more, of which the rest is not used: `"{} {}".format(*items)`.
     Fields(usize, Specs),
@@ -33,11 +33,11 @@ fn by_parameters(call: &ast::ExprCall, parameters: Option<&ast::Parameters>, own
     if all.iter().any(|parameter| parameter.default.is_some()) {
         return None;
     }
-    let before = own + args.len() - 1;
     match &parameters.vararg {
-        // The parameters before it must be given by what stands before the list, or by the list itself.
-        Some(_) => args.last()?.is_starred_expr().then(|| Wanted::AtLeast(all.len().saturating_sub(before))),
-        None => all.len().checked_sub(before).map(Wanted::Exactly),
+        // What stands behind the list goes with its items.
+        Some(_) => Some(Wanted::AtLeast(all.len().saturating_sub(own))),
+        None if has_one_star(call) => all.len().checked_sub(own + args.len() - 1).map(Wanted::Exactly),
+        None => None,
     }
 }
 
@@ -65,10 +65,10 @@ fn has_one_star(call: &ast::ExprCall) -> bool {
 impl<'c, 'p> Lowerer<'c, 'p> {
     /// What a list behind `*` must hold, where the function called tells.
     pub fn wanted_of_star(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<Wanted> {
-        if !has_one_star(call) {
+        let args = &*call.arguments.args;
+        if !args.iter().any(ast::Expr::is_starred_expr) {
             return None;
         }
-        let args = &*call.arguments.args;
         match known {
             Static::Function(function) => {
                 let wanted = by_parameters(call, self.compiler.source(Callable::Program(*function))?.parameters(), 0);
@@ -84,13 +84,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                     let is_plain = class.kind == ClassKind::Plain;
                     return wanted.filter(|wanted| matches!(wanted, Wanted::Exactly(_)) || is_plain);
                 }
-                let given = given_names(call)?;
+                let given = given_names(call).filter(|_| has_one_star(call))?;
                 let open = class.fields.iter().filter(|field| field.init && !given.contains(&field.name.as_str()));
                 let all: Vec<_> = open.collect();
                 let fixed = all.iter().all(|field| field.default.is_none() && !field.keyword_only);
                 fixed.then(|| all.len().checked_sub(args.len() - 1)).flatten().map(Wanted::Exactly)
             }
-            Static::Member(module, name) if module == "datetime" && name == "date" => {
+            Static::Member(module, name) if module == "datetime" && name == "date" && has_one_star(call) => {
                 3usize.checked_sub(args.len() - 1).map(Wanted::Exactly)
             }
             _ => None,
@@ -99,11 +99,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// The same for a method of an instance of a class of the program.
     pub fn wanted_of_method(&mut self, object: &Val, name: &str, call: &'p ast::ExprCall) -> Option<Wanted> {
-        if !has_one_star(call) {
+        if !call.arguments.args.iter().any(ast::Expr::is_starred_expr) {
             return None;
         }
         if let (Type::Str, "format", Some(text)) = (object.ty(), name, object.known_str()) {
-            let is_last = call.arguments.args.last().is_some_and(ast::Expr::is_starred_expr);
+            let is_last = has_one_star(call) && call.arguments.args.last().is_some_and(ast::Expr::is_starred_expr);
             let (count, specs) = plain_fields(&text).filter(|_| is_last)?;
             let count = count.checked_sub(call.arguments.args.len() - 1)?;
             return Some(Wanted::Fields(count, specs));
@@ -114,6 +114,43 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         by_parameters(call, self.compiler.source(Callable::Method(class.number, index))?.parameters(), own)
     }
 
+    /// The same for a method that `super()` finds.
+    pub fn wanted_of_super(&mut self, class: usize, index: usize, call: &'p ast::ExprCall) -> Option<Wanted> {
+        if !call.arguments.args.iter().any(ast::Expr::is_starred_expr) {
+            return None;
+        }
+        let is_static = self.class(class).ok()?.methods.get(index)?.kind == MethodKind::Static;
+        let own = if is_static { 0 } else { 1 };
+        by_parameters(call, self.compiler.source(Callable::Method(class, index))?.parameters(), own)
+    }
+
+    /// A list of the items of what stands behind `*` and of the arguments that follow.
+    fn list_of_arguments(
+        &mut self,
+        source: Result<Source<'p>, Val>,
+        starred: &'p ast::ExprStarred,
+        following: &'p [ast::Expr],
+    ) -> Lowered<Val> {
+        let list = self.new_list(&[], None, starred.start().to_u32())?;
+        let source = match source {
+            Ok(source) => source,
+            Err(val) => self.source_of(&val)?,
+        };
+        self.extend_from(&list, source)?;
+        for arg in following {
+            if let ast::Expr::Starred(starred) = arg {
+                let source = self.iterable(&starred.value)?;
+                self.at(starred);
+                self.extend_from(&list, source)?;
+            } else {
+                let val = self.expr(arg)?;
+                self.at(arg);
+                self.append(&list, &val)?;
+            }
+        }
+        Ok(list)
+    }
+
     /// The items of what stands behind `*` where the function called takes so many.
     pub fn star_items(
         &mut self,
@@ -121,16 +158,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         wanted: Wanted,
         starred: &'p ast::ExprStarred,
         before: &[Thing],
+        following: &'p [ast::Expr],
     ) -> Lowered<Vec<Val>> {
         let has_rest = matches!(wanted, Wanted::AtLeast(_));
         let missing = if matches!(wanted, Wanted::Fields(..)) { ExcKind::IndexError } else { ExcKind::TypeError };
         let specs = if let Wanted::Fields(_, specs) = wanted { specs } else { Specs::Nothing };
         let (wanted, op) = match wanted {
             Wanted::Exactly(count) => (count, Prim::IntEq),
-            Wanted::AtLeast(count) | Wanted::Fields(count, _) => (count, Prim::IntGe),
+            Wanted::AtLeast(count) => (count.saturating_sub(before.len()), Prim::IntGe),
+            Wanted::Fields(count, _) => (count, Prim::IntGe),
         };
         self.at(starred);
         let list = match source {
+            source if has_rest && !following.is_empty() => self.list_of_arguments(source, starred, following)?,
             Err(val) if matches!(val.ty(), Type::List(_)) => val,
             Err(val) => {
                 let source = self.source_of(&val)?;
