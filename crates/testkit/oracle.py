@@ -427,7 +427,8 @@ class Describer:
             return ["tuple", [self.binding(name, item, namespace) for item in value]]
         encoded = encode(value)
         if not is_value(encoded):
-            return ["unsupported", f"an object of class `{type(value).__name__}`"]
+            kind = "written" if isinstance(value, (list, dict, set, tuple)) else "unsupported"
+            return [kind, f"an object of class `{type(value).__name__}`"]
         for number, (known, _) in enumerate(self.captures):
             if known == name:
                 return ["capture", number]

@@ -86,10 +86,10 @@ class Reference:
     """Where a captured value is read from at each call: a dict by name, a closure cell, a class by the name of an
     attribute of its own, or a fixed object.
 
-    ``length`` is how many items a dict has.
+    ``length`` is how many items a dict has, ``check`` what a function answers.
     """
 
-    kind: Literal["global", "cell", "attribute", "fixed", "length"]
+    kind: Literal["global", "cell", "attribute", "fixed", "length", "check"]
     name: str
     container: Any = field(repr=False)
 
@@ -103,6 +103,8 @@ class Reference:
             return self.container
         if self.kind == "length":
             return len(self.container)
+        if self.kind == "check":
+            return self.container()
         try:
             return self.container.cell_contents
         except ValueError:
@@ -293,6 +295,8 @@ class _Describer:
                 self.description.unresolved.append(name)
             return
         binding = self.classify(value)
+        if binding is None and reference.kind == "global" and known_as is None:
+            binding = self.written(name, value, self.description.files[entry.file][1], reference.container)
         if binding is None:
             binding = ("value", self.reference(reference, id(reference.container)))
         else:
@@ -346,6 +350,17 @@ class _Describer:
         """A tuple of classes, as ``except`` and ``isinstance`` take it."""
         bindings = (self.classes(item) if type(item) is tuple else self.classify(item) for item in value)
         return "tuple", tuple(binding for binding in bindings if binding is not None)
+
+    def written(self, name: str, value: object, text: str, namespace: dict[str, Any]) -> Binding | None:
+        """A container with members of enumerations, as long as it is what the text of the module says."""
+        expression = _assigned(text, name) if _holds_members(value) else None
+        if expression is None:
+            return None
+        check = functools.partial(_is_as_written, expression, value, namespace)
+        if not check():
+            return None
+        self.description.watches.append((Reference("check", name, check), True))
+        return "written", f"an object of class `{type(value).__qualname__}`"
 
     def table(self, value: dict[Any, Any]) -> Binding | None:
         """A dict of functions by name; the description holds as long as it has the same items."""
@@ -527,6 +542,51 @@ def _is_tuple_of_classes(value: object) -> TypeGuard[tuple[Any, ...]]:
     if type(value) is not tuple or not value:
         return False
     return all(isinstance(item, type) or _is_tuple_of_classes(item) for item in value)
+
+
+def _holds_members(value: object) -> bool:
+    """Whether members of enumerations are in a container, or in containers in it."""
+    if type(value) is dict:
+        return any(_holds_members(item) for pair in value.items() for item in pair)
+    if type(value) in (list, set, tuple):
+        return any(_holds_members(item) for item in value)  # type: ignore[attr-defined]
+    return isinstance(value, enum.Enum)
+
+
+def _assigned(text: str, name: str) -> ast.expr | None:
+    """What the text of a module assigns to a name at its top level."""
+    for statement in ast.parse(text).body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        match targets:
+            case [ast.Name(id=found)] if found == name:
+                return getattr(statement, "value", None)
+    return None
+
+
+def _is_as_written(node: ast.expr, value: Any, namespace: dict[str, Any]) -> bool:
+    """Whether a value is what an expression of constants, members of classes and containers says."""
+
+    def all_as_written(nodes: Sequence[ast.expr], values: Iterable[Any]) -> bool:
+        return all(_is_as_written(node, value, namespace) for node, value in zip(nodes, values, strict=True))
+
+    match node:
+        case ast.Constant(known):
+            return type(value) is type(known) and bool(value == known)
+        case ast.UnaryOp(ast.USub(), ast.Constant(int() | float() as known)):
+            return type(value) is type(known) and bool(value == -known)
+        case ast.Attribute(ast.Name(owner), member):
+            return getattr(namespace.get(owner), member, ABSENT) is value
+        case ast.List(items):
+            return type(value) is list and len(value) == len(items) and all_as_written(items, value)
+        case ast.Tuple(items):
+            return type(value) is tuple and len(value) == len(items) and all_as_written(items, value)
+        case ast.Set(items):
+            found = type(value) is set and len(value) == len(items)
+            return found and all(any(_is_as_written(item, known, namespace) for known in value) for item in items)
+        case ast.Dict(keys, items) if type(value) is dict and len(value) == len(items) and None not in keys:
+            given = [key for key in keys if key is not None]
+            return all_as_written(given, value) and all_as_written(items, value.values())
+    return False
 
 
 def _member(value: object) -> Binding | None:

@@ -54,6 +54,12 @@ class Refused(Exception):
     pass
 
 
+class Light(enum.Enum):
+    RED = 1
+    GREEN = 2
+
+
+FOLLOWS = {Light.RED: [Light.GREEN], Light.GREEN: []}
 KINDS: tuple = ()
 EXPECTED: tuple = (Refused, ZeroDivisionError)
 
@@ -294,3 +300,19 @@ def test_a_tuple_of_classes_is_looked_up_anew(monkeypatch):
     monkeypatch.setitem(globals(), "EXPECTED", (Refused,))
     with pytest.raises(ZeroDivisionError):
         share(0)
+
+
+def following(name: str) -> list[str]:
+    return [light.name for light in FOLLOWS[Light[name]]]
+
+
+def test_a_table_of_members_is_taken_from_the_text_while_it_is_what_the_text_says():
+    compiled = fl.compile(following)
+    assert [compiled("RED"), compiled("GREEN")] == [["GREEN"], []]
+    FOLLOWS[Light.GREEN].append(Light.RED)
+    try:
+        with pytest.raises(fl.CompileError, match="FOLLOWS"):
+            compiled("GREEN")
+    finally:
+        FOLLOWS[Light.GREEN].clear()
+    assert compiled("GREEN") == []

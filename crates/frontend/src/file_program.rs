@@ -712,7 +712,13 @@ impl<'a> Module<'a> {
                 DefinitionKind::Class(_) if only.conditional => unsupported(CONDITIONAL),
                 DefinitionKind::Class(index) => self.bind_class(index),
                 DefinitionKind::Value(_) if only.conditional => unsupported(CONDITIONAL),
-                DefinitionKind::Value(value) => self.fold(value, only.start).unwrap_or_else(Binding::Unsupported),
+                DefinitionKind::Value(value) => match self.fold(value, only.start) {
+                    Ok(binding) => binding,
+                    Err(text) if matches!(value, Expr::List(_) | Expr::Dict(_) | Expr::Set(_) | Expr::Tuple(_)) => {
+                        Binding::Written(text)
+                    }
+                    Err(text) => Binding::Unsupported(text),
+                },
                 DefinitionKind::Import(_) | DefinitionKind::ImportFrom(..) => imported(only.kind),
                 DefinitionKind::Other(text) => unsupported(text),
             },
@@ -769,7 +775,7 @@ impl<'a> Module<'a> {
                     Some(value) => Ok(Binding::Constant(value)),
                     None => Ok(Binding::Member(module, member)),
                 },
-                Some(Binding::Unsupported(text)) => Err(text),
+                Some(Binding::Unsupported(text) | Binding::Written(text)) => Err(text),
                 Some(binding) => Ok(binding),
                 None => Err(format!("the value of `{}`", name.id)),
             },

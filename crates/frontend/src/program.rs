@@ -86,6 +86,9 @@ pub enum Binding {
     Module(String),
     /// A member of a module (`from math import sqrt`): module and name.
     Member(String, String),
+    /// A container that is what the file's text says, which compiled code can take from there if nothing changes it; the text says
+    /// what it is where it cannot.
+    Written(String),
     /// Something that cannot be compiled; the text says what it is ("an object of class `Foo`").
     Unsupported(String),
 }

@@ -22,6 +22,8 @@ enum Place {
     Cell(Py<PyAny>),
     Fixed(Py<PyAny>),
     Length(Py<PyDict>),
+    /// A function that is asked.
+    Check(Py<PyAny>),
 }
 
 /// A free name or a default.
@@ -45,6 +47,7 @@ impl Reference {
                 Place::Attribute(container.unbind(), own, key.unbind())
             }
             "length" => Place::Length(container.cast_into()?.unbind()),
+            "check" => Place::Check(container.unbind()),
             _ => Place::Fixed(container.unbind()),
         };
         Ok(Reference { name, place })
@@ -67,6 +70,7 @@ impl Reference {
             Place::Fixed(value) => Ok(Some(value.bind(py).clone())),
             // An int of this size is one object wherever it comes from.
             Place::Length(dict) => Ok(Some(dict.bind(py).len().into_pyobject(py)?.into_any())),
+            Place::Check(function) => function.bind(py).call0().map(Some),
         }
     }
 }
@@ -79,7 +83,7 @@ impl Place {
             Place::Global(globals, name) => globals.bind(py).set_item(name.bind(py), value),
             Place::Attribute(class, _, name) => class.bind(py).setattr(name.bind(py), value),
             Place::Cell(cell) => cell.bind(py).setattr(intern!(py, "cell_contents"), value),
-            Place::Fixed(_) | Place::Length(_) => Ok(()),
+            Place::Fixed(_) | Place::Length(_) | Place::Check(_) => Ok(()),
         }
     }
 
@@ -90,7 +94,7 @@ impl Place {
                 visit.call(class)?;
                 visit.call(own)
             }
-            Place::Cell(object) | Place::Fixed(object) => visit.call(object),
+            Place::Cell(object) | Place::Fixed(object) | Place::Check(object) => visit.call(object),
         }
     }
 }
@@ -345,6 +349,7 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
             }
             Binding::Tuple(items)
         }
+        "written" => Binding::Written(payload.extract()?),
         _ => Binding::Unsupported(payload.extract()?),
     })
 }

@@ -80,6 +80,7 @@ fn binding(entry: &Json) -> Option<Binding> {
             let items = entry.get(1).and_then(Json::as_array)?;
             Binding::Tuple(items.iter().map(binding).collect::<Option<Vec<_>>>()?)
         }
+        "written" => Binding::Written(text(1)?),
         "unsupported" => Binding::Unsupported(text(1)?),
         _ => return None,
     })

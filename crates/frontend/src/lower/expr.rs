@@ -291,7 +291,7 @@ impl<'p> Lowerer<'_, 'p> {
 
     fn binding(&mut self, id: &str, binding: &'p Binding, node: &impl Ranged) -> Lowered<Thing> {
         self.at(node);
-        if let Binding::Unsupported(_) = binding
+        if let Binding::Written(_) = binding
             && let Some(table) = self.table_of_file(id)?
         {
             return Ok(Thing::Val(table));
@@ -322,7 +322,7 @@ impl<'p> Lowerer<'_, 'p> {
                 let node = self.range();
                 self.member(module, member, &node)?
             }
-            Binding::Unsupported(what) => {
+            Binding::Unsupported(what) | Binding::Written(what) => {
                 let message = format!("`{id}` is {what}, which cannot be used in compiled code");
                 return self.fail("unsupported-value", message, None);
             }
