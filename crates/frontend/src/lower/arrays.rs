@@ -252,6 +252,13 @@ impl Lowerer<'_, '_> {
             Place::Element(indices) => {
                 let val = self.force(node)?;
                 if let Type::Array { .. } = val.ty() {
+                    if elem == Elem::Bool {
+                        let message = "an array as an element of an array of bools cannot be compiled";
+                        return self.fail("unsupported-assignment", message, None);
+                    }
+                    // A place that is not there is what CPython finds first.
+                    let args: Vec<&Val> = std::iter::once(array).chain(&indices).collect();
+                    self.emit(Op::ArrayGet, &args, Type::Np(elem));
                     return self.clash_of(
                         ExcKind::ValueError,
                         "type-mismatch",
@@ -389,27 +396,26 @@ impl Lowerer<'_, '_> {
 
     /// `array op= node`: computed in the type of both and stored into the array.
     pub fn array_in_place(&mut self, op: Operator, array: &Val, right: Node) -> Lowered<()> {
+        if let Node::Val(right) = &right
+            && right.is_union()
+        {
+            self.each_variant(right, &mut |lowerer, right| {
+                lowerer.array_in_place(op, array, Node::Val(right))?;
+                Ok(lowerer.none())
+            })?;
+            return Ok(());
+        }
         let Type::Array { elem, .. } = *array.ty() else { return Err(Stop::Failed) };
         let node = self.array_binary(op, Node::Val(array.clone()), right)?;
         let Some((found, ndim)) = node.array() else {
             return self.fail("unsupported-assignment", "this operation in place cannot be compiled", None);
         };
         if !is_same_kind(found, elem) {
-            let name = match op {
-                Operator::Add => "add",
-                Operator::Sub => "subtract",
-                Operator::Mult => "multiply",
-                Operator::Div => "divide",
-                Operator::FloorDiv => "floor_divide",
-                Operator::Mod => "remainder",
-                Operator::Pow => "power",
-                _ => "operation",
-            };
-            return self.clash(format!(
-                "Cannot cast ufunc '{name}' output from dtype('{}') to dtype('{}') with casting rule 'same_kind'",
-                found.name(),
-                elem.name()
-            ));
+            // NumPy's class of this error, `UFuncTypeError`, is not there.
+            let message =
+                format!("an array of `{}` cannot hold what this operation gives: `{}`", elem.name(), found.name());
+            let help = "write `a = a op b`, or make the array of that type first";
+            return self.fail("unsupported-operation", message, Some(help.to_owned()));
         }
         let own = self.lengths_of(&Node::Val(array.clone()));
         let lengths = self.lengths_of(&node);

@@ -208,6 +208,18 @@ impl<'p> Lowerer<'_, 'p> {
                     }
                 }
             }
+            Type::Record(record) if record.kind == ir::RecordKind::Dict => {
+                let dict = self.demand_dict(val)?;
+                self.unpack(&dict, count)
+            }
+            ty if matches!(ty, Type::Dict(..) | Type::Set { .. } | Type::Bytes)
+                || super::dicts::view_of(ty).is_some()
+                || is_collection(ty) =>
+            {
+                let source = self.source_of(val)?;
+                let list = self.collect_list(source, self.place.start | 1 << 23)?;
+                self.unpack(&list, count)
+            }
             other => self.clash(format!("cannot unpack non-iterable {} object", python_name(other))),
         }
     }

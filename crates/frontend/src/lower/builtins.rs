@@ -600,6 +600,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Record(record) if record.kind == RecordKind::Library && record.name == super::datetime::DATETIME => {
                 own.push(super::datetime::DATE.to_owned());
             }
+            ty if super::collections::is_dict_like(ty) => own.push("dict".to_owned()),
             ty if self.is_int_member(ty) => own.push("int".to_owned()),
             ty if self.is_str_member(ty) => own.push("str".to_owned()),
             Type::Record(record) if record.kind == RecordKind::Library => {}

@@ -775,7 +775,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             return Ok(Some(self.concat_text(&text, ")")));
         }
         let class = self.class_of(val);
-        let mut text = self.str(&format!("{}(", record.name));
+        let of_library = class.is_none() && super::datetime::has_own_text(&record);
+        let mut text = self.str(&format!("{}{}(", if of_library { "datetime." } else { "" }, record.name));
         let mut first = true;
         for (index, (name, _)) in record.fields.iter().enumerate() {
             let shown = class.as_ref().and_then(|class| class.fields.get(index)).is_none_or(|field| field.repr);

@@ -58,6 +58,11 @@ pub fn is_collection(ty: &Type) -> bool {
     kind_of(ty).is_some()
 }
 
+/// Whether the type is one of those that derive from `dict`.
+pub fn is_dict_like(ty: &Type) -> bool {
+    matches!(kind_of(ty), Some(Kind::Counter | Kind::Ordered | Kind::Default(_)))
+}
+
 /// Whether the member makes an instance of one of the classes here.
 pub fn is_class(module: &str, name: &str) -> bool {
     module == "collections" && matches!(name, "deque" | "Counter" | "OrderedDict" | "defaultdict")

@@ -39,6 +39,9 @@ impl Lowerer<'_, '_> {
             let node = self.array_compare(op, Node::Val(left.clone()), Node::Val(right.clone()))?;
             return self.force(node);
         }
+        if let Some(val) = self.compare_beside_scalar(op, left, right)? {
+            return Ok(val);
+        }
         if let Some(val) = self.comparison_of_class(op, left, right)? {
             return Ok(val);
         }
@@ -132,6 +135,9 @@ impl Lowerer<'_, '_> {
             && let (Some(a), Some(b)) = (const_int(a), const_int(b))
         {
             return Ok(self.bool(a == b));
+        }
+        if let Some(equal) = self.compare_beside_scalar(CmpOp::Eq, left, right)? {
+            return Ok(self.python_number(&equal));
         }
         if let Some(equal) = self.compare_members(CmpOp::Eq, left, right)? {
             return Ok(equal);

@@ -171,7 +171,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Array { .. } | Type::Exception | Type::Np(_) => false,
             Type::Tuple(items) | Type::Union(items) => items.iter().all(|item| self.is_whole(item)),
             Type::Record(_) if may_be_function(ty) => false,
-            ty if super::enums::enum_class(ty).is_some() => false,
+            ty if super::enums::enum_class(ty).is_some() || super::collections::is_collection(ty) => false,
             Type::Record(record) => {
                 record.fields.iter().all(|(_, ty)| self.is_whole(ty))
                     && (!matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass)
@@ -182,6 +182,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Type::Object(name) => self.has_plain_class(name.split('#').next().unwrap_or_default()),
             Type::None | Type::Bool | Type::Int | Type::Float | Type::Str | Type::Bytes | Type::Range => true,
         }
+    }
+
+    /// Whether the runtime shows values of the type as CPython does: its text of a date would be that of its fields.
+    pub fn shows_whole(&self, ty: &Type) -> bool {
+        self.is_whole(ty) && !shows_fields(ty)
     }
 
     /// Whether the instances of the class compare, hash and show themselves as those of any class of their kind.
@@ -207,6 +212,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let message = format!("`{}` cannot be {what} in compiled code", annotation_text(ty));
         self.fail("unsupported-operation", message, None)
+    }
+}
+
+/// Whether values of classes of the library, which have a text of their own, are somewhere in values of the type.
+fn shows_fields(ty: &Type) -> bool {
+    match ty {
+        Type::Record(record) if ty.tuple_item().is_none() && super::datetime::has_own_text(record) => true,
+        Type::Record(record) => record.fields.iter().any(|(_, ty)| shows_fields(ty)),
+        Type::Tuple(items) | Type::Union(items) => items.iter().any(shows_fields),
+        Type::List(item) | Type::Set { item, .. } => shows_fields(item),
+        Type::Dict(key, value) => shows_fields(key) || shows_fields(value),
+        _ => false,
     }
 }
 

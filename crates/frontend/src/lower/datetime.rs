@@ -149,6 +149,11 @@ pub fn is_class(class: &str) -> bool {
     matches!(class, DATE | DATETIME | TIME | DELTA)
 }
 
+/// Whether CPython shows such an object otherwise than by its fields.
+pub fn has_own_text(record: &RecordType) -> bool {
+    record.kind == RecordKind::Library || record.kind == RecordKind::NamedTuple && record.name == ISO
+}
+
 /// The class of such an object.
 pub fn datetime_class(ty: &Type) -> Option<&'static str> {
     let class = class_of(ty)?;
@@ -201,8 +206,14 @@ impl Lowerer<'_, '_> {
     /// The arguments as the library takes them.
     fn datetime_arguments(&mut self, name: &str, takes: Takes, arguments: CallArguments) -> Lowered<CallArguments> {
         let mut checked = CallArguments::default();
-        for thing in arguments.positional {
+        for (position, thing) in arguments.positional.into_iter().enumerate() {
             let val = self.value_of(thing)?;
+            let is_time = datetime_class(val.ty()) == Some(TIME);
+            if name == "combine" && !val.is_union() && is_time != (position == 1) {
+                let wanted = if position == 1 { "datetime.time" } else { "datetime.date" };
+                let found = python_name(val.ty());
+                return self.clash(format!("combine() argument {} must be {wanted}, not {found}", position + 1));
+            }
             for val in self.datetime_argument(name, takes, &val)? {
                 checked.positional.push(Thing::Val(val));
             }

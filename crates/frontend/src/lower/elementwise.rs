@@ -52,6 +52,11 @@ impl Node {
         }
     }
 
+    /// Whether it is one value of several types.
+    pub fn is_union(&self) -> bool {
+        matches!(self, Node::Val(val) if val.is_union())
+    }
+
     fn is_plain_number(&self) -> bool {
         matches!(self, Node::Val(val) if is_number(val.ty()) || matches!(val.ty(), Type::Np(_)))
     }
@@ -133,7 +138,7 @@ impl Lowerer<'_, '_> {
                  function instead.",
             ),
             (UnaryOp::UAdd, Elem::Bool) => {
-                self.clash("ufunc 'positive' did not contain a loop with signature matching types")
+                self.fail("unsupported-operation", "`+` on an array of bools is an error of NumPy's own class", None)
             }
             (UnaryOp::Invert, elem) if elem.is_float() => {
                 self.clash("ufunc 'invert' not supported for the input types")
@@ -174,12 +179,10 @@ impl Lowerer<'_, '_> {
                 let help = Some("make it an array with `np.array(...)` first".to_owned());
                 return self.fail("unsupported-operation", "an array and a sequence cannot be combined here", help);
             }
-            let name = |node: &Node| match node {
-                Node::Val(val) => python_name(val.ty()),
-                Node::Tree(_) => "numpy.ndarray".to_owned(),
-            };
-            let (left, right) = (name(left), name(right));
-            return self.clash(format!("unsupported operand type(s) for {symbol}: '{left}' and '{right}'"));
+            // It is an array of one object for NumPy: no error where there are no elements, one of NumPy's own for texts.
+            let message =
+                format!("an array and a `{}` cannot be combined by `{symbol}` in compiled code", python_name(val.ty()));
+            return self.fail("unsupported-operation", message, Some("test the value first".to_owned()));
         }
         Ok(())
     }

@@ -193,6 +193,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let name = self.index_val(index)?;
         let class = class.clone();
         self.each_variant(&name, &mut |lowerer, name| {
+            let name = lowerer.hashable(&name)?;
             let members = lowerer.members(&class)?;
             let mut found = lowerer.int(-1);
             for (known, index) in &members.names {

@@ -454,7 +454,7 @@ impl<'p> Lowerer<'_, 'p> {
                 let left = if may_write(right) { Node::Val(self.force(left)?) } else { left };
                 let right = self.node(right)?;
                 self.at(compare);
-                let node = self.array_compare(*op, left, right)?;
+                let node = self.compare_node(*op, left, right)?;
                 return self.force(node);
             }
             (left, _, _) => self.force(left)?,

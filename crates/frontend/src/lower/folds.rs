@@ -411,7 +411,16 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 return Ok(found);
             }
             let number = |ty: &Type| super::number::is_number(ty) || matches!(ty, Type::Np(_));
+            if a.array_elem().is_some() || b.array_elem().is_some() {
+                let help = Some("use `//` and `%`".to_owned());
+                return lowerer.fail("unsupported-operation", "`divmod` of arrays cannot be compiled", help);
+            }
             if !number(a.ty()) || !number(b.ty()) {
+                for (one, other) in [(a, b), (b, a)] {
+                    if matches!(one.ty(), Type::Np(_)) {
+                        lowerer.refuse_beside_scalar(Operator::FloorDiv, one, other)?;
+                    }
+                }
                 let (x, y) = (python_name(a.ty()), python_name(b.ty()));
                 return lowerer.clash(format!("unsupported operand type(s) for divmod(): '{x}' and '{y}'"));
             }

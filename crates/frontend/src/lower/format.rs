@@ -73,9 +73,13 @@ impl<'p> Lowerer<'_, 'p> {
                 Ok(self.concat_text(&text, if count == 1 { ",)" } else { ")" }))
             }
             Type::List(_) | Type::Dict(..) | Type::Set { .. } | Type::Bytes | Type::Record(_)
-                if self.is_whole(val.ty()) && super::dicts::view_of(val.ty()).is_none() =>
+                if self.shows_whole(val.ty()) && super::dicts::view_of(val.ty()).is_none() =>
             {
                 Ok(self.container_op(ContainerOp::ValueRepr, &[val], Type::Str))
+            }
+            Type::Record(record) if record.kind == ir::RecordKind::Dict => {
+                let dict = self.demand_dict(val)?;
+                self.repr_of(&dict)
             }
             Type::List(_) => self.repr_of_list(val),
             Type::Dict(..) | Type::Set { .. } => self.repr_of_table(val),

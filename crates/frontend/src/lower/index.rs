@@ -122,6 +122,7 @@ impl<'p> Lowerer<'_, 'p> {
                 self.load_slice(&tuple, slice)
             }
             (Type::Array { .. }, _) => self.load_array(object, index),
+            (Type::Np(_), index) => self.load_scalar(index),
             (Type::Dict(..), _) => {
                 let key = self.index_val(index)?;
                 self.load_key(object, &key)
@@ -326,6 +327,9 @@ impl<'p> Lowerer<'_, 'p> {
             }
             match object.ty() {
                 Type::List(_) => lowerer.delete_from_list(&object, &index)?,
+                Type::Array { .. } => {
+                    return lowerer.clash_of(ExcKind::ValueError, "type-mismatch", "cannot delete array elements");
+                }
                 Type::Dict(..) => {
                     let key = lowerer.index_val(&index)?;
                     lowerer.delete_key(&object, &key)?;

@@ -79,6 +79,13 @@ impl Lowerer<'_, '_> {
         match (numeric(a), numeric(b)) {
             (true, true) if is_number(a) && is_number(b) => self.arithmetic(op, left, right),
             (true, true) => self.np_arithmetic(op, left, right),
+            (true, false) | (false, true) if matches!(a, Type::Np(_)) || matches!(b, Type::Np(_)) => {
+                self.refuse_beside_scalar(op, left, right)?;
+                match self.sequence_binary(op, left, right)? {
+                    Some(val) => Ok(val),
+                    None => self.unsupported_operands(op, left, right, augmented),
+                }
+            }
             _ => match self.sequence_binary(op, left, right)? {
                 Some(val) => Ok(val),
                 None if super::sets::is_table(a) || super::sets::is_table(b) => {

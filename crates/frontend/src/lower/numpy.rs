@@ -7,7 +7,7 @@ use super::number::symbol;
 use super::value::Static;
 use super::{Lowered, Lowerer, Val, Var};
 use crate::parse::ast::{CmpOp, Operator, UnaryOp};
-use crate::shape::{Origin, Shape};
+use crate::shape::{Origin, Shape, python_name};
 
 /// The type that two NumPy types have in common.
 pub fn promote(a: Elem, b: Elem) -> Elem {
@@ -75,7 +75,72 @@ fn int_range(elem: Elem) -> Option<(i64, i64)> {
     })
 }
 
+/// What NumPy makes an array of, beside a scalar.
+fn is_array_like(ty: &Type) -> bool {
+    let is_named_tuple = matches!(ty, Type::Record(record) if record.kind == ir::RecordKind::NamedTuple);
+    let is_sequence = matches!(ty, Type::List(_) | Type::Tuple(_) | Type::Range | Type::Array { .. });
+    is_sequence || is_named_tuple || ty.tuple_item().is_some()
+}
+
+fn is_text(ty: &Type) -> bool {
+    matches!(ty, Type::Str | Type::Bytes)
+}
+
 impl Lowerer<'_, '_> {
+    /// An operation on a NumPy scalar that gives an array, or an error of NumPy's own class: neither is there.
+    fn beside_scalar<T>(&mut self, symbol: &str, other: &Type) -> Lowered<T> {
+        let message = format!("a NumPy scalar and a `{}` cannot be combined by `{symbol}` here", python_name(other));
+        self.fail("unsupported-operation", message, Some("convert with `int()` or `float()` first".to_owned()))
+    }
+
+    /// Refuses an arithmetic operation on a NumPy scalar and what is no number, unless CPython's answer is Python's own.
+    pub fn refuse_beside_scalar(&mut self, op: Operator, left: &Val, right: &Val) -> Lowered<()> {
+        let (other, is_left) = match (left.ty(), right.ty()) {
+            (Type::Np(_), other) => (other, true),
+            (other, Type::Np(_)) => (other, false),
+            _ => return Ok(()),
+        };
+        let is_repeated = op == Operator::Mult && !matches!(other, Type::Range);
+        let is_of_text = !is_left && (op == Operator::Mod || op == Operator::Add && *other == Type::Str);
+        match is_array_like(other) && !is_repeated || is_text(other) && !is_repeated && !is_of_text {
+            true => self.beside_scalar(symbol(op), other),
+            false => Ok(()),
+        }
+    }
+
+    /// A comparison of a NumPy scalar with a text or a sequence.
+    pub fn compare_beside_scalar(&mut self, op: CmpOp, left: &Val, right: &Val) -> Lowered<Option<Val>> {
+        let other = match (left.ty(), right.ty()) {
+            (Type::Np(_), other) | (other, Type::Np(_)) => other,
+            _ => return Ok(None),
+        };
+        match op {
+            CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn => Ok(None),
+            CmpOp::Eq | CmpOp::NotEq if is_text(other) => {
+                let differs = self.bool(op == CmpOp::NotEq);
+                Ok(Some(self.np_scalar(&differs, Elem::Bool)))
+            }
+            _ if is_text(other) || is_array_like(other) => self.beside_scalar(super::compare::cmp_symbol(op), other),
+            _ => Ok(None),
+        }
+    }
+
+    /// `scalar[index]`: an array of the scalar for some indices, an error for all others.
+    pub fn load_scalar(&mut self, index: &super::index::Index) -> Lowered<Val> {
+        use super::index::Index;
+        let is_position = |val: &Val| matches!(val.ty(), Type::Int | Type::Float | Type::Str);
+        let is_error = match index {
+            Index::Item(val) => is_position(val),
+            Index::Items(vals) => !vals.is_empty() && vals.iter().all(is_position),
+            Index::Slice(_) => true,
+            Index::Parts(parts) => parts.iter().all(|part| matches!(part, super::index::Part::Slice(_))),
+        };
+        if is_error {
+            return self.clash_of(ExcKind::IndexError, "type-mismatch", "invalid index to scalar variable.");
+        }
+        self.fail("unsupported-operation", "this index of a NumPy scalar cannot be compiled", None)
+    }
+
     fn np_elem(left: &Val, right: &Val) -> Elem {
         match (left.ty(), right.ty()) {
             (Type::Np(a), Type::Np(b)) => promote(*a, *b),
@@ -294,7 +359,14 @@ impl Lowerer<'_, '_> {
         let python = val.shape.origin.python;
         let number = self.python_number(val);
         let result = match (op, elem) {
-            (UnaryOp::UAdd, Elem::Bool) | (UnaryOp::USub, Elem::Bool) => {
+            (UnaryOp::UAdd, Elem::Bool) => {
+                return self.fail(
+                    "unsupported-operation",
+                    "`+` on a `numpy.bool` is an error of NumPy's own class",
+                    None,
+                );
+            }
+            (UnaryOp::USub, Elem::Bool) => {
                 return self.clash("The numpy boolean negative, the `-` operator, is not supported");
             }
             (UnaryOp::UAdd, _) => return Ok(val.clone()),
@@ -383,11 +455,15 @@ impl Lowerer<'_, '_> {
                 let nan = self.float(f64::NAN);
                 Ok(self.np_scalar(&nan, elem))
             }
+            other if elem == Elem::Bool || is_array_like(other) || is_text(other) => {
+                let message = format!("a `{}` as an element of an array cannot be compiled", python_name(other));
+                self.fail("unsupported-argument", message, Some("convert it first, or use `np.array(...)`".to_owned()))
+            }
             other => {
                 let message = format!(
                     "{} argument must be a string or a real number, not '{}'",
                     if elem.is_float() { "float()" } else { "int()" },
-                    crate::shape::python_name(other)
+                    python_name(other)
                 );
                 self.clash(message)
             }

@@ -2,7 +2,7 @@
 //! `ufunc`; the others are written in Python, in `prelude/numpy.py`. This file owns which call goes where; it knows nothing
 //! of how an operation is done.
 
-use ir::{Const, Elem, ExcKind, Op, Prim, Type, View};
+use ir::{Const, Elem, Op, Prim, Type, View};
 
 use super::call::CallArguments;
 use super::elementwise::Node;
@@ -18,6 +18,7 @@ use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::python_name;
 
 /// The given arguments by the names of the parameters.
+#[derive(Clone)]
 pub struct Given {
     pub name: String,
     pub params: &'static [&'static str],
@@ -116,14 +117,7 @@ impl<'p> Lowerer<'_, 'p> {
                 }
                 let right = self.node(right)?;
                 self.at(compare);
-                match (left, right) {
-                    (Node::Val(left), Node::Val(right))
-                        if left.array_elem().is_none() && right.array_elem().is_none() =>
-                    {
-                        self.compare(*op, &left, &right).map(Node::Val)
-                    }
-                    (left, right) => self.array_compare(*op, left, right),
-                }
+                self.compare_node(*op, left, right)
             }
             Expr::Call(call) => match self.elementwise_callee(&call.func)? {
                 Some(function) => self.elementwise_call(function, call),
@@ -133,9 +127,18 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
+    /// `left op right`, where `op` is not a test such as `in`.
+    pub fn compare_node(&mut self, op: ast::CmpOp, left: Node, right: Node) -> Lowered<Node> {
+        let is_array = left.array().is_some() || right.array().is_some();
+        if left.is_union() || right.is_union() || !is_array {
+            let (left, right) = (self.force(left)?, self.force(right)?);
+            return self.compare(op, &left, &right).map(Node::Val);
+        }
+        self.array_compare(op, left, right)
+    }
+
     fn binary_node(&mut self, op: ast::Operator, left: Node, right: Node) -> Lowered<Node> {
-        let is_union = |node: &Node| matches!(node, Node::Val(val) if val.is_union());
-        if is_union(&left) || is_union(&right) {
+        if left.is_union() || right.is_union() {
             let (left, right) = (self.force(left)?, self.force(right)?);
             return self.binary(op, &left, &right, false).map(Node::Val);
         }
@@ -446,6 +449,20 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     fn call_given(&mut self, given: &Given) -> Lowered<Val> {
+        let may_be_array = |thing: &Option<Thing>| match thing {
+            Some(Thing::Val(val)) if val.ty().variants().iter().any(|ty| matches!(ty, Type::Array { .. })) => {
+                val.is_union().then(|| val.clone())
+            }
+            _ => None,
+        };
+        let found = given.things.iter().enumerate().find_map(|(index, thing)| Some((index, may_be_array(thing)?)));
+        if let Some((index, val)) = found {
+            return self.each_variant(&val, &mut |this, val| {
+                let mut given = given.clone();
+                given.things[index] = Some(Thing::Val(val));
+                this.call_given(&given)
+            });
+        }
         if let Some(val) = self.numpy_by_flags(given)? {
             return Ok(val);
         }
@@ -528,6 +545,7 @@ impl<'p> Lowerer<'_, 'p> {
                 let array = self.given_array(given, "a")?;
                 self.nonzero(&array)
             }
+            "round" => self.rounded(given),
             "append" => {
                 let (first, second) = (self.given_array(given, "arr")?, self.given_val(given, "values")?);
                 let second = match second.ty() {
@@ -647,10 +665,11 @@ impl<'p> Lowerer<'_, 'p> {
         let positive = if known < 0 { known + i64::from(ndim) } else { known };
         match u8::try_from(positive) {
             Ok(axis) if axis < ndim => Ok(Some(axis)),
-            _ => self.clash_of(
-                ExcKind::ValueError,
-                "type-mismatch",
+            // An error that is a `ValueError` and an `IndexError` at once, which a class here cannot be.
+            _ => self.fail(
+                "unsupported-argument",
                 format!("axis {known} is out of bounds for array of dimension {ndim}"),
+                Some("name an axis that the array has".to_owned()),
             ),
         }
     }
@@ -728,7 +747,7 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn shape_lengths(&mut self, val: &Val) -> Lowered<Vec<Val>> {
         let lengths = match val.ty() {
             Type::Tuple(items) if (1..=2).contains(&items.len()) => self.fields(val),
-            Type::Tuple(_) | Type::List(_) => {
+            Type::Tuple(_) | Type::List(_) | Type::Array { .. } => {
                 return self.fail("unsupported-argument", "only arrays of one or two dimensions can be compiled", None);
             }
             _ => vec![val.clone()],

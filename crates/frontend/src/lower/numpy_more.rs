@@ -138,6 +138,34 @@ impl Lowerer<'_, '_> {
         }
     }
 
+    /// `np.round(a, decimals)`: ints stay what they are.
+    pub fn rounded(&mut self, given: &Given) -> Lowered<Val> {
+        let val = self.given_val(given, "a")?;
+        let elem = match val.ty() {
+            Type::Array { elem, .. } | Type::Np(elem) => *elem,
+            Type::Int => Elem::I64,
+            Type::Bool => Elem::Bool,
+            _ => return self.library_call(given),
+        };
+        if elem.is_float() {
+            return self.library_call(given);
+        }
+        let decimals = self.given_val(given, "decimals")?;
+        let is_whole = *decimals.ty() == Type::None || decimals.known_int().is_some_and(|known| known >= 0);
+        if elem == Elem::Bool || !is_whole {
+            let message = "`numpy.round` of ints to tens and of bools cannot be compiled";
+            return self.fail(
+                "unsupported-argument",
+                message,
+                Some("convert with `float()` or `astype(float)`".to_owned()),
+            );
+        }
+        match val.ty() {
+            Type::Array { .. } => self.copy_of(&val),
+            _ => self.as_element(&val, elem),
+        }
+    }
+
     fn given_text(&mut self, given: &Given, param: &str, default: &str) -> Lowered<String> {
         match given.get(param) {
             None => Ok(default.to_owned()),

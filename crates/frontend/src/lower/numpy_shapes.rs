@@ -106,7 +106,13 @@ impl<'p> Lowerer<'_, 'p> {
     /// `a @ b` as `matmul`, `np.dot(a, b)` as `dot`.
     pub fn product_of_arrays(&mut self, name: &str, a: &Val, b: &Val) -> Lowered<Val> {
         let (Some(left), Some(right)) = (a.array_elem(), b.array_elem()) else {
-            return self.clash("matmul: Input operand does not have enough dimensions");
+            let is_number = |val: &Val| super::number::is_number(val.ty()) || matches!(val.ty(), Type::Np(_));
+            if name == "matmul" && (is_number(a) || is_number(b)) {
+                let message = "matmul: Input operand does not have enough dimensions";
+                return self.clash_of(ExcKind::ValueError, "type-mismatch", message);
+            }
+            let message = format!("`{name}` takes arrays in compiled code");
+            return self.fail("unsupported-argument", message, None);
         };
         let elem = super::numpy::promote(left, right);
         let (a, b) = match (name, elem) {

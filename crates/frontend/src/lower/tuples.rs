@@ -392,7 +392,7 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `repr` of a tuple whose items say themselves how they are shown.
     pub fn repr_of_tuple(&mut self, list: &Val) -> Lowered<Val> {
-        if self.is_whole(list.ty()) {
+        if self.shows_whole(list.ty()) {
             let tuple = self.tuple_around(list);
             return Ok(self.container_op(ContainerOp::ValueRepr, &[&tuple], Type::Str));
         }

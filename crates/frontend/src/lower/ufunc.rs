@@ -191,6 +191,14 @@ impl Lowerer<'_, '_> {
             }
         }
         let is_array = args.iter().any(|arg| arg.array().is_some());
+        if function.kind == Kind::Where && !is_array {
+            let help = Some("use `a if condition else b`".to_owned());
+            return self.fail(
+                "unsupported-argument",
+                "`numpy.where` of scalars gives an array without dimensions",
+                help,
+            );
+        }
         match function.what {
             What::Operator(op) if is_array => return self.array_pair(args, |this, a, b| this.array_binary(op, a, b)),
             What::Compare(op) if is_array => return self.array_pair(args, |this, a, b| this.array_compare(op, a, b)),
