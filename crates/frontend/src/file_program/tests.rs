@@ -78,7 +78,9 @@ fn what_may_change_stands_for_nothing() {
     assert_eq!(x("x = 1\ndef g():\n    global x\n    x = 2"), unsupported(GLOBAL));
     assert_eq!(x("x = 1\nclass A:\n    def g():\n        if y:\n            global x"), unsupported(GLOBAL));
     assert_eq!(x("print(x := 3)"), unsupported(constants::COMPUTED));
-    assert_eq!(x("x = [1]"), unsupported("a `list`, which can change at any time"));
+    let written = |text: &str| Some(Binding::Written(String::from(text)));
+    assert_eq!(x("x = [1]"), written("a `list`, which can change at any time"));
+    assert_eq!(x("x = [1]\ny = x\nx = y"), unsupported(REASSIGNED));
     assert_eq!(x("x = 10 ** 19"), unsupported("an `int` outside 64 bits"));
     assert_eq!(x("if y:\n    class x: pass"), unsupported(CONDITIONAL));
     assert_eq!(x("x = y\ny = x"), unsupported(NOT_YET));
