@@ -217,6 +217,7 @@ impl<'p> Lowerer<'_, 'p> {
     /// The position of the first equal item, or -1.
     fn find_in_list(&mut self, list: &Val, item: &Val, start: Option<&Val>, stop: Option<&Val>) -> Lowered<Val> {
         let element = self.element_shape(list);
+        self.refuse_among_scalars(&element.ty, item.ty())?;
         let list = &self.without_numpy(list, &element)?;
         let item = &if let Type::Np(_) = item.ty() { self.python_number(item) } else { item.clone() };
         let start = match start {
@@ -424,6 +425,7 @@ impl<'p> Lowerer<'_, 'p> {
 
     fn count_in_list(&mut self, list: &Val, val: &Val) -> Lowered<Val> {
         let element = self.element_shape(list);
+        self.refuse_among_scalars(&element.ty, val.ty())?;
         let list = &self.without_numpy(list, &element)?;
         let val = &if let Type::Np(_) = val.ty() { self.python_number(val) } else { val.clone() };
         if !self.is_whole(list.ty()) || !self.is_whole(val.ty()) {

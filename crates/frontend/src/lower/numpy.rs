@@ -125,6 +125,19 @@ impl Lowerer<'_, '_> {
         }
     }
 
+    /// Refuses the search for a sequence among NumPy scalars, and for a scalar among sequences: NumPy compares item by item.
+    pub fn refuse_among_scalars(&mut self, element: &Type, wanted: &Type) -> Lowered<()> {
+        let is_scalar = |ty: &Type| ty.variants().iter().any(|ty| matches!(ty, Type::Np(_)));
+        for (scalar, other) in [(element, wanted), (wanted, element)] {
+            if is_scalar(scalar)
+                && let Some(sequence) = other.variants().iter().find(|ty| is_array_like(ty))
+            {
+                return self.beside_scalar("==", sequence);
+            }
+        }
+        Ok(())
+    }
+
     /// `scalar[index]`: an array of the scalar for some indices, an error for all others.
     pub fn load_scalar(&mut self, index: &super::index::Index) -> Lowered<Val> {
         use super::index::Index;
