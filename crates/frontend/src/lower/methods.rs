@@ -484,7 +484,17 @@ impl Lowerer<'_, '_> {
             Type::List(_) if lowerer.known_element(&items).is_none() => Ok(lowerer.str("")),
             Type::List(item) if lowerer.may_hold(item, &Type::Str) => {
                 let texts = lowerer.call_library("builtins", "_texts", &[items])?;
-                lowerer.join_texts(separator, &texts)
+                if matches!(texts.ty(), Type::List(item) if **item == Type::Str)
+                    || lowerer.known_element(&texts).is_none()
+                {
+                    return lowerer.join_texts(separator, &texts);
+                }
+                let help = Some("make a list of `str` of them first".to_owned());
+                lowerer.fail(
+                    "unsupported-operation",
+                    "the texts among these items cannot be told in compiled code",
+                    help,
+                )
             }
             Type::List(item) => {
                 let shown = python_name(item);
