@@ -78,7 +78,7 @@ def _dist(p, q, /):
     return _norm([math.fabs(x - y) for x, y in zip(a, b)])
 
 
-def _hypot_of_rows(values):
+def _hypot_of(values):
     return _norm([math.fabs(math.copysign(value, value)) for value in values])
 
 

@@ -101,6 +101,11 @@ pub fn is_library_function(function: usize) -> bool {
     function >= FIRST
 }
 
+/// Whether the function picks the items that are joined: its list holds texts or bytes, and stays inside the library.
+pub fn picks_items(function: usize) -> bool {
+    ["_texts", "_byte_strings"].iter().any(|name| function_named("builtins", name) == Some(function))
+}
+
 /// Whether there is a module of this name that a program can import.
 pub fn has_module(name: &str) -> bool {
     !name.starts_with('_') && MODULES.iter().any(|(known, _)| *known == name)

@@ -247,7 +247,10 @@ impl Lowerer<'_, '_> {
             Type::List(_) if lowerer.known_element(&items).is_none() => Ok(lowerer.bytes(b"")),
             Type::List(item) if lowerer.may_hold(item, &Type::Bytes) => {
                 let parts = lowerer.call_library("builtins", "_byte_strings", &[items])?;
-                lowerer.join_bytes(separator, &parts)
+                match lowerer.known_element(&parts) {
+                    Some(_) => Ok(lowerer.prim(Prim::BytesJoin, &[separator, &parts])),
+                    None => Ok(lowerer.bytes(b"")),
+                }
             }
             Type::List(item) => {
                 let found = python_name(item);

@@ -149,7 +149,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
             Static::Member(module, name)
                 if module == "math"
-                    && matches!(name.as_str(), "gcd" | "lcm")
+                    && matches!(name.as_str(), "gcd" | "lcm" | "hypot")
                     && call.arguments.args.iter().any(Expr::is_starred_expr)
                     && call.arguments.keywords.is_empty() =>
             {

@@ -7,6 +7,7 @@ use super::function_values::may_be_function;
 use super::iterate::{Body, Source};
 use super::{Lowered, Lowerer, Val};
 use crate::classes::ClassKind;
+use crate::library;
 use crate::shape::{Origin, Shape, annotation_text, element_type, join, python_name, with_element};
 
 impl<'c, 'p> Lowerer<'c, 'p> {
@@ -60,7 +61,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             _ => Type::None,
         };
         let known = with_element(kind, element.clone().unwrap_or(nothing.clone()));
-        if let Some(wider) = self.compiler.widenings.element(&known) {
+        let wider = self.compiler.widenings.element(&known);
+        if let Some(wider) = wider.filter(|_| !library::picks_items(self.function)) {
             self.sites.grow(site, &Shape::from(wider.clone()));
             element = Some(wider);
         }

@@ -91,21 +91,27 @@ impl<'p> Lowerer<'_, 'p> {
         };
         let items = self.exprs(&elts[..first])?;
         let made = self.new_list(&items, element.cloned(), key)?;
-        for item in &elts[first..] {
+        self.append_exprs(&made, &elts[first..])?;
+        Ok(made)
+    }
+
+    /// Puts what is in the rest of a display, or in further arguments of a call, at the end of a list.
+    pub fn append_exprs(&mut self, list: &Val, elts: &'p [Expr]) -> Lowered<()> {
+        for item in elts {
             match item {
                 Expr::Starred(starred) => {
                     let source = self.iterable(&starred.value)?;
                     self.at(starred);
-                    self.extend_from(&made, source)?;
+                    self.extend_from(list, source)?;
                 }
                 other => {
                     let val = self.expr(other)?;
                     self.at(other);
-                    self.append(&made, &val)?;
+                    self.append(list, &val)?;
                 }
             }
         }
-        Ok(made)
+        Ok(())
     }
 
     /// A value as an item of the list: the list's element type grows when it can.

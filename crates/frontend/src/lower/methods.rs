@@ -484,17 +484,10 @@ impl Lowerer<'_, '_> {
             Type::List(_) if lowerer.known_element(&items).is_none() => Ok(lowerer.str("")),
             Type::List(item) if lowerer.may_hold(item, &Type::Str) => {
                 let texts = lowerer.call_library("builtins", "_texts", &[items])?;
-                if matches!(texts.ty(), Type::List(item) if **item == Type::Str)
-                    || lowerer.known_element(&texts).is_none()
-                {
-                    return lowerer.join_texts(separator, &texts);
+                match lowerer.known_element(&texts) {
+                    Some(_) => Ok(lowerer.prim(Prim::StrJoin, &[separator, &texts])),
+                    None => Ok(lowerer.str("")),
                 }
-                let help = Some("make a list of `str` of them first".to_owned());
-                lowerer.fail(
-                    "unsupported-operation",
-                    "the texts among these items cannot be told in compiled code",
-                    help,
-                )
             }
             Type::List(item) => {
                 let shown = python_name(item);

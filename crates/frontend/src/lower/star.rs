@@ -137,17 +137,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Err(val) => self.source_of(&val)?,
         };
         self.extend_from(&list, source)?;
-        for arg in following {
-            if let ast::Expr::Starred(starred) = arg {
-                let source = self.iterable(&starred.value)?;
-                self.at(starred);
-                self.extend_from(&list, source)?;
-            } else {
-                let val = self.expr(arg)?;
-                self.at(arg);
-                self.append(&list, &val)?;
-            }
-        }
+        self.append_exprs(&list, following)?;
         Ok(list)
     }
 

@@ -59,7 +59,7 @@ impl<'p> Lowerer<'_, 'p> {
         }
     }
 
-    /// `zip(*rows)`, `chain(*rows)`, `hypot(*numbers)` and the like of as many iterables as the run tells; `None` of another call.
+    /// `zip(*rows)`, `chain(*rows)` and the like of as many iterables as the run tells; `None` of another call.
     pub fn call_with_rows(&mut self, call: &'p ast::ExprCall) -> Lowered<Option<Val>> {
         let ([Expr::Starred(starred)], keywords) = (&*call.arguments.args, &*call.arguments.keywords) else {
             return Ok(None);
@@ -82,9 +82,6 @@ impl<'p> Lowerer<'_, 'p> {
         let function = match self.thing(&call.func)? {
             Thing::Static(Static::Builtin("zip")) if keywords.is_empty() => {
                 library::function_named("builtins", "_zip_of_rows")
-            }
-            Thing::Static(Static::Member(module, name)) if module == "math" && keywords.is_empty() => {
-                library::function_named("math", &format!("_{name}_of_rows"))
             }
             Thing::Static(Static::Function(function)) => {
                 library::of_rows(function).filter(|function| takes_keywords(*function, keywords))
