@@ -61,10 +61,12 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass
 class _Index:
-    """The functions of one text."""
+    """The functions of one text, and what else is asked of it."""
 
     definitions: dict[tuple[str, int], list[_Definition]] = field(default_factory=dict)
     lambdas: dict[int, list[ast.Lambda]] = field(default_factory=dict)
+    #: What the module assigns to a name at its top level, last.
+    assigned: dict[str, ast.expr] = field(default_factory=dict)
     #: Names that the module itself imports: CPython compiles a call of their members in another way.
     imported: list[str] = field(default_factory=list)
 
@@ -296,7 +298,7 @@ class _Describer:
             return
         binding = self.classify(value)
         if binding is None and reference.kind == "global" and known_as is None:
-            binding = self.written(name, value, self.description.files[entry.file][1], reference.container)
+            binding = self.written(name, value, entry.file, reference.container)
         if binding is None:
             binding = ("value", self.reference(reference, id(reference.container)))
         else:
@@ -351,10 +353,12 @@ class _Describer:
         bindings = (self.classes(item) if type(item) is tuple else self.classify(item) for item in value)
         return "tuple", tuple(binding for binding in bindings if binding is not None)
 
-    def written(self, name: str, value: object, text: str, namespace: dict[str, Any]) -> Binding | None:
+    def written(self, name: str, value: object, file: int, namespace: dict[str, Any]) -> Binding | None:
         """A container with members of enumerations, as long as it is what the text of the module says."""
-        expression = _assigned(text, name) if _holds_members(value) else None
-        if expression is None:
+        if type(value) not in (list, set, dict, tuple):
+            return None
+        expression = _indexed(*self.description.files[file]).assigned.get(name)
+        if expression is None or not _names_members(expression, namespace):
             return None
         check = functools.partial(_is_as_written, expression, value, namespace)
         if not check():
@@ -544,23 +548,12 @@ def _is_tuple_of_classes(value: object) -> TypeGuard[tuple[Any, ...]]:
     return all(isinstance(item, type) or _is_tuple_of_classes(item) for item in value)
 
 
-def _holds_members(value: object) -> bool:
-    """Whether members of enumerations are in a container, or in containers in it."""
-    if type(value) is dict:
-        return any(_holds_members(item) for pair in value.items() for item in pair)
-    if type(value) in (list, set, tuple):
-        return any(_holds_members(item) for item in value)  # type: ignore[attr-defined]
-    return isinstance(value, enum.Enum)
-
-
-def _assigned(text: str, name: str) -> ast.expr | None:
-    """What the text of a module assigns to a name at its top level."""
-    for statement in ast.parse(text).body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        match targets:
-            case [ast.Name(id=found)] if found == name:
-                return getattr(statement, "value", None)
-    return None
+def _names_members(node: ast.expr, namespace: dict[str, Any]) -> bool:
+    """Whether an expression is a display of a container in which members of enumerations are named."""
+    if not isinstance(node, (ast.List, ast.Set, ast.Dict, ast.Tuple)):
+        return False
+    owners = (inner.value for inner in ast.walk(node) if isinstance(inner, ast.Attribute))
+    return any(isinstance(owner, ast.Name) and isinstance(namespace.get(owner.id), enum.EnumMeta) for owner in owners)
 
 
 def _is_as_written(node: ast.expr, value: Any, namespace: dict[str, Any]) -> bool:
@@ -686,16 +679,19 @@ def _place(node: _Definition | ast.Lambda, file: str, text: str) -> Place:
 _indexes: dict[str, tuple[str, _Index]] = {}
 
 
-def _find(code: types.CodeType, file: str, text: str) -> _Definition | ast.Lambda | None:
-    """The node of ``text`` that ``code`` was compiled from."""
+def _indexed(file: str, text: str) -> _Index:
     known = _indexes.get(file)
     if known is None or known[0] != text:
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError):
-            return None
-        known = _indexes[file] = (text, _index(tree))
-    index = known[1]
+        known = _indexes[file] = (text, _index(ast.parse(text)))
+    return known[1]
+
+
+def _find(code: types.CodeType, file: str, text: str) -> _Definition | ast.Lambda | None:
+    """The node of ``text`` that ``code`` was compiled from."""
+    try:
+        index = _indexed(file, text)
+    except (SyntaxError, ValueError):
+        return None
     if code.co_name != "<lambda>":
         candidates: Sequence[_Definition | ast.Lambda] = index.definitions.get((code.co_name, code.co_firstlineno), [])
     else:
@@ -712,6 +708,10 @@ def _find(code: types.CodeType, file: str, text: str) -> _Definition | ast.Lambd
 
 def _index(tree: ast.Module) -> _Index:
     index = _Index()
+    for statement in tree.body:
+        match statement:
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
+                index.assigned[name] = value
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             index.definitions.setdefault((node.name, _first_line(node)), []).append(node)

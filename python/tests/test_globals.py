@@ -1,6 +1,7 @@
 """Variables of the module, of functions around and of classes that compiled functions assign."""
 
 import enum
+import math
 
 import pytest
 
@@ -317,3 +318,21 @@ def test_a_table_of_members_is_taken_from_the_text_while_it_is_what_the_text_say
             compiled("GREEN")
     finally:
         changed.clear()
+
+
+FACTORS = [math.pi, math.e, 2.0]
+CYCLIC: list = []
+CYCLIC.append(CYCLIC)
+
+
+def scaled(index: int) -> float:
+    return FACTORS[index] * 2
+
+
+def test_other_containers_are_read_when_the_function_is_called():
+    compiled = fl.compile(scaled)
+    assert compiled(0) == 2 * math.pi
+    FACTORS[0] = 1.5
+    assert compiled(0) == 3.0
+    with pytest.raises(fl.CompileError, match="CYCLIC"):
+        fl.compile(lambda n: len(CYCLIC) + n, signature="(int) -> int")
