@@ -12,7 +12,10 @@ use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
 use crate::program::CaptureSource;
-use crate::shape::{FIELD_KEYS_END, Shape, Sites, element_type, is_too_large, join, with_element, without_empty};
+use crate::shape::{
+    FIELD_KEYS_END, PutIntoField, Shape, Sites, element_type, is_too_large, join, known_element, nothing_in,
+    with_element, without_empty,
+};
 
 /// Keys of sites from this one on are those of fields.
 pub const FIELD_KEYS: u32 = 0xc000_0000;
@@ -38,6 +41,8 @@ pub struct Objects {
     numbers: Vec<(usize, usize)>,
     /// What fields hold that is not in their types yet.
     grown: Vec<((usize, usize), Shape)>,
+    /// The containers in fields that hold `None`, by the ways to them, which is not known of the fields yet.
+    nones_now: Vec<((usize, usize), u32)>,
     /// A field's type has grown beyond what can be compiled.
     pub is_endless: bool,
     /// The captured values that the program assigns, by number; and those of which that is news.
@@ -92,10 +97,22 @@ pub struct ObjectField {
     pub may_be_missing: bool,
     /// What it holds that has no type, in an instance that is handed in: nothing can be done with the field then.
     pub refused: Option<String>,
+    /// The ways to the containers in it that hold `None`: the type alone says of one with nothing else that it is empty.
+    nones: BTreeSet<u32>,
     number: u32,
 }
 
 impl ObjectField {
+    fn new(name: String, number: u32, shape: Option<Shape>, may_be_missing: bool) -> ObjectField {
+        ObjectField { name, shape, may_be_missing, refused: None, nones: BTreeSet::new(), number }
+    }
+
+    /// The type where what holds `None` says so when something else has come to it.
+    fn with_nones(&self, ty: Type) -> Shape {
+        let none = Shape::from(Type::None);
+        Shape::from(self.nones.iter().fold(ty, |ty, code| grow_at(&ty, *code, &none, &mut Sites::default())))
+    }
+
     /// The type that the field has in memory: one of which there is always some value.
     pub fn stored(&self) -> Type {
         match &self.shape {
@@ -109,7 +126,10 @@ impl ObjectField {
     pub fn shape_with_sites(&self, sites: &mut Sites) -> Shape {
         let shape = self.shape.clone().unwrap_or_else(|| Shape::from(Type::None));
         let key = self.number.checked_mul(FIELD_STRIDE).and_then(|offset| offset.checked_add(FIELD_KEYS));
-        key.map_or_else(|| Shape::from(shape.ty.clone()), |key| with_sites(shape.ty.clone(), key, Some(1), sites))
+        key.map_or_else(
+            || Shape::from(shape.ty.clone()),
+            |key| with_sites(shape.ty.clone(), (key, &self.nones), Some(1), sites),
+        )
     }
 }
 
@@ -121,9 +141,11 @@ fn needs_object(ty: &Type) -> bool {
     }
 }
 
-/// Gives containers the sites by which their element types grow; `code` says where in the field this is, if that can be said.
-fn with_sites(ty: Type, field: u32, code: Option<u32>, sites: &mut Sites) -> Shape {
+/// Gives containers the sites by which their element types grow. `field` is the key of the field, with the ways to what holds
+/// `None`; `code` says where in the field this is, if that can be said.
+fn with_sites(ty: Type, field: (u32, &BTreeSet<u32>), code: Option<u32>, sites: &mut Sites) -> Shape {
     let Some(code) = code else { return Shape::from(ty) };
+    let (key, nones) = field;
     let inner = |ty: &Type, step: u32, sites: &mut Sites| with_sites(ty.clone(), field, further(code, step), sites);
     match &ty {
         Type::Union(variants) => {
@@ -143,16 +165,15 @@ fn with_sites(ty: Type, field: u32, code: Option<u32>, sites: &mut Sites) -> Sha
     }
     let Some(element) = element_type(&ty) else { return Shape::from(ty) };
     let known = match &element {
-        Type::None => None,
+        element if *element == nothing_in(&ty) && !nones.contains(&code) => None,
         Type::Tuple(pair) if matches!(ty, Type::Dict(..)) => {
-            let is_unknown = pair.iter().all(|ty| *ty == Type::None);
             let value = inner(pair.get(1).unwrap_or(&Type::None), TO_VALUES, sites);
             let key = pair.first().cloned().unwrap_or(Type::None);
-            (!is_unknown).then(|| Shape::pair(Shape::from(key), value))
+            Some(Shape::pair(Shape::from(key), value))
         }
         element => Some(inner(element, TO_ITEMS, sites)),
     };
-    let Some(key) = field.checked_add(code).filter(|key| *key < FIELD_KEYS_END) else { return Shape::from(ty) };
+    let Some(key) = key.checked_add(code).filter(|key| *key < FIELD_KEYS_END) else { return Shape::from(ty) };
     let site = sites.field(key, known.as_ref());
     Shape { ty, origin: crate::shape::Origin { sites: vec![site], ..Default::default() } }
 }
@@ -201,11 +222,10 @@ fn grow_along(ty: &Type, path: &[u32], shape: &Shape, sites: &mut Sites) -> Type
         _ => {}
     }
     let Some(element) = element_type(ty) else { return ty.clone() };
+    let none = Shape::from(nothing_in(ty));
+    let shape = if shape.ty == Type::None { &none } else { shape };
     let grown = match (path.split_first(), &element) {
-        (None, Type::None) => shape.ty.clone(),
-        (None, Type::Tuple(pair)) if matches!(ty, Type::Dict(..)) && pair.iter().all(|ty| *ty == Type::None) => {
-            shape.ty.clone()
-        }
+        (None, element) if *element == nothing_in(ty) => shape.ty.clone(),
         (None, element) => join(&Shape::from(element.clone()), &Shape::from(shape.ty.clone()), sites).ty,
         (Some((_, rest)), Type::Tuple(pair)) if matches!(ty, Type::Dict(..)) => {
             let value = pair.get(1).map(|value| grow_along(value, rest, shape, sites));
@@ -232,7 +252,7 @@ impl Objects {
         let fields = variables.iter().enumerate().map(|(index, name)| {
             self.numbers.push((number, index));
             let field = self.numbers.len() as u32 - 1;
-            ObjectField { name: name.clone(), shape: None, may_be_missing: true, refused: None, number: field }
+            ObjectField::new(name.clone(), field, None, true)
         });
         let fields = fields.collect();
         let name = format!("{name}#{number}").into();
@@ -248,7 +268,7 @@ impl Objects {
             self.numbers.push((CAPTURES, index));
             let number = self.numbers.len() as u32 - 1;
             let shape = Some(Shape::from(without_empty(&capture.ty)));
-            ObjectField { name: capture.name.clone(), shape, may_be_missing: false, refused: None, number }
+            ObjectField::new(capture.name.clone(), number, shape, false)
         });
         let fields = fields.collect();
         self.classes.insert(CAPTURES, ObjectClass { name: "".into(), fields, is_dataclass: false, is_given: false });
@@ -262,7 +282,7 @@ impl Objects {
         self.numbers.push((KNOT_CLASS, 0));
         let number = self.numbers.len() as u32 - 1;
         let shape = Some(Shape::from(Type::Dict(Box::new(Type::None), Box::new(Type::None))));
-        let field = ObjectField { name: field.to_owned(), shape, may_be_missing: false, refused: None, number };
+        let field = ObjectField::new(field.to_owned(), number, shape, false);
         let class =
             ObjectClass { name: "dict#around".into(), fields: vec![field], is_dataclass: false, is_given: false };
         self.classes.insert(KNOT_CLASS, class);
@@ -319,8 +339,7 @@ impl Objects {
             if !known.fields.iter().any(|field| field.name == given.name) {
                 self.numbers.push((class.number, known.fields.len()));
                 let number = self.numbers.len() as u32 - 1;
-                let name = given.name.clone();
-                known.fields.push(ObjectField { name, shape: None, may_be_missing: true, refused: None, number });
+                known.fields.push(ObjectField::new(given.name.clone(), number, None, true));
             }
             let Some(field) = known.fields.iter_mut().find(|field| field.name == given.name) else { continue };
             field.may_be_missing |= given.may_be_missing;
@@ -359,7 +378,8 @@ impl Objects {
             .map(|(index, name)| {
                 self.numbers.push((class.number, index));
                 let number = self.numbers.len() as u32 - 1;
-                ObjectField { may_be_missing: !certain.contains(&name), name, shape: None, refused: None, number }
+                let may_be_missing = !certain.contains(&name);
+                ObjectField::new(name, number, None, may_be_missing)
             })
             .collect();
         let is_dataclass = matches!(class.kind, ClassKind::Dataclass(_));
@@ -401,16 +421,19 @@ impl Objects {
         }
     }
 
-    /// What was put into containers that fields hold, by the keys of their sites.
-    pub fn put(&mut self, put: Vec<(u32, Shape)>) {
-        for (key, shape) in put {
+    /// What was put into containers that fields hold.
+    pub fn put(&mut self, put: Vec<PutIntoField>) {
+        for PutIntoField { key, shape, is_first } in put {
             let offset = key - FIELD_KEYS;
             let Some((class, field)) = self.numbers.get((offset / FIELD_STRIDE) as usize).copied() else { continue };
             let Some(known) = self.classes.get(&class).and_then(|class| class.fields.get(field)) else { continue };
             let Some(shape_now) = known.shape.clone() else { continue };
-            let grown = grow_at(&shape_now.ty, offset % FIELD_STRIDE, &shape, &mut Sites::default());
+            let code = offset % FIELD_STRIDE;
+            let grown = grow_at(&shape_now.ty, code, &shape, &mut Sites::default());
             if grown != shape_now.ty {
                 self.grow(class, field, &Shape::from(grown));
+            } else if is_first {
+                self.nones_now.push(((class, field), code));
             }
         }
     }
@@ -422,13 +445,19 @@ impl Objects {
         let mut changed = !assigned.is_empty() || !odd.is_empty();
         self.assigned.extend(assigned);
         self.oddly_made.extend(odd);
+        for ((class, field), code) in std::mem::take(&mut self.nones_now) {
+            let Some(field) = self.classes.get_mut(&class).and_then(|class| class.fields.get_mut(field)) else {
+                continue;
+            };
+            changed |= field.nones.insert(code);
+        }
         for ((class, field), shape) in std::mem::take(&mut self.grown) {
             let Some(field) = self.classes.get_mut(&class).and_then(|class| class.fields.get_mut(field)) else {
                 continue;
             };
             let joined = match &field.shape {
                 None => shape.clone(),
-                Some(known) => Shape::from(join_held(&known.ty, &shape.ty)),
+                Some(known) => field.with_nones(join_held(&known.ty, &shape.ty)),
             };
             if field.shape.as_ref().is_none_or(|known| known.ty != joined.ty) {
                 self.is_endless |= is_too_large(&joined.ty);
@@ -516,13 +545,9 @@ fn join_containers(left: &Type, right: &Type) -> Type {
         }
         _ => {}
     }
-    let is_unknown = |ty: &Type| match ty {
-        Type::Dict(key, value) => **key == Type::None && **value == Type::None,
-        other => element_type(other) == Some(Type::None),
-    };
     match (element_type(left), element_type(right)) {
-        _ if is_unknown(left) => right.clone(),
-        _ if is_unknown(right) => left.clone(),
+        _ if known_element(left).is_none() => right.clone(),
+        _ if known_element(right).is_none() => left.clone(),
         (Some(Type::Tuple(a)), Some(Type::Tuple(b))) if matches!(left, Type::Dict(..)) => {
             with_element(left, Type::Tuple(join_all(&a, &b)))
         }

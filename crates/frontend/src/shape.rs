@@ -240,11 +240,15 @@ pub fn with_element(container: &Type, element: Type) -> Type {
 
 /// What is known to be in a container of this type: nothing in one that was empty where it was made.
 pub fn known_element(container: &Type) -> Option<Type> {
-    let nothing = |ty: &Type| match ty {
-        Type::Tuple(pair) => matches!(container, Type::Dict(..)) && pair.iter().all(|part| *part == Type::None),
-        ty => *ty == Type::None,
-    };
-    element_type(container).filter(|element| !nothing(element))
+    element_type(container).filter(|element| *element != nothing_in(container))
+}
+
+/// The element type of a container of this kind of which nothing is known to be in it: that of one that holds `None` only.
+pub fn nothing_in(container: &Type) -> Type {
+    match container {
+        Type::Dict(..) => Type::Tuple(vec![Type::None, Type::None]),
+        _ => Type::None,
+    }
 }
 
 /// The type without the empty containers that stand beside others of their kind: `list[None] | list[int]`, which is what an
@@ -337,6 +341,16 @@ const MERGES_MAX: usize = 10_000;
 /// The keys of fields' sites are below this one; behind it are those of parameters.
 pub const FIELD_KEYS_END: u32 = 0xff00_0000;
 
+/// What was put into a container that a field of an object holds.
+#[derive(Clone, Debug)]
+pub struct PutIntoField {
+    /// The key of the container's site.
+    pub key: u32,
+    pub shape: Shape,
+    /// Nothing was known to be in it.
+    pub is_first: bool,
+}
+
 impl Sites {
     /// The site of a container that a field of an object holds, of which `element` is known to be in it.
     pub fn field(&mut self, key: u32, element: Option<&Shape>) -> SiteId {
@@ -347,14 +361,15 @@ impl Sites {
         id
     }
 
-    /// What was put into the containers that fields of objects hold, by the keys of their sites.
-    pub fn put_into_fields(&self) -> Vec<(u32, Shape)> {
+    /// What was put into the containers that fields of objects hold.
+    pub fn put_into_fields(&self) -> Vec<PutIntoField> {
         let is_field = |key: &u32| (crate::objects::FIELD_KEYS..FIELD_KEYS_END).contains(key);
         let put = self.given.iter().filter_map(|site| {
             let index = site.0 as usize;
             let shape = self.observed.get(index)?.as_ref()?;
             let key = self.keys.get(index).copied().filter(is_field)?;
-            Some((key, Shape { origin: shape.origin.without_sites(), ..shape.clone() }))
+            let shape = Shape { origin: shape.origin.without_sites(), ..shape.clone() };
+            Some(PutIntoField { key, shape, is_first: self.element(*site).is_none() })
         });
         put.collect()
     }

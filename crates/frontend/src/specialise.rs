@@ -425,6 +425,11 @@ impl<'p> Compiler<'p> {
         self.specs.get(id.0 as usize).map(|spec| spec.key.captured.clone()).unwrap_or_default()
     }
 
+    /// Whether a function inside another reads variables of that one.
+    pub fn reads_around(&self, id: usize) -> bool {
+        self.closures.get(id).is_some_and(|closure| !closure.free.is_empty())
+    }
+
     /// What a lambda without parameters evaluates.
     pub fn lambda_body(&self, id: usize) -> Option<&'p ast::Expr> {
         match self.closures.get(id)?.source.node {

@@ -7,12 +7,12 @@ use super::expr::describe;
 use super::function_values::{default_name, is_default_name, may_be_function};
 use super::memo::{is_cached, memo_name};
 use super::star::Wanted;
-use super::statics::makes_function;
+use super::statics::{Made, makes_function};
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::library;
 use crate::locate::FunctionNode;
-use crate::names;
+use crate::names::{self, Slot};
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::{Literal, Shape, python_name};
@@ -28,6 +28,24 @@ struct Captured {
     names: Vec<String>,
     /// One of them may be assigned again.
     rebound: bool,
+}
+
+/// The name that a variable which a function inside another reads has where that function is handed to.
+fn name_for(id: usize, name: &str) -> String {
+    format!("{id}.{name}")
+}
+
+/// The functions inside others that calls of this may call.
+fn closures_in(known: &Static) -> impl Iterator<Item = usize> {
+    let only = match known {
+        Static::Closure(id) => Some(*id),
+        Static::Made(made) => match &**made {
+            Made::Comparison(Static::Closure(id)) => Some(*id),
+            _ => None,
+        },
+        _ => None,
+    };
+    only.into_iter()
 }
 
 /// A call's arguments, evaluated.
@@ -394,9 +412,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let cells_of =
             |name: &str| names.cells_of(name).filter(|_| !scopes.iter().any(|known| known == name)).map(str::to_owned);
         let id = self.compiler.closure_id(node, file, owner, is_around, cells_of).ok_or(Stop::Failed)?;
-        if !self.closures_here.contains(&id) {
-            self.closures_here.push(id);
-        }
+        let free = self.free_names_of(id);
+        let slots = free.into_iter().filter_map(|name| self.slot(&name).map(|slot| (name, slot))).collect();
+        self.closures_here.insert(id, slots);
         Ok(Static::Closure(id))
     }
 
@@ -496,13 +514,21 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let mut captured = Captured::default();
         for thing in things.clone() {
-            if let Thing::Static(Static::Closure(id)) = thing {
+            let Thing::Static(known) = thing else { continue };
+            for id in closures_in(&known).collect::<Vec<_>>() {
                 self.captured(id, true, &mut captured)?;
             }
         }
         match (kept, callable) {
             (Some(kept), _) => {
                 for (name, thing) in kept.into_iter().filter(|(name, _)| !is_default_name(name)) {
+                    if captured.names.contains(&name) {
+                        return self.fail(
+                            "unsupported-value",
+                            "a function is passed to one that keeps the same function with other variables",
+                            None,
+                        );
+                    }
                     captured.names.push(name);
                     captured.things.push(thing);
                 }
@@ -572,43 +598,75 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok((captured.things, captured.names, captured.rebound))
     }
 
-    /// The variables that a function inside this one reads, as further arguments. Where that function is itself an argument
-    /// (`passed`), the variables have names there that no other function has.
-    fn captured(&mut self, id: usize, passed: bool, into: &mut Captured) -> Lowered<()> {
-        let mut names: Vec<String> = self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default();
-        let mut next = 0;
-        while let Some(name) = names.get(next).cloned() {
-            next += 1;
-            let own = format!("{id}.{name}");
-            let kept = if passed { own.clone() } else { name.clone() };
-            let Some(slot) = self.slot(&own).or_else(|| self.slot(&name)) else { continue };
-            if into.names.contains(&kept) {
-                continue;
+    /// The names of the variables that a function inside another reads there.
+    fn free_names_of(&self, id: usize) -> Vec<String> {
+        self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default()
+    }
+
+    /// The variable that a function inside another reads under this name: by where that function is made, not by where it is
+    /// called.
+    pub fn variable_around(&mut self, id: usize, name: &str) -> Lowered<Slot> {
+        let given = self.names.slot(&name_for(id, name));
+        let here = self.closures_here.get(&id).and_then(|slots| slots.iter().find(|(known, _)| known == name));
+        let here = here.map(|(_, slot)| *slot);
+        match (given, here) {
+            (Some(slot), None) => return Ok(slot),
+            (None, Some(slot)) => return Ok(slot),
+            // One that is called by itself has the variables under their own names.
+            (None, None) if self.compiler.callable_of(self.spec) == Some(Callable::Closure(id)) => {
+                if let Some(slot) = self.names.slot(name) {
+                    return Ok(slot);
+                }
             }
-            let var = self.env().map_or(Var::Unbound, |env| env.var(slot));
-            let thing = match var {
-                Var::Bound(val) => self.argument(Thing::Val(val))?,
-                Var::Static(known) => {
-                    // What it calls in turn reads its variables from here.
-                    if let Static::Closure(inner) = &known
-                        && let Some(inner) = self.compiler.closure(*inner)
-                    {
-                        let more: Vec<String> =
-                            inner.free.iter().filter(|name| !names.contains(name)).cloned().collect();
-                        names.extend(more);
+            _ => {}
+        }
+        self.fail(
+            "unsupported-value",
+            format!("which `{name}` a function reads that is called from here cannot be told"),
+            Some(format!("pass `{name}` to that function as an argument")),
+        )
+    }
+
+    /// Whether the names that a function made here reads stand for the same variables here as there.
+    pub fn sees_as(&self, id: usize) -> bool {
+        let Some(slots) = self.closures_here.get(&id) else { return false };
+        self.free_names_of(id).iter().all(|name| {
+            let there = slots.iter().find(|(known, _)| known == name).map(|(_, slot)| *slot);
+            there.is_some() && there == self.slot(name)
+        })
+    }
+
+    /// The variables that a function inside another reads, as further arguments, and those that the functions among them read:
+    /// these have names that no other function has, as have all where that function is itself an argument (`passed`).
+    fn captured(&mut self, id: usize, passed: bool, into: &mut Captured) -> Lowered<()> {
+        let mut functions = vec![id];
+        let mut next = 0;
+        while let Some(function) = functions.get(next).copied() {
+            next += 1;
+            for name in self.free_names_of(function) {
+                let kept = if passed || function != id { name_for(function, &name) } else { name.clone() };
+                if into.names.contains(&kept) {
+                    continue;
+                }
+                let slot = self.variable_around(function, &name)?;
+                let var = self.env().map_or(Var::Unbound, |env| env.var(slot));
+                let thing = match var {
+                    Var::Bound(val) => self.argument(Thing::Val(val))?,
+                    Var::Static(known) => {
+                        functions.extend(closures_in(&known).filter(|id| !functions.contains(id)).collect::<Vec<_>>());
+                        Thing::Static(known)
                     }
-                    Thing::Static(known)
-                }
-                Var::Poisoned => return Err(Stop::Failed),
-                Var::Unbound => continue,
-                Var::Maybe(..) | Var::Mixed => {
-                    let message = format!("`{name}` may have no value when this function is called");
-                    return self.fail("unbound-name", message, Some("give it a value before".to_owned()));
-                }
-            };
-            into.rebound |= self.names.is_rebound(slot);
-            into.things.push(thing);
-            into.names.push(kept);
+                    Var::Poisoned => return Err(Stop::Failed),
+                    Var::Unbound => continue,
+                    Var::Maybe(..) | Var::Mixed => {
+                        let message = format!("`{name}` may have no value when this function is called");
+                        return self.fail("unbound-name", message, Some("give it a value before".to_owned()));
+                    }
+                };
+                into.rebound |= self.names.is_rebound(slot);
+                into.things.push(thing);
+                into.names.push(kept);
+            }
         }
         Ok(())
     }

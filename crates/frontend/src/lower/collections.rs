@@ -440,7 +440,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Static::Builtin("tuple") => self.tuple(&[]),
             // The containers that a lambda makes are this function's own, so that their element types are found by use.
-            Static::Closure(id) if self.closures_here.contains(id) => match self.compiler.lambda_body(*id) {
+            Static::Closure(id) if self.sees_as(*id) => match self.compiler.lambda_body(*id) {
                 Some(body) => {
                     let place = self.place;
                     let made = self.expr(body)?;

@@ -8,7 +8,7 @@ use super::iterate::{Body, Source};
 use super::{Lowered, Lowerer, Val};
 use crate::classes::ClassKind;
 use crate::library;
-use crate::shape::{Origin, Shape, annotation_text, element_type, join, python_name, with_element};
+use crate::shape::{Origin, Shape, annotation_text, element_type, join, nothing_in, python_name, with_element};
 
 impl<'c, 'p> Lowerer<'c, 'p> {
     /// Emits an operation of the container table.
@@ -56,10 +56,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             self.sites.grow(site, element);
         }
         let mut element = self.sites.element(site).map(|element| element.ty.clone());
-        let nothing = match kind {
-            Type::Dict(..) => Type::Tuple(vec![Type::None, Type::None]),
-            _ => Type::None,
-        };
+        let nothing = nothing_in(kind);
         let known = with_element(kind, element.clone().unwrap_or(nothing.clone()));
         let wider = self.compiler.widenings.element(&known);
         if let Some(wider) = wider.filter(|_| !library::picks_items(self.function)) {

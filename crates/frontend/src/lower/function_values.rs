@@ -122,11 +122,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn kept_variables(&mut self, id: usize) -> Lowered<Vec<(String, Thing)>> {
         let (things, names, changes) = self.variables_around(id)?;
         let free: Vec<String> = self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default();
-        let late = free.iter().find(|name| {
-            let slot = self.slot(name);
-            slot.is_some_and(|slot| self.env().is_none_or(|env| matches!(env.var(slot), Var::Unbound)))
-        });
-        if changes || late.is_some() {
+        let mut is_late = false;
+        for name in &free {
+            let slot = self.variable_around(id, name)?;
+            is_late |= self.env().is_none_or(|env| matches!(env.var(slot), Var::Unbound));
+        }
+        if changes || is_late {
             self.keep_variables(&free);
             return self.fail(
                 "unsupported-value",

@@ -672,7 +672,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let (scopes, hidden) = (lowerer.scopes.len(), lowerer.var_count());
             lowerer.open_scope(&generator.target);
             let outcome = lowerer.generate_item(item, generator, rest, elt, key, assigned, live, &mut *body);
-            lowerer.scopes.truncate(scopes);
+            lowerer.close_scopes(scopes);
             outcome?;
             lowerer.drop_hidden(hidden);
             Ok(())
@@ -770,7 +770,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.open_scope(target);
         self.at(target);
         let result = self.assign(target, val).and_then(|()| self.expr(expr));
-        self.scopes.truncate(scopes);
+        self.close_scopes(scopes);
         let result = result?;
         self.drop_hidden(hidden);
         Ok(result)

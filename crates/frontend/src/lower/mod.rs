@@ -146,8 +146,8 @@ pub struct Lowerer<'c, 'p> {
     pub failures: usize,
     /// In a function that remembers its results: where.
     memo: Option<memo::Memo>,
-    /// The functions and lambdas inside this one that were met.
-    closures_here: Vec<usize>,
+    /// The functions and lambdas inside this one that were met, with the variables that they read.
+    closures_here: HashMap<usize, Vec<(String, Slot)>>,
     /// In a generator: what it yields.
     pub yields: Option<Yields>,
     /// Conversions that were not possible, see [`convert`].
@@ -216,7 +216,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             callees: Vec::new(),
             failures: 0,
             memo: None,
-            closures_here: Vec::new(),
+            closures_here: HashMap::new(),
             yields: None,
             misfits: 0,
             branches: 0,
@@ -415,7 +415,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.misfits = mark.misfits;
         self.failures = mark.failures;
         self.sites.restore(&mark.observed);
-        self.scopes.truncate(mark.scopes);
+        self.close_scopes(mark.scopes);
         self.loops.truncate(mark.loops);
         self.star_rests.truncate(mark.star_rests);
         self.cover.go_back(mark.tries, self.builder.func().blocks.len());
@@ -430,6 +430,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn start_again(&mut self, (mark, env): (Mark, Option<Env>)) {
         self.rollback(&mark);
         self.env = env;
+    }
+
+    /// Leaves the scopes of comprehensions that were opened since there were so many.
+    fn close_scopes(&mut self, count: usize) {
+        let closed: Vec<(String, Slot)> = self.scopes.drain(count.min(self.scopes.len())..).flatten().collect();
+        if closed.is_empty() {
+            return;
+        }
+        // Their variables are gone, and others get their numbers.
+        for slots in self.closures_here.values_mut() {
+            slots.retain(|slot| !closed.contains(slot));
+        }
     }
 
     /// The variable of this name, inner scopes first.

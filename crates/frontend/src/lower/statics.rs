@@ -4,6 +4,7 @@
 use ir::Const;
 
 use super::call::CallArguments;
+use super::function_values::may_be_function;
 use super::index::Index;
 use super::{Lowered, Lowerer, Static, Thing, Val};
 use crate::shape::python_name;
@@ -12,7 +13,7 @@ use crate::shape::python_name;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Made {
     /// `partial(function, *args, **keywords)`.
-    Partial(Static, Vec<Bound>, Vec<(String, Bound)>),
+    Partial(Bound, Vec<Bound>, Vec<(String, Bound)>),
     /// `itemgetter(*keys)`.
     Items(Vec<Const>),
     /// `attrgetter(*names)`.
@@ -23,7 +24,7 @@ pub enum Made {
     Comparison(Static),
 }
 
-/// An argument that a partial function keeps.
+/// What a partial function keeps: the function, or an argument.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Bound {
     Constant(Const),
@@ -93,32 +94,37 @@ impl Lowerer<'_, '_> {
 
     fn partial(&mut self, arguments: CallArguments) -> Lowered<Thing> {
         let mut positional = arguments.positional.into_iter();
+        let (mut bound, mut kept) = (Vec::new(), Vec::new());
         let function = match positional.next() {
-            Some(Thing::Static(function)) => function,
-            Some(Thing::Val(_)) => return self.clash("the first argument must be callable"),
+            Some(Thing::Val(val)) if !may_be_function(val.ty()) => {
+                return self.clash("the first argument must be callable");
+            }
+            Some(function) => self.bound(function, &mut kept)?,
             None => return self.clash("type 'partial' takes at least one argument"),
         };
-        let (mut bound, mut kept) = (Vec::new(), Vec::new());
         for thing in positional {
-            bound.push(Self::bound(thing, &mut kept));
+            bound.push(self.bound(thing, &mut kept)?);
         }
         let mut keywords = Vec::new();
         for (keyword, thing) in arguments.keywords {
-            keywords.push((keyword, Self::bound(thing, &mut kept)));
+            keywords.push((keyword, self.bound(thing, &mut kept)?));
         }
         let made = Static::Made(Box::new(Made::Partial(function, bound, keywords)));
         Ok(if kept.is_empty() { Thing::Static(made) } else { Thing::Val(self.made_with(made, &kept)) })
     }
 
-    fn bound(thing: Thing, kept: &mut Vec<Val>) -> Bound {
-        match thing {
-            Thing::Static(known) => Bound::Static(known),
-            Thing::Val(Val { known: Some(known), .. }) => Bound::Constant(known),
-            Thing::Val(val) => {
-                kept.push(val);
-                Bound::Kept(kept.len() - 1)
+    fn bound(&mut self, thing: Thing, kept: &mut Vec<Val>) -> Lowered<Bound> {
+        let val = match thing {
+            // It is kept with the variables that it reads.
+            Thing::Static(Static::Closure(id)) if self.compiler.reads_around(id) => {
+                self.function_value(Static::Closure(id))?
             }
-        }
+            Thing::Static(known) => return Ok(Bound::Static(known)),
+            Thing::Val(Val { known: Some(known), .. }) => return Ok(Bound::Constant(known)),
+            Thing::Val(val) => val,
+        };
+        kept.push(val);
+        Ok(Bound::Kept(kept.len() - 1))
     }
 
     fn constants(&mut self, name: &str, arguments: CallArguments) -> Lowered<Vec<Const>> {
@@ -170,7 +176,11 @@ impl Lowerer<'_, '_> {
                 }
             }
             named.append(&mut arguments.keywords);
-            return self.call_static_with(function, CallArguments { positional, keywords: named });
+            let arguments = CallArguments { positional, keywords: named };
+            return match self.kept_argument(function, fields)? {
+                Thing::Static(function) => self.call_static_with(&function, arguments),
+                Thing::Val(function) => self.call_value(&function, &arguments),
+            };
         }
         let vals = self.plain_arguments("this function", arguments)?;
         let [object] = vals.as_slice() else {

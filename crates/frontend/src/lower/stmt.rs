@@ -31,7 +31,7 @@ impl<'p> Lowerer<'_, 'p> {
                 Ok(()) => {}
                 Err(Stop::Failed) => {
                     self.failures += 1;
-                    self.scopes.truncate(scopes);
+                    self.close_scopes(scopes);
                     self.loops.truncate(loops);
                     self.cover.leave_to(tries);
                     if !self.is_live() {
