@@ -32,6 +32,7 @@ import heapq
 import inspect
 import itertools
 import json
+import logging
 import math
 import operator
 import os
@@ -409,9 +410,13 @@ class Describer:
             return ["member of", self.class_(type(value), namespace), value.name]
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
+        if isinstance(value, logging.Logger):
+            return ["module", "logging"]
         if isinstance(value, re.Pattern):
             return ["pattern", value.pattern, int(value.flags)]
         if isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)) or callable(value):
+            if isinstance(value, types.MethodDescriptorType):
+                return ["member", value.__objclass__.__name__, value.__name__]
             if getattr(builtins, getattr(value, "__name__", ""), None) is value:
                 return ["member", "builtins", value.__name__]
             for module in LIBRARY:
@@ -421,10 +426,10 @@ class Describer:
             return ["member", module, getattr(value, "__name__", repr(value))]
         if type(value) is object:
             return ["sentinel", self.sentinels.setdefault(id(value), len(self.sentinels))]
-        if type(value) is dict and value and all(callable(item) for item in value.values()):
-            return ["table", [[key, self.binding(name, item, namespace)] for key, item in value.items()]]
         if is_tuple_of_classes(value):
             return ["tuple", [self.binding(name, item, namespace) for item in value]]
+        if has_functions(value):
+            return self.container(name, value, namespace)
         encoded = encode(value)
         if not is_value(encoded):
             kind = "written" if isinstance(value, (list, dict, set, tuple)) else "unsupported"
@@ -435,6 +440,25 @@ class Describer:
         self.captures.append([name, encoded])
         self.readers.append(reader or (lambda: namespace[name]))
         return ["capture", len(self.captures) - 1]
+
+
+    def container(self, name, value, namespace):
+        """A list, tuple or dict with functions among its items."""
+        items = value.values() if type(value) is dict else value
+        bindings = []
+        for position, item in enumerate(items):
+            at = f"{name}[{position}]"
+            known = self.container(at, item, namespace) if has_functions(item) else None
+            bindings.append(known or self.binding(at, item, namespace, lambda item=item: item))
+        if type(value) is dict:
+            return ["table", [[key, binding] for key, binding in zip(value, bindings)]]
+        return [type(value).__name__, bindings]
+
+
+def has_functions(value):
+    if type(value) is dict:
+        return all(type(key) in (str, int) for key in value) and has_functions(tuple(value.values()))
+    return type(value) in (list, tuple) and any(callable(item) or has_functions(item) for item in value)
 
 
 def is_tuple_of_classes(value):

@@ -17,6 +17,7 @@ import enum
 import functools
 import inspect
 import linecache
+import logging
 import re
 import sys
 import types
@@ -88,10 +89,10 @@ class Reference:
     """Where a captured value is read from at each call: a dict by name, a closure cell, a class by the name of an
     attribute of its own, or a fixed object.
 
-    ``length`` is how many items a dict has, ``check`` what a function answers.
+    ``check`` is what a function answers.
     """
 
-    kind: Literal["global", "cell", "attribute", "fixed", "length", "check"]
+    kind: Literal["global", "cell", "attribute", "fixed", "check"]
     name: str
     container: Any = field(repr=False)
 
@@ -103,8 +104,6 @@ class Reference:
             return vars(self.container).get(self.name, ABSENT)
         if self.kind == "fixed":
             return self.container
-        if self.kind == "length":
-            return len(self.container)
         if self.kind == "check":
             return self.container()
         try:
@@ -325,10 +324,13 @@ class _Describer:
             return "unsupported", f"the module `{value.__name__}`"
         if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
             return "pattern", (value.pattern, int(value.flags))
-        if type(value) is dict:
-            return self.table(value)
+        if isinstance(value, logging.Logger):
+            # All loggers are one in compiled code: its functions are those of the module.
+            return "module", "logging"
         if _is_tuple_of_classes(value):
             return self.classes(value)
+        if _has_functions(value):
+            return self.container(value)
         if type(value) is object:
             return self.sentinel(value)
         if isinstance(value, (type, types.BuiltinFunctionType)) or callable(value) or _is_typing_form(value):
@@ -366,22 +368,33 @@ class _Describer:
         self.description.watches.append((Reference("check", name, check), True))
         return "written", f"an object of class `{type(value).__qualname__}`"
 
-    def table(self, value: dict[Any, Any]) -> Binding | None:
-        """A dict of functions by name; the description holds as long as it has the same items."""
-        if not 0 < len(value) <= TABLE_ITEMS_MAX:
+    def container(self, value: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> Binding | None:
+        """A list, tuple or dict with functions in it; the description holds as long as it has the same items."""
+        if len(value) > TABLE_ITEMS_MAX:
             return None
-        if not all(type(key) is str and callable(item) for key, item in value.items()):
-            return None
-        items = []
-        for key, item in value.items():
-            binding = self.classify(item)
-            if binding is None or binding[0] not in ("function", "class", "member"):
+        bindings = []
+        for position, item in enumerate(value.values() if isinstance(value, dict) else value):
+            binding = self.item(item, position, id(value))
+            if binding is None:
                 return None
-            items.append((key, binding))
-        for key, item in value.items():
-            self.description.watches.append((Reference("global", key, value), item))
-        self.description.watches.append((Reference("length", "", value), len(value)))
-        return "table", tuple(items)
+            bindings.append(binding)
+        if not isinstance(value, tuple):
+            check = functools.partial(_holds, value, _items(value))
+            self.description.watches.append((Reference("check", "", check), True))
+        if isinstance(value, dict):
+            return "table", tuple(zip(value, bindings, strict=True))
+        return type(value).__name__, tuple(bindings)
+
+    def item(self, value: object, position: int, container: int) -> Binding | None:
+        """A part of a container with functions: a function, a class, something immutable, or a tuple of these."""
+        if type(value) is tuple and _has_functions(value):
+            return self.container(value)
+        binding = self.classify(value)
+        if binding is not None:
+            return binding if binding[0] in ("function", "class", "member", "member of", "tuple") else None
+        if not _is_immutable(value):
+            return None
+        return "value", self.reference(Reference("fixed", f"item {position}", value), container)
 
     def reference(self, reference: Reference, owner: int) -> int:
         key = (owner, reference.name)
@@ -542,6 +555,34 @@ def _is_typing_form(value: object) -> bool:
     return type(value).__module__ == "typing"
 
 
+def _has_functions(value: object) -> TypeGuard[list[Any] | tuple[Any, ...] | dict[Any, Any]]:
+    """Whether this is a list, tuple or dict in which functions or classes stand, also in tuples within."""
+    if type(value) is dict:
+        return all(type(key) in (str, int) for key in value) and _has_functions(tuple(value.values()))
+    if not isinstance(value, (list, tuple)) or type(value) not in (list, tuple):
+        return False
+    return any(callable(item) or (type(item) is tuple and _has_functions(item)) for item in value)
+
+
+def _is_immutable(value: object) -> bool:
+    if isinstance(value, tuple):
+        return type(value) is tuple and all(map(_is_immutable, value))
+    return value is None or type(value) in (bool, int, float, str, bytes)
+
+
+def _items(value: list[Any] | dict[Any, Any]) -> tuple[Any, ...]:
+    return tuple(value.items() if isinstance(value, dict) else value)
+
+
+def _holds(value: list[Any] | dict[Any, Any], items: tuple[Any, ...]) -> bool:
+    """Whether the container has these very items, in this order."""
+    if len(value) != len(items):
+        return False
+    if isinstance(value, dict):
+        return all(key is k and item is v for (key, item), (k, v) in zip(value.items(), items, strict=True))
+    return all(item is known for item, known in zip(value, items, strict=True))
+
+
 def _is_tuple_of_classes(value: object) -> TypeGuard[tuple[Any, ...]]:
     if type(value) is not tuple or not value:
         return False
@@ -587,6 +628,9 @@ def _member(value: object) -> Binding | None:
     name = getattr(value, "__name__", None) or getattr(value, "_name", None)
     if not isinstance(name, str):
         return None
+    if isinstance(value, types.MethodDescriptorType):
+        owner = value.__objclass__
+        return ("member", (owner.__name__, name)) if vars(builtins).get(owner.__name__) is owner else None
     for module in MEMBER_MODULES:
         loaded = sys.modules.get(module)
         if loaded is not None and vars(loaded).get(name, ABSENT) is value:

@@ -336,3 +336,49 @@ def test_other_containers_are_read_when_the_function_is_called():
     assert compiled(0) == 3.0
     with pytest.raises(fl.CompileError, match="CYCLIC"):
         fl.compile(lambda n: len(CYCLIC) + n, signature="(int) -> int")
+
+
+def doubled(x):
+    return 2 * x
+
+
+STEPS = [abs, doubled]
+UNITS = {"km": (1000, float), "m": (1, int)}
+
+
+@fl.compile
+def stepped(x: int) -> list:
+    return [step(x) for step in STEPS]
+
+
+@fl.compile
+def metres(text: str, unit: str):
+    factor, parse = UNITS[unit]
+    return factor * parse(text)
+
+
+def test_containers_of_functions_are_what_they_are_at_the_call():
+    assert stepped(-3) == [3, -6]
+    STEPS.append(str)
+    try:
+        assert stepped(-3) == [3, -6, "-3"]
+    finally:
+        STEPS.pop()
+    assert stepped(-4) == [4, -8]
+    assert (metres("1.5", "km"), metres("2", "m")) == (1500.0, 2)
+    UNITS["mm"] = (0.001, int)
+    try:
+        assert metres("5", "mm") == 0.005
+    finally:
+        del UNITS["mm"]
+
+
+def test_a_container_of_functions_is_not_changed():
+    @fl.compile
+    def grown(x: int) -> int:
+        STEPS.append(abs)
+        return x
+
+    with pytest.raises(fl.CompileError, match="`STEPS` holds functions"):
+        grown(1)
+    assert STEPS == [abs, doubled]

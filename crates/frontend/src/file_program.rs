@@ -837,9 +837,13 @@ impl<'a> Module<'a> {
             return self.fold(function, at);
         }
         if matches!(call.func.as_ref(), Expr::Name(_) | Expr::Attribute(_))
-            && self.fold(&call.func, at) == Ok(Binding::Member(String::from("re"), String::from("compile")))
+            && let Ok(Binding::Member(module, name)) = self.fold(&call.func, at)
         {
-            return constants::pattern(call, &mut |expr| self.fold(expr, at));
+            match (module.as_str(), name.as_str()) {
+                ("re", "compile") => return constants::pattern(call, &mut |expr| self.fold(expr, at)),
+                ("logging", "getLogger") => return Ok(Binding::Module(module)),
+                _ => {}
+            }
         }
         match (call.func.as_ref(), call.arguments.args.as_ref()) {
             (Expr::Name(name), [Expr::StringLiteral(text)])

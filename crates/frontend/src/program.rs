@@ -74,10 +74,12 @@ pub enum Binding {
     Capture(usize),
     /// A value fixed for good: only for module-level constants of a file compiled by itself, and for defaults.
     Constant(ir::Const),
-    /// A tuple of constants, or of classes, and of such tuples.
+    /// A tuple of constants, functions or classes, and of such tuples.
     Tuple(Vec<Binding>),
-    /// A dict of functions and classes by name, which is only looked up.
-    Table(Vec<(String, Binding)>),
+    /// A list with functions among its items, which is only read.
+    List(Vec<Binding>),
+    /// A dict with functions and classes among its values, which is only read.
+    Table(Vec<(ir::Const, Binding)>),
     /// An `object()` that is there to be told from everything else, by its number.
     Sentinel(usize),
     /// A compiled regular expression: its text, and its flags as numbers of `re`.

@@ -33,6 +33,21 @@ pub fn is_only_read(body: &[Stmt], name: &str, depth: usize) -> bool {
     !looks.other
 }
 
+/// As [`is_only_read`], of an expression.
+pub fn is_only_read_in(expr: &Expr, name: &str, depth: usize) -> bool {
+    let mut looks = Looks { name, depth, other: false };
+    looks.visit_expr(expr);
+    !looks.other
+}
+
+/// As [`is_only_read`], of a generator expression.
+pub fn generator_only_reads(generator: &ast::ExprGenerator, name: &str, depth: usize) -> bool {
+    let mut looks = Looks { name, depth, other: false };
+    generator.generators.iter().for_each(|comprehension| looks.visit_comprehension(comprehension));
+    looks.visit_expr(&generator.elt);
+    !looks.other
+}
+
 struct Looks<'n> {
     name: &'n str,
     depth: usize,

@@ -337,17 +337,21 @@ fn extract_binding(pair: &Bound<'_, PyTuple>, values: &[Binding]) -> PyResult<Bi
         "table" => {
             let mut items = Vec::new();
             for item in payload.try_iter()? {
-                let (name, binding): (String, Bound<'_, PyTuple>) = item?.extract()?;
-                items.push((name, extract_binding(&binding, values)?));
+                let (key, binding): (Bound<'_, PyAny>, Bound<'_, PyTuple>) = item?.extract()?;
+                let key = match key.extract::<String>() {
+                    Ok(text) => ir::Const::Str(text.into()),
+                    Err(_) => ir::Const::Int(key.extract()?),
+                };
+                items.push((key, extract_binding(&binding, values)?));
             }
             Binding::Table(items)
         }
-        "tuple" => {
+        kind @ ("tuple" | "list") => {
             let mut items = Vec::new();
             for item in payload.try_iter()? {
                 items.push(extract_binding(&item?.extract()?, values)?);
             }
-            Binding::Tuple(items)
+            if kind == "tuple" { Binding::Tuple(items) } else { Binding::List(items) }
         }
         "written" => Binding::Written(payload.extract()?),
         _ => Binding::Unsupported(payload.extract()?),

@@ -73,12 +73,17 @@ fn binding(entry: &Json) -> Option<Binding> {
         "sentinel" => Binding::Sentinel(number()?),
         "table" => {
             let items = entry.get(1).and_then(Json::as_array)?;
-            let item = |item: &Json| Some((item.get(0).and_then(Json::as_str)?.to_string(), binding(item.get(1)?)?));
+            let key = |key: &Json| match key.as_str() {
+                Some(text) => Some(ir::Const::Str(Arc::from(text))),
+                None => key.as_i64().map(ir::Const::Int),
+            };
+            let item = |item: &Json| Some((key(item.get(0)?)?, binding(item.get(1)?)?));
             Binding::Table(items.iter().map(item).collect::<Option<Vec<_>>>()?)
         }
-        "tuple" => {
+        kind @ ("tuple" | "list") => {
             let items = entry.get(1).and_then(Json::as_array)?;
-            Binding::Tuple(items.iter().map(binding).collect::<Option<Vec<_>>>()?)
+            let items = items.iter().map(binding).collect::<Option<Vec<_>>>()?;
+            if kind == "tuple" { Binding::Tuple(items) } else { Binding::List(items) }
         }
         "written" => Binding::Written(text(1)?),
         "unsupported" => Binding::Unsupported(text(1)?),

@@ -3,16 +3,17 @@
 
 use ir::{FuncId, Op, Type};
 
+use super::captured::{Captured, closures_in};
 use super::expr::describe;
 use super::function_values::{default_name, is_default_name, may_be_function};
 use super::memo::{is_cached, memo_name};
 use super::star::Wanted;
-use super::statics::{Made, makes_function};
+use super::statics::makes_function;
 use super::value::Static;
-use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
+use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::library;
 use crate::locate::FunctionNode;
-use crate::names::{self, Slot};
+use crate::names;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::{Literal, Shape, python_name};
@@ -20,33 +21,6 @@ use crate::specialise::{Argument, Callable, Callee, Source, SpecId, parameter_li
 
 /// What tells the dict that `**kwargs` takes from other containers that are made at the same place.
 const KEYWORDS_SITE: u32 = 1 << 22;
-
-/// Variables that are passed to a function beside its arguments.
-#[derive(Default)]
-struct Captured {
-    things: Vec<Thing>,
-    names: Vec<String>,
-    /// One of them may be assigned again.
-    rebound: bool,
-}
-
-/// The name that a variable which a function inside another reads has where that function is handed to.
-fn name_for(id: usize, name: &str) -> String {
-    format!("{id}.{name}")
-}
-
-/// The functions inside others that calls of this may call.
-fn closures_in(known: &Static) -> impl Iterator<Item = usize> {
-    let only = match known {
-        Static::Closure(id) => Some(*id),
-        Static::Made(made) => match &**made {
-            Made::Comparison(Static::Closure(id)) => Some(*id),
-            _ => None,
-        },
-        _ => None,
-    };
-    only.into_iter()
-}
 
 /// A call's arguments, evaluated.
 #[derive(Clone, Default)]
@@ -186,6 +160,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_datetime(class, name, arguments).map(Thing::Val)
             }
             Static::Member(module, name) if module == "re" => self.call_regex(name, call),
+            // All loggers are one: what they write goes to the log.
+            Static::Member(module, name) if module == "logging" && name == "getLogger" => {
+                self.call_arguments(call)?;
+                Ok(Thing::Static(Static::Module(module.clone())))
+            }
             Static::Member(module, name) if module == "numpy" => self.call_numpy(name, call).map(Thing::Val),
             Static::Member(module, name) if makes_function(module, name) => {
                 let arguments = self.call_arguments(call)?;
@@ -401,23 +380,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.demand_dict(val)
     }
 
-    /// A function or lambda inside this one.
-    pub fn closure(&mut self, node: FunctionNode<'p>) -> Lowered<Static> {
-        let mut around: Vec<String> = self.scopes.iter().flatten().map(|(name, _)| name.clone()).collect();
-        around.extend(self.names.locals.iter().cloned());
-        let (file, owner) = (self.place.file, self.function);
-        let is_around = |name: &str| around.iter().any(|known| known == name);
-        let names = self.names.clone();
-        let scopes: Vec<String> = self.scopes.iter().flatten().map(|(name, _)| name.clone()).collect();
-        let cells_of =
-            |name: &str| names.cells_of(name).filter(|_| !scopes.iter().any(|known| known == name)).map(str::to_owned);
-        let id = self.compiler.closure_id(node, file, owner, is_around, cells_of).ok_or(Stop::Failed)?;
-        let free = self.free_names_of(id);
-        let slots = free.into_iter().filter_map(|name| self.slot(&name).map(|slot| (name, slot))).collect();
-        self.closures_here.insert(id, slots);
-        Ok(Static::Closure(id))
-    }
-
     /// A call of a function of the program or the library, by number.
     pub fn call_program_function(&mut self, function: usize, arguments: CallArguments) -> Lowered<Val> {
         self.call_function(Callable::Program(function), arguments)
@@ -589,86 +551,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             other => Ok(other),
         }
-    }
-
-    /// The variables that a function inside this one reads, their names there, and whether one may be assigned again.
-    pub fn variables_around(&mut self, id: usize) -> Lowered<(Vec<Thing>, Vec<String>, bool)> {
-        let mut captured = Captured::default();
-        self.captured(id, false, &mut captured)?;
-        Ok((captured.things, captured.names, captured.rebound))
-    }
-
-    /// The names of the variables that a function inside another reads there.
-    fn free_names_of(&self, id: usize) -> Vec<String> {
-        self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default()
-    }
-
-    /// The variable that a function inside another reads under this name: by where that function is made, not by where it is
-    /// called.
-    pub fn variable_around(&mut self, id: usize, name: &str) -> Lowered<Slot> {
-        let given = self.names.slot(&name_for(id, name));
-        let here = self.closures_here.get(&id).and_then(|slots| slots.iter().find(|(known, _)| known == name));
-        let here = here.map(|(_, slot)| *slot);
-        match (given, here) {
-            (Some(slot), None) => return Ok(slot),
-            (None, Some(slot)) => return Ok(slot),
-            // One that is called by itself has the variables under their own names.
-            (None, None) if self.compiler.callable_of(self.spec) == Some(Callable::Closure(id)) => {
-                if let Some(slot) = self.names.slot(name) {
-                    return Ok(slot);
-                }
-            }
-            _ => {}
-        }
-        self.fail(
-            "unsupported-value",
-            format!("which `{name}` a function reads that is called from here cannot be told"),
-            Some(format!("pass `{name}` to that function as an argument")),
-        )
-    }
-
-    /// Whether the names that a function made here reads stand for the same variables here as there.
-    pub fn sees_as(&self, id: usize) -> bool {
-        let Some(slots) = self.closures_here.get(&id) else { return false };
-        self.free_names_of(id).iter().all(|name| {
-            let there = slots.iter().find(|(known, _)| known == name).map(|(_, slot)| *slot);
-            there.is_some() && there == self.slot(name)
-        })
-    }
-
-    /// The variables that a function inside another reads, as further arguments, and those that the functions among them read:
-    /// these have names that no other function has, as have all where that function is itself an argument (`passed`).
-    fn captured(&mut self, id: usize, passed: bool, into: &mut Captured) -> Lowered<()> {
-        let mut functions = vec![id];
-        let mut next = 0;
-        while let Some(function) = functions.get(next).copied() {
-            next += 1;
-            for name in self.free_names_of(function) {
-                let kept = if passed || function != id { name_for(function, &name) } else { name.clone() };
-                if into.names.contains(&kept) {
-                    continue;
-                }
-                let slot = self.variable_around(function, &name)?;
-                let var = self.env().map_or(Var::Unbound, |env| env.var(slot));
-                let thing = match var {
-                    Var::Bound(val) => self.argument(Thing::Val(val))?,
-                    Var::Static(known) => {
-                        functions.extend(closures_in(&known).filter(|id| !functions.contains(id)).collect::<Vec<_>>());
-                        Thing::Static(known)
-                    }
-                    Var::Poisoned => return Err(Stop::Failed),
-                    Var::Unbound => continue,
-                    Var::Maybe(..) | Var::Mixed => {
-                        let message = format!("`{name}` may have no value when this function is called");
-                        return self.fail("unbound-name", message, Some("give it a value before".to_owned()));
-                    }
-                };
-                into.rebound |= self.names.is_rebound(slot);
-                into.things.push(thing);
-                into.names.push(kept);
-            }
-        }
-        Ok(())
     }
 
     /// A call with the values of the variables that are passed beside the arguments.

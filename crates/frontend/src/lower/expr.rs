@@ -315,6 +315,7 @@ impl<'p> Lowerer<'_, 'p> {
                 }
             }
             Binding::Sentinel(number) => Thing::Static(Static::Sentinel(*number)),
+            Binding::List(items) => Thing::Val(self.function_list(id, items)?),
             Binding::Table(items) => Thing::Val(self.function_table(id, items)?),
             Binding::Pattern(text, flags) => Thing::Static(Static::Pattern(text.clone(), *flags)),
             Binding::Module(module) => Thing::Static(Static::Module(module.clone())),
@@ -346,14 +347,8 @@ impl<'p> Lowerer<'_, 'p> {
     fn constant_tuple(&mut self, id: &str, items: &'p [Binding]) -> Lowered<Val> {
         let mut vals = Vec::new();
         for item in items {
-            match self.binding_thing(id, item)? {
-                Thing::Val(val) => vals.push(val),
-                Thing::Static(_) => {
-                    let message = format!("`{id}` holds classes or functions, which is no value in compiled code");
-                    let help = "a tuple of classes can stand in `except` and `isinstance`";
-                    return self.fail("unsupported-value", message, Some(help.to_owned()));
-                }
-            }
+            let thing = self.binding_thing(id, item)?;
+            vals.push(self.value_of(thing)?);
         }
         Ok(self.tuple(&vals))
     }

@@ -2,15 +2,16 @@
 //! library: its name tells which function it is, its fields are the variables around it that it reads. Calls go to the
 //! functions that the type tells; nothing is called through a pointer.
 
-use ir::{ContainerOp, ExcKind, RecordKind, RecordType, Type};
+use ir::{Const, ContainerOp, ExcKind, RecordKind, RecordType, Type};
 
 use super::call::CallArguments;
 use super::expr::describe;
 use super::value::Static;
 use super::{Lowered, Lowerer, Thing, Val, Var};
 use crate::locate::FunctionNode;
-use crate::parse::ast::{self, Expr, visitor::Visitor};
+use crate::parse::ast::{self, Expr};
 use crate::program::Binding;
+use crate::read_only::{generator_only_reads, is_only_read, is_only_read_in};
 use crate::shape::python_name;
 use crate::specialise::{Callable, FunctionValue, parameter_list};
 
@@ -171,28 +172,47 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         })
     }
 
-    /// A dict of functions of the module around. It is made anew wherever it is read, so nothing but a look into it is
+    /// A container with functions of the module around is made anew wherever it is read, so nothing but a look into it is
     /// allowed: nobody would see it changed.
-    pub fn function_table(&mut self, name: &str, items: &'p [(String, Binding)]) -> Lowered<Val> {
+    fn require_only_read(&mut self, name: &str) -> Lowered<()> {
         let source = self.compiler.callable_of(self.spec).and_then(|callable| self.compiler.source(callable));
-        let is_only_looked_up = match source.map(|source| source.node) {
-            Some(FunctionNode::Def(def)) => only_looked_up(name, |uses| uses.visit_body(&def.body)),
-            Some(FunctionNode::Lambda(lambda)) => only_looked_up(name, |uses| uses.visit_expr(&lambda.body)),
-            Some(FunctionNode::Generator(_)) | None => false,
+        let is_only_read = match source.map(|source| source.node) {
+            Some(FunctionNode::Def(def)) => is_only_read(&def.body, name, 1),
+            Some(FunctionNode::Lambda(lambda)) => is_only_read_in(&lambda.body, name, 1),
+            Some(FunctionNode::Generator(generator)) => generator_only_reads(generator, name, 1),
+            None => false,
         };
-        if !is_only_looked_up {
-            return self.fail(
-                "unsupported-value",
-                format!("`{name}` is a dict of functions, which compiled code can only look into"),
-                Some("use `[...]`, `in` or `.get(...)`".to_owned()),
-            );
+        if is_only_read {
+            return Ok(());
         }
+        self.fail(
+            "unsupported-value",
+            format!("`{name}` holds functions: compiled code can only look into it"),
+            Some("use `[...]`, `in`, `.get(...)` or a loop".to_owned()),
+        )
+    }
+
+    /// A list with functions of the module around.
+    pub fn function_list(&mut self, name: &str, items: &'p [Binding]) -> Lowered<Val> {
+        self.require_only_read(name)?;
+        let list = self.new_list(&[], None, self.place.start ^ TABLE_SITE)?;
+        for item in items {
+            let thing = self.binding_thing(name, item)?;
+            let val = self.value_of(thing)?;
+            self.append(&list, &val)?;
+        }
+        Ok(list)
+    }
+
+    /// A dict with functions of the module around.
+    pub fn function_table(&mut self, name: &str, items: &'p [(Const, Binding)]) -> Lowered<Val> {
+        self.require_only_read(name)?;
         let kind = Type::Dict(Box::new(Type::None), Box::new(Type::None));
         let shape = self.site_shape(&kind, None, self.place.start ^ TABLE_SITE);
         let dict = self.container_op(ContainerOp::DictNew, &[], shape);
         for (key, binding) in items {
-            let thing = self.binding_thing(key, binding)?;
-            let (key, val) = (self.str(key), self.value_of(thing)?);
+            let thing = self.binding_thing(name, binding)?;
+            let (key, val) = (self.constant(key.clone()), self.value_of(thing)?);
             self.store_key(&dict, &key, &val)?;
         }
         Ok(dict)
@@ -268,39 +288,5 @@ pub fn is_literal(default: &Expr) -> bool {
         Expr::UnaryOp(unary) => unary.op == ast::UnaryOp::USub && unary.operand.is_number_literal_expr(),
         Expr::Tuple(tuple) => tuple.elts.iter().all(is_literal),
         _ => false,
-    }
-}
-
-/// Whether a name is read in `table[key]`, `key in table` and `table.get(key)` only.
-fn only_looked_up(name: &str, visit: impl FnOnce(&mut Uses<'_>)) -> bool {
-    let mut uses = Uses { name, all: 0, looks: 0 };
-    visit(&mut uses);
-    uses.all == uses.looks
-}
-
-struct Uses<'n> {
-    name: &'n str,
-    all: usize,
-    looks: usize,
-}
-
-impl<'a> Visitor<'a> for Uses<'_> {
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        let is_table = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id.as_str() == self.name);
-        let looks = match expr {
-            Expr::Subscript(subscript) => subscript.ctx.is_load() && is_table(&subscript.value),
-            Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
-                ([ast::CmpOp::In | ast::CmpOp::NotIn], [right]) => is_table(right),
-                _ => false,
-            },
-            Expr::Call(call) => match &*call.func {
-                Expr::Attribute(attribute) => attribute.attr.as_str() == "get" && is_table(&attribute.value),
-                _ => false,
-            },
-            _ => false,
-        };
-        self.looks += usize::from(looks);
-        self.all += usize::from(is_table(expr));
-        ast::visitor::walk_expr(self, expr);
     }
 }

@@ -1,4 +1,4 @@
-//! What goes to the log: `print`, and the functions of `logging`.
+//! What goes to the log: `print`, the functions of `logging` and the methods of its loggers.
 
 use ir::{ContainerOp, Op, Prim, Type};
 
@@ -8,13 +8,40 @@ use super::statics::Function;
 use super::{Lowered, Lowerer, Static, Thing, Val};
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::Shape;
+use crate::template::{Amount, Conversion, PercentPiece, parse_percent};
 
-/// The functions of `logging` with their levels.
-const LEVELS: &[(&str, i64)] = &[("debug", 10), ("info", 20), ("warning", 30), ("error", 40), ("critical", 50)];
+/// The functions of `logging`, which are the methods of loggers, with their levels.
+const LEVELS: &[(&str, i64)] = &[
+    ("debug", 10),
+    ("info", 20),
+    ("warning", 30),
+    ("warn", 30),
+    ("error", 40),
+    ("exception", 40),
+    ("critical", 50),
+    ("fatal", 50),
+];
+/// What says more about the message than its text.
+const ASIDE: &[&str] = &["exc_info", "extra", "stack_info", "stacklevel"];
 
 /// The level of a function of `logging`.
 pub fn level_of(name: &str) -> Option<i64> {
     LEVELS.iter().find(|(known, _)| *known == name).map(|(_, level)| *level)
+}
+
+/// Whether a value can be shown so, whatever it is when the program runs.
+fn fits(conversion: &Conversion, arg: &Val) -> bool {
+    let is_whole = |ty: &Type| matches!(ty, Type::Int | Type::Bool);
+    let is_plain = conversion.key.is_none()
+        && [&conversion.width, &conversion.precision].iter().all(|amount| **amount != Amount::Argument);
+    let variants = arg.ty().variants();
+    is_plain
+        && match conversion.kind {
+            's' | 'r' | 'a' => true,
+            'd' | 'i' => variants.iter().all(is_whole),
+            'e' | 'E' | 'f' | 'F' | 'g' | 'G' => variants.iter().all(|ty| is_whole(ty) || *ty == Type::Float),
+            _ => false,
+        }
 }
 
 impl<'p> Lowerer<'_, 'p> {
@@ -99,20 +126,49 @@ impl<'p> Lowerer<'_, 'p> {
         Ok(things)
     }
 
-    /// `logging.info(message)` and its like: a message without arguments of its own.
+    /// `logging.info(message, *args)` and its like, of the module or of a logger.
     pub fn logging(&mut self, level: i64, arguments: CallArguments) -> Lowered<Val> {
-        let ([Thing::Val(message)], []) = (arguments.positional.as_slice(), arguments.keywords.as_slice()) else {
-            return self.fail(
-                "unsupported-argument",
-                "only a message can be logged in compiled code",
-                Some("put the values into an f-string".to_owned()),
-            );
+        let is_aside = |(keyword, _): &(String, Thing)| ASIDE.contains(&keyword.as_str());
+        if let Some((keyword, _)) = arguments.keywords.iter().find(|keyword| !is_aside(keyword)) {
+            return self.clash(format!("Logger._log() got an unexpected keyword argument '{keyword}'"));
+        }
+        let positional = CallArguments { positional: arguments.positional, keywords: Vec::new() };
+        let vals = self.plain_arguments("a logger", positional)?;
+        let Some((message, args)) = vals.split_first() else {
+            return self.fail("wrong-arguments", "there is no message to be logged", None);
         };
-        let message = message.clone();
-        let text = self.text_of(&message)?;
+        let text = match args {
+            [] => self.text_of(message)?,
+            args => self.log_message(message, args)?,
+        };
         let end = self.str("\n");
         let text = self.prim(Prim::StrConcat, &[&text, &end]);
         Ok(self.write_log(level, &text))
+    }
+
+    /// `message % args`. Where that fails, CPython says so in the log and goes on: so it must be certain that it does not.
+    fn log_message(&mut self, message: &Val, args: &[Val]) -> Lowered<Val> {
+        let pieces = message.known_str().and_then(|text| parse_percent(&text).ok());
+        let conversions: Option<Vec<_>> = pieces.map(|pieces| {
+            let conversions = pieces.into_iter().filter_map(|piece| match piece {
+                PercentPiece::Conversion(conversion) => Some(conversion),
+                PercentPiece::Text(_) => None,
+            });
+            conversions.collect()
+        });
+        let fits = conversions.is_some_and(|conversions| {
+            conversions.len() == args.len()
+                && conversions.iter().zip(args).all(|(conversion, arg)| fits(conversion, arg))
+        });
+        if !fits {
+            return self.fail(
+                "unsupported-argument",
+                "whether these values fit the message cannot be told",
+                Some("put the values into an f-string".to_owned()),
+            );
+        }
+        let args = self.tuple(args);
+        self.percent(message, &args)
     }
 
     fn write_log(&mut self, level: i64, text: &Val) -> Val {

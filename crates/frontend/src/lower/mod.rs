@@ -9,6 +9,7 @@ mod attributes;
 mod builtins;
 mod bytes;
 mod call;
+mod captured;
 mod caught;
 mod classes;
 mod collections;

@@ -3,6 +3,7 @@
 use ir::Const;
 
 use super::collections::is_class;
+use super::methods::has_methods;
 use super::statics::makes_function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Thing};
@@ -96,9 +97,9 @@ impl Lowerer<'_, '_> {
                 Ok(Thing::Static(Static::Builtin(builtin)))
             }
             _ if is_class(module, name) => itself(),
-            "logging" if super::log::level_of(name).is_some() => itself(),
+            "logging" if super::log::level_of(name).is_some() || name == "getLogger" => itself(),
             "functools" if matches!(name, "cache" | "lru_cache") => itself(),
-            _ if makes_function(module, name) => itself(),
+            _ if makes_function(module, name) || has_methods(module) => itself(),
             _ => self.library_member(module, name, node),
         }
     }
