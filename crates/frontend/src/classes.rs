@@ -223,6 +223,13 @@ pub struct Classes<'p> {
     is_closed: bool,
 }
 
+impl<'p> Classes<'p> {
+    /// Those that can be compiled.
+    pub fn met(&self) -> impl Iterator<Item = &Rc<Class<'p>>> {
+        self.known.values().flatten().filter_map(|class| class.as_ref().ok())
+    }
+}
+
 impl<'p> Compiler<'p> {
     /// The class of this number; the error says why it cannot be compiled.
     pub fn class(&mut self, number: usize) -> Analysed<'p> {
@@ -302,14 +309,12 @@ impl<'p> Compiler<'p> {
 
     /// Whether a class that was met has a method of this name.
     pub fn has_method(&self, name: &str) -> bool {
-        let known = self.classes.known.values().flatten().filter_map(|class| class.as_ref().ok());
-        known.into_iter().any(|class| class.method(name).is_some())
+        self.classes.met().any(|class| class.method(name).is_some())
     }
 
     /// The class of the program with this name whose instances are records, when it has been met.
     pub fn class_named(&self, name: &str) -> Option<Rc<Class<'p>>> {
-        let known = self.classes.known.values().flatten().filter_map(|class| class.as_ref().ok());
-        known.filter(|class| class.name == name).min_by_key(|class| class.number).cloned()
+        self.classes.met().filter(|class| class.name == name).min_by_key(|class| class.number).cloned()
     }
 
     fn analyse(&mut self, number: usize) -> Analysed<'p> {

@@ -467,6 +467,17 @@ impl<'p> Compiler<'p> {
         next.misfits = self.misfits;
         next.notes = self.notes;
         next.objects = objects;
+        // What a field holds may be looked at before the program comes to where its class is named.
+        let mut met: Vec<usize> = self
+            .classes
+            .met()
+            .filter(|class| !matches!(class.kind, ClassKind::Exception(_)))
+            .map(|class| class.number)
+            .collect();
+        met.sort_unstable();
+        for number in met {
+            let _ = next.class(number);
+        }
         next
     }
 

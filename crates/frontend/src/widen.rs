@@ -73,6 +73,11 @@ impl Widenings {
         is_new
     }
 
+    /// The types that are known from what was compiled before.
+    pub fn types(&self) -> impl Iterator<Item = &Type> {
+        self.elements.iter().map(|(_, element)| element)
+    }
+
     /// What a container of this type holds instead.
     pub fn element(&self, container: &Type) -> Option<Type> {
         self.elements.iter().find(|(ty, _)| ty == container).map(|(_, element)| element.clone())
