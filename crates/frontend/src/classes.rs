@@ -13,6 +13,7 @@ use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 use crate::private_names::mangled;
 use crate::program::{Binding, FunctionSource, Locator};
+use crate::remembered::{RESULTS, is_cached_property, is_remembered_by_instance, may_remember, remembers, results_of};
 use crate::specialise::{Compiler, Source};
 use crate::{library, locate};
 
@@ -123,6 +124,11 @@ impl<'p> Class<'p> {
         self.stored.iter().any(|stored| stored == name)
             || self.method(name).is_some()
             || self.constants.iter().any(|(known, _, _)| known == name)
+    }
+
+    /// Whether its instances keep results of methods.
+    pub fn keeps_results(&self) -> bool {
+        self.stored.iter().any(|name| name.starts_with(RESULTS))
     }
 
     /// Whether exceptions of the class carry an object with their attributes.
@@ -416,6 +422,10 @@ impl<'p> Compiler<'p> {
         if let Some((node, message)) = refused_part(node).filter(|_| !library::is_library_file(source.file)) {
             return refuse(&|| parsed.place(node), format!("{message} of `{}` cannot be compiled", class.name));
         }
+        if let Some(decorator) = self.misnamed_cache(number, node) {
+            let message = format!("this decorator of a method of `{}` cannot be compiled", class.name);
+            return refuse(&|| parsed.place(decorator), message);
+        }
         if let (ClassKind::Enum(_), Some(range)) = (class.kind, refused_of_enum(node)) {
             return refuse(&|| parsed.place(range), format!("this part of `{}` cannot be compiled", class.name));
         }
@@ -432,6 +442,14 @@ impl<'p> Compiler<'p> {
                 return refuse(&|| parsed.place(range), format!("these slots of `{}` cannot be compiled", class.name));
             }
         }
+        // The results are no attributes in CPython, so that slots do not matter.
+        let own = class.methods.iter().filter(|method| method.named_by == number && is_remembered_by_instance(method));
+        let kept: Vec<String> = own.map(results_of).collect();
+        if let (ClassKind::Exception(_), [_, ..]) | (ClassKind::Enum(_), [_, ..]) = (class.kind, &*kept) {
+            let message = format!("a method of `{}` that remembers its results cannot be compiled", class.name);
+            return refuse(&|| parsed.place(&node.name), message);
+        }
+        class.stored.extend(kept);
         if matches!(class.kind, ClassKind::Dataclass(_)) && class.qualified != class.name {
             let message =
                 format!("the dataclass `{}` is inside a class or function, so it cannot be compiled", class.name);
@@ -470,6 +488,18 @@ impl<'p> Compiler<'p> {
             class.kind = ClassKind::Exception(self.own_exception(number, &class.name, parent, exceptions));
         }
         Ok(Rc::new(class))
+    }
+
+    /// Whether a class derives from `Generic[T]`, of one variable.
+    pub fn is_generic_of_one(&self, number: usize) -> bool {
+        let source = self.function(number);
+        let node = source.and_then(|source| self.file_index(source.file)?.class(&source.locator));
+        node.is_some_and(|node| {
+            node.bases().iter().any(|base| {
+                matches!(base, Expr::Subscript(subscript) if subscript.slice.is_name_expr())
+                    && matches!(self.meaning(number, base), Some(Meaning::Object))
+            })
+        })
     }
 
     /// Whether another class of the program has the name of this one: records know their class by its name.
@@ -742,6 +772,9 @@ impl Meaning {
             ("typing", "Generic"),
             ("dataclasses", "dataclass"),
             ("dataclasses", "field"),
+            ("functools", "cache"),
+            ("functools", "cached_property"),
+            ("functools", "lru_cache"),
             ("functools", "total_ordering"),
             ("enum", "Enum"),
             ("enum", "IntEnum"),
@@ -899,6 +932,7 @@ fn refused_part(node: &ast::StmtClassDef) -> Option<(ast::TextRange, String)> {
                 }
                 let known = |decorator: &&ast::Decorator| match &decorator.expression {
                     Expr::Name(name) if matches!(name.id.as_str(), "property" | "staticmethod" | "classmethod") => true,
+                    other if remembers(other) => may_remember(def, decorator),
                     other => is_abstract(other) || is_setter(def, other),
                 };
                 if let Some(decorator) = def.decorator_list.iter().find(|decorator| !known(decorator)) {
@@ -936,7 +970,7 @@ fn is_abstract_by_metaclass(node: &ast::StmtClassDef) -> bool {
 }
 
 /// `name` of `name` and of `module.name`.
-fn last_name(expr: &Expr) -> Option<&str> {
+pub fn last_name(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Name(name) => Some(name.id.as_str()),
         Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
@@ -963,6 +997,9 @@ fn method_kind(def: &ast::StmtFunctionDef) -> MethodKind {
     for decorator in &def.decorator_list {
         if is_setter(def, &decorator.expression) {
             return MethodKind::Setter;
+        }
+        if is_cached_property(&decorator.expression) {
+            return MethodKind::Property;
         }
         if let Expr::Name(name) = &decorator.expression {
             match name.id.as_str() {

@@ -24,6 +24,7 @@ pub mod pattern;
 mod private_names;
 pub mod program;
 mod read_only;
+mod remembered;
 pub mod render;
 mod shape;
 mod sources;

@@ -3,16 +3,17 @@
 
 use ir::{FuncId, Op, Type};
 
+use super::captured::{Captured, closures_in};
 use super::expr::describe;
 use super::function_values::{default_name, is_default_name, may_be_function};
-use super::memo::{is_cached, memo_name};
+use super::memo::memo_name;
 use super::star::Wanted;
-use super::statics::{Made, makes_function};
+use super::statics::makes_function;
 use super::value::Static;
-use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
+use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::library;
 use crate::locate::FunctionNode;
-use crate::names::{self, Slot};
+use crate::names;
 use crate::nearest::nearest;
 use crate::parse::ast::{self, Expr, Ranged};
 use crate::shape::{Literal, Shape, python_name};
@@ -21,32 +22,8 @@ use crate::specialise::{Argument, Callable, Callee, Source, SpecId, parameter_li
 /// What tells the dict that `**kwargs` takes from other containers that are made at the same place.
 const KEYWORDS_SITE: u32 = 1 << 22;
 
-/// Variables that are passed to a function beside its arguments.
-#[derive(Default)]
-struct Captured {
-    things: Vec<Thing>,
-    names: Vec<String>,
-    /// One of them may be assigned again.
-    rebound: bool,
-}
-
-/// The name that a variable which a function inside another reads has where that function is handed to.
-fn name_for(id: usize, name: &str) -> String {
-    format!("{id}.{name}")
-}
-
-/// The functions inside others that calls of this may call.
-fn closures_in(known: &Static) -> impl Iterator<Item = usize> {
-    let only = match known {
-        Static::Closure(id) => Some(*id),
-        Static::Made(made) => match &**made {
-            Made::Comparison(Static::Closure(id)) => Some(*id),
-            _ => None,
-        },
-        _ => None,
-    };
-    only.into_iter()
-}
+/// What tells the list of the texts that are joined from them.
+const JOIN_SITE: u32 = 1 << 20;
 
 /// A call's arguments, evaluated.
 #[derive(Clone, Default)]
@@ -155,14 +132,23 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Static::Builtin(name) => self.call_builtin(name, call).map(Thing::Val),
             Static::Function(function) => {
+                let wanted = self.star;
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
+                if let Some(Wanted::Between(least, most)) = wanted {
+                    let callable = Callable::Program(*function);
+                    return self.call_with_defaults(callable, (least, most), arguments).map(Thing::Val);
+                }
                 self.call_program(*function, arguments).map(Thing::Val)
             }
             Static::Closure(id) => {
+                let (wanted, callable) = (self.star, Callable::Closure(*id));
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.call_function(Callable::Closure(*id), arguments).map(Thing::Val)
+                if let Some(Wanted::Between(least, most)) = wanted {
+                    return self.call_with_defaults(callable, (least, most), arguments).map(Thing::Val);
+                }
+                self.call_function(callable, arguments).map(Thing::Val)
             }
             Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
             Static::Member(module, name)
@@ -192,7 +178,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.at_call(call);
                 self.make_function(name, arguments)
             }
-            Static::Member(..) | Static::Made(_) | Static::Bound(_) => {
+            Static::Member(class, name)
+                if let ("set" | "frozenset", [Expr::Starred(starred)]) = (class.as_str(), &*call.arguments.args)
+                    && let Some(found) = self.set_function_of_star(class, name, starred)? =>
+            {
+                Ok(Thing::Val(found))
+            }
+            Static::Member(..) | Static::Method(..) | Static::Made(_) | Static::Bound(_) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
                 self.call_static_with(known, arguments).map(Thing::Val)
@@ -540,10 +532,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some(memo) = self.memo_of(callable) {
             things.push(Thing::Val(Val { known: None, ..memo }));
             captured.names.push(memo_name(callable));
-        } else if captured.rebound
-            && let FunctionNode::Def(def) = source.node
-            && is_cached(def)
-        {
+        } else if captured.forgets {
             return self.fail(
                 "unsupported-decorator",
                 "a function that remembers its results reads a variable that is assigned again",
@@ -589,86 +578,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             other => Ok(other),
         }
-    }
-
-    /// The variables that a function inside this one reads, their names there, and whether one may be assigned again.
-    pub fn variables_around(&mut self, id: usize) -> Lowered<(Vec<Thing>, Vec<String>, bool)> {
-        let mut captured = Captured::default();
-        self.captured(id, false, &mut captured)?;
-        Ok((captured.things, captured.names, captured.rebound))
-    }
-
-    /// The names of the variables that a function inside another reads there.
-    fn free_names_of(&self, id: usize) -> Vec<String> {
-        self.compiler.closure(id).map(|closure| closure.free.clone()).unwrap_or_default()
-    }
-
-    /// The variable that a function inside another reads under this name: by where that function is made, not by where it is
-    /// called.
-    pub fn variable_around(&mut self, id: usize, name: &str) -> Lowered<Slot> {
-        let given = self.names.slot(&name_for(id, name));
-        let here = self.closures_here.get(&id).and_then(|slots| slots.iter().find(|(known, _)| known == name));
-        let here = here.map(|(_, slot)| *slot);
-        match (given, here) {
-            (Some(slot), None) => return Ok(slot),
-            (None, Some(slot)) => return Ok(slot),
-            // One that is called by itself has the variables under their own names.
-            (None, None) if self.compiler.callable_of(self.spec) == Some(Callable::Closure(id)) => {
-                if let Some(slot) = self.names.slot(name) {
-                    return Ok(slot);
-                }
-            }
-            _ => {}
-        }
-        self.fail(
-            "unsupported-value",
-            format!("which `{name}` a function reads that is called from here cannot be told"),
-            Some(format!("pass `{name}` to that function as an argument")),
-        )
-    }
-
-    /// Whether the names that a function made here reads stand for the same variables here as there.
-    pub fn sees_as(&self, id: usize) -> bool {
-        let Some(slots) = self.closures_here.get(&id) else { return false };
-        self.free_names_of(id).iter().all(|name| {
-            let there = slots.iter().find(|(known, _)| known == name).map(|(_, slot)| *slot);
-            there.is_some() && there == self.slot(name)
-        })
-    }
-
-    /// The variables that a function inside another reads, as further arguments, and those that the functions among them read:
-    /// these have names that no other function has, as have all where that function is itself an argument (`passed`).
-    fn captured(&mut self, id: usize, passed: bool, into: &mut Captured) -> Lowered<()> {
-        let mut functions = vec![id];
-        let mut next = 0;
-        while let Some(function) = functions.get(next).copied() {
-            next += 1;
-            for name in self.free_names_of(function) {
-                let kept = if passed || function != id { name_for(function, &name) } else { name.clone() };
-                if into.names.contains(&kept) {
-                    continue;
-                }
-                let slot = self.variable_around(function, &name)?;
-                let var = self.env().map_or(Var::Unbound, |env| env.var(slot));
-                let thing = match var {
-                    Var::Bound(val) => self.argument(Thing::Val(val))?,
-                    Var::Static(known) => {
-                        functions.extend(closures_in(&known).filter(|id| !functions.contains(id)).collect::<Vec<_>>());
-                        Thing::Static(known)
-                    }
-                    Var::Poisoned => return Err(Stop::Failed),
-                    Var::Unbound => continue,
-                    Var::Maybe(..) | Var::Mixed => {
-                        let message = format!("`{name}` may have no value when this function is called");
-                        return self.fail("unbound-name", message, Some("give it a value before".to_owned()));
-                    }
-                };
-                into.rebound |= self.names.is_rebound(slot);
-                into.things.push(thing);
-                into.names.push(kept);
-            }
-        }
-        Ok(())
     }
 
     /// A call with the values of the variables that are passed beside the arguments.
@@ -794,6 +703,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Class(class) => self.construct(*class, arguments),
             Static::Builtin(name) => self.call_builtin_with(name, arguments),
             Static::Member(module, name) => self.call_member(module, name, arguments),
+            Static::Method(class, index) => self.call_method_of_class(*class, *index, arguments),
             Static::Made(made) => self.call_made(made, &[], arguments),
             Static::Bound(name) => self.fail("internal", format!("`{name}` without its object"), None),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
@@ -883,12 +793,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let (Type::Str, "join", [Expr::Generator(generator)]) = (object.ty(), name, &*call.arguments.args) {
             let source = self.generator_source(&generator.elt, &generator.generators)?;
             self.at_call(call);
-            let list = self.collect_list(source, generator.start().to_u32())?;
+            // What stands first in the generator may be a container that is made at the same place.
+            let list = self.collect_list(source, generator.start().to_u32() ^ JOIN_SITE)?;
             self.at_call(call);
             return self.join_texts(&object, &list);
         }
         if let (Type::List(_), "sort") = (object.ty(), name) {
             return self.sort_list(&object, call);
+        }
+        if let (Type::Set { .. }, [Expr::Starred(starred)], []) =
+            (object.ty(), &*call.arguments.args, &*call.arguments.keywords)
+            && let Some(found) = self.set_method_of_star(&object, name, starred)?
+        {
+            return Ok(found);
         }
         let star = self.star.take();
         self.star = self.wanted_of_method(&object, name, call);
