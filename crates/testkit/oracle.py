@@ -300,6 +300,10 @@ class BlockText:
                 self.classes[node.targets[0].id] = node
 
 
+def is_function(value):
+    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, functools._lru_cache_wrapper))
+
+
 class Describer:
     """Says what functions are and what their free names stand for, as the Python package does for the compiler."""
 
@@ -330,6 +334,10 @@ class Describer:
                     value = self.binding(parameter.name, parameter.default, function.__globals__)
                     description["sentinels"] = {**description.get("sentinels", {}), parameter.name: value[1]}
                     continue
+                if is_function(parameter.default):
+                    value = self.binding(parameter.name, parameter.default, function.__globals__)
+                    description.setdefault("functions", {})[parameter.name] = value
+                    continue
                 description["defaults"][parameter.name] = encode(parameter.default)
         return number
 
@@ -349,6 +357,10 @@ class Describer:
             method = getattr(method, "__func__", method)
             if isinstance(method, types.FunctionType) and method.__code__.co_filename == BLOCK:
                 for parameter in inspect.signature(method).parameters.values():
+                    if is_function(parameter.default):
+                        value = self.binding(parameter.name, parameter.default, namespace)
+                        description.setdefault("functions", {})[f"{name}.{parameter.name}"] = value
+                        continue
                     if parameter.default is not parameter.empty and is_value(encode(parameter.default)):
                         description["defaults"][f"{name}.{parameter.name}"] = encode(parameter.default)
         description["attributes"] = dict(self.attributes(cls, node, namespace))

@@ -224,7 +224,9 @@ class _Describer:
         return index
 
     def default(self, value: object, owner: int) -> Binding | None:
-        """A default of a method; ``None`` of one that is no value."""
+        """A default of a method; ``None`` of one that is no value and no function."""
+        if _is_function(value):
+            return self.classify(value)
         if isinstance(value, (type, types.FunctionType)) or callable(value):
             return None
         if type(value) is object:
@@ -252,8 +254,10 @@ class _Describer:
             if type(value) is object:
                 entry.defaults[name] = self.sentinel(value)
                 continue
-            reference = Reference("fixed", name, value)
-            entry.defaults[name] = ("value", self.reference(reference, id(function)))
+            binding = self.classify(value) if _is_function(value) else None
+            if binding is None:
+                binding = ("value", self.reference(Reference("fixed", name, value), id(function)))
+            entry.defaults[name] = binding
 
     def members(
         self, function: types.FunctionType, entry: FunctionEntry, tree: ast.AST, namespace: dict[str, Any]
@@ -403,6 +407,10 @@ class _Describer:
             known = self.reference_index[key] = len(self.description.references)
             self.description.references.append(reference)
         return known
+
+
+def _is_function(value: object) -> bool:
+    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, functools._lru_cache_wrapper))
 
 
 def _defaults(function: types.FunctionType) -> Iterator[tuple[str, Any]]:

@@ -83,6 +83,10 @@ impl Search<'_, '_> {
         if !self.seen.insert(name.clone()) {
             return None;
         }
+        if self.compiler.known_class(number).is_some_and(|class| class.keeps_results()) {
+            // What an instance remembers is not among its attributes.
+            return Some(Stays::Instance(python_name(ty)));
+        }
         let class = self.compiler.objects.class(number)?;
         class.fields.iter().find_map(|field| self.find(&field.stored()))
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use ir::{ExcClass, ExcKind};
 
+use crate::class_parts::{is_abstract, is_abstract_by_metaclass, method_kind, refused_part};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::enumerations::{Members, refused_of_enum};
 use crate::named_tuples::named_tuple;
@@ -13,6 +14,7 @@ use crate::objects::{Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 use crate::private_names::mangled;
 use crate::program::{Binding, FunctionSource, Locator};
+use crate::remembered::{RESULTS, is_remembered_by_instance, results_of};
 use crate::specialise::{Compiler, Source};
 use crate::{library, locate};
 
@@ -123,6 +125,11 @@ impl<'p> Class<'p> {
         self.stored.iter().any(|stored| stored == name)
             || self.method(name).is_some()
             || self.constants.iter().any(|(known, _, _)| known == name)
+    }
+
+    /// Whether its instances keep results of methods.
+    pub fn keeps_results(&self) -> bool {
+        self.stored.iter().any(|name| name.starts_with(RESULTS))
     }
 
     /// Whether exceptions of the class carry an object with their attributes.
@@ -421,6 +428,10 @@ impl<'p> Compiler<'p> {
         if let Some((node, message)) = refused_part(node).filter(|_| !library::is_library_file(source.file)) {
             return refuse(&|| parsed.place(node), format!("{message} of `{}` cannot be compiled", class.name));
         }
+        if let Some(decorator) = self.misnamed_cache(number, node) {
+            let message = format!("this decorator of a method of `{}` cannot be compiled", class.name);
+            return refuse(&|| parsed.place(decorator), message);
+        }
         if let (ClassKind::Enum(_), Some(range)) = (class.kind, refused_of_enum(node)) {
             return refuse(&|| parsed.place(range), format!("this part of `{}` cannot be compiled", class.name));
         }
@@ -437,6 +448,14 @@ impl<'p> Compiler<'p> {
                 return refuse(&|| parsed.place(range), format!("these slots of `{}` cannot be compiled", class.name));
             }
         }
+        // The results are no attributes in CPython, so that slots do not matter.
+        let own = class.methods.iter().filter(|method| method.named_by == number && is_remembered_by_instance(method));
+        let kept: Vec<String> = own.map(results_of).collect();
+        if let (ClassKind::Exception(_), [_, ..]) | (ClassKind::Enum(_), [_, ..]) = (class.kind, &*kept) {
+            let message = format!("a method of `{}` that remembers its results cannot be compiled", class.name);
+            return refuse(&|| parsed.place(&node.name), message);
+        }
+        class.stored.extend(kept);
         if matches!(class.kind, ClassKind::Dataclass(_)) && class.qualified != class.name {
             let message =
                 format!("the dataclass `{}` is inside a class or function, so it cannot be compiled", class.name);
@@ -475,6 +494,18 @@ impl<'p> Compiler<'p> {
             class.kind = ClassKind::Exception(self.own_exception(number, &class.name, parent, exceptions));
         }
         Ok(Rc::new(class))
+    }
+
+    /// Whether a class derives from `Generic[T]`, of one variable.
+    pub fn is_generic_of_one(&self, number: usize) -> bool {
+        let source = self.function(number);
+        let node = source.and_then(|source| self.file_index(source.file)?.class(&source.locator));
+        node.is_some_and(|node| {
+            node.bases().iter().any(|base| {
+                matches!(base, Expr::Subscript(subscript) if subscript.slice.is_name_expr())
+                    && matches!(self.meaning(number, base), Some(Meaning::Object))
+            })
+        })
     }
 
     /// Whether another class of the program has the name of this one: records know their class by its name.
@@ -747,6 +778,9 @@ impl Meaning {
             ("typing", "Generic"),
             ("dataclasses", "dataclass"),
             ("dataclasses", "field"),
+            ("functools", "cache"),
+            ("functools", "cached_property"),
+            ("functools", "lru_cache"),
             ("functools", "total_ordering"),
             ("enum", "Enum"),
             ("enum", "IntEnum"),
@@ -811,111 +845,6 @@ fn is_class_variable(annotation: &Expr) -> bool {
     }
 }
 
-/// Special methods that have their meaning in compiled code.
-const SPECIAL: &[&str] = &[
-    "__init__",
-    "__post_init__",
-    "__repr__",
-    "__str__",
-    "__eq__",
-    "__ne__",
-    "__lt__",
-    "__le__",
-    "__gt__",
-    "__ge__",
-    "__hash__",
-    "__bool__",
-    "__len__",
-    "__getitem__",
-    "__setitem__",
-    "__contains__",
-    "__iter__",
-    "__next__",
-    "__delitem__",
-    "__reversed__",
-    "__format__",
-    "__round__",
-    "__index__",
-    "__divmod__",
-    "__enter__",
-    "__exit__",
-    "__abs__",
-    "__int__",
-    "__float__",
-    "__call__",
-    "__neg__",
-    "__pos__",
-    "__invert__",
-    "__add__",
-    "__radd__",
-    "__iadd__",
-    "__sub__",
-    "__rsub__",
-    "__isub__",
-    "__mul__",
-    "__rmul__",
-    "__imul__",
-    "__matmul__",
-    "__rmatmul__",
-    "__truediv__",
-    "__rtruediv__",
-    "__itruediv__",
-    "__floordiv__",
-    "__rfloordiv__",
-    "__ifloordiv__",
-    "__mod__",
-    "__rmod__",
-    "__imod__",
-    "__pow__",
-    "__rpow__",
-    "__ipow__",
-    "__imatmul__",
-    "__lshift__",
-    "__rlshift__",
-    "__ilshift__",
-    "__rshift__",
-    "__rrshift__",
-    "__irshift__",
-    "__or__",
-    "__ror__",
-    "__ior__",
-    "__xor__",
-    "__rxor__",
-    "__and__",
-    "__rand__",
-    "__iand__",
-];
-
-/// What of a class statement has a meaning that is not known here: passing it over would change what the class does.
-fn refused_part(node: &ast::StmtClassDef) -> Option<(ast::TextRange, String)> {
-    if let Some(keyword) = node.keywords().first()
-        && !is_abstract_by_metaclass(node)
-    {
-        return Some((keyword.range(), "this part".to_owned()));
-    }
-    for stmt in &node.body {
-        match stmt {
-            Stmt::Pass(_) | Stmt::AnnAssign(_) | Stmt::Assign(_) | Stmt::ClassDef(_) => {}
-            Stmt::Expr(inner) if inner.value.is_string_literal_expr() || inner.value.is_ellipsis_literal_expr() => {}
-            Stmt::FunctionDef(def) => {
-                let name = def.name.as_str();
-                if name.starts_with("__") && name.ends_with("__") && !SPECIAL.contains(&name) {
-                    return Some((def.name.range(), format!("`{name}`")));
-                }
-                let known = |decorator: &&ast::Decorator| match &decorator.expression {
-                    Expr::Name(name) if matches!(name.id.as_str(), "property" | "staticmethod" | "classmethod") => true,
-                    other => is_abstract(other) || is_setter(def, other),
-                };
-                if let Some(decorator) = def.decorator_list.iter().find(|decorator| !known(decorator)) {
-                    return Some((decorator.range(), "this decorator of a method".to_owned()));
-                }
-            }
-            other => return Some((other.range(), "this statement in the body".to_owned())),
-        }
-    }
-    None
-}
-
 /// Whether the value of an expression of a class's body is the same however often it is evaluated.
 pub fn is_constant(expr: &Expr) -> bool {
     match expr {
@@ -929,56 +858,13 @@ pub fn is_constant(expr: &Expr) -> bool {
     }
 }
 
-/// `class C(metaclass=ABCMeta)`.
-fn is_abstract_by_metaclass(node: &ast::StmtClassDef) -> bool {
-    match node.keywords() {
-        [keyword] => {
-            keyword.arg.as_ref().is_some_and(|name| name.as_str() == "metaclass")
-                && last_name(&keyword.value) == Some("ABCMeta")
-        }
-        _ => false,
-    }
-}
-
 /// `name` of `name` and of `module.name`.
-fn last_name(expr: &Expr) -> Option<&str> {
+pub fn last_name(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Name(name) => Some(name.id.as_str()),
         Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
         _ => None,
     }
-}
-
-fn is_abstract(decorator: &Expr) -> bool {
-    last_name(decorator) == Some("abstractmethod")
-}
-
-/// `@name.setter` above the `def` of the same name.
-fn is_setter(def: &ast::StmtFunctionDef, decorator: &Expr) -> bool {
-    match decorator {
-        Expr::Attribute(attribute) => {
-            attribute.attr.as_str() == "setter"
-                && matches!(&*attribute.value, Expr::Name(name) if name.id.as_str() == def.name.as_str())
-        }
-        _ => false,
-    }
-}
-
-fn method_kind(def: &ast::StmtFunctionDef) -> MethodKind {
-    for decorator in &def.decorator_list {
-        if is_setter(def, &decorator.expression) {
-            return MethodKind::Setter;
-        }
-        if let Expr::Name(name) = &decorator.expression {
-            match name.id.as_str() {
-                "property" => return MethodKind::Property,
-                "staticmethod" => return MethodKind::Static,
-                "classmethod" => return MethodKind::Class,
-                _ => {}
-            }
-        }
-    }
-    MethodKind::Plain
 }
 
 fn unknown_class(place: Place) -> Diagnostic {

@@ -4,6 +4,7 @@
 pub mod annotation;
 mod border;
 mod bound_names;
+mod class_parts;
 mod classes;
 pub mod compile;
 pub mod diagnostic;
@@ -24,6 +25,7 @@ pub mod pattern;
 mod private_names;
 pub mod program;
 mod read_only;
+mod remembered;
 pub mod render;
 mod shape;
 mod sources;

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::parse::ast::{self, Expr, Ranged, Stmt, TextRange, visitor::Visitor};
+use crate::parse::ast::{self, Expr, Ranged, Stmt, TextRange, TextSize, visitor::Visitor};
 
 /// The number of a local variable.
 pub type Slot = usize;
@@ -60,6 +60,8 @@ pub struct Names {
     /// Per `try`: the variables that are live where its handlers and its `finally` start.
     caught: HashMap<TextRange, SlotSet>,
     rebound: SlotSet,
+    /// Where in the text the last binding of a variable ends, with the loops around it.
+    bound_until: HashMap<Slot, TextSize>,
     /// The variables that inner functions assign (`nonlocal`), by the name of the variable that holds them.
     cells: HashMap<String, String>,
     /// The names that a `nonlocal` statement of the body gives to functions around.
@@ -102,8 +104,8 @@ impl Names {
         let out = liveness.always.clone();
         liveness.block(body, out);
         let LiveSets { after, header, caught } = liveness.found;
-        let rebound = rebound(&names, params.len() + captured.len(), body);
-        Names { after, header, caught, rebound, ..names }
+        let (rebound, bound_until) = rebound(&names, params.len() + captured.len(), body);
+        Names { after, header, caught, rebound, bound_until, ..names }
     }
 
     /// The variable that holds those of this function that inner functions assign, and those that inner functions which are kept
@@ -182,6 +184,12 @@ impl Names {
     /// Whether the variable is bound more than once, or in a loop.
     pub fn is_rebound(&self, slot: Slot) -> bool {
         slot >= self.locals.len() || self.rebound.contains(slot)
+    }
+
+    /// Whether the variable may get another value behind this place of the text, which is a statement of the function itself.
+    pub fn is_rebound_behind(&self, slot: Slot, place: TextSize) -> bool {
+        let is_behind = || self.bound_until.get(&slot).is_none_or(|end| *end > place);
+        self.is_rebound(slot) && is_behind()
     }
 
     /// The variables that are live after the statement.
@@ -471,65 +479,82 @@ pub fn has_try(body: &[Stmt]) -> bool {
 
 /// The variables of a function that are bound more than once, or in a loop: their values may change behind the back of
 /// what holds one.
-fn rebound(names: &Names, params: usize, body: &[Stmt]) -> SlotSet {
+fn rebound(names: &Names, params: usize, body: &[Stmt]) -> (SlotSet, HashMap<Slot, TextSize>) {
     let mut once = SlotSet::default();
     (0..params).for_each(|slot| once.insert(slot));
-    let mut bindings = Bindings { names, loops: 0, once, again: SlotSet::default() };
+    let mut bindings = Bindings { names, ends: Vec::new(), once, again: SlotSet::default(), until: HashMap::new() };
     bindings.visit_body(body);
-    bindings.again
+    (bindings.again, bindings.until)
 }
 
 /// Counts how often variables are bound.
 struct Bindings<'n> {
     names: &'n Names,
-    loops: usize,
+    /// Where the loops around end, and the functions inside this one: those run at any later time.
+    ends: Vec<TextSize>,
     once: SlotSet,
     again: SlotSet,
+    until: HashMap<Slot, TextSize>,
 }
 
+/// Behind every text.
+const TEXT_END: TextSize = TextSize::new(u32::MAX);
+
 impl Bindings<'_> {
-    fn bind(&mut self, name: &str) {
+    fn bind(&mut self, name: &str, end: TextSize) {
         let Some(slot) = self.names.slot(name) else { return };
-        if self.loops > 0 || self.once.contains(slot) {
+        if !self.ends.is_empty() || self.once.contains(slot) {
             self.again.insert(slot);
         }
         self.once.insert(slot);
+        let end = self.ends.first().copied().unwrap_or(end).max(end);
+        let until = self.until.entry(slot).or_insert(end);
+        *until = end.max(*until);
     }
 }
 
 impl<'a> Visitor<'a> for Bindings<'_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        let loops = usize::from(matches!(stmt, Stmt::For(_) | Stmt::While(_)));
-        self.loops += loops;
         match stmt {
             Stmt::FunctionDef(def) => {
-                self.bind(def.name.as_str());
+                self.bind(def.name.as_str(), def.end());
                 // Its `nonlocal` variables are these.
-                self.loops += 1;
+                self.ends.insert(0, TEXT_END);
                 ast::visitor::walk_stmt(self, stmt);
-                self.loops -= 1;
+                self.ends.remove(0);
             }
-            Stmt::ClassDef(class) => self.bind(class.name.as_str()),
+            Stmt::For(_) | Stmt::While(_) => {
+                self.ends.push(stmt.end());
+                ast::visitor::walk_stmt(self, stmt);
+                self.ends.pop();
+            }
+            Stmt::ClassDef(class) => self.bind(class.name.as_str(), class.end()),
             _ => ast::visitor::walk_stmt(self, stmt),
         }
-        self.loops -= loops;
     }
 
     fn visit_expr(&mut self, expr: &'a Expr) {
         if let Expr::Name(name) = expr
             && name.ctx != ast::ExprContext::Load
         {
-            self.bind(name.id.as_str());
+            self.bind(name.id.as_str(), name.end());
         }
         ast::visitor::walk_expr(self, expr);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a ast::Pattern) {
+        for name in pattern_names(pattern) {
+            self.bind(name, pattern.end());
+        }
+        ast::visitor::walk_pattern(self, pattern);
     }
 
     fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
         let ast::ExceptHandler::ExceptHandler(inner) = handler;
         if let Some(name) = &inner.name {
             // It is deleted at the end.
-            self.bind(name.as_str());
-            self.bind(name.as_str());
+            self.bind(name.as_str(), inner.end());
+            self.bind(name.as_str(), inner.end());
         }
         ast::visitor::walk_except_handler(self, handler);
     }

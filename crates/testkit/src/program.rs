@@ -49,6 +49,9 @@ fn function_source(function: &Json) -> Result<FunctionSource, String> {
     for (name, value) in function.get("defaults").and_then(Json::as_object).ok_or_else(malformed)? {
         defaults.insert(name.clone(), constant(&Value::from_json(value)?));
     }
+    for (name, entry) in function.get("functions").and_then(Json::as_object).into_iter().flatten() {
+        defaults.insert(name.clone(), binding(entry).ok_or_else(malformed)?);
+    }
     for (name, number) in function.get("sentinels").and_then(Json::as_object).into_iter().flatten() {
         defaults.insert(name.clone(), Binding::Sentinel(number.as_u64().ok_or_else(malformed)? as usize));
     }

@@ -6,7 +6,7 @@ use ir::{FuncId, Op, Type};
 use super::captured::{Captured, closures_in};
 use super::expr::describe;
 use super::function_values::{default_name, is_default_name, may_be_function};
-use super::memo::{is_cached, memo_name};
+use super::memo::memo_name;
 use super::star::Wanted;
 use super::statics::makes_function;
 use super::value::Static;
@@ -21,6 +21,9 @@ use crate::specialise::{Argument, Callable, Callee, Source, SpecId, parameter_li
 
 /// What tells the dict that `**kwargs` takes from other containers that are made at the same place.
 const KEYWORDS_SITE: u32 = 1 << 22;
+
+/// What tells the list of the texts that are joined from them.
+const JOIN_SITE: u32 = 1 << 20;
 
 /// A call's arguments, evaluated.
 #[derive(Clone, Default)]
@@ -129,14 +132,23 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Static::Builtin(name) => self.call_builtin(name, call).map(Thing::Val),
             Static::Function(function) => {
+                let wanted = self.star;
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
+                if let Some(Wanted::Between(least, most)) = wanted {
+                    let callable = Callable::Program(*function);
+                    return self.call_with_defaults(callable, (least, most), arguments).map(Thing::Val);
+                }
                 self.call_program(*function, arguments).map(Thing::Val)
             }
             Static::Closure(id) => {
+                let (wanted, callable) = (self.star, Callable::Closure(*id));
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
-                self.call_function(Callable::Closure(*id), arguments).map(Thing::Val)
+                if let Some(Wanted::Between(least, most)) = wanted {
+                    return self.call_with_defaults(callable, (least, most), arguments).map(Thing::Val);
+                }
+                self.call_function(callable, arguments).map(Thing::Val)
             }
             Static::Member(module, name) if module == "math" && name == "prod" => self.prod(call).map(Thing::Val),
             Static::Member(module, name)
@@ -171,7 +183,13 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.at_call(call);
                 self.make_function(name, arguments)
             }
-            Static::Member(..) | Static::Made(_) | Static::Bound(_) => {
+            Static::Member(class, name)
+                if let ("set" | "frozenset", [Expr::Starred(starred)]) = (class.as_str(), &*call.arguments.args)
+                    && let Some(found) = self.set_function_of_star(class, name, starred)? =>
+            {
+                Ok(Thing::Val(found))
+            }
+            Static::Member(..) | Static::Method(..) | Static::Made(_) | Static::Bound(_) => {
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
                 self.call_static_with(known, arguments).map(Thing::Val)
@@ -502,10 +520,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some(memo) = self.memo_of(callable) {
             things.push(Thing::Val(Val { known: None, ..memo }));
             captured.names.push(memo_name(callable));
-        } else if captured.rebound
-            && let FunctionNode::Def(def) = source.node
-            && is_cached(def)
-        {
+        } else if captured.forgets {
             return self.fail(
                 "unsupported-decorator",
                 "a function that remembers its results reads a variable that is assigned again",
@@ -676,6 +691,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Static::Class(class) => self.construct(*class, arguments),
             Static::Builtin(name) => self.call_builtin_with(name, arguments),
             Static::Member(module, name) => self.call_member(module, name, arguments),
+            Static::Method(class, index) => self.call_method_of_class(*class, *index, arguments),
             Static::Made(made) => self.call_made(made, &[], arguments),
             Static::Bound(name) => self.fail("internal", format!("`{name}` without its object"), None),
             Static::Module(module) => self.clash(format!("the module `{module}` is not callable")),
@@ -765,12 +781,19 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let (Type::Str, "join", [Expr::Generator(generator)]) = (object.ty(), name, &*call.arguments.args) {
             let source = self.generator_source(&generator.elt, &generator.generators)?;
             self.at_call(call);
-            let list = self.collect_list(source, generator.start().to_u32())?;
+            // What stands first in the generator may be a container that is made at the same place.
+            let list = self.collect_list(source, generator.start().to_u32() ^ JOIN_SITE)?;
             self.at_call(call);
             return self.join_texts(&object, &list);
         }
         if let (Type::List(_), "sort") = (object.ty(), name) {
             return self.sort_list(&object, call);
+        }
+        if let (Type::Set { .. }, [Expr::Starred(starred)], []) =
+            (object.ty(), &*call.arguments.args, &*call.arguments.keywords)
+            && let Some(found) = self.set_method_of_star(&object, name, starred)?
+        {
+            return Ok(found);
         }
         let star = self.star.take();
         self.star = self.wanted_of_method(&object, name, call);

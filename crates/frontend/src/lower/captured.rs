@@ -1,11 +1,13 @@
 //! Functions inside others: which variables of the functions around they read, and how these reach them where they are called.
 //! Owns the rule that this goes by the place of the text. Knows nothing of arguments and parameters.
 
+use super::memo::is_cached;
 use super::statics::Made;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Var};
 use crate::locate::FunctionNode;
 use crate::names::Slot;
+use crate::parse::ast::Ranged;
 use crate::specialise::Callable;
 
 /// Variables that are passed to a function beside its arguments.
@@ -15,6 +17,8 @@ pub struct Captured {
     pub names: Vec<String>,
     /// One of them may be assigned again.
     pub rebound: bool,
+    /// A function that remembers its results is among those that are called, and one of its variables may be assigned behind it.
+    pub forgets: bool,
 }
 
 /// The name that a variable which a function inside another reads has where that function is handed to.
@@ -102,6 +106,8 @@ impl<'p> Lowerer<'_, 'p> {
     /// these have names that no other function has, as have all where that function is itself an argument (`passed`).
     pub fn captured(&mut self, id: usize, passed: bool, into: &mut Captured) -> Lowered<()> {
         let mut functions = vec![id];
+        // Which functions read variables that may be assigned again, and which functions they call.
+        let (mut rebound, mut calls): (Vec<(usize, Slot)>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
         let mut next = 0;
         while let Some(function) = functions.get(next).copied() {
             next += 1;
@@ -115,6 +121,7 @@ impl<'p> Lowerer<'_, 'p> {
                 let thing = match var {
                     Var::Bound(val) => self.argument(Thing::Val(val))?,
                     Var::Static(known) => {
+                        calls.extend(closures_in(&known).map(|called| (function, called)));
                         functions.extend(closures_in(&known).filter(|id| !functions.contains(id)).collect::<Vec<_>>());
                         Thing::Static(known)
                     }
@@ -125,11 +132,36 @@ impl<'p> Lowerer<'_, 'p> {
                         return self.fail("unbound-name", message, Some("give it a value before".to_owned()));
                     }
                 };
-                into.rebound |= self.names.is_rebound(slot);
+                if self.names.is_rebound(slot) {
+                    into.rebound = true;
+                    rebound.push((function, slot));
+                }
                 into.things.push(thing);
                 into.names.push(kept);
             }
         }
+        into.forgets |= functions.iter().any(|function| self.forgets(*function, &rebound, &calls));
         Ok(())
+    }
+
+    /// Whether a function remembers its results although a variable that it reads, or one that it calls, may be assigned behind it.
+    fn forgets(&self, function: usize, rebound: &[(usize, Slot)], calls: &[(usize, usize)]) -> bool {
+        let Some(FunctionNode::Def(def)) = self.compiler.source(Callable::Closure(function)).map(|source| source.node)
+        else {
+            return false;
+        };
+        if rebound.is_empty() || !is_cached(def) {
+            return false;
+        }
+        let mut reached = vec![function];
+        let mut next = 0;
+        while let Some(caller) = reached.get(next).copied() {
+            next += 1;
+            let called = calls.iter().filter(|(from, _)| *from == caller).map(|(_, to)| *to);
+            reached.extend(called.filter(|to| !reached.contains(to)).collect::<Vec<_>>());
+        }
+        rebound
+            .iter()
+            .any(|(reader, slot)| reached.contains(reader) && self.names.is_rebound_behind(*slot, def.start()))
     }
 }

@@ -390,18 +390,22 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `Class.name(arguments)`.
     pub fn call_on_class(&mut self, number: usize, name: &str, call: &'p ast::ExprCall) -> Lowered<Val> {
         let class = self.class(number)?;
+        if let ("_make", ClassKind::NamedTuple, [Expr::List(display)], []) =
+            (name, class.kind, &*call.arguments.args, &*call.arguments.keywords)
+            && class.method(name).is_none()
+            && !display.elts.iter().any(Expr::is_starred_expr)
+        {
+            let positional = self.exprs(&display.elts)?.into_iter().map(Thing::Val).collect();
+            self.at_call(call);
+            return self.construct(number, CallArguments { positional, keywords: Vec::new() });
+        }
         let mut arguments = self.call_arguments(call)?;
         self.at_call(call);
         if let Some(Thing::Static(known)) = self.static_of_class(&class, name)? {
             return self.call_static_with(&known, arguments);
         }
         match class.method(name) {
-            Some((index, method)) => {
-                if method.kind == MethodKind::Class {
-                    arguments.positional.insert(0, Thing::Static(Static::Class(number)));
-                }
-                self.call_function(Callable::Method(number, index), arguments)
-            }
+            Some((index, _)) => self.call_method_of_class(number, index, arguments),
             None if name == "_make" && class.kind == ClassKind::NamedTuple => match arguments.positional.pop() {
                 Some(Thing::Val(items)) if matches!(items.ty(), Type::Tuple(_)) => {
                     let positional = self.fields(&items).into_iter().map(Thing::Val).collect();
@@ -416,6 +420,24 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
     }
 
+    /// A call of a method that was found in the class itself.
+    pub fn call_method_of_class(&mut self, number: usize, index: usize, mut arguments: CallArguments) -> Lowered<Val> {
+        if self.class(number)?.methods.get(index).is_some_and(|method| method.kind == MethodKind::Class) {
+            arguments.positional.insert(0, Thing::Static(Static::Class(number)));
+        }
+        self.call_function(Callable::Method(number, index), arguments)
+    }
+
+    /// A method of an instance's class that knows nothing of the instance, where it is not called here: `self.compare` of a static
+    /// method.
+    pub fn method_without_instance(&mut self, object: &Val, name: &str) -> Option<Static> {
+        let class = self.class_of(object)?;
+        let (index, method) = class.method(name)?;
+        let is_hidden = class.stored.iter().any(|stored| stored == name);
+        let is_free = matches!(method.kind, MethodKind::Static | MethodKind::Class) && !is_hidden;
+        is_free.then_some(Static::Method(class.number, index))
+    }
+
     /// `Class.name`.
     pub fn attribute_of_class(&mut self, number: usize, name: &str, node: &ast::Identifier) -> Lowered<Thing> {
         let class = self.class(number)?;
@@ -427,6 +449,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         if let Some(known) = self.static_of_class(&class, name)? {
             return Ok(known);
+        }
+        if let Some((index, method)) = class.method(name)
+            && method.kind != MethodKind::Property
+        {
+            return Ok(Thing::Static(Static::Method(number, index)));
+        }
+        if let ("_fields", ClassKind::NamedTuple) = (name, class.kind) {
+            let names: Vec<Val> = class.fields.iter().map(|field| self.str(&field.name)).collect();
+            return Ok(Thing::Val(self.tuple(&names)));
         }
         match self.class_constant(&class, name)? {
             Some(val) => Ok(Thing::Val(val)),

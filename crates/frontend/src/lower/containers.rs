@@ -145,7 +145,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// Whether values of the type are told apart by the runtime: instances that compare by identity among them.
-    fn may_be_key(&self, ty: &Type) -> bool {
+    pub fn may_be_key(&self, ty: &Type) -> bool {
         match ty {
             Type::Object(name) => {
                 let number = self.compiler.objects.number_of(name);
@@ -159,8 +159,25 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Type::Tuple(items) | Type::Union(items) => items.iter().all(|item| self.may_be_key(item)),
             ty if super::enums::enum_class(ty).is_some() => true,
+            Type::Record(record) if matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) => {
+                record.fields.iter().all(|(_, ty)| self.may_be_key(ty)) && self.hashes_by_fields(&record.name)
+            }
             other => self.is_whole(other),
         }
+    }
+
+    /// Whether the instances of the class are equal, and hash, as the tuples of all their fields do; their order and text are
+    /// of no interest.
+    fn hashes_by_fields(&self, name: &str) -> bool {
+        let Some(class) = self.compiler.class_named(name) else { return true };
+        let by_fields = match class.kind {
+            ClassKind::Dataclass(options) => options.eq && options.frozen,
+            ClassKind::NamedTuple => true,
+            ClassKind::Exception(_) | ClassKind::Plain | ClassKind::Enum(_) => false,
+        };
+        by_fields
+            && class.fields.iter().all(|field| field.compare && !field.is_set_later())
+            && ["__eq__", "__ne__", "__hash__"].iter().all(|method| class.method(method).is_none())
     }
 
     /// Whether values of the type can be compared, searched for and shown by the runtime: there are no arrays in them, and

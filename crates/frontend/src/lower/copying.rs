@@ -4,6 +4,7 @@ use ir::{ContainerOp, Op, RecordKind, Type};
 
 use super::collections::is_collection;
 use super::{Lowered, Lowerer, Stop, Val};
+use crate::remembered::RESULTS;
 use crate::shape::{Shape, annotation_text};
 
 /// Whether something in a value of the type can be changed and is copied in a way of its own: an array, an exception.
@@ -91,14 +92,23 @@ impl Lowerer<'_, '_> {
         for (index, ty) in types.into_iter().enumerate() {
             parts.push(self.emit(Op::ObjectGet(index as u32), &[object], Shape::from(ty)));
         }
+        for (index, field) in known.fields.iter().enumerate().filter(|(_, field)| field.name.starts_with(RESULTS)) {
+            // What methods have returned is kept for the one instance.
+            if let Some(flag) = known.flag_of(&field.name) {
+                let id = self.stand_in(&field.stored());
+                parts[index] = Val::new(id, field.stored());
+                parts[flag] = self.bool(false);
+            }
+        }
         let args: Vec<&Val> = parts.iter().collect();
         Ok(self.container_op(ContainerOp::ObjectNew, &args, object.shape.clone()))
     }
 
-    /// Whether some object of the program has a field that cannot be copied with it.
+    /// Whether some object of the program has a field that cannot be copied with it, or must not be.
     fn object_with_arrays(&self, ty: &Type) -> bool {
         let has_object = holds_objects(ty) || matches!(ty, Type::Dict(_, value) if holds_objects(value));
+        let is_kept = |name: &str, ty: &Type| name.starts_with(RESULTS) || is_beyond_copies(ty);
         has_object
-            && self.compiler.objects.table().iter().any(|class| class.fields.iter().any(|(_, ty)| is_beyond_copies(ty)))
+            && self.compiler.objects.table().iter().any(|class| class.fields.iter().any(|(name, ty)| is_kept(name, ty)))
     }
 }

@@ -552,6 +552,9 @@ impl<'p> Lowerer<'_, 'p> {
                 if let Some(pattern) = self.pattern_of_class(&val, name)? {
                     return Ok(pattern);
                 }
+                if let Some(method) = self.method_without_instance(&val, name) {
+                    return Ok(Thing::Static(method));
+                }
                 if let (Type::Array { elem, .. } | Type::Np(elem), "dtype") = (val.ty(), name) {
                     return Ok(Thing::Static(super::numpy::dtype(*elem)));
                 }
@@ -760,6 +763,6 @@ pub fn describe(known: &Static) -> String {
         Static::Sentinel(_) => "an `object()`".to_owned(),
         Static::Absent => "`...`".to_owned(),
         Static::Constant(number) => format!("`{number}`"),
-        Static::Made(_) | Static::Bound(_) => "a function".to_owned(),
+        Static::Method(..) | Static::Made(_) | Static::Bound(_) => "a function".to_owned(),
     }
 }

@@ -129,6 +129,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let ([Expr::Starred(starred)], []) = (&*call.arguments.args, &*call.arguments.keywords) {
             return self.extreme_of_star(call, starred, op, name);
         }
+        if call.arguments.keywords.is_empty() && call.arguments.args.iter().any(Expr::is_starred_expr) {
+            return self.extreme_of_stars(call, op, name);
+        }
         let Arguments { positional, keywords: [key, default] } = self.arguments(call, name, ["key", "default"])?;
         match positional {
             [] => self.fail_at(call, "wrong-arguments", format!("`{name}` expected at least 1 argument, got 0"), None),
@@ -185,12 +188,36 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.extreme_of(Source::List(list), op, name, None, None)
     }
 
+    /// `max(0, *numbers)`: that of a list of all of them; of one number alone it is a `TypeError`.
+    fn extreme_of_stars(&mut self, call: &'p ast::ExprCall, op: CmpOp, name: &'static str) -> Lowered<Val> {
+        let list = self.list_of_exprs(&call.arguments.args, None, call)?;
+        self.at_call(call);
+        let item = self.element_shape(&list).ty;
+        if !item.variants().iter().all(is_number) {
+            let message = format!("`*` in this call of `{name}` cannot be compiled");
+            return self.fail("unsupported-expression", message, Some(format!("use `{name}(...)` of a list")));
+        }
+        let (length, two) = (self.length(&list)?, self.int(2));
+        let fits = self.prim(Prim::IntGe, &[&length, &two]);
+        let given = if let [only] = item.variants() { python_name(only) } else { "int".to_owned() };
+        self.require(&fits, ExcKind::TypeError, &format!("'{given}' object is not iterable"))?;
+        self.extreme_of(Source::List(list), op, name, None, None)
+    }
+
     /// The `key=` of `min`, `max` and `sorted`.
     pub fn key_function(&mut self, key: Option<&'p Expr>) -> Lowered<Option<Function>> {
         match key {
             None | Some(Expr::NoneLiteral(_)) => Ok(None),
+            // A parameter that was left out.
+            Some(Expr::Name(name)) if self.holds_none(name) => Ok(None),
             Some(expr) => self.callable(expr).map(Some),
         }
+    }
+
+    fn holds_none(&mut self, name: &ast::ExprName) -> bool {
+        let slot = self.slot(name.id.as_str());
+        let var = slot.and_then(|slot| self.env().map(|env| env.var(slot)));
+        matches!(var, Some(Var::Bound(val)) if *val.ty() == Type::None)
     }
 
     fn key_of(&mut self, key: Option<&Function>, item: &Val) -> Lowered<Val> {

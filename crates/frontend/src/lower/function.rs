@@ -202,7 +202,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.fail_at(&def.name, "unsupported-statement", "an `async` function cannot be compiled", None)
             }
             FunctionNode::Def(def) => {
-                if is_cached(def)
+                if let Some(field) = self.field_of_results() {
+                    self.look_up_in_instance(source, def, &field)?;
+                } else if is_cached(def)
                     && let Some(callable) = self.compiler.callable_of(self.spec)
                 {
                     match self.memo_of(callable) {

@@ -85,7 +85,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     fn function_with(&mut self, known: Static, defaults: Vec<(String, Val)>) -> Lowered<Val> {
         let is_function = match &known {
-            Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Made(_) | Static::Bound(_) => true,
+            Static::Function(_) | Static::Closure(_) | Static::Class(_) | Static::Method(..) => true,
+            Static::Made(_) | Static::Bound(_) => true,
             Static::Builtin(name) => ExcKind::from_name(name).is_none(),
             Static::Member(module, _) => module != "numpy",
             Static::Module(_) | Static::Pattern(..) | Static::Sentinel(_) | Static::Absent | Static::Constant(_) => {

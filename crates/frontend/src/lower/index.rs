@@ -75,6 +75,12 @@ impl<'p> Lowerer<'_, 'p> {
                 self.at(subscript);
                 return self.member_of_name(&class, &index).map(Thing::Val);
             }
+            // Of interest to type checkers only.
+            Thing::Static(Static::Class(number))
+                if !subscript.slice.is_tuple_expr() && self.compiler.is_generic_of_one(number) =>
+            {
+                return Ok(Thing::Static(Static::Class(number)));
+            }
             Thing::Static(known) => {
                 let message = match known {
                     Static::Class(_) => "a class is not subscriptable in compiled code",

@@ -190,8 +190,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if name == "zip" && (args.iter().any(Expr::is_starred_expr) || !call.arguments.keywords.is_empty()) {
             return self.lazy_value("zip", call).map(Source::Iterator).map(Some);
         }
-        if args.iter().any(Expr::is_starred_expr)
-            && matches!(name, "range" | "enumerate" | "zip" | "reversed" | "map" | "filter")
+        if args.iter().any(Expr::is_starred_expr) && matches!(name, "enumerate" | "zip" | "reversed" | "map" | "filter")
         {
             return self.fail_at(
                 call,
@@ -336,10 +335,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         if let Some(keyword) = call.arguments.keywords.first() {
             return self.fail_at(keyword, "wrong-arguments", "`range` takes no keyword arguments", None);
         }
-        let mut vals = Vec::new();
-        for arg in &*call.arguments.args {
-            vals.push(self.expr(arg)?);
+        if call.arguments.args.iter().any(Expr::is_starred_expr) {
+            return self.range_of_star(call);
         }
+        let vals = self.exprs(&call.arguments.args)?;
         self.at(call);
         let mut ints = Vec::new();
         for val in &vals {

@@ -1,6 +1,6 @@
 //! Lists: how they are made, changed in place, searched and sorted.
 
-use ir::{ContainerOp, ExcKind, Op, Prim, Type};
+use ir::{ContainerOp, ExcKind, Op, Prim, RecordKind, Type};
 
 use super::call::CallArguments;
 use super::index::{Index, Slice};
@@ -532,7 +532,10 @@ impl<'p> Lowerer<'_, 'p> {
         let keys = self.plain_keys(keys)?;
         let element = self.element_shape(&keys);
         let is_object = |ty: &Type| matches!(ty, Type::Object(_));
-        if element.ty.variants().iter().all(is_object) || is_seen && may_have_no_order(&element.ty) {
+        if element.ty.variants().iter().all(is_object)
+            || self.compares_instances(&element.ty)
+            || is_seen && may_have_no_order(&element.ty)
+        {
             return self.sort_by_comparison(list, &keys, None, reverse);
         }
         let keys = self.without_numpy(&keys, &element)?;
@@ -540,6 +543,18 @@ impl<'p> Lowerer<'_, 'p> {
         let order = self.emit(Op::ListArgsort, &[&keys, reverse], Type::List(Box::new(Type::Int)));
         self.container_op(ContainerOp::ListReorder, &[list, &order], Type::None);
         Ok(())
+    }
+
+    /// Whether items of the type are tuples with instances in them whose order is not that of all their fields, or is none.
+    fn compares_instances(&self, ty: &Type) -> bool {
+        let is_own = |item: &Type| match item {
+            Type::Object(_) => true,
+            Type::Record(record) => {
+                matches!(record.kind, RecordKind::NamedTuple | RecordKind::Dataclass) && !self.is_whole(item)
+            }
+            _ => false,
+        };
+        matches!(ty, Type::Tuple(items) if items.iter().any(is_own))
     }
 
     /// Sorts the list by what a function, or the keys' own `<`, says of the keys. Where that raises, the items are in the

@@ -1,11 +1,15 @@
 //! `functools.cache` and `lru_cache`: a function that remembers its results. The results of one call from outside, with all
 //! the calls it makes of itself, are kept in a dict that is passed along beside the arguments; CPython keeps them longer,
-//! which only time tells, because a result cannot change.
+//! which only time tells, because a result cannot change. Those of a method are kept by its instance, as long as in CPython: what
+//! the method reads there may change.
 
 use ir::{ContainerOp, Type};
 
-use super::{Lowered, Lowerer, Thing, Val, Var};
+use super::{Edge, Lowered, Lowerer, Thing, Val, Var};
+use crate::classes::ClassKind;
+use crate::names::has_yield;
 use crate::parse::ast::{self, Expr};
+use crate::remembered::{is_cached_property, is_remembered_by_instance, results_of};
 use crate::shape::Shape;
 use crate::specialise::{Callable, Source, argument_names};
 
@@ -47,6 +51,13 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn memo_of(&mut self, callable: Callable) -> Option<Val> {
         let slot = self.slot(&memo_name(callable))?;
         self.hidden_val(slot).ok()
+    }
+
+    /// The field in which the instance of a method that is lowered keeps its results.
+    pub fn field_of_results(&mut self) -> Option<String> {
+        let Callable::Method(class, index) = self.compiler.callable_of(self.spec)? else { return None };
+        let class = self.compiler.known_class(class)?;
+        class.methods.get(index).filter(|method| is_remembered_by_instance(method)).map(results_of)
     }
 
     fn own_arguments(&mut self, source: Source<'p>) -> Lowered<Vec<Val>> {
@@ -116,17 +127,87 @@ impl<'p> Lowerer<'_, 'p> {
         }
         let key = self.tuple(&arguments);
         let position = self.find_key(&dict, &key)?;
+        self.leave_with_found(&dict, &position)?;
+        self.memo = Some(Memo { dict, key });
+        Ok(())
+    }
+
+    /// As [`Lowerer::look_up_result`], of a method: its instance keeps the results.
+    pub fn look_up_in_instance(&mut self, source: Source<'p>, def: &ast::StmtFunctionDef, field: &str) -> Lowered<()> {
+        let mut arguments = self.own_arguments(source)?;
+        if arguments.is_empty() {
+            return self.fail("unsupported-decorator", "a method that remembers its results needs an instance", None);
+        }
+        let object = arguments.remove(0);
+        let is_property = def.decorator_list.iter().any(|decorator| is_cached_property(&decorator.expression));
+        self.refuse_forgetful(&object, def, is_property)?;
+        for argument in &arguments {
+            self.hashable(argument)?;
+        }
+        let dict = self.results_in(&object, field)?;
+        let key = match arguments.as_slice() {
+            [] => self.bool(true),
+            several => self.tuple(several),
+        };
+        if self.known_element(&dict).is_some() {
+            let position = self.find_key(&dict, &key)?;
+            self.leave_with_found(&dict, &position)?;
+        }
+        self.memo = Some(Memo { dict, key });
+        Ok(())
+    }
+
+    /// Refuses instances that CPython does not tell apart by identity, or that have no room for what they keep.
+    fn refuse_forgetful(&mut self, object: &Val, def: &ast::StmtFunctionDef, is_property: bool) -> Lowered<()> {
+        let class = self.class_of(object).filter(|class| class.kind == ClassKind::Plain);
+        let is_given = class.as_ref().is_some_and(|class| self.compiler.objects.is_given(class.number));
+        let is_told_apart = match (&class, is_property) {
+            (Some(class), true) => class.slots.is_none(),
+            (Some(_), false) => self.may_be_key(object.ty()),
+            (None, _) => false,
+        };
+        if is_told_apart && !is_given && !has_yield(&def.body) {
+            return Ok(());
+        }
+        self.fail(
+            "unsupported-decorator",
+            "only a method of a class without `__eq__`, `__hash__` and fields of a dataclass can remember its results in compiled code",
+            Some("keep the results in a dict".to_owned()),
+        )
+    }
+
+    /// The dict in which an instance keeps results; a new one where it has none yet.
+    fn results_in(&mut self, object: &Val, field: &str) -> Lowered<Val> {
+        let has = self.has_attribute(object, field)?;
+        let (holds, fails) = self.branch(&has)?;
+        self.continue_at(fails);
+        let mut ends: Vec<Edge> = holds.into_iter().collect();
+        if self.is_live() {
+            let kind = Type::Dict(Box::new(Type::None), Box::new(Type::None));
+            let shape = self.site_shape(&kind, None, self.place.start ^ MEMO_SITE);
+            let dict = self.container_op(ContainerOp::DictNew, &[], shape);
+            self.store_field(object, field, &dict)?;
+            ends.extend(self.detach());
+        }
+        self.join(ends, None)?;
+        match self.get_field(object, field)? {
+            Some(dict) => Ok(dict),
+            None => self.fail("internal", "an instance has no room for results", None),
+        }
+    }
+
+    /// Leaves with the value at this position of the dict, where that is one.
+    fn leave_with_found(&mut self, dict: &Val, position: &Val) -> Lowered<()> {
         let zero = self.int(0);
-        let is_there = self.prim(ir::Prim::IntGe, &[&position, &zero]);
+        let is_there = self.prim(ir::Prim::IntGe, &[position, &zero]);
         let (holds, fails) = self.branch(&is_there)?;
         self.continue_at(holds);
         if self.is_live() {
-            let (_, value) = self.dict_shapes(&dict);
-            let found = self.container_op(ContainerOp::DictValueAt, &[&dict, &position], value);
+            let (_, value) = self.dict_shapes(dict);
+            let found = self.container_op(ContainerOp::DictValueAt, &[dict, position], value);
             self.leave(found);
         }
         self.continue_at(fails);
-        self.memo = Some(Memo { dict, key });
         Ok(())
     }
 

@@ -85,6 +85,7 @@ pub use dicts::view_of;
 pub use expr::Thing;
 pub use flow::{Edge, Env, Var};
 pub use generators::{FIRST_ITERABLE, Yields};
+pub use memo::is_cache;
 pub use merge::VarShape;
 pub use regex::MATCH;
 pub use value::{Static, Val};

@@ -11,6 +11,7 @@ use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::classes::{Class, ClassKind, MethodKind};
 use crate::nearest::nearest;
 use crate::parse::ast::{self, CmpOp, Expr};
+use crate::remembered::is_remembered_by_instance;
 use crate::shape::{join, python_name};
 use crate::specialise::Callable;
 
@@ -269,8 +270,12 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `object.name = val` where the class makes `name` a property; `None` where it does not.
     fn assign_property(&mut self, object: &Val, name: &str, val: &Val) -> Lowered<Option<Val>> {
         let Some(class) = self.class_of(object) else { return Ok(None) };
-        if class.method(name).is_none_or(|(_, method)| method.kind != MethodKind::Property) {
+        let Some((_, property)) = class.method(name).filter(|(_, method)| method.kind == MethodKind::Property) else {
             return Ok(None);
+        };
+        if is_remembered_by_instance(property) {
+            let message = format!("`{name}` remembers its result, so it cannot be assigned in compiled code");
+            return self.fail("unsupported-assignment", message, None);
         }
         match class.setter(name) {
             Some(index) => {

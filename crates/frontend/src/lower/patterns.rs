@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use ir::{ExcKind, RecordKind, Type};
+use ir::{ContainerOp, ExcKind, RecordKind, RecordType, Type};
 
 use super::builtins::ClassRef;
 use super::flow::{Path, Var};
@@ -296,18 +296,30 @@ impl<'p> Lowerer<'_, 'p> {
             Type::Record(record) => record.kind == RecordKind::Dict,
             _ => false,
         };
+        let may_be_mapping = |name: &str| name.starts_with("collections.") && !name.starts_with("collections.deque");
+        if let Type::Record(record) = val.ty()
+            && record.kind == RecordKind::Library
+            && may_be_mapping(&record.name)
+        {
+            let message = "a pattern of a mapping of this class cannot be compiled";
+            let help = Some("match `dict(...)` of it".to_owned());
+            return self.fail_at(mapping, "unsupported-statement", message, help);
+        }
         if !is_dict {
             return Ok(self.no_match());
         }
-        if let Some(rest) = &mapping.rest {
-            return self.fail_at(rest, "unsupported-statement", "`**` in a pattern cannot be compiled", None);
-        }
+        let val = &match mapping.rest {
+            Some(_) => self.dict_of_one_type(val)?,
+            None => val.clone(),
+        };
         let mut fails = Vec::new();
+        let mut keys = Vec::new();
         for (key, pattern) in mapping.keys.iter().zip(&mapping.patterns) {
             if !self.is_live() {
                 break;
             }
             let key_val = self.expr(key)?;
+            keys.push(key_val.clone());
             self.at(key);
             if let Type::Record(record) = val.ty().clone() {
                 let index = key_val.known_str().and_then(|name| record.index_of(&name));
@@ -327,7 +339,27 @@ impl<'p> Lowerer<'_, 'p> {
                 fails.extend(self.pattern(pattern, &item, None, bindings)?);
             }
         }
+        if let (Some(name), true) = (&mapping.rest, self.is_live()) {
+            let rest = self.rest_of_mapping(val, &keys)?;
+            bindings.push((name.to_string(), rest));
+        }
         Ok(fails)
+    }
+
+    /// A new dict with what a mapping has beside these keys, which are in it.
+    fn rest_of_mapping(&mut self, val: &Val, keys: &[Val]) -> Lowered<Val> {
+        if let Type::Record(record) = val.ty().clone() {
+            let taken = |name: &str| keys.iter().any(|key| key.known_str().is_some_and(|known| *known == *name));
+            let parts = record.fields.iter().cloned().zip(self.fields(val)).filter(|((name, _), _)| !taken(name));
+            let (fields, vals): (Vec<_>, Vec<Val>) = parts.unzip();
+            let rest = RecordType { kind: RecordKind::Dict, name: String::new(), fields };
+            return Ok(self.aggregate(Type::Record(rest.into()), &vals));
+        }
+        let rest = self.container_op(ContainerOp::DictCopy, &[val], val.shape.clone());
+        for key in keys {
+            self.method(&rest, "pop", std::slice::from_ref(key), &[])?;
+        }
+        Ok(rest)
     }
 
     // Classes.

@@ -4,6 +4,7 @@
 use ir::{ContainerOp, ExcKind, Type};
 
 use super::dicts::{View, view_of};
+use super::index::{Index, Slice};
 use super::iterate::Source;
 use super::{Lowered, Lowerer, Stop, Val};
 use crate::parse::ast::{self, Expr, Operator, Ranged};
@@ -390,6 +391,81 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
         }
         Ok(self.none())
+    }
+
+    /// `set.union(*others)` and `intersection` of as many others as the run tells; `None` of another method.
+    pub fn set_method_of_star(&mut self, set: &Val, name: &str, starred: &'p ast::ExprStarred) -> Lowered<Option<Val>> {
+        if !matches!(name, "union" | "intersection") {
+            return Ok(None);
+        }
+        let others = match self.iterable_thing(&starred.value)? {
+            Err(val) if matches!(val.ty(), Type::Tuple(_)) => {
+                let others = self.fields(&val);
+                self.at(starred);
+                return self.set_method(set, name, &others).map(Some);
+            }
+            Err(val) if matches!(val.ty(), Type::List(_)) => val,
+            Err(val) => {
+                let source = self.source_of(&val)?;
+                self.collect_list(source, starred.start().to_u32())?
+            }
+            Ok(source) => self.collect_list(source, starred.start().to_u32())?,
+        };
+        self.at(starred);
+        self.set_method_of_list(set, name, others).map(Some)
+    }
+
+    /// `set.intersection(*sets)`: the method of the first of them.
+    pub fn set_function_of_star(
+        &mut self,
+        class: &str,
+        name: &str,
+        starred: &'p ast::ExprStarred,
+    ) -> Lowered<Option<Val>> {
+        let before = self.restart();
+        let sets = match self.iterable_thing(&starred.value)? {
+            Err(val) if matches!(val.ty(), Type::List(_)) && matches!(name, "union" | "intersection") => val,
+            _ => {
+                self.start_again(before);
+                return Ok(None);
+            }
+        };
+        self.at(starred);
+        if self.known_element(&sets).is_some_and(|set| python_name(&set.ty) != class) {
+            self.start_again(before);
+            return Ok(None);
+        }
+        let (length, one, zero) = (self.length(&sets)?, self.int(1), self.int(0));
+        let fits = self.prim(ir::Prim::IntGe, &[&length, &one]);
+        self.require(&fits, ExcKind::TypeError, &format!("unbound method {class}.{name}() needs an argument"))?;
+        let first = self.load(&sets, &Index::Item(zero))?;
+        let others = self.load(&sets, &Index::Slice(Box::new(Slice { start: Some(one), ..Slice::default() })))?;
+        self.set_method_of_list(&first, name, others).map(Some)
+    }
+
+    fn set_method_of_list(&mut self, set: &Val, name: &str, others: Val) -> Lowered<Val> {
+        let length = self.length(&others)?;
+        let copy = self.set_method(set, "copy", &[])?;
+        if name == "union" {
+            let copy = match copy.ty() {
+                Type::Set { frozen: false, .. } => copy,
+                _ => return self.fail("unsupported-argument", super::star::ONLY_TUPLES, None),
+            };
+            self.each_item(Source::List(others), 1 << 26, &mut |lowerer, other| {
+                lowerer.set_method(&copy, "update", &[other]).map(drop)
+            })?;
+            return Ok(copy);
+        }
+        // The order of the items is that of the set itself, not that of a copy, which there is where nothing else is made.
+        let found = self.accumulate(Source::List(others), set.clone(), &mut |lowerer, set, other| {
+            lowerer.set_method(&set, "intersection", &[other])
+        })?;
+        if copy.ty() != found.ty() {
+            return self.fail("unsupported-argument", super::star::ONLY_TUPLES, None);
+        }
+        let zero = self.int(0);
+        let is_none = self.prim(ir::Prim::IntEq, &[&length, &zero]);
+        Ok(self.select(&is_none, &copy, &found))
     }
 
     /// A copy with what is in the other.

@@ -2,6 +2,8 @@
 
 use ir::{ExcKind, Prim, Type};
 
+use super::call::CallArguments;
+use super::dispatch::Dispatch;
 use super::index::{Index, Slice};
 use super::iterate::Source;
 use super::value::Static;
@@ -19,6 +21,8 @@ pub enum Wanted {
     Exactly(usize),
     /// So many with the arguments before it, and what more there is goes to the function's own `*` parameter.
     AtLeast(usize),
+    /// From the one number to the other: what is missing has defaults.
+    Between(usize, usize),
     /// So many or more, of which the rest is not used: `"{} {}".format(*items)`.
     Fields(usize, Specs),
 }
@@ -39,6 +43,20 @@ fn by_parameters(call: &ast::ExprCall, parameters: Option<&ast::Parameters>, own
         None if has_one_star(call) => all.len().checked_sub(own + args.len() - 1).map(Wanted::Exactly),
         None => None,
     }
+}
+
+/// The same where the list stands last and some of what it may leave out has a default.
+fn by_defaults(call: &ast::ExprCall, parameters: Option<&ast::Parameters>, own: usize) -> Option<Wanted> {
+    const DEFAULTS_MAX: usize = 4;
+    let parameters = parameters.filter(|parameters| parameters.vararg.is_none())?;
+    let args = &*call.arguments.args;
+    if !has_one_star(call) || !args.last()?.is_starred_expr() || !call.arguments.keywords.is_empty() {
+        return None;
+    }
+    let by_position = parameters.posonlyargs.iter().chain(&parameters.args);
+    let most = by_position.clone().count().checked_sub(own + args.len() - 1)?;
+    let defaults = by_position.filter(|parameter| parameter.default.is_some()).count();
+    (1..=DEFAULTS_MAX).contains(&defaults).then(|| Wanted::Between(most.saturating_sub(defaults), most))
 }
 
 /// The names of the keyword arguments, unless there are some that the text does not tell.
@@ -71,11 +89,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         match known {
             Static::Function(function) => {
-                let wanted = by_parameters(call, self.compiler.source(Callable::Program(*function))?.parameters(), 0);
+                let parameters = self.compiler.source(Callable::Program(*function))?.parameters();
+                let wanted = by_parameters(call, parameters, 0).or_else(|| by_defaults(call, parameters, 0));
                 // Those of the library have forms of their own for each number of arguments.
                 wanted.filter(|wanted| matches!(wanted, Wanted::Exactly(_)) || !library::is_library_function(*function))
             }
-            Static::Closure(id) => by_parameters(call, self.compiler.source(Callable::Closure(*id))?.parameters(), 0),
+            Static::Closure(id) => {
+                let parameters = self.compiler.source(Callable::Closure(*id))?.parameters();
+                by_parameters(call, parameters, 0).or_else(|| by_defaults(call, parameters, 0))
+            }
             Static::Class(number) => {
                 let class = self.class(*number).ok()?;
                 if let Some((index, _)) = class.method("__init__") {
@@ -153,8 +175,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let has_rest = matches!(wanted, Wanted::AtLeast(_));
         let missing = if matches!(wanted, Wanted::Fields(..)) { ExcKind::IndexError } else { ExcKind::TypeError };
         let specs = if let Wanted::Fields(_, specs) = wanted { specs } else { Specs::Nothing };
+        let is_open = matches!(wanted, Wanted::Between(..));
         let (wanted, op) = match wanted {
             Wanted::Exactly(count) => (count, Prim::IntEq),
+            Wanted::Between(count, _) => (count, Prim::IntGe),
             Wanted::AtLeast(count) => (count.saturating_sub(before.len()), Prim::IntGe),
             Wanted::Fields(count, _) => (count, Prim::IntGe),
         };
@@ -169,6 +193,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             Ok(source) => self.collect_list(source, starred.start().to_u32())?,
         };
         self.at(starred);
+        if is_open {
+            self.star_rests.push(list.id);
+            return Ok(vec![list]);
+        }
         let all_fit = before.iter().all(|thing| matches!(thing, Thing::Val(val) if fits(val.ty(), specs)))
             && matches!(list.ty(), Type::List(item) if fits(item, specs));
         if specs != Specs::Nothing && !all_fit {
@@ -192,6 +220,80 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             items.push(rest);
         }
         Ok(items)
+    }
+
+    /// A call with a list last that may leave out what has defaults: one call for each length.
+    pub fn call_with_defaults(
+        &mut self,
+        callable: Callable,
+        (least, most): (usize, usize),
+        mut arguments: CallArguments,
+    ) -> Lowered<Val> {
+        let is_list = |thing: &Thing, id| matches!(thing, Thing::Val(val) if val.id == id);
+        let known = self.star_rests.last().copied();
+        let list = match arguments.positional.last() {
+            Some(Thing::Val(list)) if known.is_some_and(|id| is_list(&Thing::Val(list.clone()), id)) => list.clone(),
+            // A tuple, whose length is known.
+            _ => return self.call_function(callable, arguments),
+        };
+        self.star_rests.pop();
+        arguments.positional.pop();
+        let (place, length) = (self.place, self.length(&list)?);
+        let (low, high) = (self.int(least as i64), self.int(most as i64));
+        let fits = [self.prim(Prim::IntGe, &[&length, &low]), self.prim(Prim::IntLe, &[&length, &high])];
+        let message = format!("this call takes {least} to {most} arguments from what stands behind `*`");
+        for fits in &fits {
+            self.require(fits, ExcKind::TypeError, &message)?;
+        }
+        let mut state = Dispatch::default();
+        for count in least..=most {
+            let wanted = self.int(count as i64);
+            let cond = if count < most { self.prim(Prim::IntEq, &[&length, &wanted]) } else { self.bool(true) };
+            let (holds, fails) = self.branch(&cond)?;
+            self.continue_at(holds);
+            self.one_branch(&mut state, |lowerer| {
+                lowerer.at_place(place);
+                let mut given = arguments.clone();
+                for index in 0..count {
+                    let index = lowerer.int(index as i64);
+                    given.positional.push(Thing::Val(lowerer.load(&list, &Index::Item(index))?));
+                }
+                lowerer.call_function(callable, given)
+            });
+            self.continue_at(fails);
+            if !self.is_live() {
+                break;
+            }
+        }
+        self.finish_dispatch(state, place)
+    }
+
+    /// Start, stop and step of `range(*numbers)`.
+    pub fn range_of_star(&mut self, call: &'p ast::ExprCall) -> Lowered<[Val; 3]> {
+        let list = self.list_of_exprs(&call.arguments.args, None, call)?;
+        self.at(call);
+        if !matches!(list.ty(), Type::List(item) if **item == Type::Int) {
+            return self.fail("unsupported-expression", "`*` in `range(...)` cannot be compiled", None);
+        }
+        let length = self.length(&list)?;
+        let [zero, one, two, three] = [0, 1, 2, 3].map(|number| self.int(number));
+        let fits = self.prim(Prim::IntGe, &[&length, &one]);
+        self.require(&fits, ExcKind::TypeError, "range expected at least 1 argument, got 0")?;
+        let fits = self.prim(Prim::IntLe, &[&length, &three]);
+        let (holds, fails) = self.branch(&fits)?;
+        self.continue_at(fails);
+        if self.is_live() {
+            let (text, shown) = (self.str("range expected at most 3 arguments, got "), self.repr_of(&length)?);
+            let message = self.prim(Prim::StrConcat, &[&text, &shown]);
+            self.raise_with(ExcKind::TypeError, Some(&message));
+        }
+        self.continue_at(holds);
+        let is_one = self.prim(Prim::IntEq, &[&length, &one]);
+        let is_three = self.prim(Prim::IntEq, &[&length, &three]);
+        let (at_stop, at_step) = (self.select(&is_one, &zero, &one), self.select(&is_three, &two, &zero));
+        let first = self.load(&list, &Index::Item(zero.clone()))?;
+        let (stop, last) = (self.load(&list, &Index::Item(at_stop))?, self.load(&list, &Index::Item(at_step))?);
+        Ok([self.select(&is_one, &zero, &first), stop, self.select(&is_three, &last, &one)])
     }
 
     /// The tuple that a function's own `*` parameter takes.

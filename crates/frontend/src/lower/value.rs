@@ -86,6 +86,8 @@ pub enum Static {
     Absent,
     /// A number that is a part of the types: an argument for a parameter of the library that must be a constant.
     Constant(i64),
+    /// A method as its class has it: by its class and its position there.
+    Method(usize, usize),
     /// A method, by name, of a value that is kept beside it.
     Bound(String),
     /// A function made of others and of constants.
