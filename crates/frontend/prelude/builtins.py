@@ -85,16 +85,19 @@ def _byte_numbers(items):
     return numbers
 
 
-# Iterators. Those with a number at the end take so many arguments.
+# Iterators. Those with a number at the end take so many arguments. An exception ends a generator, but none of these: where
+# `_again()` stands they go on behind one.
 
 
 def _iterate(iterable):
+    _again()
     for item in iterable:
         yield item
 
 
 def _iterate_by_next(iterator):
     while True:
+        _again()
         try:
             item = iterator.__next__()
         except StopIteration:
@@ -105,6 +108,7 @@ def _iterate_by_next(iterator):
 def _iterate_by_index(sequence):
     index = 0
     while True:
+        _again()
         try:
             item = sequence[index]
         except IndexError:
@@ -122,6 +126,7 @@ def _next_or(iterator, default):
 
 def _call_until(function, sentinel):
     while True:
+        _again()
         value = function()
         if value == sentinel:
             return
@@ -147,13 +152,17 @@ def _contains(iterable, wanted):
 
 def enumerate(iterable, start=0):
     number = start
+    _again()
     for item in iterable:
         yield number, item
         number += 1
+        _again()
 
 
 def filter(function, iterable, /):
     for item in iterable:
+        if _again():
+            continue
         if function is None:
             if item:
                 yield item
@@ -167,21 +176,29 @@ def map(function, *iterables):
 
 def map__2(function, iterable, /):
     for item in iterable:
+        if _again():
+            continue
         yield function(item)
 
 
 def map__3(function, first, second, /):
     for a, b in zip__2(first, second):
+        if _again():
+            continue
         yield function(a, b)
 
 
 def map__4(function, first, second, third, /):
     for a, b, c in zip__3(first, second, third):
+        if _again():
+            continue
         yield function(a, b, c)
 
 
 def map__5(function, first, second, third, fourth, /):
     for a, b, c, d in zip__4(first, second, third, fourth):
+        if _again():
+            continue
         yield function(a, b, c, d)
 
 
@@ -200,6 +217,7 @@ def zip__0():
 
 
 def zip__1(iterable, /, *, strict=False):
+    _again()
     for item in iterable:
         yield (item,)
 
@@ -210,6 +228,8 @@ def zip__1(iterable, /, *, strict=False):
 def zip__2(first, second, /, *, strict=False):
     others = iter(second)
     for a in first:
+        if _again():
+            continue
         for b in others:
             break
         else:
@@ -226,6 +246,8 @@ def zip__3(first, second, third, /, *, strict=False):
     others = iter(second)
     thirds = iter(third)
     for a in first:
+        if _again():
+            continue
         for b in others:
             break
         else:
@@ -249,6 +271,8 @@ def zip__3(first, second, third, /, *, strict=False):
 def zip__4(first, second, third, fourth, /, *, strict=False):
     others = zip__3(second, third, fourth, strict=strict)
     for a in first:
+        if _again():
+            continue
         for b, c, d in others:
             break
         else:

@@ -7,6 +7,8 @@ def heappush(heap: list["item"], item, /):
 
 
 def heappop(heap, /):
+    if len(heap) == 0:
+        raise IndexError("index out of range")
     last = heap.pop()
     if not heap:
         return last
@@ -17,6 +19,8 @@ def heappop(heap, /):
 
 
 def heapreplace(heap: list["item"], item, /):
+    if len(heap) == 0:
+        raise IndexError("index out of range")
     top = heap[0]
     heap[0] = item
     _sink(heap, 0)

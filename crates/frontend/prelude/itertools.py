@@ -1,6 +1,7 @@
 """`itertools`, for compiled code.
 
-`for item in iterator: break` takes one item; the `else` of such a loop is the end of the iterator.
+`for item in iterator: break` takes one item; the `else` of such a loop is the end of the iterator. Behind an exception the iterators
+go on where `_again()` stands.
 """
 
 
@@ -13,9 +14,11 @@ def count(start=0, step=1):
 
 def cycle(iterable, /):
     saved = []
+    _again()
     for item in iterable:
         yield item
         saved.append(item)
+        _again()
     while len(saved) > 0:
         for item in saved:
             yield item
@@ -42,6 +45,8 @@ def accumulate(iterable, func=None, *, initial=None):
         total = initial
     yield total
     for item in source:
+        if _again():
+            continue
         if func is None:
             total = total + item
         else:
@@ -51,6 +56,7 @@ def accumulate(iterable, func=None, *, initial=None):
 
 def chain(*iterables):
     for iterable in iterables:
+        _again()
         for item in iterable:
             yield item
 
@@ -64,6 +70,8 @@ def chain__from_iterable(iterable, /):
 def compress(data, selectors):
     chosen = iter(selectors)
     for item in data:
+        if _again():
+            continue
         for selector in chosen:
             break
         else:
@@ -75,6 +83,8 @@ def compress(data, selectors):
 def dropwhile(predicate, iterable, /):
     source = iter(iterable)
     for item in source:
+        if _again():
+            continue
         if not predicate(item):
             yield item
             break
@@ -84,6 +94,8 @@ def dropwhile(predicate, iterable, /):
 
 def filterfalse(predicate, iterable, /):
     for item in iterable:
+        if _again():
+            continue
         if predicate is None:
             if not item:
                 yield item
@@ -97,25 +109,29 @@ def groupby(iterable, key=None):
     last = []
     keys = []
     for item in source:
-        last.append(item)
+        if _again():
+            continue
         keys.append(_key(key, item))
+        last.append(item)
         break
     else:
         return
     # The number of the current group, those before it have ended; 1 while the last item has not been given out.
     state = [0, 1]
     while True:
-        state[0] += 1
         target = keys[0]
-        yield target, _group(source, key, target, last, keys, state)
+        yield target, _group(source, key, target, last, keys, state, state[0])
+        # Whoever asks for the next group gives up this one.
+        state[0] += 1
         while state[1] == 0 or keys[0] == target:
+            _again()
             if not _advance(source, key, last, keys, state):
                 return
 
 
-def _group(source, key, target, last, keys, state):
-    own = state[0]
+def _group(source, key, target, last, keys, state, own):
     while state[0] == own:
+        _again()
         if state[1] == 0 and not _advance(source, key, last, keys, state):
             return
         if not keys[0] == target:
@@ -126,8 +142,8 @@ def _group(source, key, target, last, keys, state):
 
 def _advance(source, key, last, keys, state):
     for item in source:
-        last[0] = item
         keys[0] = _key(key, item)
+        last[0] = item
         state[1] = 1
         return True
     return False
@@ -206,11 +222,15 @@ def pairwise(iterable, /):
 
 def starmap(function, iterable, /):
     for arguments in iterable:
+        if _again():
+            continue
         yield function(*arguments)
 
 
 def takewhile(predicate, iterable, /):
     for item in iterable:
+        if _again():
+            continue
         if not predicate(item):
             return
         yield item
@@ -237,6 +257,7 @@ def _tee(source, buffer: list["*source"]):
             item = buffer[position]
             position += 1
             yield item
+        _again()
         for item in source:
             buffer.append(item)
             break
@@ -533,4 +554,5 @@ def _batched(iterable, n):
 
 def _chain_of_rows(rows):
     for row in rows:
+        _again()
         yield from row

@@ -297,7 +297,7 @@ def average_1(a, weights=...):
 
 def average_1_1(a, weights):
     if len(a) != len(weights):
-        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
     total = np.sum(weights)
     if total == 0:
         raise ZeroDivisionError("Weights sum to zero, can't be normalized")

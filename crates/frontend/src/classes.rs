@@ -10,7 +10,7 @@ use crate::class_parts::{is_abstract, is_abstract_by_metaclass, method_kind, ref
 use crate::diagnostic::{Diagnostic, Place};
 use crate::enumerations::{Members, refused_of_enum};
 use crate::named_tuples::named_tuple;
-use crate::objects::{Stores, stored_in_self};
+use crate::objects::{Objects, Stores, stored_in_self};
 use crate::parse::ast::{self, Expr, Ranged, Stmt};
 use crate::private_names::mangled;
 use crate::program::{Binding, FunctionSource, Locator};
@@ -205,9 +205,15 @@ impl<'p> Class<'p> {
         self.methods.iter().position(|method| method.name == name && method.kind == MethodKind::Setter)
     }
 
-    /// A method that a class that derives from this one must have before there are instances.
-    pub fn abstract_method(&self) -> Option<&Method<'p>> {
-        self.methods.iter().find(|method| self.is_abc && method.is_abstract)
+    /// The methods that a class that derives from this one must have before there are instances, as CPython lists them.
+    pub fn abstract_methods(&self) -> Option<String> {
+        let found = self.methods.iter().filter(|method| self.is_abc && method.is_abstract).map(|method| method.name);
+        let names: Vec<&str> = found.collect::<BTreeSet<&str>>().into_iter().collect();
+        match names.as_slice() {
+            [] => None,
+            [one] => Some(format!("method {one}")),
+            several => Some(format!("methods {}", several.join(", "))),
+        }
     }
 }
 
@@ -225,7 +231,7 @@ pub struct Classes<'p> {
     pub(crate) known: std::collections::HashMap<usize, Option<Analysed<'p>>>,
     exceptions: ir::ExceptionTable,
     /// The numbers of these classes among the functions of the program.
-    exception_numbers: Vec<usize>,
+    pub(crate) exception_numbers: Vec<usize>,
     /// Code was made that knows all of them: there cannot be others.
     is_closed: bool,
 }
@@ -296,7 +302,8 @@ impl<'p> Compiler<'p> {
     pub fn exception_table(&self) -> ir::ExceptionTable {
         let mut table = self.exceptions().clone();
         for (class, number) in table.0.iter_mut().zip(&self.classes.exception_numbers) {
-            let carries = self.known_class(*number).is_some_and(|known| known.carries_object());
+            let carries =
+                Objects::is_carrier(*number) || self.known_class(*number).is_some_and(|known| known.carries_object());
             let object = self.objects.class(*number).filter(|_| carries);
             class.object = object.map(|object| object.name.clone());
         }
@@ -525,7 +532,13 @@ impl<'p> Compiler<'p> {
     }
 
     /// A new class of exceptions; beyond the room for them, the parent stands for it.
-    fn own_exception(&mut self, number: usize, name: &str, parent: ExcClass, parents: Vec<ExcClass>) -> ExcClass {
+    pub(crate) fn own_exception(
+        &mut self,
+        number: usize,
+        name: &str,
+        parent: ExcClass,
+        parents: Vec<ExcClass>,
+    ) -> ExcClass {
         let table = &mut self.classes.exceptions.0;
         match u8::try_from(table.len()) {
             Ok(index) if table.len() < ir::OWN_EXCEPTIONS_MAX => {

@@ -1,5 +1,6 @@
 //! Classes inside functions and inside other classes: their numbers, what names in them stand for, what they are called.
 
+use crate::locate::FunctionNode;
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, Stmt};
@@ -61,6 +62,56 @@ impl<'p> Compiler<'p> {
         let mut names: Vec<String> = around.found.iter().map(|outer| written(outer.name.range)).collect();
         names.push(own);
         names.join(".")
+    }
+}
+
+/// What `__qualname__` of a function or lambda inside others is.
+pub fn qualified_name_of(parsed: &Parsed, node: FunctionNode<'_>) -> Option<String> {
+    let range = match node {
+        FunctionNode::Def(def) => def.range,
+        FunctionNode::Lambda(lambda) => lambda.range,
+        FunctionNode::Generator(generator) => generator.range,
+    };
+    let mut around = Around { range, open: Vec::new(), found: None };
+    Visitor::visit_body(&mut around, parsed.body());
+    around.found
+}
+
+/// Looks for the functions and classes in which a function stands.
+struct Around {
+    range: ast::TextRange,
+    open: Vec<String>,
+    found: Option<String>,
+}
+
+impl Around {
+    fn inside(&mut self, range: ast::TextRange, name: &str, locals: &str, walk: impl FnOnce(&mut Around)) {
+        if range == self.range {
+            self.found = Some([self.open.concat(), name.to_owned()].concat());
+            return;
+        }
+        self.open.push(format!("{name}.{locals}"));
+        walk(self);
+        self.open.pop();
+    }
+}
+
+impl<'a> Visitor<'a> for Around {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        let walk = |around: &mut Around| visitor::walk_stmt(around, stmt);
+        match stmt {
+            Stmt::FunctionDef(def) => self.inside(def.range, def.name.as_str(), "<locals>.", walk),
+            Stmt::ClassDef(class) => self.inside(class.range, class.name.as_str(), "", walk),
+            _ => walk(self),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        let walk = |around: &mut Around| visitor::walk_expr(around, expr);
+        match expr {
+            Expr::Lambda(lambda) => self.inside(lambda.range, "<lambda>", "<locals>.", walk),
+            _ => walk(self),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod annotation;
 mod border;
 mod bound_names;
+mod carriers;
 mod class_parts;
 mod classes;
 pub mod compile;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ir::{ExcKind, Type};
 
-use crate::classes::{Class, ClassKind};
+use crate::classes::{ARGS, Class, ClassKind};
 use crate::parse::Parsed;
 use crate::parse::ast::visitor::{self, Visitor};
 use crate::parse::ast::{self, Expr, ExprContext, Stmt};
@@ -48,16 +48,29 @@ pub struct Objects {
     /// The captured values that the program assigns, by number; and those of which that is news.
     assigned: BTreeSet<usize>,
     assigned_now: BTreeSet<usize>,
-    /// Python's classes of which the program raises exceptions that were made with something else than one text; and
-    /// those of which that is news.
-    oddly_made: BTreeSet<ExcKind>,
-    oddly_made_now: BTreeSet<ExcKind>,
+    /// What the program asks of exceptions, and what of that is news.
+    asked: Asked,
+    asked_now: Asked,
+}
+
+/// What a program asks exceptions beside their text; each includes what stands before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Asked {
+    #[default]
+    Nothing,
+    Repr,
+    /// `args`, which may be of any type.
+    Arguments,
 }
 
 /// The number of the class of the instances around dicts that hold dicts of their own kind.
 pub const KNOT_CLASS: usize = 1 << 60;
 /// The number of the class whose fields stand for the captured values: their types grow as those of fields do.
 const CAPTURES: usize = 1 << 61;
+/// The numbers of the classes of the objects that hold what exceptions were made with: those of Python's classes, by their codes, then
+/// those of the program's, by their numbers.
+const CARRIERS: usize = 1 << 59;
+const CARRIERS_OF_OWN: usize = CARRIERS + (1 << 8);
 
 #[derive(Clone, Debug)]
 pub struct ObjectClass {
@@ -406,16 +419,40 @@ impl Objects {
         self.classes.iter().find(|(_, class)| *class.name == *name).map(|(number, _)| *number)
     }
 
-    /// An exception of this class is made with something else than one text.
-    pub fn made_oddly(&mut self, kind: ExcKind) {
-        if !self.oddly_made.contains(&kind) {
-            self.oddly_made_now.insert(kind);
-        }
+    /// Notes what the program asks of exceptions.
+    pub fn ask(&mut self, asked: Asked) {
+        self.asked_now = self.asked_now.max(asked);
     }
 
-    /// The classes of which that was noted.
-    pub fn oddly_made(&self) -> impl Iterator<Item = ExcKind> {
-        self.oddly_made.iter().copied()
+    /// What was noted.
+    pub fn asked(&self) -> Asked {
+        self.asked
+    }
+
+    /// The number of the class of the objects that hold what exceptions of this class were made with: one of Python's, or
+    /// the number of one of the program's.
+    pub fn meet_carrier(&mut self, class: Result<ExcKind, usize>, name: &str) -> usize {
+        let number = match class {
+            Ok(kind) => CARRIERS + kind as usize,
+            Err(number) => CARRIERS_OF_OWN + number,
+        };
+        self.meet_cells(number, name, &[ARGS.to_owned()]);
+        number
+    }
+
+    /// The classes of which there are such objects, as [`Objects::meet_carrier`] takes them.
+    pub fn carriers(&self) -> Vec<Result<ExcKind, usize>> {
+        let numbers = self.classes.range(CARRIERS..KNOT_CLASS).map(|(number, _)| *number);
+        let class = |number: usize| match number.checked_sub(CARRIERS_OF_OWN) {
+            Some(own) => Some(Err(own)),
+            None => ExcKind::from_code(u8::try_from(number - CARRIERS).ok()?).map(Ok),
+        };
+        numbers.filter_map(class).collect()
+    }
+
+    /// Whether the class of this number is one of objects that hold what an exception was made with.
+    pub fn is_carrier(number: usize) -> bool {
+        (CARRIERS..KNOT_CLASS).contains(&number)
     }
 
     /// A field holds `shape` too.
@@ -446,10 +483,9 @@ impl Objects {
     /// Takes what was learnt into the types of the fields; tells whether that changed any.
     pub fn learn(&mut self) -> bool {
         let assigned = std::mem::take(&mut self.assigned_now);
-        let odd = std::mem::take(&mut self.oddly_made_now);
-        let mut changed = !assigned.is_empty() || !odd.is_empty();
+        let mut changed = !assigned.is_empty() || self.asked_now > self.asked;
         self.assigned.extend(assigned);
-        self.oddly_made.extend(odd);
+        self.asked = self.asked.max(std::mem::take(&mut self.asked_now));
         for ((class, field), code) in std::mem::take(&mut self.nones_now) {
             let Some(field) = self.classes.get_mut(&class).and_then(|class| class.fields.get_mut(field)) else {
                 continue;
@@ -568,7 +604,7 @@ pub struct Stores {
     in_class: HashSet<(String, String)>,
     /// The attributes into whose containers something is put.
     filled: HashSet<String>,
-    /// Something's `args` are read.
+    /// Something's `args` are read, or its `repr`.
     pub reads_args: bool,
 }
 
@@ -642,11 +678,15 @@ impl<'a> Visitor<'a> for StoreCollector {
     }
 
     fn visit_expr(&mut self, expr: &'a Expr) {
-        if let Expr::Attribute(attribute) = expr
-            && attribute.ctx == ExprContext::Load
-        {
-            self.stores.reads_args |= attribute.attr.as_str() == "args";
-        }
+        self.stores.reads_args |= match expr {
+            Expr::Attribute(attribute) => attribute.ctx == ExprContext::Load && attribute.attr.as_str() == "args",
+            Expr::Name(name) => name.id.as_str() == "repr",
+            Expr::FString(text) => {
+                let shown = text.value.elements().filter_map(|element| element.as_interpolation());
+                shown.into_iter().any(|shown| shown.conversion == ast::ConversionFlag::Repr)
+            }
+            _ => false,
+        };
         if let Expr::Attribute(attribute) = expr
             && attribute.ctx != ExprContext::Load
         {

@@ -206,10 +206,18 @@ impl ExceptionTable {
 
     /// The class as the world outside knows it. One that is not in the table is `BaseException`.
     pub fn raised(&self, class: ExcClass) -> RaisedClass {
-        if let ExcClass::Builtin(kind) = class {
-            return kind.as_told().into();
+        let kind = match class {
+            ExcClass::Builtin(kind) => kind,
+            ExcClass::Own(_) => self.builtin(class),
+        };
+        match self.own(class) {
+            // One of Python's whose exceptions carry what they were made with.
+            Some(own) if own.object.is_some() && *own.name == *kind.name() && own.parents == [kind.into()] => {
+                kind.into()
+            }
+            Some(own) => RaisedClass { kind, own: Some(own.name.clone()) },
+            None => kind.as_told().into(),
         }
-        RaisedClass { kind: self.builtin(class), own: self.own(class).map(|own| own.name.clone()) }
     }
 
     /// The class itself or the most special of Python's that it derives from.

@@ -7,10 +7,11 @@ use super::captured::{Captured, closures_in};
 use super::expr::describe;
 use super::function_values::{default_name, is_default_name, may_be_function};
 use super::memo::memo_name;
-use super::star::Wanted;
+use super::star::{Star, Wanted};
 use super::statics::makes_function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
+use crate::inner_classes::qualified_name_of;
 use crate::library;
 use crate::locate::FunctionNode;
 use crate::names;
@@ -132,7 +133,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             Static::Builtin(name) => self.call_builtin(name, call).map(Thing::Val),
             Static::Function(function) => {
-                let wanted = self.star;
+                let wanted = self.star.as_ref().map(|star| star.wanted);
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
                 if let Some(Wanted::Between(least, most)) = wanted {
@@ -142,7 +143,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.call_program(*function, arguments).map(Thing::Val)
             }
             Static::Closure(id) => {
-                let (wanted, callable) = (self.star, Callable::Closure(*id));
+                let wanted = self.star.as_ref().map(|star| star.wanted);
+                let callable = Callable::Closure(*id);
                 let arguments = self.call_arguments(call)?;
                 self.at_call(call);
                 if let Some(Wanted::Between(least, most)) = wanted {
@@ -209,17 +211,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn call_arguments(&mut self, call: &'p ast::ExprCall) -> Lowered<CallArguments> {
         let mut arguments = CallArguments::default();
         let mut failed = false;
-        let wanted = self.star.take();
+        let star: Option<Star> = self.star.take();
         for (position, arg) in call.arguments.args.iter().enumerate() {
             match arg {
                 Expr::Starred(starred) => {
-                    let val = match (self.iterable_thing(&starred.value)?, wanted) {
+                    let val = match (self.iterable_thing(&starred.value)?, &star) {
                         (Err(val), _) if matches!(val.ty(), Type::Tuple(_)) => val,
-                        (source, Some(wanted)) => {
+                        (source, Some(star)) => {
                             let following = call.arguments.args.get(position + 1..).unwrap_or_default();
-                            let items = self.star_items(source, wanted, starred, &arguments.positional, following)?;
+                            let items = self.star_items(source, star, starred, &arguments.positional, following)?;
                             arguments.positional.extend(items.into_iter().map(Thing::Val));
-                            if matches!(wanted, Wanted::AtLeast(_)) {
+                            if matches!(star.wanted, Wanted::AtLeast(_)) {
                                 break;
                             }
                             continue;
@@ -419,7 +421,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// What messages call a function: `f`, `Class.method`, as the text has it.
-    fn qualified_name(&self, callable: Callable, source: &Source<'p>) -> String {
+    pub fn qualified_name(&self, callable: Callable, source: &Source<'p>) -> String {
         let name = match source.node {
             FunctionNode::Def(_) => self.compiler.text_of(source.place()).to_owned(),
             FunctionNode::Lambda(_) | FunctionNode::Generator(_) => source.name(),
@@ -430,6 +432,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         };
         match owner.and_then(|owner| self.compiler.known_class(owner)) {
             Some(class) => format!("{}.{name}", class.qualified),
+            None if matches!(callable, Callable::Closure(_)) => {
+                qualified_name_of(source.parsed, source.node).unwrap_or(name)
+            }
             None => name,
         }
     }
@@ -840,49 +845,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         let (vals, keywords) = (&vals, &keywords);
         self.each_variant(object, &mut |lowerer, object| lowerer.method(&object, name, vals, keywords))
-    }
-
-    /// A call of a function of the library with values.
-    pub fn call_library(&mut self, module: &str, name: &str, vals: &[Val]) -> Lowered<Val> {
-        match library::function_named(module, name) {
-            Some(function) => self.call_static(&Static::Function(function), vals),
-            None => self.fail("internal", format!("the library has no `{module}.{name}`"), None),
-        }
-    }
-
-    /// `_is_constant(x)` in the library: whether an argument that may be a constant is one.
-    fn library_question(&mut self, call: &'p ast::ExprCall) -> Lowered<Option<Thing>> {
-        let (Expr::Name(name), [Expr::Name(_)]) = (&*call.func, &*call.arguments.args) else { return Ok(None) };
-        if name.id.as_str() != "_is_constant" || !library::is_library_function(self.function) {
-            return Ok(None);
-        }
-        let val = self.expr(&call.arguments.args[0])?;
-        Ok(Some(Thing::Val(self.bool(val.known_int().is_some()))))
-    }
-
-    /// `_unsupported("why")` in the library: a call that cannot be compiled.
-    fn library_refusal(&mut self, call: &'p ast::ExprCall) -> Lowered<()> {
-        let (Expr::Name(name), [Expr::StringLiteral(why)]) = (&*call.func, &*call.arguments.args) else {
-            return Ok(());
-        };
-        if name.id.as_str() != "_unsupported" || !library::is_library_function(self.function) {
-            return Ok(());
-        }
-        self.fail_at(call, "unsupported-function", why.value.to_str(), None)
-    }
-
-    /// What was refused in a function of the library is a problem of the call: its reader has never seen that code.
-    fn report_refusal(&mut self, id: SpecId) -> bool {
-        if let Some(found) = self.compiler.refusal(id) {
-            let message = match self.compiler.name_of(id) {
-                // Between functions of the library the message is handed on.
-                Some(name) if !library::is_library_function(self.function) => format!("`{name}`: {}", found.message),
-                _ => found.message,
-            };
-            self.report(found.code, message, self.place, found.help);
-            return true;
-        }
-        false
     }
 }
 

@@ -10,7 +10,7 @@ use super::call::CallArguments;
 use super::dispatch::Dispatch;
 use super::{Lowered, Lowerer, Stop, Val};
 use crate::classes::{ARGS, Class, ClassKind};
-use crate::objects::stored_in_self;
+use crate::objects::{Asked, stored_in_self};
 use crate::parse::ast;
 
 /// Classes that one exception may be of.
@@ -64,7 +64,7 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// Lowers an operation on an exception for each class that it can be of. `open`: it may also be of a class that is
     /// not known yet, which is taken as one of Python's.
-    fn each_class(
+    pub fn each_class(
         &mut self,
         exception: &Val,
         open: bool,
@@ -178,7 +178,7 @@ impl<'p> Lowerer<'_, 'p> {
     }
 
     /// Leaves where the exception is of one of these classes: what is asked of it is not known then.
-    fn not_of(&mut self, exception: &Val, kinds: &[ExcClass], name: &str) -> Lowered<()> {
+    pub fn not_of(&mut self, exception: &Val, kinds: &[ExcClass], name: &str) -> Lowered<()> {
         if kinds.is_empty() {
             return Ok(());
         }
@@ -186,7 +186,7 @@ impl<'p> Lowerer<'_, 'p> {
         self.leave_if(&is, name)
     }
 
-    fn leave_if(&mut self, unknown: &Val, name: &str) -> Lowered<()> {
+    pub fn leave_if(&mut self, unknown: &Val, name: &str) -> Lowered<()> {
         let (leaves, stays) = self.branch(unknown)?;
         self.continue_at(leaves);
         if self.is_live() {
@@ -198,45 +198,21 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `e.args`.
     fn args_of_exception(&mut self, exception: &Val) -> Lowered<Val> {
-        let (classes, _) = self.classes_of_exception(exception);
-        let odd = self.oddly_made();
-        let named = self.caught.get(&exception.id).cloned();
+        let unknown: ExcClass = ExcKind::UnicodeError.into();
         let table = self.compiler.exceptions();
-        let is_odd = |class: &ExcClass| odd.iter().any(|odd| table.is_subclass(*class, *odd));
-        let all_odd = named.is_some_and(|named| named.iter().all(is_odd));
-        if all_odd && !classes.iter().any(|(_, class)| class.carries_object()) {
+        let is_unknown = |named: &Rc<[ExcClass]>| named.iter().all(|class| table.is_subclass(*class, unknown));
+        if self.caught.get(&exception.id).is_some_and(is_unknown) {
             let message = "with what such an exception was made is not known in compiled code";
             return self.fail("unsupported-attribute", message, Some("use `str(e)`".to_owned()));
         }
-        self.compiler.close_exceptions();
-        let caught = exception.clone();
-        self.each_class(exception, false, &mut |lowerer, class| match class {
-            Caught::Object(_, object) => match lowerer.get_field(&object, ARGS)? {
-                Some(args) => Ok(args),
-                None => Err(Stop::Failed),
-            },
+        self.compiler.objects.ask(Asked::Arguments);
+        self.each_way_made(exception, &mut |_, args| Ok(args), &mut |lowerer, caught, class| match class {
+            Caught::Object(_, object) => lowerer.get_field(&object, ARGS)?.ok_or(Stop::Failed),
             Caught::Plain(_) | Caught::Builtin => {
-                let text = lowerer.only_argument(&caught, "args")?;
-                Ok(lowerer.tuple(&[text]))
+                lowerer.not_of(caught, &[ExcKind::KeyError.into(), unknown], "args")?;
+                lowerer.text_arguments(caught)
             }
         })
-    }
-
-    /// The classes of which the text does not tell with what they were made.
-    fn oddly_made(&self) -> Vec<ExcClass> {
-        let odd = [ExcKind::KeyError, ExcKind::StopIteration, ExcKind::UnicodeError];
-        odd.into_iter().chain(self.compiler.objects.oddly_made()).map(ExcClass::Builtin).collect()
-    }
-
-    /// The text that an exception without an object was made with. An empty one may have been none at all.
-    fn only_argument(&mut self, exception: &Val, name: &str) -> Lowered<Val> {
-        let odd = self.oddly_made();
-        self.not_of(exception, &odd, name)?;
-        let text = self.emit(Op::ExceptionMessage, &[exception], Type::Str);
-        let nothing = self.str("");
-        let is_empty = self.prim(Prim::StrEq, &[&text, &nothing]);
-        self.leave_if(&is_empty, name)?;
-        Ok(text)
     }
 
     /// `self.name` in a method of an exception, where every exception has it.
@@ -256,17 +232,16 @@ impl<'p> Lowerer<'_, 'p> {
 
     /// `repr(e)`.
     pub fn repr_of_exception(&mut self, exception: &Val) -> Lowered<Val> {
-        self.compiler.close_exceptions();
-        let caught = exception.clone();
-        self.each_class(exception, false, &mut |lowerer, class| match class {
-            Caught::Object(_, object) => lowerer.repr_of(&object),
-            Caught::Plain(_) | Caught::Builtin => {
-                let text = lowerer.only_argument(&caught, "repr")?;
-                let (name, shown) = (lowerer.exception_name(&caught), lowerer.repr_of(&text)?);
-                let name = lowerer.concat_text(&name, "(");
-                let shown = lowerer.prim(Prim::StrConcat, &[&name, &shown]);
-                Ok(lowerer.concat_text(&shown, ")"))
-            }
+        self.compiler.objects.ask(Asked::Repr);
+        let made = exception.clone();
+        let carried = &mut |lowerer: &mut Self, args: Val| lowerer.repr_of_made(&made, &args);
+        self.each_way_made(exception, carried, &mut |lowerer, caught, class| match class {
+            Caught::Object(class, object) if class.method("__repr__").is_some() => lowerer.repr_of(&object),
+            Caught::Object(_, object) => match lowerer.get_field(&object, ARGS)? {
+                Some(args) => lowerer.repr_of_made(caught, &args),
+                None => lowerer.repr_of(&object),
+            },
+            Caught::Plain(_) | Caught::Builtin => lowerer.repr_by_text(caught),
         })
     }
 
@@ -312,10 +287,17 @@ impl<'p> Lowerer<'_, 'p> {
         self.compiler.meet_all_classes();
         self.compiler.close_exceptions();
         let kinds: Vec<ExcClass> = classes.iter().filter_map(|class| self.exception_of_ref(class)).collect();
+        let mut carriers = Vec::new();
+        let asked = self.compiler.objects.asked() != Asked::Nothing;
+        for class in kinds.iter().filter(|_| asked) {
+            carriers.extend(self.compiler.carrier_of(*class).map(|(carrier, _)| (carrier, *class)));
+        }
         let table = self.compiler.exceptions().clone();
         let mut found = self.bool(false);
         for class in kinds {
-            let is_below = |other: &ExcClass| *other != class && table.is_subclass(*other, class);
+            let carrier = carriers.iter().find(|(_, of)| *of == class).map(|(carrier, _)| *carrier);
+            let is_below =
+                |other: &ExcClass| *other != class && Some(*other) != carrier && table.is_subclass(*other, class);
             let is = self.is_exception(exception, &[class]);
             let below = self.is_exception(exception, &table.all().filter(is_below).collect::<Vec<ExcClass>>());
             let no = self.bool(false);

@@ -91,9 +91,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     /// `Class(arguments)`.
     pub fn construct(&mut self, number: usize, arguments: CallArguments) -> Lowered<Val> {
         let class = self.class(number)?;
-        if let Some(method) = class.abstract_method() {
-            let name = method.name;
-            return self.clash(format!("Can't instantiate abstract class {} with abstract method {name}", class.name));
+        if let Some(names) = class.abstract_methods() {
+            return self.clash(format!("Can't instantiate abstract class {} with abstract {names}", class.name));
         }
         match class.kind {
             ClassKind::Exception(kind) if !class.methods.is_empty() => {
@@ -112,7 +111,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// An exception that has not been raised yet.
     pub fn new_exception(&mut self, class: ExcClass, vals: &[Val]) -> Lowered<Val> {
-        self.note_arguments(class, vals);
+        if let Some(made) = self.exception_with_arguments(class, vals)? {
+            return Ok(made);
+        }
         let message = match self.exception_message(class, vals)? {
             Some(message) => message,
             None => self.str(""),
@@ -831,14 +832,29 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `issubclass(a, b)` of classes of the program.
     pub fn issubclass(&mut self, call: &'p ast::ExprCall) -> Lowered<Val> {
-        if let ([subject, target], []) = (&*call.arguments.args, &*call.arguments.keywords)
-            && let Thing::Static(Static::Class(subject)) = self.thing(subject)?
-            && let Thing::Static(Static::Class(target)) = self.thing(target)?
-        {
-            let derives = self.class(subject)?.line.contains(&target);
-            return Ok(self.bool(derives));
+        if let ([subject, target], []) = (&*call.arguments.args, &*call.arguments.keywords) {
+            if self.may_be_exception_class(subject) {
+                return self.derives_from(call, subject, target);
+            }
+            if let Thing::Static(Static::Class(subject)) = self.thing(subject)?
+                && let Thing::Static(Static::Class(target)) = self.thing(target)?
+            {
+                let derives = self.class(subject)?.line.contains(&target);
+                return Ok(self.bool(derives));
+            }
         }
         self.fail_at(call, "unsupported-function", "`issubclass` can be compiled for two classes of the program", None)
+    }
+
+    /// The same of the class of an exception, which the run tells.
+    fn derives_from(&mut self, call: &'p ast::ExprCall, class: &'p Expr, target: &'p Expr) -> Lowered<Val> {
+        let class = self.expr(class)?;
+        let targets = self.class_list(target)?;
+        self.at_call(call);
+        self.each_variant(&class, &mut |lowerer, class| match lowerer.exception_of_class(&class) {
+            Some(exception) => lowerer.is_instance(&exception, &targets),
+            None => lowerer.clash("issubclass() arg 1 must be a class"),
+        })
     }
 
     /// A call of an instance: its `__call__`.

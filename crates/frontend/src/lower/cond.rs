@@ -148,7 +148,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         left: &'p Expr,
         right: &'p Expr,
     ) -> Lowered<Option<(Vec<Edge>, Vec<Edge>)>> {
-        let Some(subject) = self.subject_of_type(left) else { return Ok(None) };
+        let of_type = self.subject_of_type(left);
+        let Some(subject) = of_type.or(Some(left).filter(|left| self.may_be_exception_class(left))) else {
+            return Ok(None);
+        };
         let is_one = matches!(op, ast::CmpOp::Is | ast::CmpOp::Eq | ast::CmpOp::In);
         let is_many = matches!(op, ast::CmpOp::In | ast::CmpOp::NotIn);
         if !is_one && !is_many && !matches!(op, ast::CmpOp::IsNot | ast::CmpOp::NotEq) {
@@ -164,6 +167,9 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             matches!(expr, Expr::Name(_) | Expr::Attribute(_)) || (!is_many && self.subject_of_type(expr).is_some())
         };
         if !named.iter().all(names_a_class) || (is_many && named.as_slice() == [right]) {
+            return Ok(None);
+        }
+        if of_type.is_none() && !self.are_exception_classes(&named)? {
             return Ok(None);
         }
         let val = self.expr(subject)?;
@@ -184,7 +190,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         }
         self.at_place(self.place_of(left));
         let path = self.path_of(subject);
-        let sides = self.split(&val, path.as_ref(), &mut |lowerer, val| lowerer.is_exactly(val, &classes))?;
+        let sides = self.split(&val, path.as_ref(), &mut |lowerer, val| match lowerer.exception_of_class(val) {
+            Some(exception) if of_type.is_none() => lowerer.is_exactly(&exception, &classes),
+            None if of_type.is_none() => Ok(lowerer.bool(false)),
+            _ => lowerer.is_exactly(val, &classes),
+        })?;
         let (holds, fails) = edges_of(sides);
         Ok(Some(if is_one { (holds, fails) } else { (fails, holds) }))
     }

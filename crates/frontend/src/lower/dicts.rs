@@ -210,14 +210,18 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// `dict[key]`.
     pub fn load_key(&mut self, dict: &Val, key: &Val) -> Lowered<Val> {
-        let key = self.looked_for(dict, key)?;
+        let found = self.looked_for(dict, key)?;
         let (_, value) = self.dict_shapes(dict);
-        Ok(self.container_op(ContainerOp::DictGet, &[dict, &key], value))
+        self.with_key_as_argument(key, &mut |lowerer| {
+            Ok(lowerer.container_op(ContainerOp::DictGet, &[dict, &found], value.clone()))
+        })
     }
 
     pub fn delete_key(&mut self, dict: &Val, key: &Val) -> Lowered<()> {
-        let key = self.looked_for(dict, key)?;
-        self.container_op(ContainerOp::DictDelete, &[dict, &key], Type::None);
+        let found = self.looked_for(dict, key)?;
+        self.with_key_as_argument(key, &mut |lowerer| {
+            Ok(lowerer.container_op(ContainerOp::DictDelete, &[dict, &found], Type::None))
+        })?;
         Ok(())
     }
 
@@ -261,8 +265,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
 
     /// Raises `KeyError` for the key.
     fn raise_key_error(&mut self, key: &Val) -> Lowered<Val> {
-        let shown = self.repr_of(key)?;
-        self.raise_with(ExcKind::KeyError, Some(&shown));
+        self.raise_made(ExcKind::KeyError.into(), std::slice::from_ref(key))?;
         Err(Stop::Dead)
     }
 
@@ -307,7 +310,11 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let position = self.container_op(ContainerOp::DictLast, &[dict], Type::Int);
                 let zero = self.int(0);
                 let is_there = self.prim(Prim::IntGe, &[&position, &zero]);
-                self.require(&is_there, ExcKind::KeyError, "'popitem(): dictionary is empty'")?;
+                let text = self.str("popitem(): dictionary is empty");
+                self.with_key_as_argument(&text, &mut |lowerer| {
+                    lowerer.require(&is_there, ExcKind::KeyError, "'popitem(): dictionary is empty'")?;
+                    Ok(lowerer.none())
+                })?;
                 let pair = self.view_item(dict, View::Items, &position);
                 self.container_op(ContainerOp::DictDeleteAt, &[dict, &position], Type::None);
                 Ok(pair)

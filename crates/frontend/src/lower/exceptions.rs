@@ -6,6 +6,7 @@ use ir::{ExcClass, ExcKind, Op, RecordKind, RecordType, Type};
 
 use super::builtins::ClassRef;
 use super::call::CallArguments;
+use super::library_class::class_of;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val};
 use crate::classes::{ARGS, Class, ClassKind, MESSAGE};
@@ -63,12 +64,15 @@ impl<'p> Lowerer<'_, 'p> {
             vals.push(self.expr(argument)?);
         }
         self.at(raise);
-        self.note_arguments(kind, &vals);
+        let is_ours = kind == ExcKind::NotImplementedError.into() && library::is_library_function(self.function);
+        let kind = if is_ours { ExcKind::NotCompiled.into() } else { kind };
+        if let Some(made) = self.exception_with_arguments(kind, &vals)? {
+            self.cause(raise)?;
+            return self.raise_val(raise, &made);
+        }
         let message = self.exception_message(kind, &vals)?;
         self.cause(raise)?;
         self.at(raise);
-        let is_ours = kind == ExcKind::NotImplementedError.into() && library::is_library_function(self.function);
-        let kind = if is_ours { ExcKind::NotCompiled.into() } else { kind };
         self.raise_with(kind, message.as_ref());
         Ok(())
     }
@@ -180,15 +184,6 @@ impl<'p> Lowerer<'_, 'p> {
             self.store_field(made, ARGS, &args)?;
         }
         Ok(())
-    }
-
-    /// Notes with what an exception that carries no object is made.
-    pub fn note_arguments(&mut self, class: ExcClass, vals: &[Val]) {
-        let is_text = vals.iter().all(|val| *val.ty() == Type::Str);
-        if vals.len() > 1 || !is_text {
-            let kind = self.compiler.exceptions().builtin(class);
-            self.compiler.objects.made_oddly(kind);
-        }
     }
 
     /// What `str(e)` gives of an exception made with these arguments.
@@ -350,6 +345,31 @@ impl<'p> Lowerer<'_, 'p> {
         own.filter(|(_, class)| class.line.contains(number)).map(|(class, _)| class).collect()
     }
 
+    /// Whether an expression is a variable that holds what the `__exit__` of a context manager is told of the class: an exception's
+    /// class, or `None`.
+    pub fn may_be_exception_class(&mut self, expr: &'p Expr) -> bool {
+        if !expr.is_name_expr() {
+            return false;
+        }
+        let Ok(Thing::Val(val)) = self.thing(expr) else { return false };
+        val.ty().variants().iter().all(|ty| *ty == Type::None || class_of(ty) == Some(CLASS_OF_EXCEPTION))
+    }
+
+    /// Whether each of these names a class of exceptions.
+    pub fn are_exception_classes(&mut self, named: &[&'p Expr]) -> Lowered<bool> {
+        for expr in named {
+            if !expr.is_name_expr() || self.exception_class(expr)?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The exception whose class a value is.
+    pub fn exception_of_class(&mut self, val: &Val) -> Option<Val> {
+        (class_of(val.ty()) == Some(CLASS_OF_EXCEPTION)).then(|| self.field(val, 0))
+    }
+
     /// `e.__class__` or `e.__traceback__`: what the `__exit__` of a context manager is told.
     pub fn part_of_exception(&mut self, exception: &Val, name: &str) -> Val {
         let class = if name == "__class__" { CLASS_OF_EXCEPTION } else { TRACEBACK };
@@ -361,13 +381,11 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn assert_stmt(&mut self, assert: &'p ast::StmtAssert) -> Lowered<()> {
         let (holds, fails) = self.test(&assert.test);
         if self.join(fails, None).is_ok() {
-            let lowered = match &assert.msg {
-                Some(expr) => self.expr(expr).and_then(|val| self.text_of(&val)).map(Some),
-                None => Ok(None),
-            };
-            if let Some(message) = self.if_reached(lowered)? {
+            let lowered = assert.msg.iter().map(|expr| self.expr(expr)).collect::<Lowered<Vec<Val>>>();
+            if let Some(vals) = self.if_reached(lowered)? {
                 self.at(assert);
-                self.raise_with(ExcKind::AssertionError, message.as_ref());
+                let raised = self.raise_made(ExcKind::AssertionError.into(), &vals);
+                self.if_reached(raised)?;
             }
         }
         self.join(holds, None)

@@ -38,9 +38,11 @@ mod generators;
 mod globals;
 mod index;
 mod iterate;
+mod library_calls;
 mod library_class;
 mod lists;
 mod log;
+mod made;
 mod math;
 mod memo;
 mod merge;
@@ -163,7 +165,7 @@ pub struct Lowerer<'c, 'p> {
     /// Where the current operation stands.
     pub place: Place,
     /// How many arguments the list behind `*` of the call that is lowered must hold, where that is known.
-    star: Option<star::Wanted>,
+    star: Option<star::Star>,
     /// The tuples made of what lists behind `*` hold beyond the parameters, of calls whose arguments are being looked at.
     star_rests: Vec<ir::Value>,
     /// The classes that the handlers around have named for the exceptions that they take.

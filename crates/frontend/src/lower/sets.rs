@@ -329,8 +329,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 let (holds, fails) = self.branch(&found)?;
                 self.continue_at(fails);
                 if self.is_live() {
-                    let shown = self.repr_of(item)?;
-                    self.raise_with(ExcKind::KeyError, Some(&shown));
+                    self.raise_made(ExcKind::KeyError.into(), std::slice::from_ref(item))?;
                 }
                 self.continue_at(holds);
                 if !self.is_live() {
@@ -339,7 +338,10 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             ("pop", []) => {
                 let element = self.element_shape(set);
-                return Ok(self.container_op(ContainerOp::SetPop, &[set], element));
+                let text = self.str("pop from an empty set");
+                return self.with_key_as_argument(&text, &mut |lowerer| {
+                    Ok(lowerer.container_op(ContainerOp::SetPop, &[set], element.clone()))
+                });
             }
             ("clear", []) => {
                 self.container_op(ContainerOp::SetClear, &[set], Type::None);

@@ -2,7 +2,7 @@
 
 use ir::{ExcKind, Prim, Type};
 
-use super::call::CallArguments;
+use super::call::{CallArguments, list_of_names};
 use super::dispatch::Dispatch;
 use super::index::{Index, Slice};
 use super::iterate::Source;
@@ -25,6 +25,49 @@ pub enum Wanted {
     Between(usize, usize),
     /// So many or more, of which the rest is not used: `"{} {}".format(*items)`.
     Fields(usize, Specs),
+}
+
+/// A list behind `*`: what it must hold, and what is called with its items, where that is a function of the program.
+#[derive(Clone, Debug)]
+pub struct Star {
+    pub wanted: Wanted,
+    called: Option<Called>,
+}
+
+/// What CPython's messages say of a function that is called with too few or too many arguments.
+#[derive(Clone, Debug)]
+struct Called {
+    name: String,
+    /// The parameters that are given by position.
+    parameters: Vec<String>,
+    /// How many of them the call does not give: `self`.
+    own: usize,
+    /// Those that the call gives by name.
+    named: Vec<String>,
+    /// How many arguments go to parameters that are only given by name.
+    keyword_only: usize,
+}
+
+impl Called {
+    /// What is said where so many of the parameters got no argument.
+    fn missing(&self, given: usize) -> String {
+        let open = self.parameters.iter().skip(given).filter(|name| !self.named.contains(name));
+        let names: Vec<String> = open.map(|name| format!("'{name}'")).collect();
+        let (count, s) = (names.len(), if names.len() == 1 { "" } else { "s" });
+        format!("{}() missing {count} required positional argument{s}: {}", self.name, list_of_names(&names))
+    }
+
+    /// What is said of too many arguments, before and behind their number.
+    fn too_many(&self) -> (String, String) {
+        let (takes, s) = (self.parameters.len(), if self.parameters.len() == 1 { "" } else { "s" });
+        let before = format!("{}() takes {takes} positional argument{s} but ", self.name);
+        let s = if self.keyword_only == 1 { "" } else { "s" };
+        let behind = match self.keyword_only {
+            0 => " were given".to_owned(),
+            count => format!(" positional arguments (and {count} keyword-only argument{s}) were given"),
+        };
+        (before, behind)
+    }
 }
 
 /// What a list behind the only `*` of the call must hold; `own` parameters are not given by the call.
@@ -82,11 +125,56 @@ fn has_one_star(call: &ast::ExprCall) -> bool {
 
 impl<'c, 'p> Lowerer<'c, 'p> {
     /// What a list behind `*` must hold, where the function called tells.
-    pub fn wanted_of_star(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<Wanted> {
+    pub fn wanted_of_star(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<Star> {
         let args = &*call.arguments.args;
         if !args.iter().any(ast::Expr::is_starred_expr) {
             return None;
         }
+        let wanted = self.wanted_of_known(known, call)?;
+        let called = self.called_of_known(known, call).filter(|called| called.named.len() < 2);
+        Some(Star { wanted, called })
+    }
+
+    /// What CPython says of the function that is called.
+    fn called_of_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<Called> {
+        let number = match known {
+            Static::Function(function) if library::is_library_function(*function) => return None,
+            Static::Function(function) => return self.called(Callable::Program(*function), 0, call),
+            Static::Closure(id) => return self.called(Callable::Closure(*id), 0, call),
+            Static::Class(number) => *number,
+            _ => return None,
+        };
+        let class = self.class(number).ok()?;
+        if let Some((index, _)) = class.method("__init__") {
+            return self.called(Callable::Method(number, index), 1, call);
+        }
+        let init = match class.kind {
+            ClassKind::NamedTuple => "__new__",
+            ClassKind::Dataclass(_) => "__init__",
+            ClassKind::Plain | ClassKind::Exception(_) | ClassKind::Enum(_) => return None,
+        };
+        let fields = class.fields.iter().filter(|field| field.init && !field.keyword_only);
+        let parameters = ["self".to_owned()].into_iter().chain(fields.map(|field| field.name.clone())).collect();
+        let named = given_names(call)?.into_iter().map(str::to_owned).collect();
+        Some(Called { name: format!("{}.{init}", class.name), parameters, own: 1, named, keyword_only: 0 })
+    }
+
+    fn called(&mut self, callable: Callable, own: usize, call: &'p ast::ExprCall) -> Option<Called> {
+        let source = self.compiler.source(callable)?;
+        let name = self.qualified_name(callable, &source);
+        let list = source.parameters()?;
+        let by_position = list.posonlyargs.iter().chain(&list.args);
+        let parameters: Vec<String> = by_position.map(|parameter| parameter.name().to_string()).collect();
+        let given = given_names(call)?;
+        let is_keyword_only = |name: &&&str| list.kwonlyargs.iter().any(|known| known.name().as_str() == **name);
+        let keyword_only = given.iter().filter(is_keyword_only).count();
+        let named = given.iter().filter(|name| parameters.iter().any(|known| known == **name));
+        let named = named.map(|name| (*name).to_owned()).collect();
+        Some(Called { name, parameters, own, named, keyword_only })
+    }
+
+    fn wanted_of_known(&mut self, known: &Static, call: &'p ast::ExprCall) -> Option<Wanted> {
+        let args = &*call.arguments.args;
         match known {
             Static::Function(function) => {
                 let parameters = self.compiler.source(Callable::Program(*function))?.parameters();
@@ -120,7 +208,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     }
 
     /// The same for a method of an instance of a class of the program.
-    pub fn wanted_of_method(&mut self, object: &Val, name: &str, call: &'p ast::ExprCall) -> Option<Wanted> {
+    pub fn wanted_of_method(&mut self, object: &Val, name: &str, call: &'p ast::ExprCall) -> Option<Star> {
         if !call.arguments.args.iter().any(ast::Expr::is_starred_expr) {
             return None;
         }
@@ -128,22 +216,28 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             let is_last = has_one_star(call) && call.arguments.args.last().is_some_and(ast::Expr::is_starred_expr);
             let (count, specs) = plain_fields(&text).filter(|_| is_last)?;
             let count = count.checked_sub(call.arguments.args.len() - 1)?;
-            return Some(Wanted::Fields(count, specs));
+            return Some(Star { wanted: Wanted::Fields(count, specs), called: None });
         }
         let class = self.class_of(object)?;
         let (index, method) = class.method(name)?;
         let own = if method.kind == MethodKind::Static { 0 } else { 1 };
-        by_parameters(call, self.compiler.source(Callable::Method(class.number, index))?.parameters(), own)
+        self.star_of_method(Callable::Method(class.number, index), own, call)
     }
 
     /// The same for a method that `super()` finds.
-    pub fn wanted_of_super(&mut self, class: usize, index: usize, call: &'p ast::ExprCall) -> Option<Wanted> {
+    pub fn wanted_of_super(&mut self, class: usize, index: usize, call: &'p ast::ExprCall) -> Option<Star> {
         if !call.arguments.args.iter().any(ast::Expr::is_starred_expr) {
             return None;
         }
         let is_static = self.class(class).ok()?.methods.get(index)?.kind == MethodKind::Static;
         let own = if is_static { 0 } else { 1 };
-        by_parameters(call, self.compiler.source(Callable::Method(class, index))?.parameters(), own)
+        self.star_of_method(Callable::Method(class, index), own, call)
+    }
+
+    fn star_of_method(&mut self, method: Callable, own: usize, call: &'p ast::ExprCall) -> Option<Star> {
+        let wanted = by_parameters(call, self.compiler.source(method)?.parameters(), own)?;
+        let called = self.called(method, own, call).filter(|called| called.named.len() < 2);
+        Some(Star { wanted, called })
     }
 
     /// A list of the items of what stands behind `*` and of the arguments that follow.
@@ -167,16 +261,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     pub fn star_items(
         &mut self,
         source: Result<Source<'p>, Val>,
-        wanted: Wanted,
+        star: &Star,
         starred: &'p ast::ExprStarred,
         before: &[Thing],
         following: &'p [ast::Expr],
     ) -> Lowered<Vec<Val>> {
-        let has_rest = matches!(wanted, Wanted::AtLeast(_));
-        let missing = if matches!(wanted, Wanted::Fields(..)) { ExcKind::IndexError } else { ExcKind::TypeError };
-        let specs = if let Wanted::Fields(_, specs) = wanted { specs } else { Specs::Nothing };
-        let is_open = matches!(wanted, Wanted::Between(..));
-        let (wanted, op) = match wanted {
+        let has_rest = matches!(star.wanted, Wanted::AtLeast(_));
+        let specs = if let Wanted::Fields(_, specs) = star.wanted { specs } else { Specs::Nothing };
+        let is_open = matches!(star.wanted, Wanted::Between(..));
+        let (wanted, op) = match star.wanted {
             Wanted::Exactly(count) => (count, Prim::IntEq),
             Wanted::Between(count, _) => (count, Prim::IntGe),
             Wanted::AtLeast(count) => (count.saturating_sub(before.len()), Prim::IntGe),
@@ -205,8 +298,8 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let length = self.length(&list)?;
         let count = self.int(wanted as i64);
         let fits = self.prim(op, &[&length, &count]);
-        let message = format!("this call takes {wanted} arguments from what stands behind `*`");
-        self.require(&fits, missing, &message)?;
+        let beside = before.len() + if has_rest { 0 } else { following.len() };
+        self.require_length(&fits, &length, star, wanted, beside)?;
         let mut items = Vec::new();
         for index in 0..wanted {
             let index = self.int(index as i64);
@@ -294,6 +387,55 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         let first = self.load(&list, &Index::Item(zero.clone()))?;
         let (stop, last) = (self.load(&list, &Index::Item(at_stop))?, self.load(&list, &Index::Item(at_step))?);
         Ok([self.select(&is_one, &zero, &first), stop, self.select(&is_three, &last, &one)])
+    }
+
+    /// Raises what CPython does unless the length of a list behind `*` fits; `beside`: arguments that the call has beside it.
+    fn require_length(&mut self, fits: &Val, length: &Val, star: &Star, wanted: usize, beside: usize) -> Lowered<()> {
+        let Some(called) = &star.called else {
+            let missing =
+                if matches!(star.wanted, Wanted::Fields(..)) { ExcKind::IndexError } else { ExcKind::TypeError };
+            let message = format!("this call takes {wanted} arguments from what stands behind `*`");
+            return self.require(fits, missing, &message);
+        };
+        let (holds, fails) = self.branch(fits)?;
+        self.continue_at(fails);
+        let given = called.own + beside;
+        for count in 0..wanted {
+            let number = self.int(count as i64);
+            let is_this = self.prim(Prim::IntEq, &[length, &number]);
+            let (taken, rest) = self.branch(&is_this)?;
+            self.continue_at(taken);
+            self.raise(ExcKind::TypeError, &called.missing(given + count));
+            self.continue_at(rest);
+        }
+        if !matches!(star.wanted, Wanted::AtLeast(_)) {
+            self.raise_too_many(called, length, given)?;
+        } else if self.is_live() {
+            self.builder.unreachable();
+            self.close();
+        }
+        self.continue_at(holds);
+        if self.is_live() { Ok(()) } else { Err(Stop::Dead) }
+    }
+
+    fn raise_too_many(&mut self, called: &Called, length: &Val, given: usize) -> Lowered<()> {
+        if let [named, ..] = called.named.as_slice() {
+            let message = format!("{}() got multiple values for argument '{named}'", called.name);
+            self.raise(ExcKind::TypeError, &message);
+            return Ok(());
+        }
+        let (before, behind) = called.too_many();
+        let given = self.int(given as i64);
+        let given = self.prim(Prim::IntAddWrap, &[length, &given]);
+        let (one, text) = (self.int(1), self.prim(Prim::IntToStr, &[&given]));
+        let is_one = self.prim(Prim::IntEq, &[&given, &one]);
+        let (was, were) = (self.str(" was given"), self.str(&behind));
+        let behind = if called.keyword_only == 0 { self.select(&is_one, &was, &were) } else { were };
+        let before = self.str(&before);
+        let message = self.prim(Prim::StrConcat, &[&before, &text]);
+        let message = self.prim(Prim::StrConcat, &[&message, &behind]);
+        self.raise_with(ExcKind::TypeError, Some(&message));
+        Ok(())
     }
 
     /// The tuple that a function's own `*` parameter takes.

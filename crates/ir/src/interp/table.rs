@@ -219,10 +219,6 @@ impl Dict {
             // A key with a NaN in it is not even equal to itself.
             self.index.retain(|_, at| *at != position);
         }
-        // As in compiled code, room at the end is used again.
-        while self.entries.last().is_some_and(Option::is_none) {
-            self.entries.pop();
-        }
         Some(())
     }
 

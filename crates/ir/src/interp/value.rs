@@ -50,6 +50,16 @@ pub struct Object {
     pub fields: RefCell<Vec<Value>>,
 }
 
+/// A chain of objects may be longer than the stack is deep, so they are not given up one inside the other.
+impl Drop for Object {
+    fn drop(&mut self) {
+        let mut given_up = std::mem::take(self.fields.get_mut());
+        while let Some(value) = given_up.pop() {
+            value.take_apart(&mut given_up);
+        }
+    }
+}
+
 /// A NumPy array: a view of a buffer that others may share.
 #[derive(Clone, Debug)]
 pub struct Array {
@@ -109,6 +119,35 @@ impl Array {
 }
 
 impl Value {
+    /// Moves what only this value holds out of it.
+    fn take_apart(self, parts: &mut Vec<Value>) {
+        match self {
+            Value::Object(object) => {
+                if let Ok(mut object) = Rc::try_unwrap(object) {
+                    parts.append(object.fields.get_mut());
+                }
+            }
+            Value::Union(_, value) => parts.extend(Rc::try_unwrap(value)),
+            Value::List(list) => parts.extend(Rc::try_unwrap(list).into_iter().flat_map(RefCell::into_inner)),
+            Value::Tuple(mut items) | Value::Record(_, mut items) => {
+                let items = Rc::get_mut(&mut items).into_iter().flatten();
+                parts.extend(items.map(|item| std::mem::replace(item, Value::None)));
+            }
+            Value::None
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Str(_)
+            | Value::Range { .. }
+            | Value::Np(..)
+            | Value::Array(_)
+            | Value::Exception(_)
+            | Value::Bytes(_)
+            | Value::Dict(_)
+            | Value::Set(_) => {}
+        }
+    }
+
     pub fn str(text: &str) -> Value {
         Value::Str(Arc::from(text))
     }

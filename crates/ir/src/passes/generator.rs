@@ -4,7 +4,8 @@
 //!
 //! The state holds the arguments, which `yield` to go on behind, and every value that is needed there: such a value is
 //! stored where it is defined and loaded at the start of each block that uses it. While the code runs the state says
-//! "done", so that an exception ends the generator, as it does in CPython.
+//! "done", so that an exception ends the generator, as it does in CPython. What stands for an iterator that goes on behind
+//! an exception, such as `map`, says where by a call of [`AGAIN`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,8 +20,11 @@ use crate::types::Type;
 
 /// `(value: T) -> none`: a call of this function in the frontend's function stands for a `yield`.
 pub const YIELD: FuncId = FuncId(u32::MAX);
+/// `() -> bool`: a call of this function is where to go on behind an exception that gets out later. It gives true when that
+/// has happened.
+pub const AGAIN: FuncId = FuncId(u32::MAX - 1);
 
-/// The field that says where to go on: 0 the start, a positive number a `yield`, negative the end.
+/// The field that says where to go on: 0 the start, a positive number a stop, negative the end.
 const STATE: u32 = 0;
 /// The field with the value that was yielded last.
 pub const ITEM: u32 = 1;
@@ -101,6 +105,7 @@ pub fn split(func: &Func, class_name: &Arc<str>, item: &Type, stops: bool) -> Ge
         ],
         slots: HashMap::new(),
         resumed: Vec::new(),
+        goes_on: false,
         hoisted: Vec::new(),
     };
     splitter.number_arguments();
@@ -112,7 +117,9 @@ pub fn split(func: &Func, class_name: &Arc<str>, item: &Type, stops: bool) -> Ge
     splitter.save_and_load();
     splitter.rewrite_exits();
     splitter.write_entry();
-    if stops {
+    if stops && splitter.goes_on {
+        splitter.end_at_stop_iteration();
+    } else if stops {
         splitter.catch_stop_iteration();
     }
     let class = Class { name: class_name.clone(), fields: splitter.fields.clone(), is_dataclass: false };
@@ -151,10 +158,22 @@ struct Splitter {
     fields: Vec<(String, Type)>,
     /// The field of each value that is kept in the state.
     slots: HashMap<Value, u32>,
-    /// For each `yield`: the block that ends with it, the value, and where it goes on.
-    resumed: Vec<(BlockId, Value, BlockId)>,
+    /// The places to go on from.
+    resumed: Vec<Resumed>,
+    /// Some of them are for what comes behind an exception.
+    goes_on: bool,
     /// Constants and captured values, which the entry makes anew.
     hoisted: Vec<Inst>,
+}
+
+/// A place to go on from.
+#[derive(Clone)]
+struct Resumed {
+    /// The block that ends there.
+    before: BlockId,
+    /// The value of a `yield`; nothing of an [`AGAIN`], behind which control goes on at once.
+    item: Option<Value>,
+    after: BlockId,
 }
 
 /// Instructions that are put in front of others.
@@ -170,31 +189,45 @@ impl Splitter {
         }
     }
 
-    /// After this each `yield` is the last instruction of its block, as the entry of `resumed` alone.
+    /// After this each `yield` is the last instruction of its block, as the entry of `resumed` alone; so is each [`AGAIN`].
     fn end_blocks_at_yields(&mut self) {
         let mut next = 0;
         while next < self.func.blocks.len() {
+            let is_stop = |inst: &Inst| matches!(inst.op, Op::Call(YIELD | AGAIN));
             let block = &mut self.func.blocks[next];
-            if let Some(position) = block.insts.iter().position(|inst| inst.op == Op::Call(YIELD)) {
+            if let Some(position) = block.insts.iter().position(is_stop) {
                 let mut rest = block.insts.split_off(position);
-                let yielded = rest.remove(0);
-                rest.insert(0, Inst { op: Op::Const(Const::None), args: vec![], ..yielded.clone() });
+                let stop = rest.remove(0);
+                let is_yield = stop.op == Op::Call(YIELD);
+                if is_yield {
+                    rest.insert(0, Inst { op: Op::Const(Const::None), args: vec![], ..stop.clone() });
+                }
                 let after = Block {
-                    params: vec![],
+                    params: if is_yield { vec![] } else { vec![stop.result] },
                     insts: rest,
                     term: std::mem::replace(&mut block.term, Term::Unreachable),
                     handler: block.handler.clone(),
-                    term_span: std::mem::replace(&mut block.term_span, yielded.span),
+                    term_span: std::mem::replace(&mut block.term_span, stop.span),
                 };
                 let id = BlockId(self.func.blocks.len() as u32);
-                // Until the exits are rewritten it is a jump, so that liveness sees where it goes.
-                self.func.blocks[next].term = Term::Jump(Target { block: id, args: vec![] });
+                let args = if is_yield { vec![] } else { vec![self.first_time(next, stop.span)] };
+                // Until the exits are rewritten that of a `yield` is a jump, too, so that liveness sees where it goes.
+                self.func.blocks[next].term = Term::Jump(Target { block: id, args });
                 self.func.blocks.push(after);
-                let item = yielded.args.first().copied().unwrap_or(Value(0));
-                self.resumed.push((BlockId(next as u32), item, id));
+                self.goes_on |= !is_yield;
+                let item = is_yield.then(|| stop.args.first().copied().unwrap_or(Value(0)));
+                self.resumed.push(Resumed { before: BlockId(next as u32), item, after: id });
             }
             next += 1;
         }
+    }
+
+    /// What an [`AGAIN`] at the end of a block gives where no exception was.
+    fn first_time(&mut self, block: usize, span: Span) -> Value {
+        let mut added = Added::default();
+        let no = self.add(&mut added, Op::Const(Const::Bool(false)), vec![], Type::Bool, span);
+        self.func.blocks[block].insts.extend(added.0);
+        no
     }
 
     fn hoist_constants(&mut self) {
@@ -212,8 +245,8 @@ impl Splitter {
         let live = self.live_in();
         let made: BTreeSet<Value> = self.hoisted.iter().map(|inst| inst.result).collect();
         let mut saved: BTreeSet<Value> = BTreeSet::new();
-        for (_, _, after) in &self.resumed {
-            saved.extend(live[after.index()].iter().filter(|value| !made.contains(value)));
+        for resumed in &self.resumed {
+            saved.extend(live[resumed.after.index()].iter().filter(|value| !made.contains(value)));
         }
         for value in saved {
             if !self.slots.contains_key(&value) {
@@ -228,7 +261,7 @@ impl Splitter {
     fn live_in(&self) -> Vec<BTreeSet<Value>> {
         let blocks = &self.func.blocks;
         let items: HashMap<usize, Value> =
-            self.resumed.iter().map(|(before, item, _)| (before.index(), *item)).collect();
+            self.resumed.iter().filter_map(|resumed| Some((resumed.before.index(), resumed.item?))).collect();
         let needs = |index: usize, block: &Block, after: &BTreeSet<Value>| {
             let mut live = after.clone();
             live.extend(uses(block));
@@ -263,9 +296,9 @@ impl Splitter {
                 target.block.0 += 1;
             }
         }
-        for (before, _, after) in &mut self.resumed {
-            before.0 += 1;
-            after.0 += 1;
+        for resumed in &mut self.resumed {
+            resumed.before.0 += 1;
+            resumed.after.0 += 1;
         }
         let entry =
             Block { params: vec![], insts: vec![], term: Term::Unreachable, handler: None, term_span: self.func.span };
@@ -363,9 +396,9 @@ impl Splitter {
             handler: None,
             term_span: block.term_span,
         };
-        for (before, _, _) in &mut self.resumed {
-            if before.index() == index {
-                *before = id;
+        for resumed in &mut self.resumed {
+            if resumed.before.index() == index {
+                resumed.before = id;
             }
         }
         self.func.blocks[index] = front;
@@ -379,9 +412,14 @@ impl Splitter {
                 self.leave(BlockId(index as u32), &[(RETURNED, value)], -1, false);
             }
         }
-        for (number, (before, item, _)) in self.resumed.clone().into_iter().enumerate() {
-            let item = self.here(before, item);
-            self.leave(before, &[(ITEM, item)], number as i64 + 1, true);
+        for (number, Resumed { before, item, .. }) in (1..).zip(self.resumed.clone()) {
+            match item {
+                Some(item) => {
+                    let item = self.here(before, item);
+                    self.leave(before, &[(ITEM, item)], number, true);
+                }
+                None => self.set_state(before, number),
+            }
         }
     }
 
@@ -405,12 +443,22 @@ impl Splitter {
         for (slot, value) in stored {
             self.store(&mut added, *slot, *value, span);
         }
-        let number = self.add(&mut added, Op::Const(Const::Int(state)), vec![], Type::Int, span);
-        self.store(&mut added, STATE, number, span);
+        self.func.blocks[block.index()].insts.extend(added.0);
+        self.set_state(block, state);
+        let mut added = Added::default();
         let more = self.add(&mut added, Op::Const(Const::Bool(more)), vec![], Type::Bool, span);
         let block = &mut self.func.blocks[block.index()];
         block.insts.extend(added.0);
         block.term = Term::Return(more);
+    }
+
+    /// Sets the state at the end of a block.
+    fn set_state(&mut self, block: BlockId, state: i64) {
+        let span = self.func.block(block).term_span;
+        let mut added = Added::default();
+        let number = self.add(&mut added, Op::Const(Const::Int(state)), vec![], Type::Int, span);
+        self.store(&mut added, STATE, number, span);
+        self.func.blocks[block.index()].insts.extend(added.0);
     }
 
     /// The entry: the constants, then to where the state says.
@@ -418,8 +466,11 @@ impl Splitter {
         let span = self.func.span;
         let mut added = Added(std::mem::take(&mut self.hoisted));
         let state = self.load(&mut added, STATE, &Type::Int, span);
-        let done = self.add(&mut added, Op::Const(Const::Int(-1)), vec![], Type::Int, span);
-        self.store(&mut added, STATE, done, span);
+        if !self.goes_on {
+            let done = self.add(&mut added, Op::Const(Const::Int(-1)), vec![], Type::Int, span);
+            self.store(&mut added, STATE, done, span);
+        }
+        let again = self.add(&mut added, Op::Const(Const::Bool(true)), vec![], Type::Bool, span);
         let params = std::mem::take(&mut self.func.blocks[1].params);
         let mut starts = Added::default();
         for param in &params {
@@ -430,7 +481,12 @@ impl Splitter {
         let start = BlockId(self.func.blocks.len() as u32);
         let term = Term::Jump(Target { block: BlockId(1), args: vec![] });
         self.func.blocks.push(Block { insts: starts.0, term, term_span: span, ..empty_block() });
-        let places: Vec<BlockId> = [start].into_iter().chain(self.resumed.iter().map(|(_, _, after)| *after)).collect();
+        let place = |resumed: &Resumed| Target {
+            block: resumed.after,
+            args: if resumed.item.is_some() { vec![] } else { vec![again] },
+        };
+        let start = Target { block: start, args: vec![] };
+        let places: Vec<Target> = [start].into_iter().chain(self.resumed.iter().map(place)).collect();
         let mut at = 0;
         for (number, place) in places.into_iter().enumerate() {
             let wanted = self.add(&mut added, Op::Const(Const::Int(number as i64)), vec![], Type::Int, span);
@@ -439,11 +495,7 @@ impl Splitter {
             self.func.blocks.push(Block { term_span: span, ..empty_block() });
             let block = &mut self.func.blocks[at];
             block.insts.extend(std::mem::take(&mut added.0));
-            block.term = Term::Branch {
-                cond: here,
-                then: Target { block: place, args: vec![] },
-                otherwise: Target { block: next, args: vec![] },
-            };
+            block.term = Term::Branch { cond: here, then: place, otherwise: Target { block: next, args: vec![] } };
             at = next.index();
         }
         let ended = self.add(&mut added, Op::Const(Const::Bool(false)), vec![], Type::Bool, span);
@@ -454,6 +506,22 @@ impl Splitter {
 
     /// A `StopIteration` that nobody catches becomes a `RuntimeError`; its place is that of the call.
     fn catch_stop_iteration(&mut self) {
+        let mut texts = Added::default();
+        let text: Arc<str> = Arc::from("generator raised StopIteration");
+        let message = self.add(&mut texts, Op::Const(Const::Str(text)), vec![], Type::Str, Span::default());
+        let term = Term::Raise { class: ExcKind::RuntimeError.into(), message: Some(message) };
+        self.at_stop_iteration(texts, term);
+    }
+
+    /// To who asks an iterator that is no generator, a `StopIteration` is the end, whoever raised it.
+    fn end_at_stop_iteration(&mut self) {
+        let mut ends = Added::default();
+        let ended = self.add(&mut ends, Op::Const(Const::Bool(false)), vec![], Type::Bool, Span::default());
+        self.at_stop_iteration(ends, Term::Return(ended));
+    }
+
+    /// Takes every `StopIteration` that nobody catches.
+    fn at_stop_iteration(&mut self, taken: Added, then: Term) {
         let nowhere = Span::default();
         let exception = new_value(&mut self.func, Type::Exception);
         let first = BlockId(self.func.blocks.len() as u32);
@@ -465,14 +533,10 @@ impl Splitter {
         let mut tests = Added::default();
         let stop = Op::ExceptionIs(ExcKind::StopIteration.into());
         let is = self.add(&mut tests, stop, vec![exception], Type::Bool, nowhere);
-        let mut texts = Added::default();
-        let text: Arc<str> = Arc::from("generator raised StopIteration");
-        let message = self.add(&mut texts, Op::Const(Const::Str(text)), vec![], Type::Str, nowhere);
         let target = |offset: u32| Target { block: BlockId(first.0 + offset), args: vec![] };
         let term = Term::Branch { cond: is, then: target(1), otherwise: target(2) };
         self.func.blocks.push(Block { params: vec![exception], insts: tests.0, term, ..empty_block() });
-        let term = Term::Raise { class: ExcKind::RuntimeError.into(), message: Some(message) };
-        self.func.blocks.push(Block { insts: texts.0, term, ..empty_block() });
+        self.func.blocks.push(Block { insts: taken.0, term: then, ..empty_block() });
         self.func.blocks.push(Block { term: Term::Reraise(exception), ..empty_block() });
     }
 }
