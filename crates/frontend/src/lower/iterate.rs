@@ -509,7 +509,15 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 assigned.extend(
                     Source::Generator { first: Box::new(Source::Items(Vec::new())), elt, generators }.binds(self),
                 );
-                self.generate(*first, elt, generators, key, &assigned, live, exits, body)
+                // The body does not see the generator's own variables.
+                let around = self.scopes.len();
+                self.generate(*first, elt, generators, key, &assigned, live, exits, &mut |lowerer, item| {
+                    let own = lowerer.scopes.split_off(around.min(lowerer.scopes.len()));
+                    let lowered = body(lowerer, item);
+                    lowerer.close_scopes(around);
+                    lowerer.scopes.extend(own);
+                    lowered
+                })
             }
             Source::Filter(test, inner) => self.for_each(*inner, key, assigned, live, exits, &mut |lowerer, item| {
                 let cond = match &test {
