@@ -14,7 +14,7 @@ use super::statics::Function;
 use super::value::Static;
 use super::{Lowered, Lowerer, Stop, Thing, Val, Var};
 use crate::names::{Slot, SlotSet};
-use crate::parse::ast::{self, Expr, visitor::Visitor};
+use crate::parse::ast::{self, Expr};
 use crate::shape::{Shape, python_name};
 
 /// Tuples up to this length are iterated without making a list.
@@ -752,35 +752,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
             }
             other => other,
         }
-    }
-
-    /// New variables for the names of a comprehension's target.
-    fn open_scope(&mut self, target: &Expr) {
-        struct Names(Vec<String>);
-        impl<'a> Visitor<'a> for Names {
-            fn visit_expr(&mut self, expr: &'a Expr) {
-                match expr {
-                    Expr::Name(name) if name.ctx == ast::ExprContext::Store => self.0.push(name.id.to_string()),
-                    _ => ast::visitor::walk_expr(self, expr),
-                }
-            }
-        }
-        let mut names = Names(Vec::new());
-        names.visit_expr(target);
-        let scope = names.0.into_iter().map(|name| (name, self.hidden(Var::Unbound))).collect();
-        self.scopes.push(scope);
-    }
-
-    /// An expression with the names of a target bound to a value.
-    pub fn in_scope_of(&mut self, target: &'p Expr, val: Val, expr: &'p Expr) -> Lowered<Val> {
-        let (scopes, hidden) = (self.scopes.len(), self.var_count());
-        self.open_scope(target);
-        self.at(target);
-        let result = self.assign(target, val).and_then(|()| self.expr(expr));
-        self.close_scopes(scopes);
-        let result = result?;
-        self.drop_hidden(hidden);
-        Ok(result)
     }
 
     // Counted loops.

@@ -58,6 +58,7 @@ mod objects;
 mod origins;
 mod patterns;
 mod regex;
+mod scopes;
 mod sequence;
 mod sets;
 mod star;
@@ -434,18 +435,6 @@ impl<'c, 'p> Lowerer<'c, 'p> {
     fn start_again(&mut self, (mark, env): (Mark, Option<Env>)) {
         self.rollback(&mark);
         self.env = env;
-    }
-
-    /// Leaves the scopes of comprehensions that were opened since there were so many.
-    fn close_scopes(&mut self, count: usize) {
-        let closed: Vec<(String, Slot)> = self.scopes.drain(count.min(self.scopes.len())..).flatten().collect();
-        if closed.is_empty() {
-            return;
-        }
-        // Their variables are gone, and others get their numbers.
-        for slots in self.closures_here.values_mut() {
-            slots.retain(|slot| !closed.contains(slot));
-        }
     }
 
     /// The variable of this name, inner scopes first.

@@ -89,8 +89,7 @@ impl Writer {
                 picked.push(self.variable(kind, &mut bound)?);
             }
         }
-        let binder =
-            form.binder.as_ref().map(|kind| (self.hiding_name(&picked), kind.resolve(&mut self.random, &mut bound)));
+        let binder = form.binder.as_ref().map(|kind| (self.fresh(), kind.resolve(&mut self.random, &mut bound)));
         let mut out = String::new();
         let mut variables = picked.iter();
         for part in parts {
@@ -101,34 +100,17 @@ impl Writer {
                 Part::Hole { is_variable: true, .. } => out.push_str(variables.next()?),
                 Part::Hole { kind, is_inside, .. } => {
                     let kind = kind.resolve(&mut self.random, &mut bound);
-                    let around = self.variables.clone();
+                    let known = self.variables.len();
                     if let (true, Some(binder)) = (is_inside, &binder) {
-                        self.hide(binder.clone());
+                        self.variables.push(binder.clone());
                     }
                     let item = self.expression(&kind, depth);
-                    self.variables = around;
+                    self.variables.truncate(known);
                     out.push_str(&item);
                 }
             }
         }
         Some(out)
-    }
-
-    /// A name for what an inner scope binds: often that of a variable around it, which it hides, but none of these.
-    pub(super) fn hiding_name(&mut self, but: &[String]) -> String {
-        // Those of methods are attributes of `self`.
-        let is_free = |name: &&String| !but.contains(name) && !name.contains('.');
-        let around: Vec<String> = self.variables.iter().map(|(name, _)| name).filter(is_free).cloned().collect();
-        if around.is_empty() || !self.random.one_in(3) {
-            return self.fresh();
-        }
-        around[self.random.below(around.len())].clone()
-    }
-
-    /// A variable of an inner scope.
-    pub(super) fn hide(&mut self, variable: (String, Kind)) {
-        self.variables.retain(|(name, _)| *name != variable.0);
-        self.variables.push(variable);
     }
 
     /// A variable of the pattern's type.

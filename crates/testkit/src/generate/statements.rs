@@ -139,10 +139,9 @@ impl Writer {
         let value = self.expression(&kind, 3);
         self.line(1, &format!("c = {value}"));
         self.variables.push(("c".to_string(), kind.clone()));
-        let around = self.variables.clone();
-        let own = self.hiding_name(&["c".to_string()]);
-        self.line(1, &format!("def inner({own}):"));
-        self.hide((own, param.clone()));
+        let known = self.variables.len();
+        self.line(1, "def inner(q):");
+        self.variables.push(("q".to_string(), param.clone()));
         if self.random.one_in(2) {
             self.line(2, "nonlocal c");
             let value = self.expression(&kind, 2);
@@ -151,7 +150,7 @@ impl Writer {
         }
         let value = self.expression(&result, 2);
         self.line(2, &format!("return {value}"));
-        self.variables = around;
+        self.variables.truncate(known);
         self.form(&format!("{} :: inner(${})", result.text(), param.text()));
     }
 
