@@ -163,7 +163,7 @@ fn collect_records(ty: &ir::Type, names: &mut BTreeSet<String>) {
 fn meet_given(compiler: &mut Compiler<'_>, request: &Request) -> Result<(), Box<Diagnostic>> {
     let mut records = BTreeSet::new();
     let captured = compiler.program.captures.iter().map(|capture| &capture.ty);
-    let known = compiler.objects.held_types().chain(compiler.widenings.types());
+    let known = compiler.widenings.types();
     request.params.iter().flatten().chain(captured).chain(known).for_each(|ty| collect_records(ty, &mut records));
     compiler.meet_named(&records);
     for (_, number) in compiler.objects.names() {

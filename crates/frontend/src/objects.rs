@@ -403,11 +403,6 @@ impl Objects {
         self.classes.get(&number)
     }
 
-    /// What is known to be in the fields.
-    pub fn held_types(&self) -> impl Iterator<Item = &Type> {
-        self.classes.values().flat_map(|class| &class.fields).filter_map(|field| Some(&field.shape.as_ref()?.ty))
-    }
-
     /// The classes by the names of their types.
     pub fn names(&self) -> Vec<(Arc<str>, usize)> {
         let classes = self.classes.iter().filter(|(number, _)| **number != CAPTURES);

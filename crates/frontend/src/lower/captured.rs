@@ -76,8 +76,7 @@ impl<'p> Lowerer<'_, 'p> {
         let here = self.closures_here.get(&id).and_then(|slots| slots.iter().find(|(known, _)| known == name));
         let here = here.map(|(_, slot)| *slot);
         match (given, here) {
-            (Some(slot), None) => return Ok(slot),
-            (None, Some(slot)) => return Ok(slot),
+            (Some(slot), None) | (None, Some(slot)) => return Ok(slot),
             // One that is called by itself has the variables under their own names.
             (None, None) if self.compiler.callable_of(self.spec) == Some(Callable::Closure(id)) => {
                 if let Some(slot) = self.names.slot(name) {
@@ -107,7 +106,8 @@ impl<'p> Lowerer<'_, 'p> {
     pub fn captured(&mut self, id: usize, passed: bool, into: &mut Captured) -> Lowered<()> {
         let mut functions = vec![id];
         // Which functions read variables that may be assigned again, and which functions they call.
-        let (mut rebound, mut calls): (Vec<(usize, Slot)>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
+        let mut rebound: Vec<(usize, Slot)> = Vec::new();
+        let mut calls: Vec<(usize, usize)> = Vec::new();
         let mut next = 0;
         while let Some(function) = functions.get(next).copied() {
             next += 1;

@@ -6,7 +6,7 @@ use super::iterate::Source;
 use super::number::is_number;
 use super::statics::Function;
 use super::{Edge, Lowered, Lowerer, Stop, Val, Var};
-use crate::parse::ast::{self, CmpOp, Expr, Operator, Ranged};
+use crate::parse::ast::{self, CmpOp, Expr, Operator};
 use crate::shape::python_name;
 
 /// The arguments of a call with keywords: the expressions by position, and those of the allowed keywords.
@@ -169,12 +169,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.at_call(call);
                 return self.extreme_of_values(&vals, op, None);
             }
-            Err(val) if matches!(val.ty(), Type::List(_)) => val,
-            Err(val) => {
-                let source = self.source_of(&val)?;
-                self.collect_list(source, starred.start().to_u32())?
-            }
-            Ok(source) => self.collect_list(source, starred.start().to_u32())?,
+            source => self.list_behind_star(source, starred)?,
         };
         self.at_call(call);
         let item = self.element_shape(&list).ty;

@@ -406,12 +406,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
                 self.at(starred);
                 return self.set_method(set, name, &others).map(Some);
             }
-            Err(val) if matches!(val.ty(), Type::List(_)) => val,
-            Err(val) => {
-                let source = self.source_of(&val)?;
-                self.collect_list(source, starred.start().to_u32())?
-            }
-            Ok(source) => self.collect_list(source, starred.start().to_u32())?,
+            source => self.list_behind_star(source, starred)?,
         };
         self.at(starred);
         self.set_method_of_list(set, name, others).map(Some)

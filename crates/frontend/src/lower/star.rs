@@ -257,6 +257,17 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         Ok(list)
     }
 
+    /// What stands behind `*`, as a list.
+    pub fn list_behind_star(&mut self, source: Result<Source<'p>, Val>, starred: &'p ast::ExprStarred) -> Lowered<Val> {
+        self.at(starred);
+        let source = match source {
+            Err(val) if matches!(val.ty(), Type::List(_)) => return Ok(val),
+            Err(val) => self.source_of(&val)?,
+            Ok(source) => source,
+        };
+        self.collect_list(source, starred.start().to_u32())
+    }
+
     /// The items of what stands behind `*` where the function called takes so many.
     pub fn star_items(
         &mut self,
@@ -278,12 +289,7 @@ impl<'c, 'p> Lowerer<'c, 'p> {
         self.at(starred);
         let list = match source {
             source if has_rest && !following.is_empty() => self.list_of_arguments(source, starred, following)?,
-            Err(val) if matches!(val.ty(), Type::List(_)) => val,
-            Err(val) => {
-                let source = self.source_of(&val)?;
-                self.collect_list(source, starred.start().to_u32())?
-            }
-            Ok(source) => self.collect_list(source, starred.start().to_u32())?,
+            source => self.list_behind_star(source, starred)?,
         };
         self.at(starred);
         if is_open {

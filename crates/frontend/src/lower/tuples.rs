@@ -9,7 +9,7 @@ use super::index::{Index, Slice};
 use super::iterate::Source;
 use super::{Lowered, Lowerer, Static, Stop, Thing, Val};
 use crate::library;
-use crate::parse::ast::{self, CmpOp, Expr, Operator, Ranged};
+use crate::parse::ast::{self, CmpOp, Expr, Operator};
 use crate::shape::{Shape, annotation_text, python_name};
 
 /// What tells the list inside a tuple from a list that is made at the same place.
@@ -91,15 +91,7 @@ impl<'p> Lowerer<'_, 'p> {
         if let Some(function) = function {
             let rows = match self.iterable_thing(&starred.value)? {
                 Err(val) if matches!(val.ty(), Type::Tuple(_)) => None,
-                Err(val) if matches!(val.ty(), Type::List(_)) => Some(val),
-                Err(val) => {
-                    let source = self.source_of(&val)?;
-                    Some(self.collect_list(source, starred.start().to_u32())?)
-                }
-                Ok(source) => {
-                    self.at(starred);
-                    Some(self.collect_list(source, starred.start().to_u32())?)
-                }
+                source => Some(self.list_behind_star(source, starred)?),
             };
             if let Some(rows) = rows {
                 self.at_call(call);
